@@ -1,0 +1,157 @@
+// Collection: a durable, searchable set of image records of one embedding space.
+//
+// This is an interface: the local implementation lives behind Database (database.h); something larger may stand behind
+// it one day.
+//
+// Threading: all methods may be called from any thread. Searches never wait for writes.
+// Ownership: plain values in and out. A Collection is held by shared_ptr; after Database::Delete, methods answer
+// NOT_FOUND. Failure: Status. A write that returns OK survives kill -9 and power loss and is found by every search that
+// starts afterwards; a write that fails has left nothing.
+#ifndef SIGHTLINE_INDEX_COLLECTION_H_
+#define SIGHTLINE_INDEX_COLLECTION_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "index/record.h"
+
+namespace sightline::index {
+
+enum class KeepImage { kNone, kPreview, kOriginal };
+enum class IndexKind { kAuto, kExact, kHnsw, kIvf };
+enum class DescriptorPrecision { kFloat32, kFloat16 };
+
+// What is fixed when a collection is created, and kept with it on disk.
+struct CollectionConfig {
+  std::string name;             // 1 to 64 of a-z 0-9 - _, starting with a letter or digit
+  std::string model;            // empty: descriptors only
+  std::string embedding_space;  // never empty
+  std::string token_space;      // empty: no tokens are kept
+  int descriptor_dim = 0;
+  KeepImage keep_image = KeepImage::kPreview;
+  IndexKind index_kind = IndexKind::kAuto;
+  DescriptorPrecision descriptor_precision = DescriptorPrecision::kFloat32;
+  bool drop_tokens = false;
+  int hnsw_m = 0;                // 0: the default
+  int hnsw_ef_construction = 0;  // 0: the default
+  int ivf_lists = 0;             // 0: the default
+  std::string description;
+  absl::Time create_time;  // set by Database::Create
+};
+
+struct LayerBytes {
+  int64_t descriptors = 0, codes = 0, graph = 0, tokens = 0, attributes = 0, images = 0, log = 0;
+  int64_t total() const { return descriptors + codes + graph + tokens + attributes + images + log; }
+};
+
+struct CollectionStats {
+  int64_t images = 0;
+  int64_t deleted_images = 0;  // space not reclaimed yet
+  int64_t sequence = 0;        // of the last write
+  LayerBytes memory;
+  LayerBytes disk;
+  std::string index_choice;  // "exact: 480 images are fewer than 20,000"
+  int segments = 0;
+  int64_t tail_images = 0;
+  bool read_only = false;
+  std::string read_only_reason;
+};
+
+// One write. An empty record.id lets the collection generate one.
+struct Write {
+  Record record;
+  std::string request_id;  // empty, or a name by which a repeat within 24 hours is known and not written again
+};
+
+struct WriteResult {
+  std::string id;
+  int64_t revision = 0;
+  bool replayed = false;  // request_id was known: this repeats the first result
+};
+
+enum class RecordView { kMetadata, kImage, kVectors };  // kImage and kVectors add to kMetadata
+
+struct RecordPage {
+  std::vector<Record> records;
+  std::string next_page_token;  // empty on the last page
+};
+
+struct DeleteResult {
+  int64_t deleted = 0;
+  int64_t not_found = 0;
+};
+
+struct AttributeChange {
+  Attributes set;
+  std::vector<std::string> remove;
+  bool replace = false;  // remove every attribute first
+};
+
+struct SearchQuery {
+  absl::Span<const float> descriptor;  // normalised by the collection; must outlive the call
+  int top_k = 10;
+  int offset = 0;  // offset + top_k <= 10,000
+  std::optional<double> min_score;
+  // Asked now and then; true ends the search with CANCELLED.
+  std::function<bool()> cancelled;
+};
+
+struct Hit {
+  std::string id;
+  double score = 0;  // cosine
+};
+
+struct SearchOutcome {
+  std::vector<Hit> hits;  // best first; ties in the order of writing
+  int64_t images = 0;     // searchable when the search began
+  int64_t compared = 0;   // descriptors compared
+  std::string index;      // "exact"
+};
+
+class Collection {
+ public:
+  virtual ~Collection() = default;
+
+  virtual const CollectionConfig& config() const = 0;
+  virtual CollectionStats Stats() const = 0;
+
+  // Blocks until the write is durable or refused. Concurrent writes share one sync.
+  virtual absl::StatusOr<WriteResult> Put(Write write) = 0;
+
+  // The same without blocking: `done` is called once, on a thread of the collection, and must return soon.
+  virtual void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) = 0;
+
+  virtual absl::StatusOr<Record> Get(const std::string& id, RecordView view) const = 0;
+
+  // In the order of writing. `page_size` is 1 to 1,000.
+  virtual absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view) const = 0;
+
+  // Durable, all or nothing.
+  virtual absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) = 0;
+
+  // Durable. Returns the record as it stands now, without image and vectors.
+  virtual absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) = 0;
+
+  virtual absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const = 0;
+
+  // Multiply-adds that a search would take now: lets the server run small ones where they arrive.
+  virtual int64_t SearchCost() const = 0;
+};
+
+// Whether a record may be stored at all, apart from its descriptor's size: id, attributes, URI, tokens' shape, finite
+// and non-zero numbers. An empty id is fine when `allow_empty_id`.
+absl::Status ValidateRecord(const Record& record, const RecordLimits& limits, bool allow_empty_id);
+
+// Whether `name` may name a collection.
+absl::Status ValidateCollectionName(const std::string& name);
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_COLLECTION_H_

@@ -1,0 +1,61 @@
+// What a collection stores of one image.
+#ifndef SIGHTLINE_INDEX_RECORD_H_
+#define SIGHTLINE_INDEX_RECORD_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace sightline::index {
+
+using AttributeValue = std::variant<std::string, int64_t, double, bool, std::vector<std::string>>;
+using Attributes = std::map<std::string, AttributeValue>;
+
+// A height x width grid of local features, row-major; token t is scales[t] * values[t * dim + i].
+struct PatchTokens {
+  int height = 0;
+  int width = 0;
+  int dim = 0;
+  std::vector<int8_t> values;     // height * width * dim
+  std::vector<float> scales;      // height * width
+  std::vector<float> importance;  // height * width, at least 0, sums to 1
+  std::vector<float> centre;      // dim
+};
+
+struct Record {
+  std::string id;                 // 1 to 512 bytes of UTF-8 without control characters
+  std::vector<float> descriptor;  // as many values as the collection's dimension, L2-normalised by the collection
+  std::optional<PatchTokens> tokens;
+  Attributes attributes;   // at most 64 keys, 8 KiB
+  std::string source_uri;  // at most 2,048 bytes
+  int64_t revision = 0;    // counts the writes to this id, from 1; set by the collection
+  absl::Time create_time;  // set by the collection
+  absl::Time update_time;  // set by the collection
+  int width = 0;           // of the image after orientation; 0 when written from a descriptor
+  int height = 0;
+  std::string sha256;  // of the encoded image, lower-case hex; empty when written from a descriptor
+  std::string image;   // the preview or original kept, encoded
+  std::string image_mime_type;
+};
+
+// The limits on what a record may hold; the API publishes them.
+struct RecordLimits {
+  int max_id_bytes = 512;
+  int max_attributes = 64;
+  int max_attribute_bytes = 8 * 1024;
+  int max_key_bytes = 64;
+  int max_source_uri_bytes = 2048;
+  int max_request_id_bytes = 128;
+  int max_descriptor_dim = 8192;
+  int max_token_cells = 1024;
+  int max_token_dim = 1024;
+};
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_RECORD_H_

@@ -1,0 +1,105 @@
+// Model: an image in, a descriptor and patch tokens out.
+//
+// A model directory holds `model.json` (architecture, preprocessing, outputs, provenance) and `weights.safetensors`.
+// This header hides LibTorch: who includes it compiles in no time.
+//
+// Threading: Load, info and Prepare may be called from any thread; Embed from one thread at a time (the batcher's).
+// Ownership: plain values; the model keeps nothing of what it is given.
+// Failure: Status. Nothing of LibTorch's exceptions gets out.
+//
+//   auto model = Model::Load("model/zoo/dtop_tiny", {.allow_untrained = true});
+//   auto prepared = (*model)->Prepare(image, std::nullopt);
+//   const PreparedImage* batch[] = {&*prepared};
+//   auto embeddings = (*model)->Embed(batch);
+#ifndef SIGHTLINE_MODEL_MODEL_H_
+#define SIGHTLINE_MODEL_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "model/image/geometry.h"
+#include "model/image/image.h"
+
+namespace sightline::model {
+
+// A height x width grid of local features, row-major; token t is scales[t] * values[t * dim + i].
+struct PatchTokens {
+  int height = 0;
+  int width = 0;
+  int dim = 0;
+  std::vector<int8_t> values;     // height * width * dim
+  std::vector<float> scales;      // height * width
+  std::vector<float> importance;  // height * width, at least 0, sums to 1
+  std::vector<float> centre;      // dim, L2-normalised
+};
+
+struct Embedding {
+  std::vector<float> descriptor;  // descriptor_dim values, L2-normalised
+  PatchTokens tokens;
+};
+
+struct ModelInfo {
+  std::string name;
+  std::string architecture;     // "hybrid_vit + dtop"
+  std::string embedding_space;  // sha256 over all that decides a descriptor, lower-case hex
+  std::string token_space;      // the same for tokens
+  std::string numeric;          // "fp32/cpu"
+  std::string provenance;       // where the weights come from, in words
+  int descriptor_dim = 0;
+  int token_dim = 0;
+  int max_token_cells = 0;
+  int64_t parameters = 0;
+  int image_size = 0;         // the longest side after resizing, pixels
+  std::vector<float> scales;  // an image is embedded at each of them
+  bool untrained = false;     // runs from a seeded initialisation
+};
+
+struct LoadOptions {
+  // Run from a seeded initialisation when the directory has no weights file. Never silently: info().untrained says so.
+  bool allow_untrained = false;
+  // Threads inside one operation; 0 leaves LibTorch's choice. Taken by the thread that calls Embed.
+  int intra_op_threads = 0;
+};
+
+// An image resized and normalised for every scale of one model.
+class PreparedImage {
+ public:
+  struct Plane {
+    int height = 0;
+    int width = 0;
+    std::vector<float> chw;  // 3 * height * width, normalised RGB
+  };
+  std::vector<Plane> planes;  // one per scale
+  // Only images of equal bucket can share a batch.
+  std::string bucket;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  // Reads a model directory. Every missing, unexpected and wrongly shaped tensor is reported in one error.
+  static absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory, const LoadOptions& options);
+
+  virtual const ModelInfo& info() const = 0;
+
+  // Crops (a box in pixels or fractions of the image), resizes keeping the aspect ratio, normalises.
+  virtual absl::StatusOr<PreparedImage> Prepare(const image::Image& image,
+                                                const std::optional<image::CropBox>& crop) const = 0;
+
+  // The longest side a decoded image needs, for the decoder's reduced sizes; crops need proportionally more.
+  virtual int wanted_side() const = 0;
+
+  // One embedding per image of the batch, in order. All must have the same bucket.
+  virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;
+};
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_MODEL_H_
