@@ -1,0 +1,255 @@
+#include "server/app.h"
+
+#include <atomic>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "index/database.h"
+#include "index/kernels/inner_product.h"
+#include "server/http/address.h"
+#include "server/http/http_server.h"
+#include "server/metrics.h"
+#include "server/model_hub.h"
+#include "server/rpc/bindings.h"
+#include "server/rpc/rpc_server.h"
+#include "server/version.h"
+
+namespace sightline::server {
+namespace {
+
+constexpr size_t kMaxWork = 4096;
+
+absl::Status CheckModelName(const std::string& name) {
+  if (absl::StrContains(name, '/') || name == "." || name == "..") {
+    return base::InvalidArgument(
+        "MODEL_NAME_INVALID",
+        absl::StrCat("--models names '", name, "', which is a path. Name folders of --model_root."),
+        {{"actual", name}});
+  }
+  return absl::OkStatus();
+}
+
+class AppImpl final : public App {
+ public:
+  explicit AppImpl(const ServerOptions& options)
+      : options_(options),
+        workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
+        models_(options_.limits, options.decode_threads, metrics_),
+        environment_(base::Clock::Real(), options_.limits, metrics_) {}
+
+  ~AppImpl() override { Stop(); }
+
+  absl::Status Open(const LoadModel& load_model, const BlasCheck& blas) {
+    facts_.version = Version();
+    facts_.commit = Commit();
+    facts_.simd_level = index::kernels::LevelName();
+    facts_.start_time = base::Clock::Real().Now();
+    facts_.blas = blas.name;
+    if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
+    metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
+
+    index::DatabaseOptions database_options;
+    database_options.directory = options_.data_dir;
+    database_options.limits = options_.limits.record;
+    database_options.request_id_retention = options_.limits.request_id_retention;
+    SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
+    for (const index::DamagedCollection& damaged : database_->damaged()) {
+      base::Log(base::Severity::kError, "collection set aside",
+                {{"collection", damaged.name}, {"error", std::string(damaged.status.message())}});
+    }
+    for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(LoadOne(name, load_model));
+    WarnAboutAddresses();
+    for (const std::string& warning : facts_.warnings) base::Log(base::Severity::kWarning, warning);
+
+    context_ = std::make_unique<ServiceContext>(
+        ServiceContext{*database_, models_, workers_, options_.limits, metrics_, facts_});
+    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
+                                       &environment_);
+    bindings_.push_back(BindSearchService(*context_, rpc_.get()));
+    bindings_.push_back(BindIndexService(*context_, rpc_.get()));
+    bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
+    bindings_.push_back(BindServerService(*context_, rpc_.get()));
+    bindings_.push_back(BindModelService(rpc_.get()));
+    bindings_.push_back(BindOperationService(rpc_.get()));
+    metrics_.SetCollector([this] { return Collect(); });
+    SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
+    SIGHTLINE_RETURN_IF_ERROR(StartHttp());
+    SetServing(true);
+    SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
+    base::Log(base::Severity::kInfo, "serving",
+              {{"version", VersionText()},
+               {"grpc", absl::StrCat("port ", rpc_->port())},
+               {"http", absl::StrCat("port ", http_port())},
+               {"admin", absl::StrCat("port ", admin_port())},
+               {"simd", facts_.simd_level},
+               {"collections", absl::StrCat(database_->List().size())},
+               {"models", absl::StrCat(options_.models.size())}});
+    return absl::OkStatus();
+  }
+
+  int grpc_port() const override { return rpc_->port(); }
+  int http_port() const override { return http_ ? http_->port() : 0; }
+  int admin_port() const override { return admin_ ? admin_->port() : 0; }
+
+  void Stop() override {
+    if (stopped_) return;
+    stopped_ = true;
+    metrics_.SetServing(false);
+    serving_ = false;
+    if (rpc_ != nullptr) {
+      base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
+      rpc_->Shutdown(options_.limits.drain_grace);
+    }
+    http_.reset();
+    admin_.reset();
+  }
+
+ private:
+  absl::Status LoadOne(const std::string& name, const LoadModel& load_model) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckModelName(name));
+    model::LoadOptions load;
+    load.allow_untrained = options_.allow_untrained;
+    load.intra_op_threads = options_.intra_op_threads;
+    const base::Clock::Ticks begin = base::Clock::Real().Steady();
+    SIGHTLINE_ASSIGN_OR_RETURN(auto model, load_model(absl::StrCat(options_.model_root, "/", name), load));
+    const model::ModelInfo& info = model->info();
+    base::Log(base::Severity::kInfo, "model loaded",
+              {{"model", info.name},
+               {"architecture", info.architecture},
+               {"parameters", absl::StrCat(info.parameters)},
+               {"embedding_space", info.embedding_space},
+               {"milliseconds",
+                absl::StrCat(static_cast<int64_t>(base::MillisecondsBetween(begin, base::Clock::Real().Steady())))}});
+    if (info.untrained) {
+      facts_.warnings.push_back(absl::StrCat("the model '", info.name,
+                                             "' is UNTRAINED: it runs from a seeded initialisation, because "
+                                             "--allow_untrained is set and it has no weights. "
+                                             "Its results show that the service works, not how well it finds; put "
+                                             "weights.safetensors beside its model.json."));
+    }
+    models_.Add(std::move(model));
+    return absl::OkStatus();
+  }
+
+  void WarnAboutAddresses() {
+    for (const std::string* address : {&options_.listen, &options_.http_listen, &options_.admin_listen}) {
+      const absl::StatusOr<HostPort> target = ParseHostPort(*address);
+      if (target.ok() && !IsLoopback(target->host)) {
+        facts_.warnings.push_back(absl::StrCat(
+            "listening on ", *address,
+            " without TLS and without keys: everyone who reaches it can read, write and delete. Put a proxy that "
+            "authenticates before it, or listen on 127.0.0.1."));
+      }
+    }
+  }
+
+  absl::Status StartHttp() {
+    const auto ready = [this] {
+      return serving_ ? HttpReply{200, "text/plain; charset=utf-8", "ready\n"}
+                      : HttpReply{503, "text/plain; charset=utf-8", "not ready\n"};
+    };
+    const auto alive = [] { return HttpReply{200, "text/plain; charset=utf-8", "ok\n"}; };
+    if (!options_.http_listen.empty()) {
+      SIGHTLINE_ASSIGN_OR_RETURN(http_,
+                                 HttpServer::Start(options_.http_listen, {{"/healthz", alive}, {"/readyz", ready}}));
+    }
+    if (!options_.admin_listen.empty()) {
+      const auto metrics = [this] {
+        return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Text()};
+      };
+      const auto status = [this] { return HttpReply{200, "text/plain; charset=utf-8", StatusText()}; };
+      SIGHTLINE_ASSIGN_OR_RETURN(
+          admin_,
+          HttpServer::Start(options_.admin_listen,
+                            {{"/healthz", alive}, {"/readyz", ready}, {"/metrics", metrics}, {"/statusz", status}}));
+    }
+    return absl::OkStatus();
+  }
+
+  void SetServing(bool serving) {
+    serving_ = serving;
+    rpc_->SetServing(serving);
+    metrics_.SetServing(serving);
+  }
+
+  absl::Status WritePortFile() {
+    if (options_.port_file.empty()) return absl::OkStatus();
+    return base::WriteFileDurably(
+        options_.port_file,
+        absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ", admin_port(), "}\n"));
+  }
+
+  std::string StatusText() {
+    std::string out =
+        absl::StrCat("sightline-server ", VersionText(), "\nup ",
+                     absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts_.start_time, absl::Seconds(1))),
+                     ", simd ", facts_.simd_level, serving_ ? ", serving\n\n" : ", not serving\n\n");
+    for (const std::string& warning : facts_.warnings) absl::StrAppend(&out, "warning: ", warning, "\n\n");
+    absl::StrAppend(&out, metrics_.StageTable(), "\n");
+    for (const auto& collection : database_->List()) {
+      const index::CollectionStats stats = collection->Stats();
+      absl::StrAppend(&out, "collection ", collection->config().name, ": ", stats.images, " images, ",
+                      stats.index_choice, stats.read_only ? absl::StrCat(", READ-ONLY: ", stats.read_only_reason) : "",
+                      "\n");
+    }
+    return out;
+  }
+
+  std::vector<Metrics::Sample> Collect() {
+    std::vector<Metrics::Sample> samples = {
+        {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
+        {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
+        {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
+    for (const auto& collection : database_->List()) {
+      const std::string& name = collection->config().name;
+      const index::CollectionStats stats = collection->Stats();
+      samples.push_back({"sightline_collection_images", {{"collection", name}}, static_cast<double>(stats.images)});
+      samples.push_back(
+          {"sightline_collection_deleted_images", {{"collection", name}}, static_cast<double>(stats.deleted_images)});
+      samples.push_back({"sightline_collection_read_only", {{"collection", name}}, stats.read_only ? 1.0 : 0.0});
+      for (const auto& [place, bytes] : {std::pair("memory", &stats.memory), std::pair("disk", &stats.disk)}) {
+        for (const auto& [layer, value] :
+             {std::pair("descriptors", bytes->descriptors), std::pair("codes", bytes->codes),
+              std::pair("graph", bytes->graph), std::pair("tokens", bytes->tokens),
+              std::pair("attributes", bytes->attributes), std::pair("images", bytes->images),
+              std::pair("log", bytes->log)}) {
+          samples.push_back({"sightline_collection_bytes",
+                             {{"collection", name}, {"place", place}, {"layer", layer}},
+                             static_cast<double>(value)});
+        }
+      }
+    }
+    return samples;
+  }
+
+  const ServerOptions options_;
+  Metrics metrics_;
+  ServerFacts facts_;
+  std::unique_ptr<index::Database> database_;
+  base::ThreadPool workers_;  // ends before the database it works on
+  ModelHub models_;
+  CallEnvironment environment_;
+  std::unique_ptr<ServiceContext> context_;
+  std::vector<std::unique_ptr<Binding>> bindings_;
+  std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<HttpServer> admin_;
+  std::atomic<bool> serving_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options, const LoadModel& load_model,
+                                                const BlasCheck& blas) {
+  auto app = std::make_unique<AppImpl>(options);
+  SIGHTLINE_RETURN_IF_ERROR(app->Open(load_model, blas));
+  return std::unique_ptr<App>(std::move(app));
+}
+
+}  // namespace sightline::server

@@ -1,0 +1,45 @@
+// App: the whole server, from options to a running process and back.
+//
+// Threading: Start, Run and Stop from the main thread. Ownership: owns every part.
+// Failure: Start says what keeps the server from starting; a damaged collection does not.
+//
+//   auto app = App::Start(options, &model::Model::Load, CheckBlas());
+//   ... wait for a signal ...
+//   (*app)->Stop();
+#ifndef SIGHTLINE_SERVER_APP_H_
+#define SIGHTLINE_SERVER_APP_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "model/model.h"
+#include "server/blas_check.h"
+#include "server/options.h"
+
+namespace sightline::server {
+
+class App {
+ public:
+  // How models come into the server: the program passes model::Model::Load, so that a server without models, a test or
+  // a benchmark links no LibTorch.
+  using LoadModel = std::function<absl::StatusOr<std::unique_ptr<model::Model>>(const std::string& directory,
+                                                                                const model::LoadOptions& options)>;
+
+  // Opens the data, loads the models, listens, and is ready when it returns.
+  static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
+                                                    const BlasCheck& blas);
+  virtual ~App() = default;
+
+  virtual int grpc_port() const = 0;
+  virtual int http_port() const = 0;   // 0 when it does not listen
+  virtual int admin_port() const = 0;  // 0 when it does not listen
+
+  // Drains within the grace time and ends every thread. Safe to call twice.
+  virtual void Stop() = 0;
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_APP_H_

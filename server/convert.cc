@@ -1,0 +1,296 @@
+#include "server/convert.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace sightline::server {
+namespace {
+
+void ToProto(absl::Duration duration, google::protobuf::Duration* out) {
+  const int64_t nanos = absl::ToInt64Nanoseconds(duration);
+  out->set_seconds(nanos / 1'000'000'000);
+  out->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+void ToProto(const index::LayerBytes& bytes, v1::LayerBytes* out) {
+  out->set_descriptors(bytes.descriptors);
+  out->set_codes(bytes.codes);
+  out->set_graph(bytes.graph);
+  out->set_tokens(bytes.tokens);
+  out->set_attributes(bytes.attributes);
+  out->set_images(bytes.images);
+  out->set_log(bytes.log);
+  out->set_total(bytes.total());
+}
+
+absl::Status UnknownEnum(absl::string_view field, int value) {
+  return base::InvalidArgument(
+      "ENUM_VALUE_UNKNOWN",
+      absl::StrCat(field, " is ", value, ", which this version does not know. Use a value of the published API."),
+      {{"field", std::string(field)}, {"actual", absl::StrCat(value)}});
+}
+
+}  // namespace
+
+absl::StatusOr<index::Attributes> FromProto(const AttributeMap& attributes) {
+  index::Attributes out;
+  for (const auto& [key, value] : attributes) {
+    switch (value.kind_case()) {
+      case v1::AttributeValue::kStringValue: out[key] = value.string_value(); break;
+      case v1::AttributeValue::kInt64Value: out[key] = value.int64_value(); break;
+      case v1::AttributeValue::kDoubleValue: out[key] = value.double_value(); break;
+      case v1::AttributeValue::kBoolValue: out[key] = value.bool_value(); break;
+      case v1::AttributeValue::kStringList:
+        out[key] = std::vector<std::string>(value.string_list().values().begin(), value.string_list().values().end());
+        break;
+      case v1::AttributeValue::KIND_NOT_SET:
+        return base::InvalidArgument(
+            "ATTRIBUTE_WITHOUT_VALUE",
+            absl::StrCat("attribute '", key, "' has no value. Set one of its kinds, or leave the key out."),
+            {{"field", "attributes"}, {"key", key}});
+    }
+  }
+  return out;
+}
+
+void ToProto(const index::Attributes& attributes, AttributeMap* out) {
+  for (const auto& [key, value] : attributes) {
+    v1::AttributeValue& target = (*out)[key];
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      target.set_string_value(*text);
+    } else if (const auto* number = std::get_if<int64_t>(&value)) {
+      target.set_int64_value(*number);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      target.set_double_value(*real);
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+      target.set_bool_value(*flag);
+    } else {
+      const auto& list = std::get<std::vector<std::string>>(value);
+      target.mutable_string_list()->mutable_values()->Add(list.begin(), list.end());
+    }
+  }
+}
+
+index::PatchTokens FromProto(const v1::PatchTokens& tokens) {
+  index::PatchTokens out;
+  out.height = tokens.height();
+  out.width = tokens.width();
+  out.dim = tokens.dim();
+  const auto* bytes = reinterpret_cast<const int8_t*>(tokens.values().data());
+  out.values.assign(bytes, bytes + tokens.values().size());
+  out.scales.assign(tokens.scales().begin(), tokens.scales().end());
+  out.importance.assign(tokens.importance().begin(), tokens.importance().end());
+  out.centre.assign(tokens.centre().begin(), tokens.centre().end());
+  return out;
+}
+
+void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v1::PatchTokens* out) {
+  out->set_height(tokens.height);
+  out->set_width(tokens.width);
+  out->set_dim(tokens.dim);
+  out->set_values(reinterpret_cast<const char*>(tokens.values.data()), tokens.values.size());
+  out->mutable_scales()->Add(tokens.scales.begin(), tokens.scales.end());
+  out->mutable_importance()->Add(tokens.importance.begin(), tokens.importance.end());
+  out->mutable_centre()->Add(tokens.centre.begin(), tokens.centre.end());
+  out->set_token_space(token_space);
+}
+
+index::PatchTokens FromModel(model::PatchTokens tokens) {
+  return {tokens.height,
+          tokens.width,
+          tokens.dim,
+          std::move(tokens.values),
+          std::move(tokens.scales),
+          std::move(tokens.importance),
+          std::move(tokens.centre)};
+}
+
+image::CropBox FromProto(const v1::CropBox& box) {
+  return {box.x0(), box.y0(), box.x1(), box.y1(),
+          box.unit() == v1::CropBox::UNIT_PIXEL ? image::CropBox::Unit::kPixel : image::CropBox::Unit::kFraction};
+}
+
+absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& settings) {
+  using S = v1::CollectionSettings;
+  index::CollectionConfig out;
+  switch (settings.keep_image()) {
+    case S::KEEP_IMAGE_UNSPECIFIED:
+    case S::KEEP_IMAGE_PREVIEW: out.keep_image = index::KeepImage::kPreview; break;
+    case S::KEEP_IMAGE_NONE: out.keep_image = index::KeepImage::kNone; break;
+    case S::KEEP_IMAGE_ORIGINAL: out.keep_image = index::KeepImage::kOriginal; break;
+    default: return UnknownEnum("settings.keep_image", settings.keep_image());
+  }
+  switch (settings.index_kind()) {
+    case S::INDEX_KIND_UNSPECIFIED:
+    case S::INDEX_KIND_AUTO: out.index_kind = index::IndexKind::kAuto; break;
+    case S::INDEX_KIND_EXACT: out.index_kind = index::IndexKind::kExact; break;
+    case S::INDEX_KIND_HNSW: out.index_kind = index::IndexKind::kHnsw; break;
+    case S::INDEX_KIND_IVF: out.index_kind = index::IndexKind::kIvf; break;
+    default: return UnknownEnum("settings.index_kind", settings.index_kind());
+  }
+  switch (settings.descriptor_precision()) {
+    case S::DESCRIPTOR_PRECISION_UNSPECIFIED:
+    case S::DESCRIPTOR_PRECISION_FLOAT32: out.descriptor_precision = index::DescriptorPrecision::kFloat32; break;
+    case S::DESCRIPTOR_PRECISION_FLOAT16: out.descriptor_precision = index::DescriptorPrecision::kFloat16; break;
+    default: return UnknownEnum("settings.descriptor_precision", settings.descriptor_precision());
+  }
+  const auto out_of_range = [](absl::string_view field, int value, int limit) {
+    return base::InvalidArgument(
+        "SETTING_OUT_OF_RANGE",
+        absl::StrCat("settings.", field, " is ", value, "; it must be 0 (the default) to ", limit, ". Correct it."),
+        {{"field", absl::StrCat("settings.", field)}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(limit)}});
+  };
+  constexpr int kMaxM = 128, kMaxEf = 4096, kMaxLists = 1 << 20;
+  constexpr size_t kMaxDescription = 1024;
+  if (settings.hnsw_m() < 0 || settings.hnsw_m() > kMaxM) return out_of_range("hnsw_m", settings.hnsw_m(), kMaxM);
+  if (settings.hnsw_ef_construction() < 0 || settings.hnsw_ef_construction() > kMaxEf) {
+    return out_of_range("hnsw_ef_construction", settings.hnsw_ef_construction(), kMaxEf);
+  }
+  if (settings.ivf_lists() < 0 || settings.ivf_lists() > kMaxLists) {
+    return out_of_range("ivf_lists", settings.ivf_lists(), kMaxLists);
+  }
+  if (settings.description().size() > kMaxDescription) {
+    return base::InvalidArgument("DESCRIPTION_TOO_LONG",
+                                 absl::StrCat("settings.description has ", settings.description().size(),
+                                              " bytes; the limit is ", kMaxDescription, ". Shorten it."),
+                                 {{"field", "settings.description"},
+                                  {"actual", absl::StrCat(settings.description().size())},
+                                  {"limit", absl::StrCat(kMaxDescription)}});
+  }
+  out.drop_tokens = settings.drop_tokens();
+  out.hnsw_m = settings.hnsw_m();
+  out.hnsw_ef_construction = settings.hnsw_ef_construction();
+  out.ivf_lists = settings.ivf_lists();
+  out.description = settings.description();
+  return out;
+}
+
+void ToProto(const index::Collection& collection, v1::Collection* out) {
+  using S = v1::CollectionSettings;
+  const index::CollectionConfig& config = collection.config();
+  const index::CollectionStats stats = collection.Stats();
+  out->set_name(config.name);
+  out->set_model(config.model);
+  out->set_embedding_space(config.embedding_space);
+  out->set_token_space(config.token_space);
+  out->set_descriptor_dim(config.descriptor_dim);
+  S* settings = out->mutable_settings();
+  switch (config.keep_image) {
+    case index::KeepImage::kNone: settings->set_keep_image(S::KEEP_IMAGE_NONE); break;
+    case index::KeepImage::kPreview: settings->set_keep_image(S::KEEP_IMAGE_PREVIEW); break;
+    case index::KeepImage::kOriginal: settings->set_keep_image(S::KEEP_IMAGE_ORIGINAL); break;
+  }
+  switch (config.index_kind) {
+    case index::IndexKind::kAuto: settings->set_index_kind(S::INDEX_KIND_AUTO); break;
+    case index::IndexKind::kExact: settings->set_index_kind(S::INDEX_KIND_EXACT); break;
+    case index::IndexKind::kHnsw: settings->set_index_kind(S::INDEX_KIND_HNSW); break;
+    case index::IndexKind::kIvf: settings->set_index_kind(S::INDEX_KIND_IVF); break;
+  }
+  settings->set_descriptor_precision(config.descriptor_precision == index::DescriptorPrecision::kFloat16
+                                         ? S::DESCRIPTOR_PRECISION_FLOAT16
+                                         : S::DESCRIPTOR_PRECISION_FLOAT32);
+  settings->set_drop_tokens(config.drop_tokens);
+  settings->set_hnsw_m(config.hnsw_m);
+  settings->set_hnsw_ef_construction(config.hnsw_ef_construction);
+  settings->set_ivf_lists(config.ivf_lists);
+  settings->set_description(config.description);
+  ToProto(config.create_time, out->mutable_create_time());
+  v1::CollectionStats* target = out->mutable_stats();
+  target->set_images(stats.images);
+  target->set_deleted_images(stats.deleted_images);
+  target->set_sequence(stats.sequence);
+  ToProto(stats.memory, target->mutable_memory());
+  ToProto(stats.disk, target->mutable_disk());
+  target->set_index_choice(stats.index_choice);
+  target->set_segments(stats.segments);
+  target->set_tail_images(stats.tail_images);
+  out->set_read_only(stats.read_only);
+  out->set_read_only_reason(stats.read_only_reason);
+}
+
+void ToProto(const index::Record& record, const index::CollectionConfig& config, v1::ImageRecord* out) {
+  out->set_id(record.id);
+  ToProto(record.attributes, out->mutable_attributes());
+  out->set_source_uri(record.source_uri);
+  out->set_revision(record.revision);
+  ToProto(record.create_time, out->mutable_create_time());
+  ToProto(record.update_time, out->mutable_update_time());
+  out->set_width(record.width);
+  out->set_height(record.height);
+  out->set_sha256(record.sha256);
+  out->set_image(record.image);
+  out->set_image_mime_type(record.image_mime_type);
+  if (!record.descriptor.empty()) {
+    out->mutable_global_descriptor()->mutable_values()->Add(record.descriptor.begin(), record.descriptor.end());
+    out->mutable_global_descriptor()->set_embedding_space(config.embedding_space);
+  }
+  if (record.tokens) ToProto(*record.tokens, config.token_space, out->mutable_tokens());
+}
+
+void ToProto(const model::ModelInfo& info, v1::Model* out) {
+  out->set_name(info.name);
+  out->set_architecture(info.architecture);
+  out->set_state(v1::Model::STATE_READY);
+  out->set_embedding_space(info.embedding_space);
+  out->set_token_space(info.token_space);
+  out->set_descriptor_dim(info.descriptor_dim);
+  out->set_token_dim(info.token_dim);
+  out->set_max_token_cells(info.max_token_cells);
+  out->set_parameters(info.parameters);
+  out->mutable_scales()->Add(info.scales.begin(), info.scales.end());
+  out->set_image_size(info.image_size);
+  out->set_untrained(info.untrained);
+  out->set_numeric(info.numeric);
+  out->set_provenance(info.provenance);
+}
+
+void ToProto(const model::ModelInfo& info, v1::ModelUse* out) {
+  out->set_model(info.name);
+  out->set_embedding_space(info.embedding_space);
+  out->set_untrained(info.untrained);
+  out->set_numeric(info.numeric);
+}
+
+void ToProto(const Limits& limits, v1::Limits* out) {
+  out->set_max_message_bytes(limits.max_message_bytes);
+  out->set_max_image_bytes(limits.image.max_encoded_bytes);
+  out->set_max_pixels(limits.image.max_pixels);
+  out->set_max_image_side(limits.image.max_side);
+  out->set_max_top_k(limits.max_top_k);
+  out->set_max_result_window(limits.max_result_window);
+  out->set_max_attributes(limits.record.max_attributes);
+  out->set_max_attribute_bytes(limits.record.max_attribute_bytes);
+  out->set_max_id_bytes(limits.record.max_id_bytes);
+  out->set_max_delete_ids(limits.max_delete_ids);
+  out->set_max_in_flight(limits.max_in_flight);
+  out->set_max_queue(limits.max_queue);
+  out->set_max_batch(limits.max_batch);
+  ToProto(limits.max_batch_delay, out->mutable_max_batch_delay());
+  ToProto(limits.default_deadline, out->mutable_default_deadline());
+  ToProto(limits.drain_grace, out->mutable_drain_grace());
+  out->set_max_stream_in_flight(limits.max_stream_in_flight);
+  ToProto(limits.request_id_retention, out->mutable_request_id_retention());
+  out->set_max_descriptor_dim(limits.record.max_descriptor_dim);
+}
+
+void ToProto(absl::Time time, google::protobuf::Timestamp* out) {
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  out->set_seconds(seconds);
+  out->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+}
+
+void StagesToProto(const Request& request, google::protobuf::RepeatedPtrField<v1::StageTime>* out) {
+  for (const Stage& stage : request.stages()) {
+    v1::StageTime* target = out->Add();
+    target->set_stage(stage.name);
+    target->set_milliseconds(stage.milliseconds);
+    target->set_batch_size(stage.batch_size);
+  }
+  v1::StageTime* total = out->Add();
+  total->set_stage("total");
+  total->set_milliseconds(request.ElapsedMilliseconds());
+}
+
+}  // namespace sightline::server

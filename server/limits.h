@@ -1,0 +1,36 @@
+// Every limit the server holds callers to, in one place: GetServerInfo publishes them, flags set them.
+#ifndef SIGHTLINE_SERVER_LIMITS_H_
+#define SIGHTLINE_SERVER_LIMITS_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "index/record.h"
+#include "model/image/decode.h"
+
+namespace sightline::server {
+
+struct Limits {
+  int max_message_bytes = 40 << 20;  // two images of 16 MiB and their envelope: Explain takes two
+  image::Limits image;
+  index::RecordLimits record;
+  int max_top_k = 1000;
+  int max_result_window = 10'000;  // offset + top_k
+  int max_page_size = 1000;
+  int max_delete_ids = 10'000;
+  int max_query_parts = 16;
+  int max_crops = 8;
+  int max_in_flight = 1024;       // requests in hand at once
+  int max_stream_in_flight = 64;  // of one stream
+  int max_queue = 256;            // images waiting for the model
+  int max_batch = 8;
+  absl::Duration max_batch_delay = absl::Milliseconds(2);
+  absl::Duration default_deadline = absl::Seconds(60);
+  absl::Duration max_deadline = absl::Hours(1);
+  absl::Duration drain_grace = absl::Seconds(30);
+  absl::Duration request_id_retention = absl::Hours(24);
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_LIMITS_H_

@@ -1,0 +1,49 @@
+// sightline-server: see --help.
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/log.h"
+#include "model/model.h"
+#include "server/app.h"
+#include "server/blas_check.h"
+#include "server/options.h"
+
+namespace {
+
+constexpr int kExitError = 1;
+constexpr int kExitUsage = 2;
+
+int Fail(const absl::Status& status, int code) {
+  std::fprintf(stderr, "sightline-server: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
+  if (!options.ok()) return Fail(options.status(), kExitUsage);
+  sightline::base::SetLogLevel(options->log_level);
+
+  // Blocked before any thread starts, so that every thread inherits it and only this one takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
+  auto app = sightline::server::App::Start(*options, &sightline::model::Model::Load, blas);
+  if (!app.ok()) return Fail(app.status(), kExitError);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  sightline::base::Log(sightline::base::Severity::kInfo, "signal received",
+                       {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  (*app)->Stop();
+  sightline::base::Log(sightline::base::Severity::kInfo, "stopped");
+  return 0;
+}

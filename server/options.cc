@@ -1,0 +1,210 @@
+#include "server/options.h"
+
+#include <cstdlib>
+#include <map>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "server/version.h"
+
+ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
+ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; created when missing");
+ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "gRPC address; port 0 picks a free one");
+ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080", "HTTP address of /healthz and /readyz; empty for none");
+ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
+ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JSON, once the server is ready");
+ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
+ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
+ABSL_FLAG(bool, allow_untrained, false, "let a model without weights run from a seeded initialisation, for trials");
+ABSL_FLAG(int, grpc_threads, 1, "completion-queue threads; one is fastest on small machines");
+ABSL_FLAG(int, search_threads, 2, "threads that search and read the disk");
+ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
+ABSL_FLAG(int, intra_op_threads, 0, "threads inside one run of a model; 0 for all cores");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
+ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
+ABSL_FLAG(int64_t, max_image_bytes, 16 << 20, "largest encoded image, bytes");
+ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
+ABSL_FLAG(int, max_image_side, 16'384, "longest side of an image, pixels");
+ABSL_FLAG(int, max_in_flight, 1024, "requests in hand at once; more are refused");
+ABSL_FLAG(int, max_stream_in_flight, 64, "requests of one stream in hand at once; more wait");
+ABSL_FLAG(int, max_queue, 256, "images waiting for a model; more are refused");
+ABSL_FLAG(int, max_batch, 8, "images in one batch");
+ABSL_FLAG(absl::Duration, max_batch_delay, absl::Milliseconds(2), "how long a batch of a busy model waits to be full");
+ABSL_FLAG(absl::Duration, default_deadline, absl::Seconds(60), "deadline of a request that brings none");
+ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in hand may take to end after SIGTERM");
+
+namespace sightline::server {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+constexpr char kEnvironmentPrefix[] = "SIGHTLINE_";
+
+// This project's settings: flags of this file. absl's own and those of libraries are not settable from outside flags.
+std::map<std::string, absl::CommandLineFlag*> Settings() {
+  std::map<std::string, absl::CommandLineFlag*> settings;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), "server/options.cc")) settings[std::string(name)] = flag;
+  }
+  return settings;
+}
+
+absl::Status Set(absl::CommandLineFlag* flag, const std::string& value, const std::string& origin) {
+  std::string error;
+  if (flag->ParseFrom(value, &error)) return absl::OkStatus();
+  return base::InvalidArgument(
+      "SETTING_INVALID",
+      absl::StrCat(origin, " sets ", std::string(flag->Name()), " to '", value, "', which it cannot be: ", error,
+                   ". Correct it; --help lists every setting."),
+      {{"field", std::string(flag->Name())}, {"actual", value}});
+}
+
+absl::Status ApplyFile(const std::string& path) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxConfigBytes));
+  const auto settings = Settings();
+  int number = 0;
+  for (const absl::string_view raw : absl::StrSplit(text, '\n')) {
+    ++number;
+    const std::string line(absl::StripAsciiWhitespace(raw.substr(0, raw.find('#'))));
+    if (line.empty()) continue;
+    const std::string origin = absl::StrCat(path, " line ", number);
+    const size_t equals = line.find('=');
+    const std::string name(absl::StripAsciiWhitespace(line.substr(0, equals)));
+    const auto setting = settings.find(name);
+    if (equals == std::string::npos || setting == settings.end() || name == "config") {
+      return base::InvalidArgument("SETTING_UNKNOWN",
+                                   absl::StrCat(origin, " reads '", line,
+                                                "', which sets nothing. Write `name = value`; --help lists the names."),
+                                   {{"actual", line}});
+    }
+    const std::string value(absl::StripAsciiWhitespace(line.substr(equals + 1)));
+    SIGHTLINE_RETURN_IF_ERROR(Set(setting->second, value, origin));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyEnvironment() {
+  for (const auto& [name, flag] : Settings()) {
+    const std::string variable = absl::StrCat(kEnvironmentPrefix, absl::AsciiStrToUpper(name));
+    if (const char* value = std::getenv(variable.c_str()); value != nullptr) {
+      SIGHTLINE_RETURN_IF_ERROR(Set(flag, value, absl::StrCat("the environment variable ", variable)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The file must be known before the other flags are read, because they win over it.
+std::string ConfigPath(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if (argument == "--") break;
+    if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) continue;
+    if (absl::ConsumePrefix(&argument, "config=")) return std::string(argument);
+    if (argument == "config" && i + 1 < argc) return argv[i + 1];
+  }
+  const char* variable = std::getenv("SIGHTLINE_CONFIG");
+  return variable != nullptr ? variable : "";
+}
+
+template <typename T>
+absl::Status CheckRange(const char* name, T value, T low, T high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return base::InvalidArgument(
+      "SETTING_OUT_OF_RANGE",
+      absl::StrCat("--", name, " is ", value, "; it must be ", low, " to ", high, ". Correct it."),
+      {{"field", name}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(high)}});
+}
+
+absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high) {
+  if (value >= absl::ZeroDuration() && value <= high) return absl::OkStatus();
+  return base::InvalidArgument(
+      "SETTING_OUT_OF_RANGE",
+      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be 0 to ", absl::FormatDuration(high),
+                   ". Correct it."),
+      {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
+}
+
+absl::Status Check(const ServerOptions& options) {
+  const Limits& limits = options.limits;
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("grpc_threads", options.grpc_threads, 1, 64));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("search_threads", options.search_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("decode_threads", options.decode_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("intra_op_threads", options.intra_op_threads, 0, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_message_bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange<int64_t>("max_image_bytes", limits.image.max_encoded_bytes, 1024, 1 << 30));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange<int64_t>("max_pixels", limits.image.max_pixels, 1, 1 << 30));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_image_side", limits.image.max_side, 1, 65'535));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_in_flight", limits.max_in_flight, 1, 1 << 20));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_stream_in_flight", limits.max_stream_in_flight, 1, 1 << 16));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_queue", limits.max_queue, 1, 1 << 20));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_batch", limits.max_batch, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
+  return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "The Sightline server: visual search for instances.\n\n"
+      "  sightline-server --data_dir DIR --models dtop_tiny\n\n"
+      "Every setting is also an environment variable (--max_batch: SIGHTLINE_MAX_BATCH) and a line of the file given "
+      "by "
+      "--config (max_batch = 16).");
+  absl::FlagsUsageConfig usage;
+  usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
+  usage.contains_helpshort_flags = usage.contains_help_flags;
+  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
+  absl::SetFlagsUsageConfig(usage);
+
+  if (const std::string path = ConfigPath(argc, argv); !path.empty()) SIGHTLINE_RETURN_IF_ERROR(ApplyFile(path));
+  SIGHTLINE_RETURN_IF_ERROR(ApplyEnvironment());
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    return base::InvalidArgument("ARGUMENT_UNKNOWN",
+                                 absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
+                                 {{"actual", rest[1]}});
+  }
+
+  ServerOptions options;
+  options.data_dir = absl::GetFlag(FLAGS_data_dir);
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.http_listen = absl::GetFlag(FLAGS_http_listen);
+  options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
+  options.port_file = absl::GetFlag(FLAGS_port_file);
+  options.model_root = absl::GetFlag(FLAGS_model_root);
+  for (const std::string& name : absl::GetFlag(FLAGS_models)) {
+    if (!name.empty()) options.models.push_back(name);
+  }
+  options.allow_untrained = absl::GetFlag(FLAGS_allow_untrained);
+  options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
+  options.search_threads = absl::GetFlag(FLAGS_search_threads);
+  options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
+  options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
+  SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
+  Limits& limits = options.limits;
+  limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
+  limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);
+  limits.image.max_side = absl::GetFlag(FLAGS_max_image_side);
+  limits.max_in_flight = absl::GetFlag(FLAGS_max_in_flight);
+  limits.max_stream_in_flight = absl::GetFlag(FLAGS_max_stream_in_flight);
+  limits.max_queue = absl::GetFlag(FLAGS_max_queue);
+  limits.max_batch = absl::GetFlag(FLAGS_max_batch);
+  limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
+  limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
+  limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
+  SIGHTLINE_RETURN_IF_ERROR(Check(options));
+  return options;
+}
+
+}  // namespace sightline::server

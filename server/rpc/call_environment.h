@@ -1,0 +1,68 @@
+// CallEnvironment: what all calls of one gRPC server share.
+//
+// Threading: all methods may be called from any thread. Ownership: owned by RpcServer, outlives every call.
+#ifndef SIGHTLINE_SERVER_RPC_CALL_ENVIRONMENT_H_
+#define SIGHTLINE_SERVER_RPC_CALL_ENVIRONMENT_H_
+
+#include <grpcpp/server_context.h>
+
+#include <atomic>
+#include <set>
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "server/limits.h"
+#include "server/metrics.h"
+#include "server/request.h"
+
+namespace sightline::server {
+
+// A stream that can be asked to end early.
+class DrainableStream {
+ public:
+  virtual ~DrainableStream() = default;
+  virtual void Drain() = 0;
+};
+
+class CallEnvironment {
+ public:
+  CallEnvironment(const base::Clock& clock, const Limits& limits, Metrics& metrics)
+      : clock_(clock), limits_(limits), metrics_(metrics) {}
+
+  const Limits& limits() const { return limits_; }
+  Metrics& metrics() { return metrics_; }
+
+  // The request of a call that has just arrived: its deadline is the call's, or the default one.
+  RequestPtr MakeRequest(const grpc::ServerContext& context) const;
+
+  // Takes a place among the requests in hand, or says why there is none. Every OK is followed by one Leave.
+  absl::Status Enter(Metrics::Method* method);
+  void Leave(Metrics::Method* method, const Request& request, absl::StatusCode code);
+
+  // Call objects alive, waiting ones not counted.
+  void CallBegins() { ++live_calls_; }
+  void CallEnds();
+  void WaitForCalls();
+
+  // From now on requests are refused and streams are asked to end.
+  void Drain();
+  bool draining() const { return draining_.load(std::memory_order_acquire); }
+  void AddStream(DrainableStream* stream);
+  void RemoveStream(DrainableStream* stream);
+
+ private:
+  const base::Clock& clock_;
+  const Limits& limits_;
+  Metrics& metrics_;
+  std::atomic<int> in_flight_ = 0;
+  std::atomic<int> live_calls_ = 0;
+  std::atomic<bool> draining_ = false;
+  base::Mutex mutex_;
+  base::CondVar calls_ended_;
+  std::set<DrainableStream*> streams_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_RPC_CALL_ENVIRONMENT_H_

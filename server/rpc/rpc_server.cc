@@ -1,0 +1,110 @@
+#include "server/rpc/rpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace sightline::server {
+namespace {
+
+// Fires on a completion queue behind everything that is queued there already.
+class Barrier final : public Tag {
+ public:
+  explicit Barrier(grpc::ServerCompletionQueue* queue) { alarm_.Set(queue, gpr_now(GPR_CLOCK_MONOTONIC), this); }
+  void Proceed(bool) override { passed_.set_value(); }
+  void Wait() { passed_.get_future().wait(); }
+
+ private:
+  std::promise<void> passed_;
+  grpc::Alarm alarm_;
+};
+
+}  // namespace
+
+RpcServer::RpcServer(Options options, CallEnvironment* environment)
+    : options_(std::move(options)), environment_(environment) {}
+
+RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
+
+absl::Status RpcServer::Start() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
+  builder.SetMaxReceiveMessageSize(environment_->limits().max_message_bytes);
+  builder.SetMaxSendMessageSize(environment_->limits().max_message_bytes);
+  // Health and reflection are the only services of gRPC's own threads: a small, fixed share of the machine.
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+  grpc::ResourceQuota quota("sightline");
+  quota.SetMaxThreads(16);
+  builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 128);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 30'000);
+  // A second server on the same port would take half of the connections, unnoticed.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  for (grpc::Service* service : services_) builder.RegisterService(service);
+  for (int i = 0; i < std::max(1, options_.threads); ++i) queues_.push_back(builder.AddCompletionQueue());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ == 0) {
+    for (auto& queue : queues_) queue->Shutdown();
+    queues_.clear();
+    server_.reset();
+    return base::Error(
+        absl::StatusCode::kUnavailable, "ADDRESS_NOT_BOUND",
+        absl::StrCat("cannot listen on ", options_.address,
+                     ". Check that the address is this machine's and that no other server uses the port, "
+                     "or choose another with --listen."),
+        {{"address", options_.address}});
+  }
+  for (auto& queue : queues_) {
+    for (const auto& listen : listeners_) {
+      for (int i = 0; i < options_.listeners_per_method; ++i) listen(queue.get());
+    }
+    threads_.emplace_back([this, raw = queue.get()] { Serve(raw); });
+  }
+  return absl::OkStatus();
+}
+
+void RpcServer::Serve(grpc::ServerCompletionQueue* queue) {
+  pthread_setname_np(pthread_self(), "grpc-queue");
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue->Next(&tag, &ok)) static_cast<Tag*>(tag)->Proceed(ok);
+}
+
+void RpcServer::SetServing(bool serving) {
+  if (server_ != nullptr && server_->GetHealthCheckService() != nullptr) {
+    server_->GetHealthCheckService()->SetServingStatus(serving);
+  }
+}
+
+void RpcServer::Shutdown(absl::Duration grace) {
+  if (server_ == nullptr) return;
+  SetServing(false);
+  environment_->Drain();
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  // Calls that arrived before the shutdown may still wait on a queue to be looked at.
+  std::vector<std::unique_ptr<Barrier>> barriers;  // live until the threads that fire them have ended
+  for (auto& queue : queues_) barriers.push_back(std::make_unique<Barrier>(queue.get()));
+  for (auto& barrier : barriers) barrier->Wait();
+  environment_->WaitForCalls();
+  for (auto& queue : queues_) queue->Shutdown();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  queues_.clear();
+  server_.reset();
+}
+
+}  // namespace sightline::server

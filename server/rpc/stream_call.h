@@ -1,0 +1,249 @@
+// StreamCall: one bidirectional stream whose messages are independent requests, answered in any order.
+//
+// The stream reads on only while fewer than `max_stream_in_flight` of its requests are unanswered or unsent, so a fast
+// sender, and one that does not read its replies, is slowed down by flow control. When the server drains, the stream
+// ends with UNAVAILABLE as soon as what it has in hand is answered.
+//
+// Threading: as UnaryCall; handlers may answer from any thread. Ownership: the object owns itself.
+#ifndef SIGHTLINE_SERVER_RPC_STREAM_CALL_H_
+#define SIGHTLINE_SERVER_RPC_STREAM_CALL_H_
+
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "base/status.h"
+#include "server/rpc/call_environment.h"
+#include "server/rpc/status_map.h"
+#include "server/rpc/tag.h"
+
+namespace sightline::server {
+
+// Answers one message of a stream. The message lives until `reply` is called, once, with the status for the metrics.
+template <typename Req, typename Resp>
+using StreamHandler =
+    std::function<void(const RequestPtr&, const Req&, std::function<void(Resp, absl::StatusCode)> reply)>;
+
+template <typename Service, typename Req, typename Resp>
+struct StreamMethod {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Resp, Req>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  Service* service;
+  RequestFunction request;
+  StreamHandler<Req, Resp> handler;
+  // What is answered to a message that is refused before its handler runs.
+  std::function<Resp(const Req&, const absl::Status&)> refuse;
+  Metrics::Method* metrics;
+  CallEnvironment* environment;
+};
+
+template <typename Service, typename Req, typename Resp>
+class StreamCall final : public DrainableStream {
+ public:
+  using Method = StreamMethod<Service, Req, Resp>;
+
+  static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new StreamCall(method, queue); }
+
+  void Drain() override {
+    base::MutexLock lock(mutex_);
+    draining_ = true;
+    MaybeFinish();
+  }
+
+ private:
+  struct Item {
+    RequestPtr request;
+    Req message;
+  };
+
+  StreamCall(const Method* method, grpc::ServerCompletionQueue* queue)
+      : method_(*method), queue_(queue), stream_(&context_) {
+    context_.AsyncNotifyWhenDone(&over_tag_);
+    (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
+  }
+
+  void Arrive(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    method_.environment->CallBegins();
+    method_.environment->AddStream(this);
+    if (!method_.environment->draining()) Listen(&method_, queue_);
+    base::MutexLock lock(mutex_);
+    draining_ = draining_ || method_.environment->draining();
+    MaybeRead();
+    MaybeFinish();
+  }
+
+  void Read(bool ok) {
+    std::shared_ptr<Item> item;
+    {
+      base::MutexLock lock(mutex_);
+      reading_ = false;
+      --pending_tags_;
+      if (!ok) {
+        reads_done_ = true;
+        MaybeFinish();
+      } else {
+        item = std::make_shared<Item>();
+        item->message.Swap(&incoming_);
+        item->request = method_.environment->MakeRequest(context_);
+        if (cancelled_) item->request->Cancel();
+        in_hand_.insert(item);
+      }
+    }
+    if (item != nullptr) Handle(item);
+    {
+      // Only now the next read: until here the object must not be released, whatever the handler's answer has ended.
+      base::MutexLock lock(mutex_);
+      reader_active_ = false;
+      MaybeRead();
+      MaybeFinish();
+    }
+    ReleaseIfOver();
+  }
+
+  void Handle(const std::shared_ptr<Item>& item) {
+    if (absl::Status refusal = method_.environment->Enter(method_.metrics); !refusal.ok()) {
+      Reply(item, method_.refuse(item->message, refusal));
+    } else {
+      method_.handler(item->request, item->message, [this, item](Resp reply, absl::StatusCode code) {
+        method_.environment->Leave(method_.metrics, *item->request, code);
+        Reply(item, std::move(reply));
+      });
+    }
+  }
+
+  void Reply(const std::shared_ptr<Item>& item, Resp reply) {
+    base::MutexLock lock(mutex_);
+    in_hand_.erase(item);
+    outgoing_.push_back(std::move(reply));
+    MaybeWrite();
+    MaybeFinish();
+  }
+
+  void Written(bool ok) {
+    {
+      base::MutexLock lock(mutex_);
+      writing_ = false;
+      --pending_tags_;
+      if (!outgoing_.empty()) outgoing_.pop_front();
+      if (!ok) {
+        broken_ = true;
+        outgoing_.clear();
+      }
+      MaybeWrite();
+      MaybeRead();
+      MaybeFinish();
+    }
+    ReleaseIfOver();
+  }
+
+  void Finished(bool) {
+    {
+      base::MutexLock lock(mutex_);
+      --pending_tags_;
+    }
+    ReleaseIfOver();
+  }
+
+  void Over(bool) {
+    {
+      base::MutexLock lock(mutex_);
+      --pending_tags_;
+      over_ = true;
+      if (context_.IsCancelled()) {
+        cancelled_ = true;
+        broken_ = true;
+        for (const std::shared_ptr<Item>& item : in_hand_) item->request->Cancel();
+      }
+      MaybeFinish();
+    }
+    ReleaseIfOver();
+  }
+
+  void MaybeRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const size_t window = static_cast<size_t>(method_.environment->limits().max_stream_in_flight);
+    if (reading_ || reader_active_ || reads_done_ || draining_ || broken_ || finishing_ ||
+        in_hand_.size() + outgoing_.size() >= window) {
+      return;
+    }
+    reading_ = true;
+    reader_active_ = true;
+    ++pending_tags_;
+    stream_.Read(&incoming_, &read_tag_);
+  }
+
+  void MaybeWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (broken_) outgoing_.clear();
+    if (writing_ || outgoing_.empty()) return;
+    writing_ = true;
+    ++pending_tags_;
+    stream_.Write(outgoing_.front(), &written_tag_);
+  }
+
+  void MaybeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool wanted = reads_done_ || draining_ || broken_;
+    if (!wanted || finishing_ || writing_ || !in_hand_.empty() || !outgoing_.empty()) return;
+    finishing_ = true;
+    ++pending_tags_;
+    absl::Status status;
+    if (!reads_done_ && draining_) {
+      status =
+          base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
+                               "the server is shutting down; what it acknowledged is done. Send the rest again, to "
+                               "another server if there is one.",
+                               absl::Seconds(1));
+    }
+    stream_.Finish(ToGrpcStatus(status), &finished_tag_);
+  }
+
+  void ReleaseIfOver() {
+    {
+      base::MutexLock lock(mutex_);
+      if (!over_ || !finishing_ || pending_tags_ > 0 || reader_active_) return;
+    }
+    CallEnvironment* environment = method_.environment;
+    environment->RemoveStream(this);
+    delete this;
+    environment->CallEnds();
+  }
+
+  const Method& method_;
+  grpc::ServerCompletionQueue* const queue_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<Resp, Req> stream_;
+  MethodTag<StreamCall, &StreamCall::Arrive> arrive_tag_{this};
+  MethodTag<StreamCall, &StreamCall::Read> read_tag_{this};
+  MethodTag<StreamCall, &StreamCall::Written> written_tag_{this};
+  MethodTag<StreamCall, &StreamCall::Finished> finished_tag_{this};
+  MethodTag<StreamCall, &StreamCall::Over> over_tag_{this};
+
+  base::Mutex mutex_;
+  Req incoming_;  // belongs to gRPC while reading_
+  std::set<std::shared_ptr<Item>> in_hand_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Resp> outgoing_ ABSL_GUARDED_BY(mutex_);  // the front is being written while writing_
+  int pending_tags_ ABSL_GUARDED_BY(mutex_) = 1;       // the over tag
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reader_active_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reads_done_ ABSL_GUARDED_BY(mutex_) = false;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_RPC_STREAM_CALL_H_

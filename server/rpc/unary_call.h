@@ -1,0 +1,114 @@
+// UnaryCall: one unary RPC on a completion queue, from waiting for a request to having sent the reply.
+//
+// The object owns itself: ListenUnary makes one that waits; when a request arrives it makes its successor, runs the
+// handler, sends what the handler answers and deletes itself when gRPC has handed back both of its tags (reply sent,
+// call over).
+//
+// Threading: tags come on completion-queue threads; a handler may answer from any thread, at once or later, exactly
+// once.
+#ifndef SIGHTLINE_SERVER_RPC_UNARY_CALL_H_
+#define SIGHTLINE_SERVER_RPC_UNARY_CALL_H_
+
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/rpc/call_environment.h"
+#include "server/rpc/status_map.h"
+#include "server/rpc/tag.h"
+
+namespace sightline::server {
+
+using Done = std::function<void(absl::Status)>;
+
+// What an RPC does. Request and reply live until `done` is called.
+template <typename Req, typename Resp>
+using UnaryHandler = std::function<void(const RequestPtr&, const Req&, Resp*, Done)>;
+
+// Everything the calls of one method share.
+template <typename Service, typename Req, typename Resp>
+struct UnaryMethod {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, Req*, grpc::ServerAsyncResponseWriter<Resp>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  Service* service;
+  RequestFunction request;
+  UnaryHandler<Req, Resp> handler;
+  Metrics::Method* metrics;
+  CallEnvironment* environment;
+};
+
+template <typename Service, typename Req, typename Resp>
+class UnaryCall {
+ public:
+  using Method = UnaryMethod<Service, Req, Resp>;
+
+  static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new UnaryCall(method, queue); }
+
+ private:
+  UnaryCall(const Method* method, grpc::ServerCompletionQueue* queue)
+      : method_(*method), queue_(queue), responder_(&context_) {
+    context_.AsyncNotifyWhenDone(&over_tag_);
+    (method_.service->*method_.request)(&context_, &request_message_, &responder_, queue_, queue_, &arrive_tag_);
+  }
+
+  void Arrive(bool ok) {
+    if (!ok) {  // the server shuts down; the over tag never comes for a call that never began
+      delete this;
+      return;
+    }
+    method_.environment->CallBegins();
+    if (!method_.environment->draining()) Listen(&method_, queue_);
+    request_ = method_.environment->MakeRequest(context_);
+    if (absl::Status refusal = method_.environment->Enter(method_.metrics); !refusal.ok()) {
+      responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);
+      return;
+    }
+    method_.handler(request_, request_message_, &reply_, [this](absl::Status status) { Finish(std::move(status)); });
+  }
+
+  void Finish(absl::Status status) {
+    // An answer that nobody may use any more is not sent as if it were one in time.
+    if (status.ok()) status = request_->Check();
+    method_.environment->Leave(method_.metrics, *request_, status.code());
+    if (status.ok()) {
+      responder_.Finish(reply_, grpc::Status::OK, &sent_tag_);
+    } else {
+      responder_.FinishWithError(ToGrpcStatus(status), &sent_tag_);
+    }
+  }
+
+  void Sent(bool) { Release(); }
+
+  void Over(bool) {
+    if (context_.IsCancelled()) request_->Cancel();
+    Release();
+  }
+
+  void Release() {
+    if (--tags_left_ > 0) return;
+    CallEnvironment* environment = method_.environment;
+    delete this;
+    environment->CallEnds();
+  }
+
+  const Method& method_;
+  grpc::ServerCompletionQueue* const queue_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncResponseWriter<Resp> responder_;
+  Req request_message_;
+  Resp reply_;
+  RequestPtr request_;
+  std::atomic<int> tags_left_ = 2;
+  MethodTag<UnaryCall, &UnaryCall::Arrive> arrive_tag_{this};
+  MethodTag<UnaryCall, &UnaryCall::Sent> sent_tag_{this};
+  MethodTag<UnaryCall, &UnaryCall::Over> over_tag_{this};
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_RPC_UNARY_CALL_H_

@@ -1,0 +1,139 @@
+#include "server/services/collection_service.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "server/convert.h"
+#include "server/services/field_checks.h"
+
+namespace sightline::server {
+namespace {
+
+constexpr size_t kMaxSpaceBytes = 128;
+
+}  // namespace
+
+absl::StatusOr<index::CollectionConfig> CollectionService::Configure(const v1::CreateCollectionRequest& message) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(index::CollectionConfig config, FromProto(message.settings()));
+  config.name = message.name();
+  SIGHTLINE_RETURN_IF_ERROR(index::ValidateCollectionName(config.name));
+  if (!message.model().empty() && (!message.embedding_space().empty() || message.descriptor_dim() != 0)) {
+    return base::InvalidArgument(
+        "MODEL_AND_SPACE",
+        "both a model and an embedding space or dimension are set; the model decides both. Set "
+        "one or the other.",
+        {{"field", "model"}});
+  }
+  if (message.embedding_space().empty() && message.descriptor_dim() != 0) {
+    return base::InvalidArgument(
+        "EMBEDDING_SPACE_MISSING",
+        "`descriptor_dim` is set, `embedding_space` is not. Name the space of the descriptors, "
+        "or leave both out to use a model.",
+        {{"field", "embedding_space"}});
+  }
+  if (message.embedding_space().empty()) {
+    SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo* info, context_.models.Find(message.model()));
+    config.model = info->name;
+    config.embedding_space = info->embedding_space;
+    config.token_space = config.drop_tokens ? "" : info->token_space;
+    config.descriptor_dim = info->descriptor_dim;
+    return config;
+  }
+  if (message.embedding_space().size() > kMaxSpaceBytes) {
+    return base::InvalidArgument("EMBEDDING_SPACE_TOO_LONG",
+                                 absl::StrCat("embedding_space has ", message.embedding_space().size(),
+                                              " bytes; the limit is ", kMaxSpaceBytes, ". Choose a shorter name."),
+                                 {{"field", "embedding_space"},
+                                  {"actual", absl::StrCat(message.embedding_space().size())},
+                                  {"limit", absl::StrCat(kMaxSpaceBytes)}});
+  }
+  const int limit = context_.limits.record.max_descriptor_dim;
+  if (message.descriptor_dim() < 1 || message.descriptor_dim() > limit) {
+    return base::InvalidArgument(
+        "DESCRIPTOR_DIM_OUT_OF_RANGE",
+        absl::StrCat("descriptor_dim is ", message.descriptor_dim(), "; it must be 1 to ", limit, ". Correct it."),
+        {{"field", "descriptor_dim"},
+         {"actual", absl::StrCat(message.descriptor_dim())},
+         {"limit", absl::StrCat(limit)}});
+  }
+  config.embedding_space = message.embedding_space();
+  // Tokens computed elsewhere go with descriptors computed elsewhere, under the same name.
+  config.token_space = config.drop_tokens ? "" : message.embedding_space();
+  config.descriptor_dim = message.descriptor_dim();
+  return config;
+}
+
+void CollectionService::Create(const RequestPtr& request, const v1::CreateCollectionRequest& message,
+                               v1::CreateCollectionResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_ASSIGN_OR_RETURN(const index::CollectionConfig config, Configure(message));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Create(config));
+        ToProto(*collection, reply->mutable_collection());
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::Get(const RequestPtr& request, const v1::GetCollectionRequest& message,
+                            v1::GetCollectionResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection."));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
+        ToProto(*collection, reply->mutable_collection());
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::List(const RequestPtr& request, const v1::ListCollectionsRequest& message,
+                             v1::ListCollectionsResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
+        // A token is "after:" and the last name of the page before: it stays right while collections come and go.
+        std::string after;
+        if (!message.page_token().empty()) {
+          constexpr absl::string_view kPrefix = "after:";
+          after = message.page_token();
+          if (!absl::StartsWith(after, kPrefix) || !index::ValidateCollectionName(after.substr(kPrefix.size())).ok()) {
+            return base::InvalidArgument("PAGE_TOKEN_INVALID",
+                                         "the page token is not one this server gave. Start again without a token.",
+                                         {{"field", "page_token"}});
+          }
+          after = after.substr(kPrefix.size());
+        }
+        for (const auto& collection : context_.database.List()) {
+          if (!after.empty() && collection->config().name <= after) continue;
+          if (reply->collections_size() == page_size) {
+            reply->set_next_page_token(absl::StrCat("after:", reply->collections(page_size - 1).name()));
+            break;
+          }
+          ToProto(*collection, reply->add_collections());
+        }
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::Delete(const RequestPtr& request, const v1::DeleteCollectionRequest& message,
+                               v1::DeleteCollectionResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection to delete."));
+        SIGHTLINE_ASSIGN_OR_RETURN(const int64_t deleted, context_.database.Delete(message.name()));
+        reply->set_deleted_images(deleted);
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+}  // namespace sightline::server

@@ -1,0 +1,40 @@
+// CollectionService without gRPC: messages in, messages out.
+//
+// Threading: all methods may be called from any thread; they answer on a worker thread. Request and reply live until
+// `done` is called. Failure: through `done`.
+#ifndef SIGHTLINE_SERVER_SERVICES_COLLECTION_SERVICE_H_
+#define SIGHTLINE_SERVER_SERVICES_COLLECTION_SERVICE_H_
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "server/request.h"
+#include "server/services/service_context.h"
+#include "sightline/v1/collection_service.pb.h"
+
+namespace sightline::server {
+
+class CollectionService {
+ public:
+  using Done = std::function<void(absl::Status)>;
+
+  explicit CollectionService(const ServiceContext& context) : context_(context) {}
+
+  void Create(const RequestPtr& request, const v1::CreateCollectionRequest& message,
+              v1::CreateCollectionResponse* reply, Done done);
+  void Get(const RequestPtr& request, const v1::GetCollectionRequest& message, v1::GetCollectionResponse* reply,
+           Done done);
+  void List(const RequestPtr& request, const v1::ListCollectionsRequest& message, v1::ListCollectionsResponse* reply,
+            Done done);
+  void Delete(const RequestPtr& request, const v1::DeleteCollectionRequest& message,
+              v1::DeleteCollectionResponse* reply, Done done);
+
+ private:
+  absl::StatusOr<index::CollectionConfig> Configure(const v1::CreateCollectionRequest& message) const;
+
+  const ServiceContext context_;
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_SERVICES_COLLECTION_SERVICE_H_

@@ -1,0 +1,276 @@
+#include "server/services/index_service.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
+#include "base/status.h"
+#include "server/convert.h"
+#include "server/services/field_checks.h"
+#include "server/services/search_request.h"
+
+namespace sightline::server {
+namespace {
+
+absl::StatusOr<index::RecordView> RecordViewOf(v1::ImageView view, const index::CollectionConfig& config) {
+  const auto not_kept = [&](absl::string_view what, absl::string_view setting) {
+    return base::FailedPrecondition(
+        "IMAGE_NOT_KEPT",
+        absl::StrCat("the collection '", config.name, "' keeps no ", what,
+                     ". Ask for another view, or index into a collection created with keep_image ", setting, "."),
+        {{"collection", config.name}});
+  };
+  switch (view) {
+    case v1::IMAGE_VIEW_UNSPECIFIED:
+    case v1::IMAGE_VIEW_METADATA: return index::RecordView::kMetadata;
+    case v1::IMAGE_VIEW_PREVIEW:
+      if (config.keep_image != index::KeepImage::kPreview) return not_kept("previews", "KEEP_IMAGE_PREVIEW");
+      return index::RecordView::kImage;
+    case v1::IMAGE_VIEW_ORIGINAL:
+      if (config.keep_image != index::KeepImage::kOriginal) return not_kept("originals", "KEEP_IMAGE_ORIGINAL");
+      return index::RecordView::kImage;
+    case v1::IMAGE_VIEW_VECTORS: return index::RecordView::kVectors;
+    default:
+      return base::InvalidArgument(
+          "ENUM_VALUE_UNKNOWN",
+          absl::StrCat("view is ", static_cast<int>(view),
+                       ", which this version does not know. Use a value of the published API."),
+          {{"field", "view"}, {"actual", absl::StrCat(static_cast<int>(view))}});
+  }
+}
+
+// One write under way.
+class IndexCall : public std::enable_shared_from_this<IndexCall> {
+ public:
+  IndexCall(const ServiceContext& context, RequestPtr request, const v1::IndexRequest& message,
+            v1::IndexResponse* reply, Priority priority, IndexService::Done done)
+      : context_(context),
+        request_(std::move(request)),
+        message_(message),
+        reply_(*reply),
+        priority_(priority),
+        done_(std::move(done)) {}
+
+  void Start() {
+    absl::Status status = Prepare();
+    if (!status.ok()) return done_(std::move(status));
+    if (message_.item().source_case() == v1::ImageItem::kGlobalDescriptor) return Store();
+    EmbedJob job;
+    job.request = request_;
+    job.model = collection_->config().model;
+    job.image = message_.item().image();
+    if (message_.item().has_crop()) job.crops.push_back(FromProto(message_.item().crop()));
+    job.priority = priority_;
+    job.want_preview = collection_->config().keep_image == index::KeepImage::kPreview;
+    context_.models.Embed(std::move(job), [self = shared_from_this()](absl::StatusOr<EmbedResult> result) {
+      if (!result.ok()) return self->done_(result.status());
+      self->TakeEmbedding(*std::move(result));
+      self->Store();
+    });
+  }
+
+ private:
+  absl::Status Prepare() {
+    SIGHTLINE_RETURN_IF_ERROR(Required("collection", message_.collection(), "Name the collection to write to."));
+    SIGHTLINE_ASSIGN_OR_RETURN(collection_, context_.database.Find(message_.collection()));
+    const v1::ImageItem& item = message_.item();
+    index::Record& record = write_.record;
+    record.id = item.id();
+    record.source_uri = item.source_uri();
+    SIGHTLINE_ASSIGN_OR_RETURN(record.attributes, FromProto(item.attributes()));
+    write_.request_id = message_.request_id();
+    switch (item.source_case()) {
+      case v1::ImageItem::SOURCE_NOT_SET: return Required("item.source", "", "Set an image or a descriptor.");
+      case v1::ImageItem::kGlobalDescriptor: SIGHTLINE_RETURN_IF_ERROR(PrepareDescriptor(item)); break;
+      case v1::ImageItem::kImage: SIGHTLINE_RETURN_IF_ERROR(PrepareImage(item)); break;
+    }
+    // Refused here, before the model has worked for it.
+    return index::ValidateRecord(record, context_.limits.record, /*allow_empty_id=*/true);
+  }
+
+  absl::Status PrepareDescriptor(const v1::ImageItem& item) {
+    const index::CollectionConfig& config = collection_->config();
+    if (item.has_crop()) {
+      return base::InvalidArgument("CROP_WITHOUT_IMAGE",
+                                   "the item has a crop box but no image. Send the image itself, or leave the box out.",
+                                   {{"field", "item.crop"}});
+    }
+    SIGHTLINE_RETURN_IF_ERROR(ValidateVector(item.global_descriptor(), config));
+    write_.record.descriptor.assign(item.global_descriptor().values().begin(), item.global_descriptor().values().end());
+    if (!item.has_tokens()) return absl::OkStatus();
+    if (item.tokens().token_space() != config.token_space || config.token_space.empty()) {
+      return base::FailedPrecondition(
+          "TOKEN_SPACE_MISMATCH",
+          absl::StrCat("the patch tokens belong to token space '", item.tokens().token_space(), "', the collection '",
+                       config.name, "' ",
+                       config.token_space.empty() ? "keeps none" : absl::StrCat("to '", config.token_space, "'"),
+                       ". Leave the tokens out, or make them with the collection's model."),
+          {{"actual", item.tokens().token_space()}, {"limit", config.token_space}});
+    }
+    if (!config.drop_tokens) write_.record.tokens = FromProto(item.tokens());
+    return absl::OkStatus();
+  }
+
+  absl::Status PrepareImage(const v1::ImageItem& item) {
+    const index::CollectionConfig& config = collection_->config();
+    if (item.has_tokens()) {
+      return base::InvalidArgument(
+          "TOKENS_WITH_IMAGE",
+          "the item has both an image and patch tokens; the model makes the tokens. Leave them "
+          "out, or send a descriptor instead of the image.",
+          {{"field", "item.tokens"}});
+    }
+    SIGHTLINE_ASSIGN_OR_RETURN(model_, FindCollectionModel(context_, config));
+    ToProto(*model_, reply_.mutable_model());
+    return absl::OkStatus();
+  }
+
+  void TakeEmbedding(EmbedResult result) {
+    const index::CollectionConfig& config = collection_->config();
+    index::Record& record = write_.record;
+    record.descriptor = std::move(result.embeddings.front().descriptor);
+    if (!config.drop_tokens && model_->token_space == config.token_space) {
+      record.tokens = FromModel(std::move(result.embeddings.front().tokens));
+    }
+    record.width = result.width;
+    record.height = result.height;
+    record.sha256 = base::Sha256Hex(message_.item().image());
+    if (config.keep_image == index::KeepImage::kOriginal) {
+      record.image = message_.item().image();
+      record.image_mime_type = std::move(result.mime_type);
+    } else if (config.keep_image == index::KeepImage::kPreview) {
+      record.image = std::move(result.preview);
+      record.image_mime_type = "image/jpeg";
+    }
+  }
+
+  void Store() {
+    if (absl::Status status = request_->Check(); !status.ok()) return done_(std::move(status));
+    const base::Clock::Ticks begin = request_->clock().Steady();
+    collection_->PutAsync(
+        std::move(write_), [self = shared_from_this(), begin](absl::StatusOr<index::WriteResult> result) {
+          self->request_->AddStage("store", base::MillisecondsBetween(begin, self->request_->clock().Steady()));
+          if (!result.ok()) {
+            if (absl::IsResourceExhausted(result.status())) self->context_.metrics.CountRejected("write_queue");
+            return self->done_(result.status());
+          }
+          self->reply_.set_id(result->id);
+          self->reply_.set_revision(result->revision);
+          self->reply_.set_replayed(result->replayed);
+          if (!result->replayed) self->context_.metrics.CountIndexedImages(1);
+          StagesToProto(*self->request_, self->reply_.mutable_stages());
+          self->done_(absl::OkStatus());
+        });
+  }
+
+  const ServiceContext& context_;
+  const RequestPtr request_;
+  const v1::IndexRequest& message_;
+  v1::IndexResponse& reply_;
+  const Priority priority_;
+  const IndexService::Done done_;
+  std::shared_ptr<index::Collection> collection_;
+  const model::ModelInfo* model_ = nullptr;
+  index::Write write_;
+};
+
+}  // namespace
+
+void IndexService::Index(const RequestPtr& request, const v1::IndexRequest& message, v1::IndexResponse* reply,
+                         Priority priority, Done done) {
+  std::make_shared<IndexCall>(context_, request, message, reply, priority, std::move(done))->Start();
+}
+
+void IndexService::GetImage(const RequestPtr& request, const v1::GetImageRequest& message, v1::GetImageResponse* reply,
+                            Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
+        SIGHTLINE_RETURN_IF_ERROR(Required("id", message.id(), "Name the image."));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
+        SIGHTLINE_ASSIGN_OR_RETURN(const index::Record record, collection->Get(message.id(), view));
+        ToProto(record, collection->config(), reply->mutable_image());
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesRequest& message,
+                              v1::ListImagesResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
+        if (!message.filter().empty()) {
+          return NotOffered("a filter", "Leave `filter` empty and filter the images by their attributes.");
+        }
+        if (message.view() == v1::IMAGE_VIEW_ORIGINAL || message.view() == v1::IMAGE_VIEW_VECTORS) {
+          return base::InvalidArgument("VIEW_NOT_LISTED",
+                                       "lists return METADATA or PREVIEW. Get originals and vectors by GetImage.",
+                                       {{"field", "view"}});
+        }
+        SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
+        SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page, collection->List(page_size, message.page_token(), view));
+        for (const index::Record& record : page.records) ToProto(record, collection->config(), reply->add_images());
+        reply->set_next_page_token(std::move(page.next_page_token));
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void IndexService::DeleteImages(const RequestPtr& request, const v1::DeleteImagesRequest& message,
+                                v1::DeleteImagesResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
+        if (!message.filter().empty()) {
+          return NotOffered("deleting by filter", "Name the images by `ids`.");
+        }
+        if (message.ids().empty()) return Required("ids", "", "Name at least one image to delete.");
+        if (message.ids_size() > context_.limits.max_delete_ids) {
+          return base::InvalidArgument("TOO_MANY_IDS",
+                                       absl::StrCat("the request names ", message.ids_size(), " ids; the limit is ",
+                                                    context_.limits.max_delete_ids, ". Send them in several requests."),
+                                       {{"field", "ids"},
+                                        {"actual", absl::StrCat(message.ids_size())},
+                                        {"limit", absl::StrCat(context_.limits.max_delete_ids)}});
+        }
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        const std::vector<std::string> ids(message.ids().begin(), message.ids().end());
+        SIGHTLINE_ASSIGN_OR_RETURN(const index::DeleteResult result, collection->Delete(ids));
+        reply->set_deleted(result.deleted);
+        reply->set_not_found(result.not_found);
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void IndexService::UpdateAttributes(const RequestPtr& request, const v1::UpdateAttributesRequest& message,
+                                    v1::UpdateAttributesResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
+        SIGHTLINE_RETURN_IF_ERROR(Required("id", message.id(), "Name the image."));
+        index::AttributeChange change;
+        SIGHTLINE_ASSIGN_OR_RETURN(change.set, FromProto(message.set()));
+        change.remove.assign(message.remove().begin(), message.remove().end());
+        change.replace = message.replace();
+        if (change.set.empty() && change.remove.empty() && !change.replace) {
+          return Required("set", "", "Set or remove at least one attribute.");
+        }
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        SIGHTLINE_ASSIGN_OR_RETURN(const index::Record record, collection->UpdateAttributes(message.id(), change));
+        ToProto(record, collection->config(), reply->mutable_image());
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+}  // namespace sightline::server

@@ -1,0 +1,26 @@
+#include "server/services/server_service.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/convert.h"
+
+namespace sightline::server {
+
+void ServerService::GetServerInfo(v1::GetServerInfoResponse* reply) const {
+  const ServerFacts& facts = context_.facts;
+  reply->set_version(facts.version);
+  reply->set_commit(facts.commit);
+  ToProto(facts.start_time, reply->mutable_start_time());
+  reply->set_simd_level(facts.simd_level);
+  reply->set_blas(facts.blas);
+  reply->add_devices("cpu");
+  ToProto(context_.limits, reply->mutable_limits());
+  for (const model::ModelInfo* info : context_.models.List()) ToProto(*info, reply->add_models());
+  reply->set_default_model(context_.models.default_model());
+  for (const std::string& warning : facts.warnings) reply->add_warnings(warning);
+  for (const index::DamagedCollection& damaged : context_.database.damaged()) {
+    reply->add_warnings(
+        absl::StrCat("the collection '", damaged.name, "' is set aside: ", std::string(damaged.status.message())));
+  }
+}
+
+}  // namespace sightline::server

@@ -1,0 +1,24 @@
+// ServerService without gRPC.
+//
+// Threading: any thread. Failure: none.
+#ifndef SIGHTLINE_SERVER_SERVICES_SERVER_SERVICE_H_
+#define SIGHTLINE_SERVER_SERVICES_SERVER_SERVICE_H_
+
+#include "server/services/service_context.h"
+#include "sightline/v1/server_service.pb.h"
+
+namespace sightline::server {
+
+class ServerService {
+ public:
+  explicit ServerService(const ServiceContext& context) : context_(context) {}
+
+  void GetServerInfo(v1::GetServerInfoResponse* reply) const;
+
+ private:
+  const ServiceContext context_;
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_SERVICES_SERVER_SERVICE_H_

@@ -1,0 +1,54 @@
+#include "server/services/service_context.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace sightline::server {
+
+void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std::function<absl::Status()> work,
+                  std::function<void(absl::Status)> done) {
+  const auto shared_done = std::make_shared<std::function<void(absl::Status)>>(std::move(done));
+  const bool accepted = context.workers.TrySubmit([request, work = std::move(work), shared_done] {
+    absl::Status status = request->Check();
+    if (status.ok()) status = work();
+    (*shared_done)(std::move(status));
+  });
+  if (accepted) return;
+  context.metrics.CountRejected("search_queue");
+  (*shared_done)(base::RetryableError(
+      absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
+      absl::StrCat("the server's work queue is full. Try again after the delay given, or raise --search_threads."),
+      absl::Milliseconds(100)));
+}
+
+absl::StatusOr<const model::ModelInfo*> FindCollectionModel(const ServiceContext& context,
+                                                            const index::CollectionConfig& config) {
+  if (config.model.empty()) {
+    return base::FailedPrecondition(
+        "COLLECTION_HAS_NO_MODEL",
+        absl::StrCat("the collection '", config.name,
+                     "' takes descriptors only: it names no model. Send a descriptor of the embedding space '",
+                     config.embedding_space, "'."),
+        {{"collection", config.name}});
+  }
+  SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo* info, context.models.Find(config.model));
+  if (info->embedding_space != config.embedding_space) {
+    return base::FailedPrecondition(
+        "MODEL_CHANGED",
+        absl::StrCat("the model '", config.model, "' now embeds into space ", info->embedding_space,
+                     ", but the collection '", config.name, "' was embedded into ", config.embedding_space,
+                     ". Load the model the collection was made with, or embed the collection again."),
+        {{"actual", info->embedding_space}, {"limit", config.embedding_space}});
+  }
+  return info;
+}
+
+absl::Status NotOffered(const std::string& name, const std::string& hint) {
+  return base::Error(absl::StatusCode::kUnimplemented, "NOT_OFFERED",
+                     absl::StrCat(name, " is not offered by this version. ", hint), {{"feature", name}});
+}
+
+}  // namespace sightline::server

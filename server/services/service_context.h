@@ -1,0 +1,52 @@
+// What the services work with. Owned by the server; outlives them.
+#ifndef SIGHTLINE_SERVER_SERVICES_SERVICE_CONTEXT_H_
+#define SIGHTLINE_SERVER_SERVICES_SERVICE_CONTEXT_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/thread_pool.h"
+#include "index/database.h"
+#include "server/limits.h"
+#include "server/metrics.h"
+#include "server/model_hub.h"
+
+namespace sightline::server {
+
+// Facts about this server that do not change while it runs.
+struct ServerFacts {
+  std::string version;
+  std::string commit;
+  std::string simd_level;
+  std::string blas;
+  absl::Time start_time;
+  std::vector<std::string> warnings;
+};
+
+struct ServiceContext {
+  index::Database& database;
+  ModelHub& models;
+  base::ThreadPool& workers;  // runs what reads the disk or compares many descriptors
+  const Limits& limits;
+  Metrics& metrics;
+  const ServerFacts& facts;
+};
+
+// Runs `work` on the worker pool and answers `done` with its status, or answers at once that the pool is full.
+void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std::function<absl::Status()> work,
+                  std::function<void(absl::Status)> done);
+
+// The loaded model that embeds images for a collection; refused when the collection takes descriptors only, when its
+// model is not loaded, and when the model of that name no longer embeds into the collection's space.
+absl::StatusOr<const model::ModelInfo*> FindCollectionModel(const ServiceContext& context,
+                                                            const index::CollectionConfig& config);
+
+// "NAME is not offered by this version. HINT"
+absl::Status NotOffered(const std::string& name, const std::string& hint);
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_SERVICES_SERVICE_CONTEXT_H_

@@ -1,0 +1,12 @@
+// The benches of sightline-bench. Each prints JSON lines and returns the exit status.
+#ifndef SIGHTLINE_TESTS_BENCH_BENCH_H_
+#define SIGHTLINE_TESTS_BENCH_BENCH_H_
+
+namespace sightline::bench {
+
+// `quick` keeps a bench under a minute and proves only the small case.
+int RunServe(bool quick);
+
+}  // namespace sightline::bench
+
+#endif  // SIGHTLINE_TESTS_BENCH_BENCH_H_

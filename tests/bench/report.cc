@@ -1,0 +1,54 @@
+#include "tests/bench/report.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "index/kernels/inner_product.h"
+#include "server/version.h"
+
+namespace sightline::bench {
+namespace {
+
+std::string CpuName() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const size_t colon = line.find(": ");
+    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+void PrintMachine(const std::string& bench) {
+  nlohmann::ordered_json out;
+  out["bench"] = bench;
+  out["case"] = "machine";
+  out["cpu"] = CpuName();
+  out["cores"] = std::thread::hardware_concurrency();
+  out["simd"] = index::kernels::LevelName();
+  out["sightline"] = server::VersionText();
+  out["grpc"] = grpc::Version();
+  std::printf("%s\n", out.dump().c_str());
+}
+
+void Print(const Row& row) {
+  nlohmann::ordered_json out;
+  out["bench"] = row.bench;
+  out["case"] = row.name;
+  out["value"] = row.value;
+  out["unit"] = row.unit;
+  if (row.peer_value) {
+    out["peer"] = row.peer;
+    out["peer_value"] = *row.peer_value;
+    out["ratio"] = row.higher_is_better ? row.value / *row.peer_value : *row.peer_value / row.value;
+  }
+  std::printf("%s\n", out.dump().c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace sightline::bench

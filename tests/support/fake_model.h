@@ -1,0 +1,86 @@
+// FakeModel: a model without a network. Its descriptor is a function of the pixels alone, so tests can tell images
+// apart, and a test can hold it inside Embed to let work pile up.
+//
+// Threading: as model::Model; the test's own methods from any thread.
+#ifndef SIGHTLINE_TESTS_SUPPORT_FAKE_MODEL_H_
+#define SIGHTLINE_TESTS_SUPPORT_FAKE_MODEL_H_
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutex.h"
+#include "model/model.h"
+
+namespace sightline::testing {
+
+class FakeModel final : public model::Model {
+ public:
+  FakeModel() {
+    info_.name = "fake";
+    info_.architecture = "fake";
+    info_.embedding_space = "fake-space";
+    info_.descriptor_dim = 4;
+  }
+
+  const model::ModelInfo& info() const override { return info_; }
+  int wanted_side() const override { return 32; }
+
+  absl::StatusOr<model::PreparedImage> Prepare(const image::Image& image,
+                                               const std::optional<image::CropBox>&) const override {
+    return MakeImage(static_cast<float>(image.rgb.front()), absl::StrCat(image.width, "x", image.height));
+  }
+
+  absl::StatusOr<std::vector<model::Embedding>> Embed(absl::Span<const model::PreparedImage* const> batch) override {
+    std::vector<model::Embedding> out;
+    std::vector<float> values;
+    for (const model::PreparedImage* image : batch) {
+      values.push_back(image->planes.front().chw.front());
+      out.push_back({{values.back(), 1, 0, 0}, {}});
+    }
+    base::MutexLock lock(mutex_);
+    batches_.push_back(values);
+    changed_.NotifyAll();
+    while (held_) changed_.Wait(mutex_);
+    return failure_.ok() ? absl::StatusOr<std::vector<model::Embedding>>(std::move(out)) : failure_;
+  }
+
+  // An image whose descriptor begins with `value`.
+  static model::PreparedImage MakeImage(float value, const std::string& bucket = "a") {
+    model::PreparedImage image;
+    image.planes.push_back({1, 1, {value, 0, 0}});
+    image.bucket = bucket;
+    return image;
+  }
+
+  void Hold() {
+    base::MutexLock lock(mutex_);
+    held_ = true;
+  }
+  void Release() {
+    base::MutexLock lock(mutex_);
+    held_ = false;
+    changed_.NotifyAll();
+  }
+  void Fail(absl::Status status) {
+    base::MutexLock lock(mutex_);
+    failure_ = std::move(status);
+  }
+  // Waits until Embed has been entered `count` times; returns the first value of every image of every batch.
+  std::vector<std::vector<float>> WaitForBatches(size_t count) {
+    base::MutexLock lock(mutex_);
+    while (batches_.size() < count) changed_.Wait(mutex_);
+    return batches_;
+  }
+
+ private:
+  model::ModelInfo info_;
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::vector<float>> batches_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sightline::testing
+
+#endif  // SIGHTLINE_TESTS_SUPPORT_FAKE_MODEL_H_
