@@ -26,7 +26,11 @@ struct DatabaseOptions {
   RecordLimits limits;
   const base::Clock* clock = &base::Clock::Real();  // must outlive the database
   absl::Duration request_id_retention = absl::Hours(24);
-  size_t max_pending_writes = 4096;  // per collection; beyond it writes get RESOURCE_EXHAUSTED
+  size_t max_pending_writes = 4096;      // per collection; beyond it writes get RESOURCE_EXHAUSTED
+  size_t max_pending_bytes = 256 << 20;  // the same, by size; a single larger write is taken when nothing waits
+  // Of all collections together.
+  size_t block_cache_bytes = 256 << 20;
+  size_t write_buffer_bytes = 256 << 20;
 };
 
 struct DamagedCollection {

@@ -54,6 +54,7 @@ struct RecordLimits {
   int max_descriptor_dim = 8192;
   int max_token_cells = 1024;
   int max_token_dim = 1024;
+  int64_t max_image_bytes = 16 * 1024 * 1024;  // of the preview or original kept
 };
 
 }  // namespace sightline::index

@@ -1,0 +1,86 @@
+// LocalCollection: a Collection of this machine: a Store (the truth, on disk) and an ExactSegment (for searches).
+//
+// A write is checked, normalised and encoded on the caller's thread and queued; the committer thread turns everything
+// queued into one synced write batch, applies it to the segment, and only then answers. A search takes the segment as
+// it is and never meets the committer; the mutex below is held for copying two pointers.
+//
+// Threading: see Collection; Close from any thread but the collection's own. After Close every method answers
+// NOT_FOUND. Ownership: owns store, segment and committer thread; store and segment live until the last call in flight
+// returns. Failure: a write that fails on disk fails alone, and the collection refuses writes until the disk recovers;
+// every later write tries.
+#ifndef SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
+#define SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "index/ann/exact_segment.h"
+#include "index/collection.h"
+#include "index/database.h"
+#include "index/store/commit_queue.h"
+#include "index/store/operation.h"
+#include "index/store/store.h"
+#include "index/store/write_plan.h"
+
+namespace sightline::index {
+
+class LocalCollection : public Collection {
+ public:
+  // Reads every descriptor of `store` into memory.
+  static absl::StatusOr<std::shared_ptr<LocalCollection>> Open(std::unique_ptr<Store> store,
+                                                               const DatabaseOptions& options);
+  ~LocalCollection() override;
+
+  const CollectionConfig& config() const override { return config_; }
+  CollectionStats Stats() const override;
+  absl::StatusOr<WriteResult> Put(Write write) override;
+  void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) override;
+  absl::StatusOr<Record> Get(const std::string& id, RecordView view) const override;
+  absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view) const override;
+  absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) override;
+  absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) override;
+  absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const override;
+  int64_t SearchCost() const override;
+
+  // Finishes the writes queued, then lets go of the store. Returns how many images there were.
+  int64_t Close();
+
+ private:
+  // What calls work on; empty after Close.
+  struct State {
+    std::shared_ptr<Store> store;
+    std::shared_ptr<ExactSegment> segment;
+  };
+
+  LocalCollection(State state, const DatabaseOptions& options);
+
+  State state() const;
+  absl::StatusOr<PutOperation> Prepare(Write write) const;
+  // nullopt when accepted.
+  std::optional<absl::Status> Enqueue(Operation& operation, size_t bytes);
+  // Queues and waits.
+  template <typename Result>
+  absl::StatusOr<Result> Await(const std::function<void(Done<Result>)>& start) const;
+
+  // On the committer's thread.
+  void Commit(std::vector<Operation> batch);
+  absl::Status Recover(Store& store);
+  absl::Status WriteAndApply(WritePlan& plan, const State& state);
+  void SetReadOnly(const absl::Status& reason);
+
+  const CollectionConfig config_;
+  const DatabaseOptions options_;
+  mutable base::Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_);
+  int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status read_only_ ABSL_GUARDED_BY(mutex_);  // why; OK when writes are taken
+  Counters counters_;                               // the committer's
+  CommitQueue<Operation> queue_;                    // last: its thread uses all of the above
+};
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_LOCAL_COLLECTION_H_

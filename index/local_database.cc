@@ -1,0 +1,264 @@
+#include "index/local_database.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "index/store/random_id.h"
+#include "index/store/store.h"
+#include "index/validate.h"
+
+namespace sightline::index {
+namespace {
+
+constexpr absl::string_view kCollections = "collections";
+constexpr absl::string_view kStaging = "staging";  // collections being created
+constexpr absl::string_view kTrash = "trash";      // collections being deleted
+constexpr absl::string_view kFormatFile = "FORMAT";
+constexpr absl::string_view kFormat = "sightline data directory, format 1\n";
+constexpr int64_t kMaxFormatBytes = 4096;
+constexpr size_t kNamesInErrors = 5;
+
+// The name of a collection's folder is its name, a dot and random digits: a path is never used twice, so that calls
+// still running in a deleted collection cannot touch a new one of the same name.
+std::string NameOf(const std::string& folder) { return folder.substr(0, folder.find('.')); }
+
+absl::Status Move(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  const int error = errno;
+  return base::Error(absl::StatusCode::kInternal, "FILE_ERROR",
+                     absl::StrCat("cannot rename ", from, " to ", to, ": ", std::strerror(error),
+                                  ". Check the disk and the permissions of the data directory."),
+                     {{"path", from}, {"errno", absl::StrCat(error)}});
+}
+
+absl::Status RemoveTree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (!error) return absl::OkStatus();
+  return base::Error(
+      absl::StatusCode::kInternal, "FILE_ERROR",
+      absl::StrCat("cannot remove ", path, ": ", error.message(), ". Check the permissions of the data directory."),
+      {{"path", path}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
+  return LocalDatabase::Open(options);
+}
+
+LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock)
+    : options_(options), lock_(std::move(lock)), resources_(options.block_cache_bytes, options.write_buffer_bytes) {}
+
+LocalDatabase::~LocalDatabase() {
+  base::MutexLock lock(mutex_);
+  for (auto& [name, entry] : entries_) {
+    if (entry.collection != nullptr) entry.collection->Close();
+  }
+}
+
+absl::StatusOr<std::unique_ptr<LocalDatabase>> LocalDatabase::Open(const DatabaseOptions& options) {
+  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(options.directory));
+  SIGHTLINE_ASSIGN_OR_RETURN(auto lock, base::FileLock::Acquire(absl::StrCat(options.directory, "/LOCK")));
+  std::unique_ptr<LocalDatabase> database(new LocalDatabase(options, std::move(lock)));
+  SIGHTLINE_RETURN_IF_ERROR(database->PrepareFolders());
+  SIGHTLINE_RETURN_IF_ERROR(database->OpenAll());
+  return database;
+}
+
+std::string LocalDatabase::PathOf(absl::string_view area, absl::string_view folder) const {
+  return folder.empty() ? absl::StrCat(options_.directory, "/", area)
+                        : absl::StrCat(options_.directory, "/", area, "/", folder);
+}
+
+absl::Status LocalDatabase::PrepareFolders() const {
+  const absl::StatusOr<std::string> format = base::ReadFile(PathOf(kFormatFile), kMaxFormatBytes);
+  if (absl::IsNotFound(format.status())) {
+    SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(PathOf(kFormatFile), kFormat));
+  } else if (!format.ok()) {
+    return format.status();
+  } else if (absl::string_view(*format) != kFormat) {
+    return base::FailedPrecondition("FORMAT_UNKNOWN",
+                                    absl::StrCat(options_.directory,
+                                                 " was written in a format that this version does not know. Run the "
+                                                 "version that wrote it, or use another data directory."),
+                                    {{"path", options_.directory}});
+  }
+  for (const absl::string_view area : {kCollections, kStaging, kTrash}) {
+    SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(PathOf(area)));
+  }
+  SIGHTLINE_RETURN_IF_ERROR(EmptyArea(kStaging));
+  return EmptyArea(kTrash);
+}
+
+absl::Status LocalDatabase::EmptyArea(absl::string_view area) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> folders, base::ListFolder(PathOf(area)));
+  for (const std::string& folder : folders) SIGHTLINE_RETURN_IF_ERROR(RemoveTree(PathOf(area, folder)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
+                             Store::Open(PathOf(kCollections, folder), resources_, options_.limits));
+  if (store->config().name != NameOf(folder)) {
+    return base::Error(absl::StatusCode::kDataLoss, "DATA_DAMAGED",
+                       absl::StrCat("folder ", folder, " holds a collection named ", store->config().name,
+                                    ". Give the folder the name it had."));
+  }
+  return LocalCollection::Open(std::move(store), options_);
+}
+
+absl::Status LocalDatabase::OpenAll() {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> folders, base::ListFolder(PathOf(kCollections)));
+  base::MutexLock lock(mutex_);
+  for (const std::string& folder : folders) {
+    const auto started = options_.clock->Steady();
+    absl::StatusOr<std::shared_ptr<LocalCollection>> collection = OpenCollection(folder);
+    // Two folders of one name can only be a copy made by hand: the second one keeps its whole folder name.
+    const std::string name = entries_.contains(NameOf(folder)) ? folder : NameOf(folder);
+    if (collection.ok() && name != NameOf(folder)) {
+      collection = base::FailedPrecondition(
+          "DUPLICATE_COLLECTION", absl::StrCat("folder ", folder, " holds a second collection named ", NameOf(folder),
+                                               ". Move one of them away."));
+    }
+    if (!collection.ok()) {
+      base::Log(base::Severity::kError, "collection set aside",
+                {{"collection", name}, {"folder", folder}, {"error", std::string(collection.status().message())}});
+      entries_[name] = {folder, nullptr, collection.status()};
+      continue;
+    }
+    const double took = base::MillisecondsBetween(started, options_.clock->Steady());
+    base::Log(base::Severity::kInfo, "collection opened",
+              {{"collection", name},
+               {"images", absl::StrCat((*collection)->Stats().images)},
+               {"milliseconds", absl::StrCat(static_cast<int64_t>(took))}});
+    entries_[name] = {folder, *std::move(collection), absl::OkStatus()};
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalDatabase::Reserve(const std::string& name) {
+  base::MutexLock lock(mutex_);
+  const auto it = entries_.find(name);
+  if (it == entries_.end() && reserved_.insert(name).second) return absl::OkStatus();
+  const bool damaged = it != entries_.end() && it->second.collection == nullptr;
+  return base::Error(absl::StatusCode::kAlreadyExists, "COLLECTION_EXISTS",
+                     absl::StrCat("there is already a collection named ", name,
+                                  damaged ? ", set aside because it is damaged. Restore or delete it first."
+                                          : ". Use it, or choose another name."),
+                     {{"collection", name}});
+}
+
+absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(const CollectionConfig& config) const {
+  const std::string folder = absl::StrCat(config.name, ".", RandomHex(4));
+  const std::string staging = PathOf(kStaging, folder);
+  absl::Cleanup remove = [&] {
+    if (const absl::Status removed = RemoveTree(staging); !removed.ok()) {
+      base::Log(base::Severity::kWarning, removed.message());
+    }
+  };
+  SIGHTLINE_RETURN_IF_ERROR(Store::Create(staging, config, resources_));
+  SIGHTLINE_RETURN_IF_ERROR(Move(staging, PathOf(kCollections, folder)));
+  std::move(remove).Cancel();
+  SIGHTLINE_RETURN_IF_ERROR(base::SyncFolder(PathOf(kCollections)));
+  SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<LocalCollection> collection, OpenCollection(folder));
+  return Entry{folder, std::move(collection), absl::OkStatus()};
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Create(const CollectionConfig& config) {
+  SIGHTLINE_RETURN_IF_ERROR(ValidateConfig(config, options_.limits));
+  SIGHTLINE_RETURN_IF_ERROR(Reserve(config.name));
+  CollectionConfig stamped = config;
+  stamped.create_time = options_.clock->Now();
+  absl::StatusOr<Entry> entry = MakeCollection(stamped);
+  base::MutexLock lock(mutex_);
+  reserved_.erase(config.name);
+  if (!entry.ok()) return entry.status();
+  std::shared_ptr<Collection> collection = entry->collection;
+  entries_[config.name] = *std::move(entry);
+  return collection;
+}
+
+absl::Status LocalDatabase::NotFound(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [known, entry] : entries_) {
+    if (names.size() < kNamesInErrors && entry.collection != nullptr) names.push_back(known);
+  }
+  const std::string advice = names.empty() ? "There are none yet: create one."
+                                           : absl::StrCat("Use one of: ", absl::StrJoin(names, ", "),
+                                                          entries_.size() > names.size() ? ", ..." : "", ".");
+  // The name may be anything that a caller sent.
+  const std::string shown = ValidateCollectionName(name).ok() ? absl::StrCat(" named ", name) : " of that name";
+  return base::NotFound("COLLECTION_NOT_FOUND", absl::StrCat("there is no collection", shown, ". ", advice),
+                        {{"collection", name}});
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Find(const std::string& name) const {
+  base::MutexLock lock(mutex_);
+  const auto it = entries_.find(name);
+  if (it == entries_.end()) return NotFound(name);
+  if (it->second.collection != nullptr) return std::shared_ptr<Collection>(it->second.collection);
+  return base::Error(absl::StatusCode::kDataLoss, "COLLECTION_DAMAGED",
+                     absl::StrCat("collection ", name, " is set aside: ", it->second.damage.message()),
+                     {{"collection", name}});
+}
+
+std::vector<std::shared_ptr<Collection>> LocalDatabase::List() const {
+  base::MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<Collection>> collections;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.collection != nullptr) collections.push_back(entry.collection);
+  }
+  return collections;
+}
+
+absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
+  Entry entry;
+  {
+    base::MutexLock lock(mutex_);
+    const auto it = entries_.find(name);
+    if (it == entries_.end()) return NotFound(name);
+    entry = std::move(it->second);
+    entries_.erase(it);
+    reserved_.insert(name);
+  }
+  const int64_t images = entry.collection == nullptr ? 0 : entry.collection->Close();
+  entry.collection.reset();
+  absl::Status moved = Move(PathOf(kCollections, entry.folder), PathOf(kTrash, entry.folder));
+  if (moved.ok()) moved = base::SyncFolder(PathOf(kCollections));
+  {
+    base::MutexLock lock(mutex_);
+    reserved_.erase(name);
+    if (!moved.ok()) {
+      // Closed and still there: the next start serves it again, and until then it can be deleted again.
+      entry.damage = moved;
+      entries_[name] = std::move(entry);
+      return moved;
+    }
+  }
+  // It is gone for good; what is left is tidying up, which the next start repeats.
+  if (const absl::Status removed = RemoveTree(PathOf(kTrash, entry.folder)); !removed.ok()) {
+    base::Log(base::Severity::kWarning, removed.message(), {{"collection", name}});
+  }
+  return images;
+}
+
+std::vector<DamagedCollection> LocalDatabase::damaged() const {
+  base::MutexLock lock(mutex_);
+  std::vector<DamagedCollection> damaged;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.collection == nullptr) damaged.push_back({name, entry.damage});
+  }
+  return damaged;
+}
+
+}  // namespace sightline::index

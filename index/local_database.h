@@ -1,0 +1,65 @@
+// LocalDatabase: the Database of one data directory of this machine (FORMAT.md describes the folders).
+//
+// Threading: see Database. Create and Delete of different names do not wait for each other's file work; the mutex is
+// held for the tables only, and a name being created or deleted is reserved meanwhile. Ownership: owns the lock on the
+// directory and shares the collections. Failure: Status.
+#ifndef SIGHTLINE_INDEX_LOCAL_DATABASE_H_
+#define SIGHTLINE_INDEX_LOCAL_DATABASE_H_
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/mutex.h"
+#include "index/database.h"
+#include "index/local_collection.h"
+#include "index/store/rocks.h"
+
+namespace sightline::index {
+
+class LocalDatabase : public Database {
+ public:
+  static absl::StatusOr<std::unique_ptr<LocalDatabase>> Open(const DatabaseOptions& options);
+  ~LocalDatabase() override;
+
+  absl::StatusOr<std::shared_ptr<Collection>> Create(const CollectionConfig& config) override;
+  absl::StatusOr<std::shared_ptr<Collection>> Find(const std::string& name) const override;
+  std::vector<std::shared_ptr<Collection>> List() const override;
+  absl::StatusOr<int64_t> Delete(const std::string& name) override;
+  std::vector<DamagedCollection> damaged() const override;
+  const RecordLimits& limits() const override { return options_.limits; }
+
+ private:
+  // A collection and its folder's name; without collection when it is set aside.
+  struct Entry {
+    std::string folder;
+    std::shared_ptr<LocalCollection> collection;
+    absl::Status damage;
+  };
+
+  LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock);
+
+  std::string PathOf(absl::string_view area, absl::string_view folder = "") const;
+  absl::Status PrepareFolders() const;
+  // Removes what an interrupted Create or Delete has left.
+  absl::Status EmptyArea(absl::string_view area) const;
+  absl::Status OpenAll();
+  absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder) const;
+  absl::StatusOr<Entry> MakeCollection(const CollectionConfig& config) const;
+  absl::Status Reserve(const std::string& name);
+  absl::Status NotFound(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const DatabaseOptions options_;
+  const std::unique_ptr<base::FileLock> lock_;
+  const RocksResources resources_;
+  mutable base::Mutex mutex_;
+  std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> reserved_ ABSL_GUARDED_BY(mutex_);  // being created or deleted
+};
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_LOCAL_DATABASE_H_

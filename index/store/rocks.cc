@@ -1,0 +1,88 @@
+#include "index/store/rocks.h"
+
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace sightline::index {
+namespace {
+
+constexpr size_t kMiB = 1 << 20;
+
+}  // namespace
+
+RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes)
+    : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
+      write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)) {}
+
+rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
+  rocksdb::DBOptions options;
+  options.write_buffer_manager = resources.write_buffers;
+  options.max_background_jobs = 2;
+  // Replay after a crash reads at most this much.
+  options.max_total_wal_size = 256 * kMiB;
+  // Every batch is synced, so only an incomplete record at the very end may be dropped; anything else that does not
+  // check out is damage, and must be reported instead of cutting the log short there.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.track_and_verify_wals_in_manifest = true;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = kMiB;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions MakeFamilyOptions(const RocksResources& resources, Family family) {
+  rocksdb::ColumnFamilyOptions options;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = resources.block_cache;
+  switch (family) {
+    case Family::kDefault:
+    case Family::kManifest:
+    case Family::kRequests: options.write_buffer_size = 4 * kMiB; break;
+    case Family::kRecords: options.write_buffer_size = 16 * kMiB; break;
+    case Family::kIds:
+      options.write_buffer_size = 16 * kMiB;
+      // Most writes ask for an id that is not there.
+      table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+      break;
+    case Family::kDescriptors:
+      options.write_buffer_size = 64 * kMiB;
+      options.compression = rocksdb::kNoCompression;
+      // Read from end to end at start; floats do not compress.
+      table.block_size = 64 << 10;
+      break;
+    case Family::kTokens:
+    case Family::kImages:
+      options.write_buffer_size = 64 * kMiB;
+      options.compression = rocksdb::kNoCompression;
+      // Kept out of the tree, or every compaction would write them again.
+      options.enable_blob_files = true;
+      options.min_blob_size = 4 << 10;
+      options.blob_compression_type = rocksdb::kNoCompression;
+      options.enable_blob_garbage_collection = true;
+      break;
+  }
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+absl::Status FromRocks(const rocksdb::Status& status, absl::string_view action) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string what = absl::StrCat("cannot ", action, ": ", status.ToString(), ". ");
+  if (status.IsNoSpace()) {
+    return base::RetryableError(absl::StatusCode::kResourceExhausted, "DISK_FULL",
+                                absl::StrCat(what, "Free space on the data directory's disk; then writes go on."),
+                                absl::Seconds(5));
+  }
+  if (!status.IsIOError() && !status.IsBusy() && !status.IsTimedOut() && !status.IsTryAgain() &&
+      !status.IsIncomplete() && !status.IsShutdownInProgress() && !status.IsAborted()) {
+    return base::Error(absl::StatusCode::kDataLoss, "DATA_DAMAGED",
+                       absl::StrCat(what, "Check the disk, and restore a backup."));
+  }
+  return base::RetryableError(absl::StatusCode::kUnavailable, "STORAGE_FAILED",
+                              absl::StrCat(what, "Check the disk and the system log."), absl::Seconds(5));
+}
+
+}  // namespace sightline::index

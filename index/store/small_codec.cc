@@ -1,0 +1,116 @@
+#include "index/store/small_codec.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "index/store/codec.h"
+
+namespace sightline::index {
+namespace {
+
+constexpr uint8_t kConfigFormat = 1;
+constexpr uint8_t kCountersFormat = 1;
+constexpr uint8_t kRecordKeyFormat = 1;
+constexpr uint8_t kRequestFormat = 1;
+
+// Enumerations are stored by these numbers, which therefore never change.
+static_assert(static_cast<int>(KeepImage::kOriginal) == 2 && static_cast<int>(IndexKind::kIvf) == 3 &&
+              static_cast<int>(DescriptorPrecision::kFloat16) == 1);
+
+template <typename Enum>
+Enum DecodeEnum(Decoder* in, Enum last) {
+  const uint8_t value = in->U8();
+  if (value > static_cast<uint8_t>(last)) in->Fail();
+  return static_cast<Enum>(value);
+}
+
+}  // namespace
+
+std::string EncodeConfig(absl::string_view key, const CollectionConfig& config) {
+  Encoder out(kConfigFormat);
+  out.Text(config.name);
+  out.Text(config.model);
+  out.Text(config.embedding_space);
+  out.Text(config.token_space);
+  out.U32(static_cast<uint32_t>(config.descriptor_dim));
+  out.U8(static_cast<uint8_t>(config.keep_image));
+  out.U8(static_cast<uint8_t>(config.index_kind));
+  out.U8(static_cast<uint8_t>(config.descriptor_precision));
+  out.U8(config.drop_tokens ? 1 : 0);
+  out.U32(static_cast<uint32_t>(config.hnsw_m));
+  out.U32(static_cast<uint32_t>(config.hnsw_ef_construction));
+  out.U32(static_cast<uint32_t>(config.ivf_lists));
+  out.Text(config.description);
+  out.I64(absl::ToUnixMicros(config.create_time));
+  return std::move(out).Seal(key);
+}
+
+absl::StatusOr<CollectionConfig> DecodeConfig(absl::string_view key, absl::string_view value) {
+  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("collection settings", key, value, kConfigFormat));
+  CollectionConfig config;
+  config.name = in.Text();
+  config.model = in.Text();
+  config.embedding_space = in.Text();
+  config.token_space = in.Text();
+  config.descriptor_dim = static_cast<int>(in.U32());
+  config.keep_image = DecodeEnum(&in, KeepImage::kOriginal);
+  config.index_kind = DecodeEnum(&in, IndexKind::kIvf);
+  config.descriptor_precision = DecodeEnum(&in, DescriptorPrecision::kFloat16);
+  config.drop_tokens = in.U8() != 0;
+  config.hnsw_m = static_cast<int>(in.U32());
+  config.hnsw_ef_construction = static_cast<int>(in.U32());
+  config.ivf_lists = static_cast<int>(in.U32());
+  config.description = in.Text();
+  config.create_time = absl::FromUnixMicros(in.I64());
+  SIGHTLINE_RETURN_IF_ERROR(in.Finish());
+  return config;
+}
+
+std::string EncodeCounters(absl::string_view key, const Counters& counters) {
+  Encoder out(kCountersFormat);
+  out.U64(counters.next_key);
+  out.I64(counters.sequence);
+  return std::move(out).Seal(key);
+}
+
+absl::StatusOr<Counters> DecodeCounters(absl::string_view key, absl::string_view value) {
+  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("counters", key, value, kCountersFormat));
+  Counters counters;
+  counters.next_key = in.U64();
+  counters.sequence = in.I64();
+  SIGHTLINE_RETURN_IF_ERROR(in.Finish());
+  return counters;
+}
+
+std::string EncodeRecordKey(absl::string_view id, uint64_t record_key) {
+  Encoder out(kRecordKeyFormat);
+  out.U64(record_key);
+  return std::move(out).Seal(id);
+}
+
+absl::StatusOr<uint64_t> DecodeRecordKey(absl::string_view id, absl::string_view value) {
+  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("id", id, value, kRecordKeyFormat));
+  const uint64_t record_key = in.U64();
+  SIGHTLINE_RETURN_IF_ERROR(in.Finish());
+  return record_key;
+}
+
+std::string EncodeRequest(absl::string_view key, const StoredRequest& request) {
+  Encoder out(kRequestFormat);
+  out.I64(absl::ToUnixMicros(request.time));
+  out.Text(request.id);
+  out.I64(request.revision);
+  return std::move(out).Seal(key);
+}
+
+absl::StatusOr<StoredRequest> DecodeRequest(absl::string_view key, absl::string_view value) {
+  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("request id", key, value, kRequestFormat));
+  StoredRequest request;
+  request.time = absl::FromUnixMicros(in.I64());
+  request.id = in.Text();
+  request.revision = in.I64();
+  SIGHTLINE_RETURN_IF_ERROR(in.Finish());
+  return request;
+}
+
+}  // namespace sightline::index

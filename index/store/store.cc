@@ -1,0 +1,186 @@
+#include "index/store/store.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "index/store/codec.h"
+#include "index/store/keys.h"
+#include "index/validate.h"
+
+namespace sightline::index {
+namespace {
+
+rocksdb::WriteOptions Synced() {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return options;
+}
+
+rocksdb::ReadOptions Scan() {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = 4 << 20;
+  return options;
+}
+
+}  // namespace
+
+absl::Status Store::OpenRocks(const std::string& folder, const RocksResources& resources, bool create) {
+  rocksdb::DBOptions options = MakeDbOptions(resources);
+  options.create_if_missing = create;
+  options.create_missing_column_families = create;
+  options.error_if_exists = create;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (size_t i = 0; i < kFamilyNames.size(); ++i) {
+    families.emplace_back(kFamilyNames[i], MakeFamilyOptions(resources, static_cast<Family>(i)));
+  }
+  // Damaged files can make RocksDB ask for absurd amounts of memory.
+  try {
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    db_.reset(db);
+    return FromRocks(status, absl::StrCat("open ", folder));
+  } catch (const std::exception& error) {
+    return DamagedError(absl::StrCat("data in ", folder), error.what());
+  }
+}
+
+absl::Status Store::Create(const std::string& folder, const CollectionConfig& config, const RocksResources& resources) {
+  Store store;
+  SIGHTLINE_RETURN_IF_ERROR(store.OpenRocks(folder, resources, /*create=*/true));
+  rocksdb::WriteBatch batch;
+  batch.Put(store.family(Family::kManifest), ToSlice(kConfigKey), EncodeConfig(kConfigKey, config));
+  batch.Put(store.family(Family::kManifest), ToSlice(kCountersKey), EncodeCounters(kCountersKey, Counters()));
+  return store.Write(&batch);
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, const RocksResources& resources,
+                                                   const RecordLimits& limits) {
+  std::unique_ptr<Store> store(new Store());
+  SIGHTLINE_RETURN_IF_ERROR(store->OpenRocks(folder, resources, /*create=*/false));
+  SIGHTLINE_RETURN_IF_ERROR(store->ReadManifest(limits));
+  return store;
+}
+
+Store::~Store() {
+  if (db_ == nullptr) return;
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+}
+
+absl::Status Store::ReadManifest(const RecordLimits& limits) {
+  std::string value;
+  for (const absl::string_view key : {kConfigKey, kCountersKey}) {
+    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family(Family::kManifest), ToSlice(key), &value);
+    if (status.IsNotFound()) return DamagedError("manifest", absl::StrCat("it has no ", key));
+    SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read the manifest"));
+    if (key == kConfigKey) {
+      SIGHTLINE_ASSIGN_OR_RETURN(config_, DecodeConfig(key, value));
+    } else {
+      SIGHTLINE_ASSIGN_OR_RETURN(counters_, DecodeCounters(key, value));
+    }
+  }
+  return ValidateConfig(config_, limits);
+}
+
+absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys() const {
+  std::vector<std::pair<uint64_t, std::string>> live;
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(Scan(), family(Family::kIds)));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const absl::string_view id = ToView(it->key());
+    SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t key, DecodeRecordKey(id, ToView(it->value())));
+    if (key >= counters_.next_key) return DamagedError("id", "it leads to a record that was never written");
+    live.emplace_back(key, id);
+  }
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the ids"));
+  std::sort(live.begin(), live.end());
+  return live;
+}
+
+absl::Status Store::ForEachDescriptor(
+    const std::function<void(uint64_t key, std::string id, std::vector<float> descriptor)>& row) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto live, LiveKeys());
+  rocksdb::WriteBatch orphans;
+  auto next = live.begin();
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(Scan(), family(Family::kDescriptors)));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const std::optional<uint64_t> key = ParseRecordKey(ToView(it->key()));
+    if (!key) return DamagedError("descriptor", "its key has the wrong size");
+    if (next == live.end() || *key < next->first) {
+      // A batch that failed to sync can reach the disk all the same; a later one did not know of it.
+      for (const Family family_of : {Family::kRecords, Family::kDescriptors, Family::kTokens, Family::kImages}) {
+        orphans.Delete(family(family_of), it->key());
+      }
+      continue;
+    }
+    if (*key > next->first) break;
+    SIGHTLINE_ASSIGN_OR_RETURN(std::vector<float> descriptor,
+                               DecodeDescriptor(ToView(it->key()), ToView(it->value()), config_.descriptor_dim));
+    row(*key, std::move(next->second), std::move(descriptor));
+    ++next;
+  }
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the descriptors"));
+  if (next != live.end())
+    return DamagedError("descriptor", absl::StrCat("that of record ", next->first, " is missing"));
+  if (orphans.Count() == 0) return absl::OkStatus();
+  base::Log(base::Severity::kWarning, "removing what a failed write left",
+            {{"collection", config_.name}, {"records", absl::StrCat(orphans.Count() / 4)}});
+  return Write(&orphans);
+}
+
+absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRequests(absl::Time before,
+                                                                                       int most) const {
+  std::vector<std::pair<absl::Time, std::string>> expired;
+  const std::string end = RequestTimeKey(before, "");
+  const rocksdb::Slice upper(end);
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, family(Family::kRequests)));
+  for (it->Seek("t"); it->Valid() && static_cast<int>(expired.size()) < most; it->Next()) {
+    std::optional<RequestTime> request = ParseRequestTimeKey(ToView(it->key()));
+    if (!request) return DamagedError("request id", "its key has the wrong shape");
+    expired.emplace_back(request->time, std::move(request->request_id));
+  }
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the request ids"));
+  return expired;
+}
+
+absl::Status Store::Write(rocksdb::WriteBatch* batch) { return FromRocks(db_->Write(Synced(), batch), "write"); }
+
+absl::Status Store::Resume() { return FromRocks(db_->Resume(), "go on after a failed write"); }
+
+int64_t Store::Property(Family family_of, const std::string& name) const {
+  uint64_t value = 0;
+  return db_->GetIntProperty(family(family_of), name, &value) ? static_cast<int64_t>(value) : 0;
+}
+
+LayerBytes Store::DiskBytes() const {
+  const auto tables = [this](Family family_of) {
+    return Property(family_of, rocksdb::DB::Properties::kLiveSstFilesSize) +
+           Property(family_of, rocksdb::DB::Properties::kLiveBlobFileSize);
+  };
+  LayerBytes bytes;
+  bytes.descriptors = tables(Family::kDescriptors);
+  bytes.tokens = tables(Family::kTokens);
+  bytes.images = tables(Family::kImages);
+  bytes.attributes = tables(Family::kRecords) + tables(Family::kIds) + tables(Family::kRequests) +
+                     tables(Family::kManifest) + tables(Family::kDefault);
+  rocksdb::VectorLogPtr logs;
+  if (db_->GetSortedWalFiles(logs).ok()) {
+    for (const auto& log : logs) bytes.log += static_cast<int64_t>(log->SizeFileBytes());
+  }
+  return bytes;
+}
+
+int64_t Store::WriteBufferBytes() const {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < kFamilyNames.size(); ++i) {
+    bytes += Property(static_cast<Family>(i), rocksdb::DB::Properties::kCurSizeAllMemTables);
+  }
+  return bytes;
+}
+
+}  // namespace sightline::index

@@ -1,0 +1,116 @@
+// Store: what is durable of one collection, in one RocksDB (FORMAT.md lists its column families).
+//
+// Threading: all methods may be called from any thread; Write and Resume from one thread at a time.
+// Ownership: owns the RocksDB; views and iterators made from it must not outlive it.
+// Failure: Status. A value that fails its checksum is reported as DATA_LOSS and never returned.
+//
+//   SIGHTLINE_ASSIGN_OR_RETURN(auto store, Store::Open(folder, resources, limits));
+//   SIGHTLINE_ASSIGN_OR_RETURN(auto key, store->View().FindKey("a"));
+#ifndef SIGHTLINE_INDEX_STORE_STORE_H_
+#define SIGHTLINE_INDEX_STORE_STORE_H_
+
+#include <rocksdb/db.h>
+#include <rocksdb/snapshot.h>
+#include <rocksdb/write_batch.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "index/collection.h"
+#include "index/store/record_codec.h"
+#include "index/store/rocks.h"
+#include "index/store/small_codec.h"
+
+namespace sightline::index {
+
+class Store;
+
+// A consistent look at a store: what is read through one view was true at one moment.
+class StoreView {
+ public:
+  explicit StoreView(const Store& store);
+
+  // nullopt when there is no such id.
+  absl::StatusOr<std::optional<uint64_t>> FindKey(const std::string& id) const;
+  absl::StatusOr<StoredRecord> ReadRecord(uint64_t key) const;
+  // nullopt when the request id is not known.
+  absl::StatusOr<std::optional<StoredRequest>> FindRequest(const std::string& request_id) const;
+
+  // A record with what `view` names of it.
+  absl::StatusOr<Record> Read(uint64_t key, RecordView view) const;
+
+  // Up to `page_size` records after `after`, fewer when they are large. `last_key` becomes that of the last one, or
+  // stays nullopt when no record is left behind it.
+  absl::StatusOr<std::vector<Record>> ReadPage(uint64_t after, int page_size, RecordView view,
+                                               std::optional<uint64_t>* last_key) const;
+
+ private:
+  // nullopt when there is no such key.
+  absl::StatusOr<std::optional<std::string>> Find(Family family, const std::string& key) const;
+  absl::StatusOr<std::string> Need(Family family, const std::string& key, absl::string_view what) const;
+  absl::StatusOr<Record> Complete(uint64_t key, StoredRecord stored, RecordView view) const;
+  rocksdb::ReadOptions Options() const;
+
+  const Store& store_;
+  std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;
+};
+
+class Store {
+ public:
+  // Makes a new store in an empty or missing folder, durably, and closes it.
+  static absl::Status Create(const std::string& folder, const CollectionConfig& config,
+                             const RocksResources& resources);
+
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& folder, const RocksResources& resources,
+                                                     const RecordLimits& limits);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  const CollectionConfig& config() const { return config_; }
+  // As they were when the store was opened.
+  const Counters& counters() const { return counters_; }
+
+  StoreView View() const { return StoreView(*this); }
+
+  // Calls `row` for every live record in the order of writing. A record without a descriptor is damage.
+  absl::Status ForEachDescriptor(
+      const std::function<void(uint64_t key, std::string id, std::vector<float> descriptor)>& row);
+
+  // Request ids remembered before `before`, oldest first, at most `most`.
+  absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
+
+  // Durable on OK. After a failure nothing of the batch is visible, and RocksDB may refuse writes until Resume.
+  absl::Status Write(rocksdb::WriteBatch* batch);
+  // Tries to leave the state in which a failure has put RocksDB.
+  absl::Status Resume();
+
+  LayerBytes DiskBytes() const;
+  int64_t WriteBufferBytes() const;
+
+  rocksdb::DB& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* family(Family family) const { return handles_[static_cast<size_t>(family)]; }
+
+ private:
+  Store() = default;
+  absl::Status OpenRocks(const std::string& folder, const RocksResources& resources, bool create);
+  absl::Status ReadManifest(const RecordLimits& limits);
+  // The live keys and their ids, by key.
+  absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> LiveKeys() const;
+  int64_t Property(Family family, const std::string& name) const;
+
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
+  CollectionConfig config_;
+  Counters counters_;
+};
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_STORE_STORE_H_

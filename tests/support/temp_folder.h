@@ -1,0 +1,36 @@
+// TempFolder: a new folder under the system's temporary folder, removed with all it holds.
+//
+// Threading: one thread. Failure: the test stops.
+#ifndef SIGHTLINE_TESTS_SUPPORT_TEMP_FOLDER_H_
+#define SIGHTLINE_TESTS_SUPPORT_TEMP_FOLDER_H_
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace sightline::testing {
+
+class TempFolder {
+ public:
+  TempFolder() : path_((std::filesystem::temp_directory_path() / "sightline.XXXXXX").string()) {
+    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot create " + path_);
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace sightline::testing
+
+#endif  // SIGHTLINE_TESTS_SUPPORT_TEMP_FOLDER_H_
