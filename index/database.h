@@ -23,7 +23,7 @@ namespace sightline::index {
 
 struct DatabaseOptions {
   std::string directory;
-  RecordLimits limits;
+  RecordLimits limits = {};
   const base::Clock* clock = &base::Clock::Real();  // must outlive the database
   absl::Duration request_id_retention = absl::Hours(24);
   size_t max_pending_writes = 4096;      // per collection; beyond it writes get RESOURCE_EXHAUSTED

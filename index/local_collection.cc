@@ -68,6 +68,15 @@ LocalCollection::LocalCollection(State state, const DatabaseOptions& options)
 
 LocalCollection::~LocalCollection() { Close(); }
 
+void LocalCollection::Flush() {
+  const State state = this->state();
+  if (state.store == nullptr) return;
+  if (const absl::Status flushed = state.store->Flush(); !flushed.ok()) {
+    base::Log(base::Severity::kWarning, "the log was not flushed; the next start replays it",
+              {{"collection", config_.name}, {"reason", std::string(flushed.message())}});
+  }
+}
+
 int64_t LocalCollection::Close() {
   queue_.Close();
   State state;

@@ -45,6 +45,9 @@ class LocalCollection : public Collection {
   absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const override;
   int64_t SearchCost() const override;
 
+  // Moves what only the log holds into table files, so that the next start has nothing to replay.
+  void Flush();
+
   // Finishes the writes queued, then lets go of the store. Returns how many images there were.
   int64_t Close();
 

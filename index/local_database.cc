@@ -62,7 +62,9 @@ LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<bas
 LocalDatabase::~LocalDatabase() {
   base::MutexLock lock(mutex_);
   for (auto& [name, entry] : entries_) {
-    if (entry.collection != nullptr) entry.collection->Close();
+    if (entry.collection == nullptr) continue;
+    entry.collection->Flush();
+    entry.collection->Close();
   }
 }
 

@@ -1,6 +1,7 @@
 #include "index/store/rocks.h"
 
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,16 @@ namespace sightline::index {
 namespace {
 
 constexpr size_t kMiB = 1 << 20;
+
+// RocksDB would wait for space by itself, look every five seconds, and refuse to resume meanwhile. The next write tries
+// instead, so that writes go on as soon as there is space.
+class ResumeOnRequest : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
 
 }  // namespace
 
@@ -21,6 +32,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   rocksdb::DBOptions options;
   options.write_buffer_manager = resources.write_buffers;
   options.max_background_jobs = 2;
+  options.listeners.push_back(std::make_shared<ResumeOnRequest>());
   // Replay after a crash reads at most this much.
   options.max_total_wal_size = 256 * kMiB;
   // Every batch is synced, so only an incomplete record at the very end may be dropped; anything else that does not

@@ -152,6 +152,8 @@ absl::Status Store::Write(rocksdb::WriteBatch* batch) { return FromRocks(db_->Wr
 
 absl::Status Store::Resume() { return FromRocks(db_->Resume(), "go on after a failed write"); }
 
+absl::Status Store::Flush() { return FromRocks(db_->Flush(rocksdb::FlushOptions(), handles_), "flush"); }
+
 int64_t Store::Property(Family family_of, const std::string& name) const {
   uint64_t value = 0;
   return db_->GetIntProperty(family(family_of), name, &value) ? static_cast<int64_t>(value) : 0;

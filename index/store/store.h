@@ -91,6 +91,9 @@ class Store {
   // Tries to leave the state in which a failure has put RocksDB.
   absl::Status Resume();
 
+  // Moves what only the log holds into table files.
+  absl::Status Flush();
+
   LayerBytes DiskBytes() const;
   int64_t WriteBufferBytes() const;
 

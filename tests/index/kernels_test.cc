@@ -1,0 +1,105 @@
+// SIMD kernels against their definitions.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "index/kernels/float16.h"
+#include "index/kernels/inner_product.h"
+
+namespace sightline::index::kernels {
+namespace {
+
+TEST(InnerProductTest, AgreesWithTheReferenceAtEveryLength) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(absl::StrCat("seed ", seed, ", level ", LevelName()));
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (size_t dim = 1; dim <= 200; ++dim) {
+    const size_t stride = dim + random() % 5;
+    constexpr size_t kRows = 11;
+    std::vector<float> query(dim), rows(stride * kRows), out(kRows);
+    for (float& value : query) value = uniform(random);
+    for (float& value : rows) value = uniform(random);
+    InnerProducts(query.data(), rows.data(), dim, stride, kRows, out.data());
+    for (size_t r = 0; r < kRows; ++r) {
+      const double expected = InnerProductReference(query.data(), rows.data() + r * stride, dim);
+      EXPECT_NEAR(out[r], expected, 1e-6 * static_cast<double>(dim));
+    }
+  }
+}
+
+TEST(InnerProductTest, ARowsResultDoesNotDependOnItsPlace) {
+  std::mt19937 random(5);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (const size_t dim : {1, 5, 15, 16, 31, 33, 63, 64, 65, 129, 1536}) {
+    std::vector<float> query(dim), row(dim), rows;
+    for (float& value : query) value = uniform(random);
+    for (float& value : row) value = uniform(random);
+    for (int i = 0; i < 7; ++i) rows.insert(rows.end(), row.begin(), row.end());
+    float out[7];
+    InnerProducts(query.data(), rows.data(), dim, dim, 7, out);
+    for (const float score : out) EXPECT_EQ(std::bit_cast<uint32_t>(score), std::bit_cast<uint32_t>(out[0])) << dim;
+  }
+}
+
+TEST(InnerProductTest, ZerosDenormalsAndSpecialValues) {
+  const float kDenormal = std::numeric_limits<float>::denorm_min();
+  const float kInf = std::numeric_limits<float>::infinity();
+  for (const size_t dim : {1, 15, 16, 33, 70}) {
+    std::vector<float> ones(dim, 1), values(dim, 0);
+    float out = -1;
+    InnerProducts(ones.data(), values.data(), dim, dim, 1, &out);
+    EXPECT_EQ(out, 0);
+    values.assign(dim, kDenormal);
+    InnerProducts(ones.data(), values.data(), dim, dim, 1, &out);
+    EXPECT_EQ(out, static_cast<float>(dim) * kDenormal);
+    for (const size_t at : {size_t{0}, dim / 2, dim - 1}) {
+      values.assign(dim, 0.5f);
+      values[at] = kInf;
+      InnerProducts(ones.data(), values.data(), dim, dim, 1, &out);
+      EXPECT_EQ(out, kInf);
+      values[at] = std::nanf("");
+      InnerProducts(ones.data(), values.data(), dim, dim, 1, &out);
+      EXPECT_TRUE(std::isnan(out));
+    }
+  }
+}
+
+TEST(InnerProductTest, NamesItsLevel) { EXPECT_STRNE(LevelName(), ""); }
+
+TEST(Float16Test, EveryHalfSurvivesTheRoundTrip) {
+  for (uint32_t half = 0; half < 0x10000; ++half) {
+    const float value = FloatFromFloat16(static_cast<uint16_t>(half));
+    const bool is_nan = (half & 0x7FFF) > 0x7C00;
+    EXPECT_EQ(std::isnan(value), is_nan) << half;
+    if (is_nan) continue;
+    EXPECT_EQ(Float16FromFloat(value), half);
+    const int exponent = static_cast<int>(half >> 10 & 31);
+    if (exponent == 31) continue;
+    const double fraction = half & 0x3FF;
+    const double expected = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+    EXPECT_EQ(value, (half & 0x8000) != 0 ? -expected : expected) << half;
+  }
+}
+
+TEST(Float16Test, RoundsToNearestEven) {
+  // Between each pair of neighbours: just below the middle, the middle, just above.
+  for (uint32_t half = 0; half < 0x7BFF; ++half) {
+    const float low = FloatFromFloat16(static_cast<uint16_t>(half));
+    const float high = FloatFromFloat16(static_cast<uint16_t>(half + 1));
+    const float middle = (low + high) / 2;
+    EXPECT_EQ(Float16FromFloat(std::nextafter(middle, low)), half);
+    EXPECT_EQ(Float16FromFloat(std::nextafter(middle, high)), half + 1);
+    EXPECT_EQ(Float16FromFloat(middle), half + (half & 1));
+  }
+  EXPECT_EQ(Float16FromFloat(65520.0f), 0x7C00);
+  EXPECT_EQ(Float16FromFloat(-1e30f), 0xFC00);
+}
+
+}  // namespace
+}  // namespace sightline::index::kernels
