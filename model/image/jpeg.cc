@@ -1,0 +1,237 @@
+#include "model/image/jpeg.h"
+
+// jpeglib.h needs size_t and FILE to be known.
+#include <cstddef>
+#include <cstdio>
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+#include <csetjmp>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/image/errors.h"
+#include "model/image/exif.h"
+#include "model/image/reduce.h"
+
+namespace sightline::image {
+namespace {
+
+// Cameras and optimisers write about 10 scans. Each scan walks the whole image, so a small file with thousands of empty
+// ones would take minutes.
+constexpr int kMaxScans = 100;
+constexpr int kScansExceeded = -1;  // beside the library's codes, which are positive
+
+// What the library calls back: errors jump out to the last Guard(), everything else is plain C.
+struct Hooks {
+  jpeg_error_mgr error = {};  // first, so that a pointer to it is one to Hooks
+  jpeg_source_mgr source = {};
+  jpeg_progress_mgr progress = {};
+  std::jmp_buf jump;
+  bool ran_out = false;  // the data ended before the image did
+  int code = 0;
+  char message[JMSG_LENGTH_MAX] = {};
+};
+static_assert(std::is_standard_layout_v<Hooks>);
+
+Hooks* HooksOf(j_common_ptr common) { return reinterpret_cast<Hooks*>(common->err); }
+
+[[noreturn]] void JumpOut(j_common_ptr common) {
+  Hooks* hooks = HooksOf(common);
+  hooks->code = common->err->msg_code;
+  common->err->format_message(common, hooks->message);
+  std::longjmp(hooks->jump, 1);
+}
+
+// Damage of the coded data would show as grey or shifted blocks: refused. The other warnings (bytes between markers,
+// an odd order of scans, version numbers) leave the pixels right.
+bool SpoilsPixels(int warning) {
+  switch (warning) {
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+    case JWRN_JPEG_EOF: return true;
+    default: return false;
+  }
+}
+
+void OnMessage(j_common_ptr common, int level) {
+  if (level < 0 && SpoilsPixels(common->err->msg_code)) JumpOut(common);
+}
+
+// Whoever looks past the end finds an end marker. A file that lacks only that is whole; where more is missing, the
+// decoder warns, and OnMessage ends it.
+boolean OnOutOfData(j_decompress_ptr decoder) {
+  static constexpr JOCTET kEnd[] = {0xFF, JPEG_EOI};
+  HooksOf(reinterpret_cast<j_common_ptr>(decoder))->ran_out = true;
+  decoder->src->next_input_byte = kEnd;
+  decoder->src->bytes_in_buffer = sizeof(kEnd);
+  return TRUE;
+}
+
+void OnSkip(j_decompress_ptr decoder, long count) {  // the library's type
+  if (count <= 0) return;
+  jpeg_source_mgr* source = decoder->src;
+  if (static_cast<size_t>(count) > source->bytes_in_buffer) {
+    OnOutOfData(decoder);
+    return;
+  }
+  source->next_input_byte += count;
+  source->bytes_in_buffer -= count;
+}
+
+void OnProgress(j_common_ptr common) {
+  if (reinterpret_cast<j_decompress_ptr>(common)->input_scan_number <= kMaxScans) return;
+  Hooks* hooks = HooksOf(common);
+  hooks->code = kScansExceeded;
+  std::longjmp(hooks->jump, 1);
+}
+
+void Ignore(j_decompress_ptr) {}
+
+// The library's decompressor with its hooks; what jumps out of it becomes a Status.
+class Decompressor {
+ public:
+  explicit Decompressor(absl::string_view encoded) : encoded_(encoded) {
+    decoder_.err = jpeg_std_error(&hooks_.error);
+    hooks_.error.error_exit = JumpOut;
+    hooks_.error.emit_message = OnMessage;
+    hooks_.source.init_source = Ignore;
+    hooks_.source.fill_input_buffer = OnOutOfData;
+    hooks_.source.skip_input_data = OnSkip;
+    hooks_.source.resync_to_restart = jpeg_resync_to_restart;
+    hooks_.source.term_source = Ignore;
+    hooks_.source.next_input_byte = reinterpret_cast<const JOCTET*>(encoded.data());
+    hooks_.source.bytes_in_buffer = encoded.size();
+    hooks_.progress.progress_monitor = OnProgress;
+  }
+  ~Decompressor() { jpeg_destroy_decompress(&decoder_); }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  // Reads up to the first scan. An image too large for the library is no error here: the limits name it.
+  absl::Status ReadHeader() {
+    const bool done = Guard([this] {
+      jpeg_create_decompress(&decoder_);
+      decoder_.src = &hooks_.source;
+      decoder_.progress = &hooks_.progress;
+      jpeg_save_markers(&decoder_, JPEG_APP0 + 1, 0xFFFF);
+      jpeg_read_header(&decoder_, TRUE);
+    });
+    if (!done && hooks_.code != JERR_IMAGE_TOO_BIG) return Failure();
+    return absl::OkStatus();
+  }
+
+  Header header() const {
+    Header header;
+    header.format = Format::kJpeg;
+    header.width = static_cast<int>(decoder_.image_width);
+    header.height = static_cast<int>(decoder_.image_height);
+    for (const jpeg_marker_struct* marker = decoder_.marker_list; marker != nullptr; marker = marker->next) {
+      const absl::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+      if (data.substr(0, 6) != absl::string_view("Exif\0\0", 6)) continue;
+      header.orientation = ExifOrientation(data);
+      break;
+    }
+    return header;
+  }
+
+  absl::StatusOr<Image> Decode(int divisor) {
+    const int width = static_cast<int>(decoder_.image_width);
+    const int height = static_cast<int>(decoder_.image_height);
+    Image image{ReducedSide(width, divisor), ReducedSide(height, divisor), {}, width, height};
+    image.rgb.resize(static_cast<size_t>(image.width) * image.height * 3);
+    const bool inks = decoder_.jpeg_color_space == JCS_CMYK || decoder_.jpeg_color_space == JCS_YCCK;
+    std::vector<uint8_t> cmyk(inks ? static_cast<size_t>(image.width) * 4 : 0);
+    const bool done = Guard([this, divisor, inks, &image, &cmyk] {
+      // Coefficients of a progressive file take up to 2 bytes for each of 4 components and pixels; 64 MiB serve the
+      // rest.
+      decoder_.mem->max_memory_to_use = (int64_t{64} << 20) + int64_t{8} * decoder_.image_width * decoder_.image_height;
+      decoder_.scale_num = 1;
+      decoder_.scale_denom = divisor;
+      decoder_.out_color_space = inks ? JCS_CMYK : JCS_RGB;
+      jpeg_start_decompress(&decoder_);
+      while (decoder_.output_scanline < decoder_.output_height) {
+        uint8_t* row = &image.rgb[static_cast<size_t>(decoder_.output_scanline) * image.width * 3];
+        JSAMPROW target = inks ? cmyk.data() : row;
+        jpeg_read_scanlines(&decoder_, &target, 1);
+        if (inks) FromInks(cmyk, row);
+      }
+    });
+    if (!done) return Failure();
+    // With several scans the rows come out whatever scans are missing; without, a lack would have been noticed.
+    if (hooks_.ran_out && jpeg_has_multiple_scans(&decoder_)) return Truncated(Format::kJpeg, "its last scan is cut");
+    return image;
+  }
+
+ private:
+  // Runs `body`, which calls the library and owns nothing, so that jumping out of it skips no destructor.
+  template <typename Body>
+  bool Guard(const Body& body) {
+    static_assert(std::is_trivially_destructible_v<Body>);
+    if (setjmp(hooks_.jump) != 0) return false;
+    body();
+    return true;
+  }
+
+  // Adobe writes inks inverted (255 is none), other programs as they are.
+  void FromInks(const std::vector<uint8_t>& cmyk, uint8_t* rgb) const {
+    const bool inverted = decoder_.saw_Adobe_marker;
+    for (size_t i = 0, pixel = 0; i < cmyk.size(); i += 4, ++pixel) {
+      const uint32_t light = inverted ? cmyk[i + 3] : 255 - cmyk[i + 3];
+      for (size_t c = 0; c < 3; ++c) {
+        const uint32_t colour = inverted ? cmyk[i + c] : 255 - cmyk[i + c];
+        rgb[3 * pixel + c] = static_cast<uint8_t>((colour * light + 127) / 255);
+      }
+    }
+  }
+
+  absl::Status Failure() const {
+    const std::string detail = hooks_.message;
+    switch (hooks_.code) {
+      case kScansExceeded:
+        return Corrupt(Format::kJpeg, absl::StrCat("it has more than ", kMaxScans, " scans, the limit"));
+      case JERR_EMPTY_IMAGE: {
+        const absl::Status size = CheckSize(decoder_.image_width, decoder_.image_height, Limits());
+        return size.ok() ? Corrupt(Format::kJpeg, "it has no colour components") : size;
+      }
+      case JERR_OUT_OF_MEMORY:
+      case JERR_NO_BACKING_STORE: return OutOfMemory(Format::kJpeg, decoder_.image_width, decoder_.image_height);
+      case JERR_SOF_UNSUPPORTED:
+      case JERR_BAD_PRECISION:
+      case JERR_CONVERSION_NOTIMPL:
+      case JERR_ARITH_NOTIMPL: return UnsupportedVariant(Format::kJpeg, detail);
+      default: break;
+    }
+    if (hooks_.ran_out) return Truncated(Format::kJpeg, absl::StrCat("it has only ", encoded_.size(), " bytes"));
+    return Corrupt(Format::kJpeg, detail);
+  }
+
+  const absl::string_view encoded_;
+  jpeg_decompress_struct decoder_ = {};
+  Hooks hooks_;
+};
+
+}  // namespace
+
+absl::StatusOr<Header> ReadJpegHeader(absl::string_view encoded) {
+  Decompressor decompressor(encoded);
+  SIGHTLINE_RETURN_IF_ERROR(decompressor.ReadHeader());
+  return decompressor.header();
+}
+
+absl::StatusOr<Image> DecodeJpeg(absl::string_view encoded, const Header& header, int wanted_side) {
+  Decompressor decompressor(encoded);
+  SIGHTLINE_RETURN_IF_ERROR(decompressor.ReadHeader());
+  return decompressor.Decode(ReductionFor(header.width, header.height, wanted_side));
+}
+
+}  // namespace sightline::image

@@ -1,0 +1,198 @@
+#include "model/image/png.h"
+
+#include <png.h>
+
+#include <csetjmp>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/image/errors.h"
+#include "model/image/exif.h"
+#include "model/image/over_white.h"
+#include "model/image/reduce.h"
+
+namespace sightline::image {
+namespace {
+
+constexpr size_t kSignatureSize = 8;
+constexpr size_t kChunkFrame = 12;  // length, type and CRC
+
+uint32_t U32(absl::string_view bytes, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+// What the library calls back: errors jump out to the last Guard().
+struct Hooks {
+  absl::string_view rest;  // of the encoded bytes
+  std::jmp_buf jump;
+  bool ran_out = false;
+  char message[128] = {};
+};
+
+[[noreturn]] void OnError(png_structp png, png_const_charp message) {
+  Hooks* hooks = static_cast<Hooks*>(png_get_error_ptr(png));
+  std::strncpy(hooks->message, message, sizeof(hooks->message) - 1);
+  std::longjmp(hooks->jump, 1);
+}
+
+// Warnings concern chunks that do not touch the pixels.
+void OnWarning(png_structp, png_const_charp) {}
+
+void OnRead(png_structp png, png_bytep target, size_t size) {
+  Hooks* hooks = static_cast<Hooks*>(png_get_io_ptr(png));
+  if (size > hooks->rest.size()) {
+    hooks->ran_out = true;
+    png_error(png, "data ends");
+  }
+  std::memcpy(target, hooks->rest.data(), size);
+  hooks->rest.remove_prefix(size);
+}
+
+// The library's reader with its hooks; what jumps out of it becomes a Status.
+class Reader {
+ public:
+  explicit Reader(absl::string_view encoded)
+      : png_(png_create_read_struct(PNG_LIBPNG_VER_STRING, &hooks_, OnError, OnWarning)),
+        info_(png_ != nullptr ? png_create_info_struct(png_) : nullptr) {
+    hooks_.rest = encoded;
+  }
+  ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  absl::StatusOr<Image> Decode(const Header& header, int divisor) {
+    if (info_ == nullptr) return OutOfMemory(Format::kPng, header.width, header.height);
+    SIGHTLINE_RETURN_IF_ERROR(Start(header));
+    return png_get_interlace_type(png_, info_) == PNG_INTERLACE_NONE ? DecodeRows(header, divisor)
+                                                                     : DecodeWhole(header, divisor);
+  }
+
+ private:
+  // Runs `body`, which calls the library and owns nothing, so that jumping out of it skips no destructor.
+  template <typename Body>
+  bool Guard(const Body& body) {
+    static_assert(std::is_trivially_destructible_v<Body>);
+    if (setjmp(hooks_.jump) != 0) return false;
+    body();
+    return true;
+  }
+
+  absl::Status Failure() const {
+    if (hooks_.ran_out) return Truncated(Format::kPng, "its last chunk is cut");
+    return Corrupt(Format::kPng, hooks_.message);
+  }
+
+  // Reads the chunks before the pixels and asks for 8-bit RGB or RGBA.
+  absl::Status Start(const Header& header) {
+    const size_t encoded_size = hooks_.rest.size();
+    const bool done = Guard([this, &header, encoded_size] {
+      png_set_read_fn(png_, &hooks_, OnRead);
+      png_set_user_limits(png_, header.width, header.height);
+      // Text, profiles and the like are skipped without being inflated, which leaves their size to the file's own.
+      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+      png_set_chunk_cache_max(png_, 1);
+      png_set_chunk_malloc_max(png_, encoded_size);
+      png_read_info(png_, info_);
+      png_set_expand(png_);
+      png_set_scale_16(png_);
+      png_set_gray_to_rgb(png_);
+      png_set_interlace_handling(png_);
+      png_read_update_info(png_, info_);
+    });
+    if (!done) return Failure();
+    const bool same = png_get_image_width(png_, info_) == static_cast<uint32_t>(header.width) &&
+                      png_get_image_height(png_, info_) == static_cast<uint32_t>(header.height);
+    if (!same) return Corrupt(Format::kPng, "it names two sizes");
+    channels_ = png_get_channels(png_, info_);
+    if (png_get_bit_depth(png_, info_) != 8 || (channels_ != 3 && channels_ != 4)) {
+      return Corrupt(Format::kPng, "its colours cannot be converted to RGB");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Image> DecodeRows(const Header& header, int divisor) {
+    RowReducer reducer(header.width, header.height, divisor);
+    std::vector<uint8_t> row(static_cast<size_t>(header.width) * channels_);
+    for (int y = 0; y < header.height; ++y) {
+      if (!Guard([this, &row] { png_read_row(png_, row.data(), nullptr); })) return Failure();
+      if (channels_ == 4) OverWhite(row.data(), header.width, row.data());
+      reducer.Add(row.data());
+    }
+    SIGHTLINE_RETURN_IF_ERROR(End());
+    return std::move(reducer).Finish();
+  }
+
+  // The seven passes of an interlaced file each touch rows all over the image.
+  absl::StatusOr<Image> DecodeWhole(const Header& header, int divisor) {
+    const size_t stride = static_cast<size_t>(header.width) * channels_;
+    std::vector<uint8_t> pixels(stride * header.height);
+    std::vector<uint8_t*> rows(header.height);
+    for (int y = 0; y < header.height; ++y) rows[y] = &pixels[stride * y];
+    if (!Guard([this, &rows] { png_read_image(png_, rows.data()); })) return Failure();
+    SIGHTLINE_RETURN_IF_ERROR(End());
+    RowReducer reducer(header.width, header.height, divisor);
+    for (uint8_t* row : rows) {
+      if (channels_ == 4) OverWhite(row, header.width, row);
+      reducer.Add(row);
+    }
+    return std::move(reducer).Finish();
+  }
+
+  // Reads to the end, which checks the sum of the last block of pixels.
+  absl::Status End() {
+    return Guard([this] { png_read_end(png_, nullptr); }) ? absl::OkStatus() : Failure();
+  }
+
+  Hooks hooks_;
+  png_structp png_;
+  png_infop info_;
+  int channels_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<Header> ReadPngHeader(absl::string_view encoded) {
+  Header header;
+  header.format = Format::kPng;
+  bool first = true;
+  size_t at = kSignatureSize;
+  while (true) {
+    if (encoded.size() < at + kChunkFrame) return Truncated(Format::kPng, "it has no end chunk");
+    const uint32_t length = U32(encoded, at);
+    const absl::string_view type = encoded.substr(at + 4, 4);
+    if (length > encoded.size() - at - kChunkFrame) {
+      return Truncated(Format::kPng, absl::StrCat("a chunk names ", length, " bytes, ",
+                                                  encoded.size() - at - kChunkFrame, " are left"));
+    }
+    const absl::string_view data = encoded.substr(at + 8, length);
+    if (first) {
+      if (type != "IHDR" || length != 13) return Corrupt(Format::kPng, "it does not start with a header chunk");
+      const uint32_t width = U32(data, 0);
+      const uint32_t height = U32(data, 4);
+      if (width > PNG_UINT_31_MAX || height > PNG_UINT_31_MAX) return Corrupt(Format::kPng, "its size is negative");
+      header.width = static_cast<int>(width);
+      header.height = static_cast<int>(height);
+    } else if (type == "acTL" && length == 8 && U32(data, 0) > 1) {
+      return Animated(Format::kPng, U32(data, 0));
+    } else if (type == "eXIf") {
+      header.orientation = ExifOrientation(data);
+    } else if (type == "IEND") {
+      return header;
+    }
+    first = false;
+    at += kChunkFrame + length;
+  }
+}
+
+absl::StatusOr<Image> DecodePng(absl::string_view encoded, const Header& header, int wanted_side) {
+  return Reader(encoded).Decode(header, ReductionFor(header.width, header.height, wanted_side));
+}
+
+}  // namespace sightline::image

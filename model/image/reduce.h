@@ -1,0 +1,50 @@
+// Reducing while decoding: rows go in one after another, and only the reduced image is ever held.
+//
+// Threading: a RowReducer belongs to one thread. Ownership: values. Failure: none.
+//
+//   RowReducer reducer(width, height, ReductionFor(width, height, 448));
+//   for (each row) reducer.Add(row);
+//   Image image = std::move(reducer).Finish();
+#ifndef SIGHTLINE_MODEL_IMAGE_REDUCE_H_
+#define SIGHTLINE_MODEL_IMAGE_REDUCE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "model/image/image.h"
+
+namespace sightline::image {
+
+// The divisor, 1, 2, 4 or 8, that leaves both sides at least twice as long as they will be once the longest side is
+// `wanted_side`. Twice, so that the final antialiased resize decides the quality, not this step. 1 for a wanted_side
+// of 0.
+int ReductionFor(int width, int height, int wanted_side);
+
+// The side of an image reduced by `divisor`: rounded up, like JPEG's scaled decoding.
+inline int ReducedSide(int side, int divisor) { return (side + divisor - 1) / divisor; }
+
+// Averages blocks of divisor x divisor pixels; blocks cut by the right or bottom edge average what they have.
+class RowReducer {
+ public:
+  RowReducer(int width, int height, int divisor);
+
+  // The next row: `width` RGB pixels. Exactly `height` rows must be added.
+  void Add(const uint8_t* rgb);
+
+  // original_width and original_height are those given to the constructor.
+  Image Finish() &&;
+
+ private:
+  void Emit(int rows);
+
+  const int width_;
+  const int height_;
+  const int divisor_;
+  int added_ = 0;
+  std::vector<uint32_t> sums_;  // of the blocks of the current row of blocks, 3 per block
+  Image image_;
+};
+
+}  // namespace sightline::image
+
+#endif  // SIGHTLINE_MODEL_IMAGE_REDUCE_H_
