@@ -49,7 +49,7 @@ absl::Status Malformed(absl::string_view what, absl::string_view problem) {
 }  // namespace
 
 std::string Quoted(absl::string_view text) {
-  constexpr size_t kLongest = 60;
+  constexpr size_t kLongest = 120;
   return text.size() <= kLongest ? base::JsonQuote(text)
                                  : absl::StrCat(base::JsonQuote(text.substr(0, kLongest)), "...");
 }

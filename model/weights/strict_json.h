@@ -24,7 +24,7 @@ struct JsonLimits {
 absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text, absl::string_view what,
                                                const JsonLimits& limits);
 
-// Foreign text made fit for an error message: valid UTF-8, at most 60 bytes.
+// Foreign text made fit for an error message: valid UTF-8, at most 120 bytes.
 std::string Quoted(absl::string_view text);
 
 }  // namespace sightline::weights
