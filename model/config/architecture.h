@@ -42,7 +42,7 @@ struct HybridVitConfig {
   EncoderConfig encoder;
   int stem_channels = 64;  // of the 7x7 convolution with stride 2, before a max pool with stride 2
   int groups = 32;         // of every group norm
-  std::vector<StageConfig> stages;
+  std::vector<StageConfig> stages = {};
   // How many pixels one token spans: 4 times the strides of all stages.
   int stride() const;
 };

@@ -29,7 +29,7 @@ struct PreprocessConfig {
   std::array<float, 3> mean = {0.5f, 0.5f, 0.5f};  // of values in [0, 1], RGB
   std::array<float, 3> std = {0.5f, 0.5f, 0.5f};
   // Width / height of the buckets; an image takes the one closest in ratio. Empty: every image keeps its own.
-  std::vector<double> aspect_ratios;
+  std::vector<double> aspect_ratios = {};
   // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean".
   std::vector<double> scales = {1.0};
 };

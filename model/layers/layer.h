@@ -23,7 +23,8 @@ class Layer : public torch::nn::Module {
 inline void PlanInference(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   module.eval();
-  for (const auto& child : module.modules()) {
+  if (auto* layer = dynamic_cast<Layer*>(&module)) layer->Plan();
+  for (const auto& child : module.modules(/*include_self=*/false)) {
     if (auto* layer = dynamic_cast<Layer*>(child.get())) layer->Plan();
   }
 }

@@ -149,7 +149,9 @@ TEST(ModelConfigTest, SurvivesDamagedText) {
     }
     if (i % 3 == 0) damaged.resize(random() % damaged.size());
     const auto parsed = ParseModelConfig(damaged);
-    if (!parsed.ok()) EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+    if (!parsed.ok()) {
+      EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+    }
   }
   EXPECT_FALSE(ParseModelConfig("").ok());
   EXPECT_FALSE(ParseModelConfig("null").ok());
