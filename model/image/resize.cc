@@ -7,9 +7,9 @@
 namespace sightline::image {
 namespace {
 
-// Weights are 16-bit fixed point, so that one multiply-add instruction takes eight of them; the largest weight, 1.0,
-// must fit. The error of a sum stays far below half a level: n taps of at most 2^-15 each, times 255.
-constexpr int kWeightBits = 14;
+// Fixed point with as many bits as Pillow takes, so that the results are the same: 32 bits less 8 of the pixel and 2
+// for sums of weights above 1.
+constexpr int kWeightBits = 22;
 // Taps per output are padded with zeros to a multiple of this, which lets the compiler drop the loop's tail.
 constexpr int kTapStep = 8;
 
@@ -27,7 +27,7 @@ struct Filter {
   int taps = 0;  // a multiple of kTapStep
   std::vector<int> first;
   std::vector<int> count;  // taps of output i that lie in the input; the weights behind them are zero
-  std::vector<int16_t> weights;
+  std::vector<int32_t> weights;
 };
 
 Filter MakeFilter(int input, int output) {
@@ -46,16 +46,10 @@ Filter MakeFilter(int input, int output) {
     const int end = std::min(static_cast<int>(centre + support + 0.5), input);
     double sum = 0;
     for (int t = begin; t < end; ++t) sum += exact[t - begin] = Keys((t - centre + 0.5) / stretch);
-    int16_t* weights = &filter.weights[static_cast<size_t>(i) * filter.taps];
-    int rest = 1 << kWeightBits;
-    int largest = 0;
+    int32_t* weights = &filter.weights[static_cast<size_t>(i) * filter.taps];
     for (int t = 0; t < end - begin; ++t) {
-      weights[t] = static_cast<int16_t>(std::lround(exact[t] / sum * (1 << kWeightBits)));
-      rest -= weights[t];
-      if (weights[t] > weights[largest]) largest = t;
+      weights[t] = static_cast<int32_t>(std::lround(exact[t] / sum * (1 << kWeightBits)));
     }
-    // Flat areas must keep their value exactly, so the rounding errors of the weights are given to the largest.
-    weights[largest] = static_cast<int16_t>(weights[largest] + rest);
     filter.first[i] = begin;
     filter.count[i] = end - begin;
   }
@@ -66,17 +60,34 @@ uint8_t Round(int32_t sum) {
   return static_cast<uint8_t>(std::clamp((sum + (1 << (kWeightBits - 1))) >> kWeightBits, 0, 255));
 }
 
+// A filter's weights as high * 256 + low: 16-bit factors, of which one multiply-add instruction takes eight.
+struct SplitWeights {
+  explicit SplitWeights(const Filter& filter) {
+    for (int32_t weight : filter.weights) {
+      high.push_back(static_cast<int16_t>(weight >> 8));
+      low.push_back(static_cast<int16_t>(weight & 255));
+    }
+  }
+  std::vector<int16_t> high;
+  std::vector<int16_t> low;
+};
+
 // Planes of one row: out[c][i] for 3 channels, from planes of `stride` 16-bit values each.
-void ResizeRow(const Filter& filter, const int16_t* planes, size_t stride, uint8_t* out) {
+void ResizeRow(const Filter& filter, const SplitWeights& weights, const int16_t* planes, size_t stride, uint8_t* out) {
   const int width = static_cast<int>(filter.first.size());
   const int taps = filter.taps;
   for (int i = 0; i < width; ++i) {
-    const int16_t* weights = &filter.weights[static_cast<size_t>(i) * taps];
+    const int16_t* high = &weights.high[static_cast<size_t>(i) * taps];
+    const int16_t* low = &weights.low[static_cast<size_t>(i) * taps];
     for (int c = 0; c < 3; ++c) {
       const int16_t* in = planes + c * stride + filter.first[i];
-      int32_t sum = 0;
-      for (int t = 0; t < taps; ++t) sum += int32_t{in[t]} * int32_t{weights[t]};
-      out[c * width + i] = Round(sum);
+      int32_t high_sum = 0;
+      int32_t low_sum = 0;
+      for (int t = 0; t < taps; ++t) {
+        high_sum += int32_t{in[t]} * int32_t{high[t]};
+        low_sum += int32_t{in[t]} * int32_t{low[t]};
+      }
+      out[c * width + i] = Round(high_sum * 256 + low_sum);
     }
   }
 }
@@ -84,6 +95,7 @@ void ResizeRow(const Filter& filter, const int16_t* planes, size_t stride, uint8
 // The region resized to `width` columns: region.height rows of 3 planes of `width` values.
 std::vector<uint8_t> ResizeColumns(const Image& image, const PixelRect& region, int width) {
   const Filter filter = MakeFilter(region.width, width);
+  const SplitWeights weights(filter);
   // The last output may read zero-weighted values up to `taps` behind the row's end.
   const size_t stride = static_cast<size_t>(region.width) + filter.taps;
   std::vector<int16_t> planes(3 * stride);
@@ -99,7 +111,7 @@ std::vector<uint8_t> ResizeColumns(const Image& image, const PixelRect& region, 
       green[x] = in[3 * x + 1];
       blue[x] = in[3 * x + 2];
     }
-    ResizeRow(filter, planes.data(), stride, &out[row_size * y]);
+    ResizeRow(filter, weights, planes.data(), stride, &out[row_size * y]);
   }
   return out;
 }

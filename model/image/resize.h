@@ -16,7 +16,7 @@
 
 namespace sightline::image {
 
-// `region` of `image` at width x height, as Pillow's crop followed by its BICUBIC resize gives it, to within one level:
+// `region` of `image` at width x height, as Pillow's crop followed by its BICUBIC resize gives it:
 // separable, horizontal pass first, Keys' kernel with a = -0.5 stretched by the reduction factor (so that reductions
 // are antialiased), each pass rounded to 8 bits. Pixels outside the region have no influence.
 //

@@ -1,0 +1,41 @@
+#include "model/backbone/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace sightline::model {
+
+Attention::Attention(int64_t dim, int64_t heads)
+    : heads_(heads),
+      qkv_(register_module("qkv", std::make_shared<Linear>(dim, 3 * dim))),
+      proj_(register_module("proj", std::make_shared<Linear>(dim, dim))) {}
+
+torch::Tensor Attention::Forward(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const {
+  const int64_t batch = x.size(0);
+  const int64_t tokens = x.size(1);
+  const int64_t dim = x.size(2);
+  const int64_t head_dim = dim / heads_;
+  // (B, T, 3, heads, head_dim) -> three of (B * heads, T, head_dim)
+  const torch::Tensor split =
+      qkv_->Forward(x).view({batch, tokens, 3, heads_, head_dim}).permute({2, 0, 3, 1, 4}).contiguous();
+  const auto part = [&](int64_t i) { return split[i].view({batch * heads_, tokens, head_dim}); };
+  const torch::Tensor q = part(0) * (1.0 / std::sqrt(static_cast<double>(head_dim)));
+  const torch::Tensor k = part(1).transpose(1, 2);
+  const torch::Tensor v = part(2);
+
+  const int64_t rows = std::clamp<int64_t>(max_scores / (batch * heads_ * tokens), 1, tokens);
+  std::vector<torch::Tensor> pieces;
+  for (int64_t begin = 0; begin < tokens; begin += rows) {
+    const int64_t count = std::min(rows, tokens - begin);
+    const torch::Tensor scores = torch::softmax(torch::bmm(q.narrow(1, begin, count), k), -1);
+    if (begin == 0 && cls_attention != nullptr) {
+      *cls_attention = scores.view({batch, heads_, count, tokens}).select(2, 0).mean(1).narrow(1, 1, tokens - 1);
+    }
+    pieces.push_back(torch::bmm(scores, v));
+  }
+  const torch::Tensor mixed = pieces.size() == 1 ? pieces[0] : torch::cat(pieces, 1);
+  return proj_->Forward(mixed.view({batch, heads_, tokens, head_dim}).transpose(1, 2).reshape({batch, tokens, dim}));
+}
+
+}  // namespace sightline::model

@@ -1,0 +1,31 @@
+// Attention: multi-head self-attention with a fused qkv map, in pieces over queries so that its memory stays bounded.
+#ifndef SIGHTLINE_MODEL_BACKBONE_ATTENTION_H_
+#define SIGHTLINE_MODEL_BACKBONE_ATTENTION_H_
+
+#include <memory>
+
+#include "model/layers/layer.h"
+#include "model/layers/linear.h"
+
+namespace sightline::model {
+
+class Attention : public Layer {
+ public:
+  // At most this many attention values are held at once: 32 MiB as float32, about the last level cache of a server.
+  static constexpr int64_t kMaxScores = 8 << 20;
+
+  Attention(int64_t dim, int64_t heads);
+
+  // x (B, T, D) -> softmax(q k^T / sqrt(D / heads)) v, projected, (B, T, D). With `cls_attention`, also row 0 of the
+  // attention without its own column, mean over heads: (B, T - 1).
+  torch::Tensor Forward(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores = kMaxScores) const;
+
+ private:
+  const int64_t heads_;
+  std::shared_ptr<Linear> qkv_;
+  std::shared_ptr<Linear> proj_;
+};
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_BACKBONE_ATTENTION_H_

@@ -1,0 +1,30 @@
+// Hybrid ViT: convolutional stages whose map positions are the tokens of a ViT.
+#ifndef SIGHTLINE_MODEL_BACKBONE_HYBRID_VIT_H_
+#define SIGHTLINE_MODEL_BACKBONE_HYBRID_VIT_H_
+
+#include <memory>
+
+#include "model/backbone/backbone.h"
+#include "model/backbone/hybrid_stem.h"
+#include "model/backbone/vit.h"
+#include "model/config/architecture.h"
+
+namespace sightline::model {
+
+// The stages under "backbone", then a 1x1 convolution "proj" with bias to D channels.
+class HybridPatchEmbed : public PatchEmbed {
+ public:
+  explicit HybridPatchEmbed(const HybridVitConfig& config);
+  torch::Tensor Forward(const torch::Tensor& images) const override;
+
+ private:
+  class Projection;
+  std::shared_ptr<HybridStem> backbone_;
+  std::shared_ptr<Projection> proj_;
+};
+
+std::shared_ptr<Backbone> BuildHybridVit(const HybridVitConfig& config);
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_BACKBONE_HYBRID_VIT_H_

@@ -1,0 +1,148 @@
+#include "model/config/model_config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/config/fields.h"
+#include "model/config/parameter_count.h"
+#include "model/weights/strict_json.h"
+
+namespace sightline::model {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kMaxSeed = int64_t{1} << 53;  // exact in every JSON reader
+constexpr std::array<absl::string_view, 1> kFilters = {"bicubic"};
+constexpr std::array<absl::string_view, 1> kMerges = {"mean"};
+constexpr std::array<absl::string_view, 2> kProjections = {"orthonormal", "stored"};
+constexpr std::array<absl::string_view, 3> kImportance = {"cls_attention", "centre", "rollout"};
+// A side beyond this makes attention over the tokens of one image take minutes.
+constexpr double kMaxSide = 4096;
+
+std::array<float, 3> Channels(const std::vector<double>& values) {
+  std::array<float, 3> channels{};
+  for (size_t c = 0; c < std::min(values.size(), channels.size()); ++c) channels[c] = static_cast<float>(values[c]);
+  return channels;
+}
+
+absl::StatusOr<PreprocessConfig> ParsePreprocess(const json& value) {
+  Fields fields(value, "preprocess");
+  PreprocessConfig config;
+  config.version = static_cast<int>(fields.Int("version", 1, 1));
+  config.image_size = static_cast<int>(fields.Int("image_size", 16, static_cast<int64_t>(kMaxSide)));
+  config.size_multiple = static_cast<int>(fields.Int("size_multiple", 1, 256, config.size_multiple));
+  config.enlarge = fields.Bool("enlarge", config.enlarge);
+  fields.OneOf("filter", kFilters);
+  config.mean = Channels(fields.Numbers("mean", 3, 3, 0, 1));
+  config.std = Channels(fields.Numbers("std", 3, 3, 0.01, 1));
+  config.aspect_ratios = fields.Numbers("aspect_ratios", 0, 64, 0.1, 10);
+  config.scales = fields.Numbers("scales", 1, 8, 0.1, 4);
+  fields.OneOf("merge", kMerges, 0);
+  fields.Require(config.size_multiple <= config.image_size, "size_multiple", "must be at most image_size");
+  if (!config.scales.empty()) {
+    const double largest = *std::max_element(config.scales.begin(), config.scales.end());
+    fields.Require(config.image_size * largest <= kMaxSide, "scales",
+                   absl::StrCat("times image_size must be at most ", kMaxSide));
+  }
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return config;
+}
+
+absl::StatusOr<TokensConfig> ParseTokens(const json& value, int token_dim) {
+  Fields fields(value, "tokens");
+  TokensConfig config;
+  config.dim = static_cast<int>(fields.Int("dim", 1, 1024));
+  config.max_cells = static_cast<int>(fields.Int("max_cells", 1, 4096, config.max_cells));
+  config.importance = static_cast<Importance>(fields.OneOf("importance", kImportance));
+  fields.Require(config.dim <= token_dim, "dim", absl::StrCat("must be at most the backbone's dim, ", token_dim));
+  Fields projection(fields.Object("projection"), "tokens.projection");
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  config.stored_projection = projection.OneOf("type", kProjections) == 1;
+  if (!config.stored_projection) {
+    config.projection_seed = static_cast<uint64_t>(projection.Int("seed", 0, kMaxSeed));
+  }
+  SIGHTLINE_RETURN_IF_ERROR(projection.Finish());
+  return config;
+}
+
+// Rules between the parts of the file.
+absl::Status CheckTogether(const ModelConfig& config) {
+  const int depth = Encoder(config.backbone).depth;
+  const int layers = std::get<DtopConfig>(config.head).layers;
+  if (layers > depth) {
+    return base::InvalidArgument("INVALID_MODEL_CONFIG",
+                                 absl::StrCat("model.json: head.layers is ", layers, "; the backbone has ", depth,
+                                              " blocks. Pool at most as many layers as there are."));
+  }
+  const int stride = TokenStride(config.backbone);
+  if (std::holds_alternative<VitConfig>(config.backbone) && config.preprocess.size_multiple % stride != 0) {
+    return base::InvalidArgument(
+        "INVALID_MODEL_CONFIG",
+        absl::StrCat("model.json: preprocess.size_multiple is ", config.preprocess.size_multiple,
+                     "; a plain ViT needs a multiple of its patch, ", stride, ". Correct model.json."));
+  }
+  if (const int64_t parameters = config.parameters(); parameters > kMaxParameters) {
+    return base::InvalidArgument(
+        "MODEL_TOO_LARGE",
+        absl::StrCat("model.json describes a model of ", parameters, " parameters; the limit is ", kMaxParameters,
+                     ". Use a smaller architecture."),
+        {{"actual", absl::StrCat(parameters)}, {"limit", absl::StrCat(kMaxParameters)}});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int64_t ModelConfig::parameters() const {
+  return CountParameters(backbone) + CountParameters(head, Encoder(backbone).dim);
+}
+
+absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const json root, weights::ParseStrictJson(text, "model.json", {.max_bytes = 1 << 20}));
+  Fields fields(root, "");
+  fields.Int("format", 1, 1);
+  ModelConfig config;
+  config.name = fields.Text("name", 64);
+  config.provenance = fields.Text("provenance", 4096);
+  config.seed = static_cast<uint64_t>(fields.Int("seed", 0, kMaxSeed, 0));
+  fields.Require(!config.name.empty(), "name", "must not be empty");
+  const json& backbone = fields.Object("backbone");
+  const json& head = fields.Object("head");
+  const json& preprocess = fields.Object("preprocess");
+  const json& tokens = fields.Object("tokens");
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+
+  SIGHTLINE_ASSIGN_OR_RETURN(config.backbone, ParseBackbone(backbone));
+  SIGHTLINE_ASSIGN_OR_RETURN(config.head, ParseHead(head));
+  SIGHTLINE_ASSIGN_OR_RETURN(config.preprocess, ParsePreprocess(preprocess));
+  SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Encoder(config.backbone).dim));
+  SIGHTLINE_RETURN_IF_ERROR(CheckTogether(config));
+  return config;
+}
+
+json ToJson(const PreprocessConfig& config) {
+  return {{"version", config.version},
+          {"image_size", config.image_size},
+          {"size_multiple", config.size_multiple},
+          {"enlarge", config.enlarge},
+          {"filter", std::string(kFilters[0])},
+          {"mean", config.mean},
+          {"std", config.std},
+          {"aspect_ratios", config.aspect_ratios},
+          {"scales", config.scales},
+          {"merge", std::string(kMerges[0])}};
+}
+
+json ToJson(const TokensConfig& config) {
+  json projection = {{"type", std::string(kProjections[config.stored_projection ? 1 : 0])}};
+  if (!config.stored_projection) projection["seed"] = config.projection_seed;
+  return {{"dim", config.dim},
+          {"max_cells", config.max_cells},
+          {"projection", std::move(projection)},
+          {"importance", std::string(kImportance[static_cast<size_t>(config.importance)])}};
+}
+
+}  // namespace sightline::model

@@ -1,0 +1,72 @@
+// ModelConfig: everything model.json says. docs of each field are here; the file may hold nothing else.
+//
+// Threading: pure functions and values. Failure: INVALID_ARGUMENT with reason INVALID_MODEL_CONFIG or MALFORMED_JSON
+// and one sentence that names the field.
+//
+//   auto config = ParseModelConfig(text);
+//   std::visit(..., config->backbone);
+#ifndef SIGHTLINE_MODEL_CONFIG_MODEL_CONFIG_H_
+#define SIGHTLINE_MODEL_CONFIG_MODEL_CONFIG_H_
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/config/architecture.h"
+
+namespace sightline::model {
+
+// From pixels to the network's input. All of it decides the descriptor.
+struct PreprocessConfig {
+  int version = 1;         // of the resizing and normalising code; raised when its results change
+  int image_size = 1024;   // the longest side after resizing, pixels, at scale 1
+  int size_multiple = 16;  // sides are rounded to multiples of this
+  bool enlarge = false;    // whether images smaller than image_size are enlarged to it
+  std::array<float, 3> mean = {0.5f, 0.5f, 0.5f};  // of values in [0, 1], RGB
+  std::array<float, 3> std = {0.5f, 0.5f, 0.5f};
+  // Width / height of the buckets; an image takes the one closest in ratio. Empty: every image keeps its own.
+  std::vector<double> aspect_ratios = {};
+  // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean".
+  std::vector<double> scales = {1.0};
+};
+
+enum class Importance { kClsAttention, kCentre, kRollout };
+
+// The patch tokens kept for re-ranking.
+struct TokensConfig {
+  int dim = 128;        // Ct, after projection
+  int max_cells = 196;  // the grid is pooled to at most this many cells
+  // The projection: orthonormal from a seed, or the tensor "tokens.projection" (D, dim) of the weights file.
+  bool stored_projection = false;
+  uint64_t projection_seed = 0;
+  Importance importance = Importance::kClsAttention;
+};
+
+struct ModelConfig {
+  std::string name;
+  std::string provenance;  // where the weights come from, in words
+  BackboneConfig backbone;
+  HeadConfig head;
+  PreprocessConfig preprocess;
+  TokensConfig tokens;
+  uint64_t seed = 0;  // of the initialisation used when there are no weights
+
+  // All learned values, backbone and head.
+  int64_t parameters() const;
+};
+
+// Refuses architectures of more values than any published retrieval model needs: 2 GiB as float32.
+inline constexpr int64_t kMaxParameters = 512 * 1024 * 1024;
+
+absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text);
+
+nlohmann::json ToJson(const PreprocessConfig& config);
+nlohmann::json ToJson(const TokensConfig& config);
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_CONFIG_MODEL_CONFIG_H_

@@ -1,0 +1,55 @@
+// DToP (deep token pooling, arXiv 2210.11909): the class tokens of the last k layers make a global vector, their patch
+// tokens a local one, both together the descriptor.
+//
+//   u_c = FC([cls of k layers])            Y  = conv1x1([patch maps of k layers])
+//   Y'  = FUSE(Y, ELM(Y))                  u_p = FC(GAP(Y'))
+//   u   = BN(FC([u_c ; u_p]))
+//
+// Layers are concatenated oldest first along the channels. Parameter names: global_fc, local_conv, elm, fuse, local_fc,
+// final_fc, bn.
+#ifndef SIGHTLINE_MODEL_HEAD_DTOP_H_
+#define SIGHTLINE_MODEL_HEAD_DTOP_H_
+
+#include <memory>
+
+#include "model/config/architecture.h"
+#include "model/head/elm.h"
+#include "model/head/fuse.h"
+#include "model/head/head.h"
+#include "model/layers/linear.h"
+#include "model/layers/norm.h"
+
+namespace sightline::model {
+
+class Dtop : public Head {
+ public:
+  // Every stage of the computation, in the order above.
+  struct Parts {
+    torch::Tensor global;     // u_c (B, N)
+    torch::Tensor map;        // Y (B, D, h, w)
+    torch::Tensor local_map;  // ELM(Y) (B, D, h, w)
+    torch::Tensor fused;      // Y' (B, D, h, w)
+    torch::Tensor local;      // u_p (B, N)
+    torch::Tensor result;     // u (B, N)
+  };
+
+  Dtop(const DtopConfig& config, int64_t token_dim);
+  Parts ForwardParts(const Features& features);
+  torch::Tensor Forward(const Features& features) override { return ForwardParts(features).result; }
+  int64_t layers() const override { return layers_; }
+
+ private:
+  class LocalConv;
+  const int64_t layers_;
+  std::shared_ptr<Linear> global_fc_;
+  std::shared_ptr<LocalConv> local_conv_;
+  std::shared_ptr<Elm> elm_;
+  std::shared_ptr<FuseLayer> fuse_;
+  std::shared_ptr<Linear> local_fc_;
+  std::shared_ptr<Linear> final_fc_;
+  std::shared_ptr<BatchNorm> bn_;
+};
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_HEAD_DTOP_H_

@@ -1,0 +1,53 @@
+#include "model/inference.h"
+
+#include <cstring>
+#include <utility>
+
+#include "model/preprocess/sizes.h"
+#include "model/tokens/extract.h"
+
+namespace sightline::model {
+namespace {
+
+torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, 1, /*keepdim=*/true), 1e-12); }
+
+}  // namespace
+
+torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t scale) {
+  const PreparedImage::Plane& first = batch.front()->planes[scale];
+  const torch::Tensor images = torch::empty({static_cast<int64_t>(batch.size()), 3, first.height, first.width});
+  const size_t values = first.chw.size();
+  for (size_t b = 0; b < batch.size(); ++b) {
+    std::memcpy(images.data_ptr<float>() + b * values, batch[b]->planes[scale].chw.data(), values * sizeof(float));
+  }
+  return images;
+}
+
+torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors) {
+  std::vector<torch::Tensor> normalised;
+  for (const torch::Tensor& descriptor : descriptors) normalised.push_back(L2(descriptor));
+  return L2(torch::stack(normalised).mean(0));
+}
+
+std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const ModelConfig& config,
+                                    absl::Span<const PreparedImage* const> batch) {
+  const size_t token_scale = TokenScale(config.preprocess);
+  std::vector<torch::Tensor> descriptors;
+  std::vector<PatchTokens> tokens;
+  for (size_t scale = 0; scale < config.preprocess.scales.size(); ++scale) {
+    const Features features = network.backbone().Forward(StackPlanes(batch, scale), network.head().layers());
+    descriptors.push_back(network.head().Forward(features));
+    if (scale == token_scale) tokens = ExtractTokens(features, projection, config.tokens);
+  }
+  const torch::Tensor merged = MergeScales(descriptors).contiguous();
+
+  std::vector<Embedding> embeddings(batch.size());
+  for (size_t b = 0; b < batch.size(); ++b) {
+    const float* const values = merged[static_cast<int64_t>(b)].data_ptr<float>();
+    embeddings[b].descriptor.assign(values, values + merged.size(1));
+    embeddings[b].tokens = std::move(tokens[b]);
+  }
+  return embeddings;
+}
+
+}  // namespace sightline::model

@@ -1,0 +1,30 @@
+// Inference: a batch of prepared images through a network, at every scale, to embeddings.
+//
+//   d = L2(mean over scales of L2(u_scale)); tokens come from the scale closest to 1.
+//
+// Threading: pure functions of a network that belongs to one thread at a time. Failure: LibTorch's exceptions.
+#ifndef SIGHTLINE_MODEL_INFERENCE_H_
+#define SIGHTLINE_MODEL_INFERENCE_H_
+
+#include <vector>
+
+#include "absl/types/span.h"
+#include "model/config/model_config.h"
+#include "model/model.h"
+#include "model/registry.h"
+
+namespace sightline::model {
+
+// (B, 3, H, W) from the plane `scale` of every image.
+torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t scale);
+
+// L2(mean of L2(d)) over descriptors (B, N), one per scale.
+torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors);
+
+// `batch` holds at least one image, all of one bucket with the planes the configuration asks for.
+std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const ModelConfig& config,
+                                    absl::Span<const PreparedImage* const> batch);
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_INFERENCE_H_

@@ -1,0 +1,55 @@
+// Normalisations: LayerNorm over tokens, GroupNorm and BatchNorm over channels.
+#ifndef SIGHTLINE_MODEL_LAYERS_NORM_H_
+#define SIGHTLINE_MODEL_LAYERS_NORM_H_
+
+#include "model/layers/layer.h"
+
+namespace sightline::model {
+
+// (x - mean) / sqrt(var + 1e-6) * weight + bias over the last dimension, biased variance. The epsilon is the one the
+// public ViT weights were trained with, not LibTorch's default.
+class LayerNorm : public Layer {
+ public:
+  explicit LayerNorm(int64_t dim);
+  torch::Tensor Forward(const torch::Tensor& x) const;
+
+ private:
+  torch::Tensor weight_;
+  torch::Tensor bias_;
+};
+
+// Over (B, C, H, W), epsilon 1e-5.
+class GroupNorm : public Layer {
+ public:
+  GroupNorm(int64_t groups, int64_t channels);
+  torch::Tensor Forward(const torch::Tensor& x) const;
+
+ private:
+  const int64_t groups_;
+  torch::Tensor weight_;
+  torch::Tensor bias_;
+};
+
+// (B, C) or (B, C, H, W), epsilon 1e-5, momentum 0.1; running statistics in evaluation mode.
+class BatchNorm : public Layer {
+ public:
+  static constexpr double kEpsilon = 1e-5;
+
+  explicit BatchNorm(int64_t channels);
+  torch::Tensor Forward(const torch::Tensor& x);
+
+  // In evaluation mode the norm is x * Scale() + Shift(), per channel.
+  torch::Tensor Scale() const;
+  torch::Tensor Shift() const;
+
+ private:
+  torch::Tensor weight_;
+  torch::Tensor bias_;
+  torch::Tensor running_mean_;
+  torch::Tensor running_var_;
+  torch::Tensor num_batches_tracked_;
+};
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_LAYERS_NORM_H_

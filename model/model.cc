@@ -1,0 +1,196 @@
+#include "model/model.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "model/config/model_config.h"
+#include "model/image/resize.h"
+#include "model/inference.h"
+#include "model/preprocess/sizes.h"
+#include "model/registry.h"
+#include "model/space.h"
+#include "model/tokens/projection.h"
+#include "model/weights/load.h"
+#include "model/weights/safetensors.h"
+#include "model/weights/seeded_init.h"
+
+namespace sightline::model {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+// The largest architecture allowed, as float32, with room for the header and what training leaves behind.
+constexpr int64_t kMaxWeightsBytes = 3LL * 1024 * 1024 * 1024;
+constexpr absl::string_view kProjectionName = "tokens.projection";
+
+absl::Status LibraryError(absl::string_view doing, const std::exception& error) {
+  const absl::string_view text = error.what();
+  // LibTorch appends a stack trace after the first line.
+  return base::Error(absl::StatusCode::kInternal, "MODEL_FAILED",
+                     absl::StrCat(doing, " failed inside LibTorch: ", text.substr(0, text.find('\n')),
+                                  ". Report this with the model's name."));
+}
+
+bool Exists(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+// Weights, or a seeded initialisation where the directory has none and the caller allows it. Sets `untrained`.
+absl::Status FillTensors(const std::string& directory, const LoadOptions& options, const ModelConfig& config,
+                         std::vector<NamedTensor> targets, bool& untrained) {
+  const std::string path = absl::StrCat(directory, "/weights.safetensors");
+  untrained = !Exists(path);
+  if (!untrained) {
+    SIGHTLINE_ASSIGN_OR_RETURN(const auto file, base::MappedFile::Open(path, kMaxWeightsBytes));
+    SIGHTLINE_ASSIGN_OR_RETURN(const weights::Safetensors parsed, weights::ParseSafetensors(file->bytes(), {}));
+    return LoadTensors(parsed, targets);
+  }
+  if (!options.allow_untrained) {
+    return base::FailedPrecondition(
+        "WEIGHTS_MISSING",
+        absl::StrCat("model ", config.name, " has no weights file ", path,
+                     ". Put one there, or pass --allow_untrained to run from a seeded random initialisation."),
+        {{"path", path}});
+  }
+  if (config.tokens.stored_projection) {
+    return base::FailedPrecondition(
+        "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its token projection in ", path,
+                                        ", which is not there. Add the file or set tokens.projection to orthonormal."));
+  }
+  InitialiseSeeded(targets, Encoder(config.backbone).depth, config.seed);
+  return absl::OkStatus();
+}
+
+class LoadedModel : public Model {
+ public:
+  LoadedModel(ModelConfig config, int intra_op_threads)
+      : config_(std::move(config)),
+        intra_op_threads_(intra_op_threads),
+        network_(std::make_shared<Network>(config_.backbone, config_.head)),
+        projection_(torch::zeros({Encoder(config_.backbone).dim, config_.tokens.dim})) {}
+
+  absl::Status Fill(const std::string& directory, const LoadOptions& options) {
+    const std::vector<NamedTensor> tensors = InferenceTensors(*network_);
+    std::vector<NamedTensor> targets = tensors;
+    if (config_.tokens.stored_projection) {
+      targets.push_back({std::string(kProjectionName), projection_});
+    } else {
+      const std::vector<float> values = OrthonormalProjection(static_cast<int>(projection_.size(0)), config_.tokens.dim,
+                                                              config_.tokens.projection_seed);
+      std::copy(values.begin(), values.end(), projection_.data_ptr<float>());
+    }
+    SIGHTLINE_RETURN_IF_ERROR(FillTensors(directory, options, config_, std::move(targets), info_.untrained));
+    Describe(ComputeSpaces(config_, tensors, projection_));
+    PlanInference(*network_);
+    return absl::OkStatus();
+  }
+
+  const ModelInfo& info() const override { return info_; }
+
+  int wanted_side() const override {
+    const std::vector<double>& scales = config_.preprocess.scales;
+    return static_cast<int>(config_.preprocess.image_size * *std::max_element(scales.begin(), scales.end()) + 0.5);
+  }
+
+  absl::StatusOr<PreparedImage> Prepare(const image::Image& image,
+                                        const std::optional<image::CropBox>& crop) const override {
+    SIGHTLINE_ASSIGN_OR_RETURN(const image::PixelRect region,
+                               image::ResolveCrop(crop.value_or(image::CropBox{}), image.width, image.height,
+                                                  image.original_width, image.original_height));
+    const std::vector<PlaneSize> sizes = PlaneSizes(config_.preprocess, region.width, region.height);
+    PreparedImage prepared;
+    prepared.bucket = BucketName(sizes);
+    for (const PlaneSize& size : sizes) {
+      const image::Image resized = image::ResizeBicubic(image, region, size.width, size.height);
+      prepared.planes.push_back(
+          {size.height, size.width, image::ToChw(resized, config_.preprocess.mean, config_.preprocess.std)});
+    }
+    return prepared;
+  }
+
+  absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) override {
+    if (batch.empty()) return std::vector<Embedding>();
+    SIGHTLINE_RETURN_IF_ERROR(CheckBatch(batch));
+    try {
+      const c10::InferenceMode inference_mode;
+      if (intra_op_threads_ > 0) at::set_num_threads(intra_op_threads_);
+      return RunInference(*network_, projection_, config_, batch);
+    } catch (const std::exception& error) {
+      return LibraryError("embedding a batch", error);
+    }
+  }
+
+ private:
+  void Describe(const Spaces& spaces) {
+    info_.name = config_.name;
+    info_.architecture = absl::StrCat(TypeName(config_.backbone), " + ", TypeName(config_.head));
+    info_.embedding_space = spaces.embedding;
+    info_.token_space = spaces.token;
+    info_.numeric = "fp32/cpu";
+    info_.provenance = config_.provenance;
+    info_.descriptor_dim = DescriptorDim(config_.head);
+    info_.token_dim = config_.tokens.dim;
+    info_.max_token_cells = config_.tokens.max_cells;
+    info_.parameters = config_.parameters();
+    info_.image_size = config_.preprocess.image_size;
+    info_.scales.assign(config_.preprocess.scales.begin(), config_.preprocess.scales.end());
+  }
+
+  absl::Status CheckBatch(absl::Span<const PreparedImage* const> batch) const {
+    for (const PreparedImage* const image : batch) {
+      if (image->bucket != batch.front()->bucket) {
+        return base::InvalidArgument("MIXED_BATCH",
+                                     absl::StrCat("a batch holds images of buckets ", image->bucket, " and ",
+                                                  batch.front()->bucket, ". Batch images of one bucket."));
+      }
+      bool whole = image->planes.size() == config_.preprocess.scales.size();
+      for (size_t s = 0; whole && s < image->planes.size(); ++s) {
+        const PreparedImage::Plane& plane = image->planes[s];
+        const PreparedImage::Plane& first = batch.front()->planes[s];
+        whole = plane.height > 0 && plane.width > 0 && plane.height == first.height && plane.width == first.width &&
+                plane.chw.size() == size_t{3} * plane.height * plane.width;
+      }
+      if (!whole) {
+        return base::InvalidArgument("FOREIGN_IMAGE",
+                                     absl::StrCat("an image of bucket ", image->bucket,
+                                                  " was not prepared by this model. Use the model's own Prepare."));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const ModelConfig config_;
+  const int intra_op_threads_;
+  const std::shared_ptr<Network> network_;
+  torch::Tensor projection_;  // (D, Ct)
+  ModelInfo info_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Model>> Model::Load(const std::string& directory, const LoadOptions& options) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
+                             base::ReadFile(absl::StrCat(directory, "/model.json"), kMaxConfigBytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(text));
+  if (config.tokens.importance == Importance::kRollout) {
+    return base::Error(absl::StatusCode::kUnimplemented, "IMPORTANCE_NOT_OFFERED",
+                       absl::StrCat("model ", config.name,
+                                    " asks for token importance by attention rollout, which is not offered yet. Set "
+                                    "tokens.importance to cls_attention or centre."));
+  }
+  try {
+    auto model = std::make_unique<LoadedModel>(std::move(config), options.intra_op_threads);
+    SIGHTLINE_RETURN_IF_ERROR(model->Fill(directory, options));
+    return model;
+  } catch (const std::exception& error) {
+    return LibraryError("loading a model", error);
+  }
+}
+
+}  // namespace sightline::model

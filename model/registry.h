@@ -1,0 +1,32 @@
+// The registry: from the architecture of model.json to a network. A new backbone or head is a type in
+// config/architecture.h and a line here.
+#ifndef SIGHTLINE_MODEL_REGISTRY_H_
+#define SIGHTLINE_MODEL_REGISTRY_H_
+
+#include <memory>
+
+#include "model/backbone/backbone.h"
+#include "model/config/architecture.h"
+#include "model/head/head.h"
+#include "model/layers/layer.h"
+
+namespace sightline::model {
+
+// Backbone and head under the names that weights files use: "backbone.*" and the head's type, "dtop.*".
+class Network : public Layer {
+ public:
+  Network(const BackboneConfig& backbone, const HeadConfig& head);
+  Backbone& backbone() { return *backbone_; }
+  Head& head() { return *head_; }
+
+ private:
+  std::shared_ptr<Backbone> backbone_;
+  std::shared_ptr<Head> head_;
+};
+
+std::shared_ptr<Backbone> BuildBackbone(const BackboneConfig& config);
+std::shared_ptr<Head> BuildHead(const HeadConfig& config, int64_t token_dim);
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_REGISTRY_H_

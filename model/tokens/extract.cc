@@ -1,0 +1,67 @@
+#include "model/tokens/extract.h"
+
+#include "absl/types/span.h"
+#include "model/tokens/grid.h"
+#include "model/tokens/quantise.h"
+
+namespace sightline::model {
+namespace {
+
+torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, -1, /*keepdim=*/true), 1e-12); }
+
+// (B, C, h, w) averaged to the grid, as (B, cells, C).
+torch::Tensor Pool(const torch::Tensor& map, GridSize grid) {
+  const bool same = map.size(2) == grid.height && map.size(3) == grid.width;
+  const torch::Tensor pooled = same ? map : torch::adaptive_avg_pool2d(map, {grid.height, grid.width});
+  return pooled.flatten(2).transpose(1, 2).contiguous();
+}
+
+// (B, cells), not yet normalised.
+torch::Tensor ImportanceWeights(const Features& features, const torch::Tensor& tokens, const torch::Tensor& centres,
+                                GridSize grid, Importance kind) {
+  if (kind == Importance::kCentre) {
+    return torch::relu(torch::bmm(L2(tokens), centres.unsqueeze(2)).squeeze(2)).contiguous();
+  }
+  const torch::Tensor map = features.cls_attention.reshape({tokens.size(0), 1, features.height, features.width});
+  return Pool(map, grid).squeeze(2).contiguous();
+}
+
+}  // namespace
+
+std::vector<PatchTokens> ExtractTokens(const Features& features, const torch::Tensor& projection,
+                                       const TokensConfig& config) {
+  const torch::Tensor& last = features.layers.back();
+  const int64_t batch = last.size(0);
+  const GridSize grid =
+      PooledGrid(static_cast<int>(features.height), static_cast<int>(features.width), config.max_cells);
+  const int64_t cells = int64_t{grid.height} * grid.width;
+  const torch::Tensor map = last.narrow(1, 1, features.height * features.width)
+                                .transpose(1, 2)
+                                .reshape({batch, last.size(2), features.height, features.width});
+  const torch::Tensor tokens = torch::matmul(Pool(map, grid), projection).contiguous();
+  const torch::Tensor centres = L2(torch::matmul(last.select(1, 0), projection)).contiguous();
+  const torch::Tensor weights = ImportanceWeights(features, tokens, centres, grid, config.importance);
+
+  const auto dim = static_cast<size_t>(config.dim);
+  std::vector<PatchTokens> result(static_cast<size_t>(batch));
+  for (int64_t b = 0; b < batch; ++b) {
+    PatchTokens& one = result[static_cast<size_t>(b)];
+    one.height = grid.height;
+    one.width = grid.width;
+    one.dim = config.dim;
+    one.values.resize(static_cast<size_t>(cells) * dim);
+    one.scales.resize(static_cast<size_t>(cells));
+    const float* const values = tokens[b].data_ptr<float>();
+    for (size_t t = 0; t < one.scales.size(); ++t) {
+      one.scales[t] =
+          QuantiseToken(absl::MakeConstSpan(values + t * dim, dim), absl::MakeSpan(one.values).subspan(t * dim, dim));
+    }
+    const float* const importance = weights[b].data_ptr<float>();
+    one.importance = NormaliseImportance(absl::MakeConstSpan(importance, static_cast<size_t>(cells)));
+    const float* const centre = centres[b].data_ptr<float>();
+    one.centre.assign(centre, centre + dim);
+  }
+  return result;
+}
+
+}  // namespace sightline::model

@@ -1,0 +1,69 @@
+#include "model/train/scene/frame.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "model/train/scene/noise.h"
+
+namespace sightline::scene {
+
+Shape MakeShape(Random* random, double smallest, double largest) {
+  Shape shape;
+  shape.x = random->Uniform();
+  shape.y = random->Uniform();
+  shape.half_width = random->Between(smallest, largest) / 2;
+  shape.half_height = random->Between(smallest, largest) / 2;
+  const double angle = random->Between(0, std::numbers::pi);
+  shape.cosine = std::cos(angle);
+  shape.sine = std::sin(angle);
+  shape.ellipse = random->Chance(0.4);
+  const Palette palette = MakePalette(random);
+  shape.colour = palette[0];
+  shape.stripe_colour = palette[1];
+  shape.stripe_frequency = random->Chance(0.5) ? 0 : 6 * std::exp2(random->Between(0, 2.5));
+  shape.noise_seed = random->Next();
+  return shape;
+}
+
+void PaintShape(const Shape& shape, Frame* frame) {
+  const double reach = std::hypot(shape.half_width, shape.half_height);
+  const int side = frame->side;
+  const auto pixel = [side](double position) { return std::clamp(static_cast<int>(position * side), 0, side - 1); };
+  for (int y = pixel(shape.y - reach); y <= pixel(shape.y + reach); ++y) {
+    for (int x = pixel(shape.x - reach); x <= pixel(shape.x + reach); ++x) {
+      const double dx = (x + 0.5) / side - shape.x;
+      const double dy = (y + 0.5) / side - shape.y;
+      const double u = (dx * shape.cosine + dy * shape.sine) / shape.half_width;
+      const double v = (dy * shape.cosine - dx * shape.sine) / shape.half_height;
+      // How far inside the outline, in pixels of the shorter half side: the outermost one is blended.
+      const double outside = shape.ellipse ? std::hypot(u, v) : std::max(std::abs(u), std::abs(v));
+      const double inside = (1 - outside) * std::min(shape.half_width, shape.half_height) * side;
+      if (inside <= 0) continue;
+      const double stripe = std::sin(u * shape.half_width * shape.stripe_frequency * 2 * std::numbers::pi);
+      const double grain = 0.8 + 0.4 * ValueNoise(shape.noise_seed, 40 * dx, 40 * dy);
+      Colour colour = shape.stripe_frequency > 0 && stripe > 0 ? shape.stripe_colour : shape.colour;
+      for (float& value : colour) value = static_cast<float>(value * grain);
+      frame->at(x, y) = Blend(frame->at(x, y), colour, std::min(inside, 1.0));
+    }
+  }
+}
+
+void PaintBackdrop(Random* random, Frame* frame) {
+  const Palette palette = MakePalette(random);
+  const uint64_t seed = random->Next();
+  const double frequency = random->Between(3, 12);
+  for (int y = 0; y < frame->side; ++y) {
+    for (int x = 0; x < frame->side; ++x) {
+      const double u = (x + 0.5) / frame->side;
+      const double v = (y + 0.5) / frame->side;
+      const double cloud = Fractal(seed, frequency * u, frequency * v, 4);
+      const Colour ground = Blend(palette[0], palette[1], v);
+      frame->at(x, y) = Blend(ground, palette[2], std::clamp(2 * cloud - 0.5, 0.0, 1.0));
+    }
+  }
+  const int shapes = 5 + random->Below(9);
+  for (int i = 0; i < shapes; ++i) PaintShape(MakeShape(random, 0.08, 0.5), frame);
+}
+
+}  // namespace sightline::scene

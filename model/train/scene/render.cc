@@ -1,0 +1,64 @@
+#include "model/train/scene/render.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/train/scene/frame.h"
+
+namespace sightline::scene {
+namespace {
+
+// Samples per pixel and direction: enough for surfaces that are reduced to half their points.
+constexpr int kSamples = 2;
+
+void PaintObject(const Surface& surface, const View& view, Frame* frame) {
+  for (int y = 0; y < frame->side; ++y) {
+    for (int x = 0; x < frame->side; ++x) {
+      Colour sum = {};
+      int hits = 0;
+      for (int k = 0; k < kSamples * kSamples; ++k) {
+        const double sample_x = (x + (k % kSamples + 0.5) / kSamples) / frame->side;
+        const double sample_y = (y + (k / kSamples + 0.5) / kSamples) / frame->side;
+        const auto [u, v] = view.ToObject(sample_x, sample_y);
+        if (!surface.Contains(u, v)) continue;
+        const SurfacePoint point = surface.At(u, v);
+        const double shade = 1 + view.light.relief_u * point.slope_u + view.light.relief_v * point.slope_v;
+        for (size_t c = 0; c < 3; ++c) sum[c] += point.colour[c] * static_cast<float>(std::clamp(shade, 0.3, 1.7));
+        ++hits;
+      }
+      if (hits == 0) continue;
+      for (float& value : sum) value /= static_cast<float>(hits);
+      frame->at(x, y) = Blend(frame->at(x, y), sum, static_cast<double>(hits) / (kSamples * kSamples));
+    }
+  }
+}
+
+// Light, the camera's curve and its noise.
+image::Image Develop(const Frame& frame, const Light& light, Random* random) {
+  image::Image image{frame.side, frame.side, {}, frame.side, frame.side};
+  image.rgb.reserve(frame.pixels.size() * 3);
+  for (size_t i = 0; i < frame.pixels.size(); ++i) {
+    const double x = 2 * (static_cast<double>(i % frame.side) + 0.5) / frame.side - 1;
+    const double y = 2 * (static_cast<double>(i / frame.side) + 0.5) / frame.side - 1;
+    const double brightness = light.gain * (1 + light.gradient_x * x + light.gradient_y * y);
+    for (size_t c = 0; c < 3; ++c) {
+      const double lit = std::pow(std::max(0.0, frame.pixels[i][c] * brightness * light.cast[c]), light.gamma);
+      // The sum of two even distributions, scaled to a standard deviation of 1.
+      const double noise = (random->Uniform() + random->Uniform() - 1) * 2.449489742783178 * light.noise;
+      image.rgb.push_back(static_cast<uint8_t>(std::lround(255 * std::clamp(lit + noise, 0.0, 1.0))));
+    }
+  }
+  return image;
+}
+
+}  // namespace
+
+image::Image Render(const Surface& surface, const View& view, int side, Random* random) {
+  Frame frame(side);
+  PaintBackdrop(random, &frame);
+  PaintObject(surface, view, &frame);
+  for (const Shape& occluder : view.occluders) PaintShape(occluder, &frame);
+  return Develop(frame, view.light, random);
+}
+
+}  // namespace sightline::scene

@@ -1,0 +1,72 @@
+#include <chrono>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "model/train/command.h"
+#include "model/train/flags.h"
+#include "model/train/scene/dataset.h"
+
+namespace sightline::train {
+namespace {
+
+constexpr char kUsage[] =
+    R"(usage: sightline-train scenes --out DIR [--instances 48] [--views 6] [--size 320] [--seed 1]
+
+Makes pictures of textured objects, each seen from several viewpoints in changing light, over clutter and partly hidden.
+
+  --out DIR        the folder to write; it must be empty or absent, or hold a complete earlier run of the same settings
+  --instances N    objects, 1 to 10000
+  --views N        pictures of each, 2 to 100; the last one is held out as a query
+  --size PIXELS    side of a picture, 32 to 2048
+  --seed N         other seeds give other objects; the same seed gives the same files
+
+writes DIR/index/instance_007_view_2.jpg ..., DIR/query/instance_007_view_5.jpg ..., DIR/labels.csv
+)";
+
+// An int flag; the generator checks the range.
+absl::StatusOr<int> Int(const Flags& flags, const std::string& name, int otherwise) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t value, flags.Integer(name, otherwise));
+  if (value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max()) {
+    return static_cast<int>(value);
+  }
+  return base::InvalidArgument("SETTING_OUT_OF_RANGE",
+                               absl::StrCat("--", name, " is ", value, ", far out of range. Give a smaller value."));
+}
+
+absl::Status Run(const std::vector<std::string>& arguments) {
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      const Flags flags,
+      Flags::Parse(arguments, {{"out", "DIR"}, {"instances", "N"}, {"views", "N"}, {"size", "PIXELS"}, {"seed", "N"}}));
+  if (!flags.positional().empty()) {
+    return base::InvalidArgument(
+        "ARGUMENT_UNEXPECTED",
+        absl::StrCat("argument \"", flags.positional()[0], "\" is not expected. Name the folder with --out DIR."));
+  }
+  scene::SceneSettings settings;
+  settings.directory = flags.Text("out", "");
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.instances, Int(flags, "instances", settings.instances));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.views, Int(flags, "views", settings.views));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.side, Int(flags, "size", settings.side));
+  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t seed, flags.Integer("seed", 1));
+  settings.seed = static_cast<uint64_t>(seed);
+  const auto start = std::chrono::steady_clock::now();
+  SIGHTLINE_ASSIGN_OR_RETURN(const scene::SceneOutcome outcome, scene::GenerateScenes(settings));
+  const int pictures = settings.instances * settings.views;
+  if (outcome == scene::SceneOutcome::kAlreadyThere) {
+    absl::PrintF("%s already holds these %d pictures; nothing to do\n", settings.directory, pictures);
+    return absl::OkStatus();
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  absl::PrintF("wrote %d pictures of %d instances to %s in %.1f s (%d to index, %d held out)\n", pictures,
+               settings.instances, settings.directory, seconds.count(), pictures - settings.instances,
+               settings.instances);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command ScenesCommand() { return {"scenes", "make pictures of textured objects in several views", kUsage, Run}; }
+
+}  // namespace sightline::train

@@ -1,0 +1,163 @@
+#include "model/config/model_config.h"
+
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sightline::model {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+std::string Text(const std::string& name) {
+  std::stringstream text;
+  text << std::ifstream(std::string(SIGHTLINE_ZOO) + "/" + name + "/model.json").rdbuf();
+  return text.str();
+}
+
+TEST(ModelConfigTest, ReadsEveryZooEntry) {
+  for (const char* name : {"dtop_r50_vit_b", "dtop_vit_b", "dtop_tiny"}) {
+    const auto config = ParseModelConfig(Text(name));
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->name, name);
+    EXPECT_FALSE(config->provenance.empty());
+  }
+  const auto tiny = ParseModelConfig(Text("dtop_tiny"));
+  EXPECT_LT(tiny->parameters(), 8'000'000);
+  EXPECT_EQ(Encoder(tiny->backbone).dim, 192);
+  EXPECT_EQ(Encoder(tiny->backbone).depth, 12);
+  EXPECT_EQ(Encoder(tiny->backbone).heads, 3);
+  EXPECT_EQ(std::get<DtopConfig>(tiny->head).layers, 6);
+  EXPECT_EQ(DescriptorDim(tiny->head), 256);
+  EXPECT_EQ(DescriptorDim(ParseModelConfig(Text("dtop_r50_vit_b"))->head), 1536);
+}
+
+TEST(ModelConfigTest, CanonicalFormSpellsOutDefaults) {
+  const auto written = ParseBackbone({{"type", "vit"}, {"dim", 768}, {"depth", 12}, {"heads", 12}, {"patch", 16}});
+  const auto defaulted = ParseBackbone({{"type", "vit"}});
+  ASSERT_TRUE(written.ok() && defaulted.ok());
+  EXPECT_EQ(ToJson(*written), ToJson(*defaulted));
+  EXPECT_EQ(ToJson(*ParseBackbone(ToJson(*written))), ToJson(*written));
+}
+
+struct Edit {
+  const char* path;
+  json value;
+  const char* says;
+};
+
+TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
+  const std::vector<Edit> edits = {
+      {"/format", 2, "\"format\" is \"2\""},
+      {"/name", "", "\"name\" must not be empty"},
+      {"/name", 5, "\"name\" must be a string"},
+      {"/name", std::string(65, 'n'), "64 bytes"},
+      {"/seed", -1, "\"seed\""},
+      {"/surprise", 1, "\"surprise\" is not a known field"},
+      {"/backbone", 7, "\"backbone\" must be an object"},
+      {"/backbone/type", "resnext", "must be one of: vit, hybrid_vit"},
+      {"/backbone/dim", 100, "\"backbone.dim\" must be a multiple of heads"},
+      {"/backbone/dim", 1e9, "\"backbone.dim\""},
+      {"/backbone/dim", "192", "\"backbone.dim\""},
+      {"/backbone/dim", 192.5, "\"backbone.dim\""},
+      {"/backbone/depth", 0, "whole number from 1 to 64"},
+      {"/backbone/depth", UINT64_MAX, "\"backbone.depth\""},
+      {"/backbone/groups", 3, "must be a multiple of groups"},
+      {"/backbone/stages", json::array(), "\"backbone.stages\""},
+      {"/backbone/stages/0/channels", 36, "\"backbone.stages[0].channels\""},
+      {"/backbone/stages/1/stride", 3, "\"backbone.stages[1].stride\""},
+      {"/backbone/stages/1/extra", 3, "\"backbone.stages[1].extra\" is not a known field"},
+      {"/backbone/patch", 16, "\"backbone.patch\" is not a known field"},
+      {"/head/layers", 13, "head.layers is 13; the backbone has 12 blocks"},
+      {"/head/fuse", "max", "must be one of: sum, fast_norm, softmax"},
+      {"/preprocess/version", 2, "\"preprocess.version\""},
+      {"/preprocess/filter", "nearest", "\"preprocess.filter\""},
+      {"/preprocess/merge", "max", "\"preprocess.merge\""},
+      {"/preprocess/mean", {0.5, 0.5}, "list of 3 to 3"},
+      {"/preprocess/std", {0.5, 0, 0.5}, "\"preprocess.std\""},
+      {"/preprocess/scales", json::array(), "\"preprocess.scales\""},
+      {"/preprocess/scales", {1, "2"}, "\"preprocess.scales\" must hold numbers"},
+      {"/preprocess/image_size", 4000, ""},
+      {"/preprocess/image_size", 100'000, "\"preprocess.image_size\""},
+      {"/preprocess/enlarge", 1, "true or false"},
+      {"/preprocess/size_multiple", 0, "\"preprocess.size_multiple\""},
+      {"/preprocess/aspect_ratios", {0.0}, "\"preprocess.aspect_ratios\""},
+      {"/tokens/dim", 193, "at most the backbone's dim, 192"},
+      {"/tokens/importance", "norm", "\"tokens.importance\""},
+      {"/tokens/projection/type", "pca", "\"tokens.projection.type\""},
+      {"/tokens/projection/seed", "x", "\"tokens.projection.seed\""},
+  };
+  for (const Edit& edit : edits) {
+    json config = json::parse(Text("dtop_tiny"));
+    config[json::json_pointer(edit.path)] = edit.value;
+    const auto parsed = ParseModelConfig(config.dump());
+    if (std::string(edit.says).empty()) {
+      EXPECT_TRUE(parsed.ok()) << edit.path << " " << parsed.status();
+      continue;
+    }
+    ASSERT_FALSE(parsed.ok()) << edit.path << " = " << edit.value;
+    EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(base::GetErrorInfo(parsed.status()).reason, "INVALID_MODEL_CONFIG");
+    EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(edit.says)) << edit.path;
+  }
+}
+
+TEST(ModelConfigTest, RefusesEveryMissingRequiredField) {
+  const json whole = json::parse(Text("dtop_tiny"));
+  for (const char* field : {"format", "name", "provenance", "backbone", "head", "preprocess", "tokens"}) {
+    json config = whole;
+    config.erase(field);
+    const auto parsed = ParseModelConfig(config.dump());
+    ASSERT_FALSE(parsed.ok()) << field;
+    EXPECT_THAT(std::string(parsed.status().message()), HasSubstr("is missing"));
+  }
+}
+
+TEST(ModelConfigTest, RefusesArchitecturesBeyondTheBudget) {
+  json config = json::parse(Text("dtop_vit_b"));
+  config["backbone"]["dim"] = 4096;
+  config["backbone"]["heads"] = 64;
+  config["backbone"]["depth"] = 64;
+  const auto parsed = ParseModelConfig(config.dump());
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_EQ(base::GetErrorInfo(parsed.status()).reason, "MODEL_TOO_LARGE");
+}
+
+TEST(ModelConfigTest, PlainVitNeedsSidesThatArePatches) {
+  json config = json::parse(Text("dtop_vit_b"));
+  config["preprocess"]["size_multiple"] = 8;
+  EXPECT_FALSE(ParseModelConfig(config.dump()).ok());
+}
+
+TEST(ModelConfigTest, SurvivesDamagedText) {
+  const unsigned seed = 11;
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  const std::string text = Text("dtop_tiny");
+  for (int i = 0; i < 3'000; ++i) {
+    std::string damaged = text;
+    for (unsigned changes = 1 + random() % 3; changes > 0; --changes) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    if (i % 3 == 0) damaged.resize(random() % damaged.size());
+    const auto parsed = ParseModelConfig(damaged);
+    if (!parsed.ok()) {
+      EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+    }
+  }
+  EXPECT_FALSE(ParseModelConfig("").ok());
+  EXPECT_FALSE(ParseModelConfig("null").ok());
+  EXPECT_FALSE(ParseModelConfig("{\"format\":1,\"format\":1}").ok());
+  EXPECT_FALSE(ParseModelConfig(std::string(2 << 20, ' ')).ok());
+}
+
+}  // namespace
+}  // namespace sightline::model

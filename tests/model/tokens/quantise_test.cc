@@ -1,0 +1,41 @@
+#include "model/tokens/quantise.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "gtest/gtest.h"
+
+namespace sightline::model {
+namespace {
+
+TEST(QuantiseTokenTest, KeepsTheDirection) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(64);
+  for (float& value : values) value = 30 * normal(random);
+  std::vector<int8_t> codes(64);
+  const float scale = QuantiseToken(values, absl::MakeSpan(codes));
+  double norm = 0;
+  for (const float value : values) norm += static_cast<double>(value) * value;
+  norm = std::sqrt(norm);
+  for (size_t i = 0; i < 64; ++i) EXPECT_NEAR(scale * codes[i], values[i] / norm, scale * 0.51);
+}
+
+TEST(QuantiseTokenTest, ZeroAndNotFiniteTokensBecomeZero) {
+  std::vector<int8_t> codes(2, 9);
+  EXPECT_EQ(QuantiseToken({0.0f, 0.0f}, absl::MakeSpan(codes)), 0);
+  EXPECT_EQ(codes, (std::vector<int8_t>{0, 0}));
+  EXPECT_EQ(QuantiseToken({std::numeric_limits<float>::quiet_NaN(), 1.0f}, absl::MakeSpan(codes)), 0);
+  EXPECT_EQ(QuantiseToken({std::numeric_limits<float>::infinity(), 1.0f}, absl::MakeSpan(codes)), 0);
+}
+
+TEST(NormaliseImportanceTest, SumsToOneAndIsNotNegative) {
+  EXPECT_EQ(NormaliseImportance({1.0f, 3.0f}), (std::vector<float>{0.25f, 0.75f}));
+  EXPECT_EQ(NormaliseImportance({-1.0f, 2.0f}), (std::vector<float>{0.0f, 1.0f}));
+  EXPECT_EQ(NormaliseImportance({0.0f, -2.0f}), (std::vector<float>{0.5f, 0.5f}));
+  EXPECT_EQ(NormaliseImportance({std::numeric_limits<float>::quiet_NaN(), 2.0f}), (std::vector<float>{0.0f, 1.0f}));
+}
+
+}  // namespace
+}  // namespace sightline::model
