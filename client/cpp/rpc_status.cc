@@ -38,12 +38,20 @@ base::ErrorInfo ReadDetails(const google::rpc::Status& status) {
   return info;
 }
 
+// The end of "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused": what the system
+// said. Other messages as they are.
+absl::string_view SystemWords(const std::string& message) {
+  const size_t colon = message.rfind(": ");
+  if (!absl::StartsWith(message, "failed to connect") || colon == std::string::npos) return message;
+  return absl::string_view(message).substr(colon + 2);
+}
+
 // Errors that gRPC itself makes carry no details and speak of sockets and frames; say what they mean here.
 absl::Status WithoutDetails(absl::StatusCode code, const std::string& message, const CallSite& site) {
   switch (code) {
     case absl::StatusCode::kUnavailable:
       return base::Error(code, "SERVER_UNREACHABLE",
-                         absl::StrCat("no server answers at ", site.address, " (", message,
+                         absl::StrCat("no server answers at ", site.address, " (", SystemWords(message),
                                       "). Start sightline-server, or give the address it listens on."),
                          {{"address", site.address}});
     case absl::StatusCode::kDeadlineExceeded:

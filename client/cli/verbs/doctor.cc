@@ -31,7 +31,7 @@ std::vector<Check> Examine(client::Client& client) {
   const auto info = client.GetServerInfo();
   if (!info.ok()) {
     return {{"server", Verdict::kFail, std::string(info.status().message()),
-             "Start sightline-server, or name the right address with --address or SIGHTLINE_ADDRESS."}};
+             "The address comes from --address, else SIGHTLINE_ADDRESS, else 127.0.0.1:50051."}};
   }
   std::vector<Check> checks = {{"server", Verdict::kOk, absl::StrCat("answers at ", address)}};
   checks.push_back(CheckServing(client.CheckHealth()));
