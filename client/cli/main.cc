@@ -1,0 +1,49 @@
+// The program `sightline`.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "client/cli/run.h"
+
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;
+
+// The first Ctrl-C asks the verb to end well; the second ends the process.
+void OnInterrupt(int signal) {
+  g_interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+int TerminalColumns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A reader that goes away is noticed where it is written to, and does not end an indexing run halfway.
+  std::signal(SIGPIPE, SIG_IGN);
+  // gRPC logs broken connections on its own; this program says what happened in its own words.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
+  sightline::cli::FdSink out(STDOUT_FILENO);
+  sightline::cli::FdSink err(STDERR_FILENO);
+  const char* address = std::getenv("SIGHTLINE_ADDRESS");
+  sightline::cli::Context context{.out = out,
+                                  .err = err,
+                                  .clock = sightline::base::Clock::Real(),
+                                  .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
+                                  .columns = TerminalColumns(),
+                                  .default_address = address == nullptr ? "" : address,
+                                  .interrupted = [] { return g_interrupted != 0; }};
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  // Only indexing can end well halfway; Ctrl-C ends every other verb at once.
+  if (!words.empty() && words[0] == "index") std::signal(SIGINT, OnInterrupt);
+  return sightline::cli::Run(context, words);
+}

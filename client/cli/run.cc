@@ -1,0 +1,79 @@
+#include "client/cli/run.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/help.h"
+#include "client/cli/text.h"
+#include "client/cli/verbs/verbs.h"
+
+namespace sightline::cli {
+namespace {
+
+const Command* Find(const std::string& name) {
+  const auto& commands = Commands();
+  const auto found = std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == name; });
+  return found == commands.end() ? nullptr : &*found;
+}
+
+int UnknownVerb(Context& context, const std::string& word) {
+  std::vector<std::string> names;
+  for (const Command& command : Commands()) names.push_back(command.name);
+  const std::string near = Closest(word, names);
+  const std::string hint =
+      near.empty() ? "Run \"sightline help\" for the verbs." : absl::StrCat("Did you mean ", near, "?");
+  context.err.Write(absl::StrCat("sightline: unknown verb \"", Printable(word), "\". ", hint, "\n"));
+  return kUsage;
+}
+
+int Help(Context& context, const Args& args) {
+  if (args.operands().empty()) {
+    context.out.Write(HelpOfProgram(Commands()));
+    return kOk;
+  }
+  const Command* command = Find(args.operands()[0]);
+  if (command == nullptr) return UnknownVerb(context, args.operands()[0]);
+  context.out.Write(HelpOf(*command));
+  return kOk;
+}
+
+Command HelpCommand() {
+  return {.name = "help",
+          .summary = "explain a verb",
+          .operands = "[VERB]",
+          .about = "Prints what a verb does and which flags it takes; without a verb, the list of verbs.\n",
+          .flags = {},
+          .run = Help};
+}
+
+}  // namespace
+
+const std::vector<Command>& Commands() {
+  static const auto* const commands = new std::vector<Command>{
+      IndexCommand(),       SearchCommand(), GetCommand(),    ListCommand(),    DeleteCommand(),
+      CollectionsCommand(), StatusCommand(), DoctorCommand(), VersionCommand(), HelpCommand()};
+  return *commands;
+}
+
+int Run(Context& context, const std::vector<std::string>& words) {
+  if (words.empty()) {
+    context.err.Write(HelpOfProgram(Commands()));
+    return kUsage;
+  }
+  std::string verb = words[0];
+  if (verb == "--help" || verb == "-h") verb = "help";
+  if (verb == "--version") verb = "version";
+  const Command* command = Find(verb);
+  if (command == nullptr) return UnknownVerb(context, verb);
+  std::vector<FlagSpec> flags = command->flags;
+  flags.insert(flags.end(), CommonFlags().begin(), CommonFlags().end());
+  const auto args = ParseArgs(command->name, flags, {words.begin() + 1, words.end()});
+  if (!args.ok()) return Fail(context, Args(), args.status());
+  if (args->Switch("help")) {
+    context.out.Write(HelpOf(*command));
+    return kOk;
+  }
+  return command->run(context, *args);
+}
+
+}  // namespace sightline::cli

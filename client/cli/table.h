@@ -1,0 +1,40 @@
+// Table: rows of text in aligned columns.
+//
+// Threading: a value. Failure: none; cells are made printable.
+//
+//   Table table({{"rank", Align::kRight}, {"id"}, {"score", Align::kRight}});
+//   table.AddRow({"1", "shoes/17.jpg", "0.9312"});
+//   out.Write(table.Render());
+#ifndef SIGHTLINE_CLIENT_CLI_TABLE_H_
+#define SIGHTLINE_CLIENT_CLI_TABLE_H_
+
+#include <string>
+#include <vector>
+
+namespace sightline::cli {
+
+enum class Align { kLeft, kRight };
+
+class Table {
+ public:
+  struct Column {
+    std::string title = {};
+    Align align = Align::kLeft;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  // As many cells as there are columns.
+  void AddRow(std::vector<std::string> cells);
+  // The titles and the rows, two spaces between columns, no spaces at the ends of lines.
+  std::string Render() const;
+  bool empty() const { return rows_.empty(); }
+
+ private:
+  const std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace sightline::cli
+
+#endif  // SIGHTLINE_CLIENT_CLI_TABLE_H_

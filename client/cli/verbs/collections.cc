@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/json.h"
+#include "client/cli/table.h"
+#include "client/cli/text.h"
+#include "client/cli/values.h"
+#include "client/cli/verbs/collections_table.h"
+#include "client/cli/verbs/verbs.h"
+
+namespace sightline::cli {
+namespace {
+
+const std::map<std::string, v1::CollectionSettings::KeepImage>& KeepImages() {
+  static const auto* const kinds = new std::map<std::string, v1::CollectionSettings::KeepImage>{
+      {"none", v1::CollectionSettings::KEEP_IMAGE_NONE},
+      {"preview", v1::CollectionSettings::KEEP_IMAGE_PREVIEW},
+      {"original", v1::CollectionSettings::KEEP_IMAGE_ORIGINAL}};
+  return *kinds;
+}
+
+std::string Describe(const v1::Collection& collection) {
+  std::string out;
+  const auto add = [&](absl::string_view name, absl::string_view value) {
+    if (!value.empty()) absl::StrAppendFormat(&out, "%-18s %s\n", name, Printable(value));
+  };
+  const auto& stats = collection.stats();
+  add("name", collection.name());
+  add("model", collection.model().empty() ? "none: it takes descriptors only" : collection.model());
+  add("embedding_space", collection.embedding_space());
+  add("descriptor_dim", absl::StrCat(collection.descriptor_dim()));
+  add("created", TimeText(collection.create_time()));
+  add("description", collection.settings().description());
+  add("images", FormatCount(stats.images()));
+  add("deleted_images", FormatCount(stats.deleted_images()));
+  add("index", stats.index_choice());
+  add("memory", FormatBytes(stats.memory().total()));
+  add("disk", FormatBytes(stats.disk().total()));
+  add("read_only", collection.read_only() ? collection.read_only_reason() : "");
+  return out;
+}
+
+int Show(Context& context, const Args& args, const absl::StatusOr<v1::Collection>& collection) {
+  if (!collection.ok()) return Fail(context, args, collection.status());
+  context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(*collection), "\n") : Describe(*collection));
+  return kOk;
+}
+
+int List(Context& context, const Args& args, client::Client& client) {
+  const auto collections = client.ListAllCollections();
+  if (!collections.ok()) return Fail(context, args, collections.status());
+  if (args.Switch("json")) {
+    for (const auto& collection : *collections) context.out.Write(absl::StrCat(JsonMessage(collection), "\n"));
+  } else if (collections->empty()) {
+    context.out.Write("no collections; create one with \"sightline collections create NAME\"\n");
+  } else {
+    context.out.Write(CollectionsTable(*collections));
+  }
+  return kOk;
+}
+
+int Create(Context& context, const Args& args, client::Client& client, const std::string& name) {
+  v1::CreateCollectionRequest request;
+  request.set_name(name);
+  request.set_model(args.Text("model"));
+  request.set_embedding_space(args.Text("embedding_space"));
+  request.set_descriptor_dim(static_cast<int32_t>(args.Int("descriptor_dim", 0)));
+  request.mutable_settings()->set_description(args.Text("description"));
+  request.mutable_settings()->set_drop_tokens(args.Switch("drop_tokens"));
+  if (args.Has("keep_image")) {
+    const auto kind = KeepImages().find(args.Text("keep_image"));
+    if (kind == KeepImages().end()) {
+      return Misused(context, "collections",
+                     absl::StrCat("--keep_image is \"", Printable(args.Text("keep_image")),
+                                  "\"; it is none, preview or original."));
+    }
+    request.mutable_settings()->set_keep_image(kind->second);
+  }
+  return Show(context, args, client.CreateCollection(request));
+}
+
+int Delete(Context& context, const Args& args, client::Client& client, const std::string& name) {
+  if (!args.Switch("yes")) {
+    return Misused(
+        context, "collections",
+        absl::StrCat("deleting \"", Printable(name), "\" deletes all its images for good; add --yes to mean it."));
+  }
+  const auto deleted = client.DeleteCollection(name);
+  if (!deleted.ok()) return Fail(context, args, deleted.status());
+  context.out.Write(args.Switch("json")
+                        ? absl::StrCat(JsonObject().Text("deleted", name).Int("deleted_images", *deleted).Done(), "\n")
+                        : absl::StrCat("deleted ", Printable(name), " with ", Plural(*deleted, "image"), "\n"));
+  return kOk;
+}
+
+int RunCollections(Context& context, const Args& args) {
+  const auto& words = args.operands();
+  const std::string action = words.empty() ? "list" : words[0];
+  const std::vector<std::string> actions = {"list", "get", "create", "delete"};
+  if (std::find(actions.begin(), actions.end(), action) == actions.end()) {
+    const std::string near = Closest(action, actions);
+    return Misused(context, "collections",
+                   absl::StrCat("unknown action \"", Printable(action), "\".",
+                                near.empty() ? "" : absl::StrCat(" Did you mean ", near, "?")));
+  }
+  if (words.size() != (action == "list" ? words.empty() ? 0u : 1u : 2u)) {
+    return Misused(context, "collections",
+                   absl::StrCat("collections ", action, " takes ", action == "list" ? "no name." : "one name."));
+  }
+  const auto client = Connect(context, args);
+  if (!client.ok()) return Fail(context, args, client.status());
+  if (action == "list") return List(context, args, **client);
+  if (action == "get") return Show(context, args, (*client)->GetCollection(words[1]));
+  if (action == "create") return Create(context, args, **client, words[1]);
+  return Delete(context, args, **client, words[1]);
+}
+
+}  // namespace
+
+std::string CollectionsTable(const std::vector<v1::Collection>& collections) {
+  Table table({{"collection"},
+               {"images", Align::kRight},
+               {"model"},
+               {"dim", Align::kRight},
+               {"memory", Align::kRight},
+               {"disk", Align::kRight},
+               {"index"}});
+  for (const auto& collection : collections) {
+    table.AddRow({collection.name(), FormatCount(collection.stats().images()),
+                  collection.model().empty() ? "-" : collection.model(), absl::StrCat(collection.descriptor_dim()),
+                  FormatBytes(collection.stats().memory().total()), FormatBytes(collection.stats().disk().total()),
+                  collection.stats().index_choice()});
+  }
+  return table.Render();
+}
+
+Command CollectionsCommand() {
+  return {.name = "collections",
+          .summary = "list, show, create and delete collections",
+          .operands = "[list | get NAME | create NAME | delete NAME]",
+          .about =
+              "A collection is a named set of images, all embedded by one model.\n\n"
+              "  sightline collections\n"
+              "  sightline collections create shop --model dtop_tiny --keep_image preview\n"
+              "  sightline collections create vectors --embedding_space my-model-3 --descriptor_dim 768\n"
+              "  sightline collections delete shop --yes\n",
+          .flags = {{.name = "model",
+                     .value = "MODEL",
+                     .help = "create: what embeds the images; else the server's default model"},
+                    {.name = "embedding_space",
+                     .value = "NAME",
+                     .help = "create: for descriptors computed elsewhere, a name for their space"},
+                    {.name = "descriptor_dim",
+                     .kind = FlagKind::kInt,
+                     .value = "N",
+                     .help = "create: with --embedding_space, values of one descriptor"},
+                    {.name = "keep_image", .value = "KIND", .help = "create: none, preview or original"},
+                    {.name = "drop_tokens",
+                     .kind = FlagKind::kSwitch,
+                     .help = "create: store no patch tokens (no re-ranking, no evidence)"},
+                    {.name = "description", .value = "TEXT", .help = "create: words about the collection"},
+                    {.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "delete: mean it"}},
+          .run = RunCollections};
+}
+
+}  // namespace sightline::cli

@@ -1,0 +1,191 @@
+#include <map>
+#include <optional>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/file.h"
+#include "base/sha256.h"
+#include "base/status.h"
+#include "client/cli/image_files.h"
+#include "client/cli/index_report.h"
+#include "client/cli/json.h"
+#include "client/cli/known_images.h"
+#include "client/cli/text.h"
+#include "client/cli/values.h"
+#include "client/cli/verbs/verbs.h"
+
+namespace sightline::cli {
+namespace {
+
+constexpr size_t kMaxSourceUriBytes = 2048;
+
+absl::StatusOr<v1::Collection> FindOrCreate(Context& context, const Args& args, client::Client& client,
+                                            const std::string& name) {
+  auto collection = client.GetCollection(name);
+  if (collection.ok() || collection.status().code() != absl::StatusCode::kNotFound || !args.Switch("create")) {
+    return collection;
+  }
+  v1::CreateCollectionRequest request;
+  request.set_name(name);
+  request.set_model(args.Text("model"));
+  SIGHTLINE_ASSIGN_OR_RETURN(auto created, client.CreateCollection(request));
+  if (!args.Switch("json")) {
+    context.err.Write(absl::StrCat("created collection ", name, " with model ", Printable(created.model()), "\n"));
+  }
+  return created;
+}
+
+// The files of one run, as a source of writes.
+class FileSource {
+ public:
+  struct Options {
+    std::string collection;
+    AttributeMap attributes;
+    int64_t max_image_bytes = 0;
+  };
+
+  FileSource(Context& context, IndexReport& report, const std::vector<ImageFile>& files, const KnownImages& known,
+             Options options)
+      : context_(context), report_(report), files_(files), known_(known), options_(std::move(options)) {
+    // A request_id must mean one write: with the run in it, a file that was indexed, deleted and is indexed again is
+    // written again, while the repeats of this run stay repeats.
+    std::random_device device;
+    run_ = absl::StrFormat("%08x%08x", device(), device());
+  }
+
+  // The next file that the server does not have; files that cannot be sent are reported on the way.
+  std::optional<v1::IndexRequest> Next() {
+    while (next_ < files_.size() && !(context_.interrupted && context_.interrupted())) {
+      const ImageFile& file = files_[next_++];
+      auto bytes = base::ReadFile(file.path, options_.max_image_bytes);
+      if (!bytes.ok()) {
+        report_.Failed(file.path, file.id, bytes.status());
+        continue;
+      }
+      const std::string sha256 = base::Sha256Hex(*bytes);
+      if (known_.Has(file.id, sha256)) {
+        report_.Skipped(file.path, file.id);
+        continue;
+      }
+      path_by_id_[file.id] = file.path;
+      v1::IndexRequest request;
+      request.set_collection(options_.collection);
+      request.set_request_id(
+          base::Sha256Hex(absl::StrJoin({run_, options_.collection, file.id, sha256}, "\n")).substr(0, 32));
+      auto& item = *request.mutable_item();
+      item.set_id(file.id);
+      item.set_image(*std::move(bytes));
+      *item.mutable_attributes() = options_.attributes;
+      if (file.path.size() <= kMaxSourceUriBytes) item.set_source_uri(file.path);
+      return request;
+    }
+    return std::nullopt;
+  }
+
+  void Tell(const client::ItemOutcome& outcome) {
+    const auto path = path_by_id_.extract(outcome.id);
+    const std::string& name = path.empty() ? outcome.id : path.mapped();
+    if (outcome.status.ok()) {
+      report_.Indexed(name, outcome);
+    } else {
+      report_.Failed(name, outcome.id, outcome.status);
+    }
+  }
+
+ private:
+  Context& context_;
+  IndexReport& report_;
+  const std::vector<ImageFile>& files_;
+  const KnownImages& known_;
+  const Options options_;
+  std::string run_;
+  size_t next_ = 0;
+  std::map<std::string, std::string> path_by_id_;  // of those in flight
+};
+
+int RunIndex(Context& context, const Args& args) {
+  if (args.operands().empty()) return Misused(context, "index", "index takes folders or image files.");
+  const int64_t in_flight = args.Int("in_flight", 16);
+  if (in_flight < 1 || in_flight > 1024) {
+    return Misused(context, "index", absl::StrCat("--in_flight is ", in_flight, "; it must be 1 to 1024."));
+  }
+  const auto collection = CollectionOf(args);
+  if (!collection.ok()) return Fail(context, args, collection.status());
+  const auto attributes = ParseAttributes(args.Texts("attribute"));
+  if (!attributes.ok()) return Fail(context, args, attributes.status());
+  const ImageFiles found = FindImageFiles(args.operands(), args.Text("id_prefix"));
+  if (found.files.empty() && found.problems.empty()) {
+    context.err.Write(absl::StrCat("sightline: no .jpg, .jpeg, .png or .webp file in ",
+                                   Printable(absl::StrJoin(args.operands(), ", ")),
+                                   ". Name a folder that has some.\n"));
+    return kNothingFound;
+  }
+  const auto client = Connect(context, args);
+  if (!client.ok()) return Fail(context, args, client.status());
+  const auto info = (*client)->GetServerInfo();
+  if (!info.ok()) return Fail(context, args, info.status());
+  const auto target = FindOrCreate(context, args, **client, *collection);
+  if (!target.ok()) return Fail(context, args, target.status());
+  KnownImages known;
+  if (!args.Switch("force")) {
+    auto loaded = LoadKnownImages(**client, *collection, target->stats().images(), found.files, *attributes);
+    if (!loaded.ok()) return Fail(context, args, loaded.status());
+    known = *std::move(loaded);
+  }
+
+  IndexReport report(context, args.Switch("json"), static_cast<int64_t>(found.files.size() + found.problems.size()));
+  for (const auto& [path, status] : found.problems) report.Failed(path, "", status);
+  int64_t max_image_bytes = (*client)->options().max_image_bytes;
+  if (info->limits().max_image_bytes() > 0) max_image_bytes = info->limits().max_image_bytes();
+  FileSource source(context, report, found.files, known, {*collection, *attributes, max_image_bytes});
+  client::IndexManyOptions options;
+  options.max_in_flight = static_cast<int>(in_flight);
+  options.reply_timeout = args.Span("timeout", options.reply_timeout);
+  options.stop = [&] {
+    report.Tick();
+    return context.interrupted && context.interrupted();
+  };
+  const auto summary =
+      (*client)->IndexMany([&] { return source.Next(); }, [&](const auto& outcome) { source.Tell(outcome); }, options);
+  const int code = report.Finish(context.interrupted && context.interrupted());
+  return summary.ok() ? code : Fail(context, args, summary.status());
+}
+
+}  // namespace
+
+Command IndexCommand() {
+  return {
+      .name = "index",
+      .summary = "make images searchable",
+      .operands = "DIR|FILE...",
+      .about =
+          "Sends .jpg, .jpeg, .png and .webp files to a collection. An image's id is its path relative to the folder\n"
+          "given, or the path of a file named itself. Images that the collection has already, byte for byte, are\n"
+          "skipped, so the same command can be run again at any time: after Ctrl-C, a crash, or with new files.\n"
+          "Exit codes: 0 all indexed or skipped, 4 some failed (listed at the end), 130 interrupted.\n\n"
+          "  sightline index ./photos --collection shop --create\n"
+          "  sightline index ./spring --collection shop --id_prefix spring/ --attribute season=spring\n"
+          "  sightline index new.jpg --collection shop --attribute price:double=9.5 --json\n",
+      .flags = {CollectionFlag(),
+                {.name = "create",
+                 .kind = FlagKind::kSwitch,
+                 .help = "create the collection when there is none of this name"},
+                {.name = "model",
+                 .value = "MODEL",
+                 .help = "with --create, what embeds the images; else the server's default model"},
+                {.name = "id_prefix", .value = "TEXT", .help = "put this before every id"},
+                {.name = "attribute",
+                 .value = "KEY[:TYPE]=VALUE",
+                 .help = "store it with every image; TYPE is string, int64, double, bool or list",
+                 .repeated = true},
+                {.name = "force", .kind = FlagKind::kSwitch, .help = "send every image, also those already indexed"},
+                {.name = "in_flight",
+                 .kind = FlagKind::kInt,
+                 .value = "N",
+                 .help = "images on their way at once; 16 when not given"}},
+      .run = RunIndex};
+}
+
+}  // namespace sightline::cli

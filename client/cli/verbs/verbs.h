@@ -1,0 +1,21 @@
+// The verbs, one file each.
+#ifndef SIGHTLINE_CLIENT_CLI_VERBS_VERBS_H_
+#define SIGHTLINE_CLIENT_CLI_VERBS_VERBS_H_
+
+#include "client/cli/command.h"
+
+namespace sightline::cli {
+
+Command IndexCommand();
+Command SearchCommand();
+Command GetCommand();
+Command ListCommand();
+Command DeleteCommand();
+Command CollectionsCommand();
+Command StatusCommand();
+Command DoctorCommand();
+Command VersionCommand();
+
+}  // namespace sightline::cli
+
+#endif  // SIGHTLINE_CLIENT_CLI_VERBS_VERBS_H_

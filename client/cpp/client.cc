@@ -1,0 +1,195 @@
+#include "client/cpp/client.h"
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "client/cpp/health.h"
+#include "client/cpp/impl.h"
+#include "client/cpp/index_stream.h"
+
+namespace sightline::client {
+namespace {
+
+bool IsLoopback(absl::string_view address) {
+  for (absl::string_view prefix : {"127.", "localhost:", "[::1]", "unix:"}) {
+    if (absl::StartsWith(address, prefix)) return true;
+  }
+  return false;
+}
+
+grpc::ChannelArguments ArgumentsFor(const Client::Options& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
+  arguments.SetUserAgentPrefix("sightline-cpp");
+  // A server that restarts is found again within a second or two, not after gRPC's default of up to two minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Two clients of one process do not share a connection, and so not its backoff either.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // A proxy from the environment cannot reach this machine's own loopback.
+  if (IsLoopback(options.address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+// Makes a unary call, again and again while the server refuses it with a retry delay that ends before the deadline.
+// An error that names no delay is not repeated here: the caller of a single call wants to know at once.
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> Call(const Client::Options& options, absl::Duration deadline, Stub& stub,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                              const Request& request) {
+  const absl::Time end = absl::Now() + deadline;
+  for (int attempt = 1;; ++attempt) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(end));
+    Response response;
+    const absl::Status status = FromGrpc((stub.*method)(&context, request, &response), {options.address, deadline});
+    if (status.ok()) return response;
+    const bool asked_to_wait = base::GetErrorInfo(status).retry_after.has_value();
+    const absl::Duration wait = Backoff(options.retry, attempt, status, 1.0);
+    if (!asked_to_wait || !IsRetryable(status) || attempt >= options.retry.max_attempts || absl::Now() + wait >= end) {
+      return status;
+    }
+    std::this_thread::sleep_for(absl::ToChronoNanoseconds(wait));
+  }
+}
+
+// A search that carries an image takes as long as an upload.
+bool CarriesImage(const v1::Query& query) {
+  for (const auto& part : query.parts()) {
+    if (part.has_image()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(Options options) {
+  if (!absl::StrContains(options.address, ':')) {
+    return base::InvalidArgument("INVALID_ADDRESS",
+                                 absl::StrCat("the address \"", options.address,
+                                              "\" has no port. Write it as host:port, such as 127.0.0.1:50051."),
+                                 {{"field", "address"}, {"actual", options.address}});
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), ArgumentsFor(options));
+  impl->search = v1::SearchService::NewStub(impl->channel);
+  impl->index = v1::IndexService::NewStub(impl->channel);
+  impl->collections = v1::CollectionService::NewStub(impl->channel);
+  impl->server = v1::ServerService::NewStub(impl->channel);
+  impl->options = std::move(options);
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() = default;
+
+const Client::Options& Client::options() const { return impl_->options; }
+
+absl::StatusOr<v1::SearchResponse> Client::Search(const SearchOptions& search) {
+  v1::SearchRequest request;
+  SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_query(), search.query.Build(impl_->options.max_image_bytes));
+  request.set_collection(search.collection);
+  request.set_top_k(search.top_k);
+  request.set_offset(search.offset);
+  request.set_filter(search.filter);
+  if (search.min_score) request.set_min_score(*search.min_score);
+  request.set_exact(search.exact);
+  request.set_return_attributes(search.return_attributes);
+  request.set_request_id(search.request_id);
+  return Search(request);
+}
+
+absl::StatusOr<v1::SearchResponse> Client::Search(const v1::SearchRequest& request) {
+  const auto deadline = CarriesImage(request.query()) ? impl_->options.upload_deadline : impl_->options.deadline;
+  return Call(impl_->options, deadline, *impl_->search, &v1::SearchService::Stub::Search, request);
+}
+
+absl::StatusOr<v1::EmbedResponse> Client::Embed(const v1::EmbedRequest& request) {
+  return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Embed, request);
+}
+
+absl::StatusOr<v1::IndexResponse> Client::Index(const v1::IndexRequest& request) {
+  const auto deadline = request.item().has_image() ? impl_->options.upload_deadline : impl_->options.deadline;
+  return Call(impl_->options, deadline, *impl_->index, &v1::IndexService::Stub::Index, request);
+}
+
+absl::StatusOr<IndexManySummary> Client::IndexMany(const ItemSource& source, const ItemCallback& on_outcome,
+                                                   const IndexManyOptions& options) {
+  return IndexStream(*impl_->index, impl_->options, source, on_outcome, options).Run();
+}
+
+absl::StatusOr<v1::ImageRecord> Client::GetImage(const v1::GetImageRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->index,
+                                                 &v1::IndexService::Stub::GetImage, request));
+  return std::move(*response.mutable_image());
+}
+
+absl::StatusOr<v1::ListImagesResponse> Client::ListImages(const v1::ListImagesRequest& request) {
+  return Call(impl_->options, impl_->options.deadline, *impl_->index, &v1::IndexService::Stub::ListImages, request);
+}
+
+absl::StatusOr<v1::DeleteImagesResponse> Client::DeleteImages(const v1::DeleteImagesRequest& request) {
+  return Call(impl_->options, impl_->options.upload_deadline, *impl_->index, &v1::IndexService::Stub::DeleteImages,
+              request);
+}
+
+absl::StatusOr<v1::ImageRecord> Client::UpdateAttributes(const v1::UpdateAttributesRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->index,
+                                                 &v1::IndexService::Stub::UpdateAttributes, request));
+  return std::move(*response.mutable_image());
+}
+
+absl::StatusOr<v1::Collection> Client::CreateCollection(const v1::CreateCollectionRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::CreateCollection, request));
+  return std::move(*response.mutable_collection());
+}
+
+absl::StatusOr<v1::Collection> Client::GetCollection(const std::string& name) {
+  v1::GetCollectionRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::GetCollection, request));
+  return std::move(*response.mutable_collection());
+}
+
+absl::StatusOr<v1::ListCollectionsResponse> Client::ListCollections(const v1::ListCollectionsRequest& request) {
+  return Call(impl_->options, impl_->options.deadline, *impl_->collections,
+              &v1::CollectionService::Stub::ListCollections, request);
+}
+
+absl::StatusOr<std::vector<v1::Collection>> Client::ListAllCollections() {
+  std::vector<v1::Collection> all;
+  v1::ListCollectionsRequest request;
+  do {
+    SIGHTLINE_ASSIGN_OR_RETURN(auto page, ListCollections(request));
+    for (auto& collection : *page.mutable_collections()) all.push_back(std::move(collection));
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return all;
+}
+
+absl::StatusOr<int64_t> Client::DeleteCollection(const std::string& name) {
+  v1::DeleteCollectionRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::DeleteCollection, request));
+  return response.deleted_images();
+}
+
+absl::StatusOr<v1::GetServerInfoResponse> Client::GetServerInfo() {
+  return Call(impl_->options, impl_->options.deadline, *impl_->server, &v1::ServerService::Stub::GetServerInfo,
+              v1::GetServerInfoRequest());
+}
+
+absl::StatusOr<Health> Client::CheckHealth(const std::string& service) {
+  return CheckHealthOf(impl_->channel, service, {impl_->options.address, impl_->options.deadline});
+}
+
+}  // namespace sightline::client

@@ -1,0 +1,82 @@
+// FakeServer: an in-process server of the API with collections in memory and faults on demand, for tests of the client.
+//
+// Threading: all methods may be called from any thread. Ownership: the destructor ends the server.
+//
+//   FakeServer server;
+//   server.FailNext("a.jpg", base::RetryableError(...));   // the next write of a.jpg is refused
+//   auto client = client::Client::Connect({.address = server.address()});
+#ifndef SIGHTLINE_TESTS_CLIENT_SUPPORT_FAKE_SERVER_H_
+#define SIGHTLINE_TESTS_CLIENT_SUPPORT_FAKE_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "sightline/v1/collection_service.grpc.pb.h"
+#include "sightline/v1/index_service.grpc.pb.h"
+#include "sightline/v1/search_service.grpc.pb.h"
+#include "sightline/v1/server_service.grpc.pb.h"
+
+namespace sightline::testing {
+
+// What a real server sends for `status`: code, message and google.rpc.Status details.
+grpc::Status ToGrpc(const absl::Status& status);
+
+class FakeServer {
+ public:
+  FakeServer();
+  ~FakeServer();
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+
+  const std::string& address() const { return address_; }
+
+  // A collection named `name`, empty.
+  void AddCollection(const std::string& name);
+  // The next writes of `id` end with these, one each.
+  void FailNext(const std::string& id, std::vector<absl::Status> statuses);
+  // The stream is cut, without a goodbye, after so many requests of it were read; each number serves one stream.
+  void CutStreamsAfter(std::vector<int> requests);
+  // The next calls of Search end with these, one each.
+  void FailSearches(std::vector<absl::Status> statuses);
+  void SetSearchResponse(v1::SearchResponse response);
+  void SetInfo(v1::GetServerInfoResponse info);
+
+  // How often a write of `id` arrived, and with which request_ids.
+  std::vector<std::string> WritesOf(const std::string& id);
+  int64_t images(const std::string& collection);
+  v1::SearchRequest last_search();
+
+ private:
+  class IndexFake;
+  class SearchFake;
+  class CollectionFake;
+  class InfoFake;
+
+  // Stores the item, once per request_id.
+  absl::Status Write(const v1::IndexRequest& request, v1::IndexResponse* response);
+
+  base::Mutex mutex_;
+  std::map<std::string, std::map<std::string, v1::ImageRecord>> collections_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::IndexResponse> requests_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<std::string>> writes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<absl::Status>> faults_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int> cuts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::Status> search_faults_ ABSL_GUARDED_BY(mutex_);
+  v1::SearchResponse search_response_ ABSL_GUARDED_BY(mutex_);
+  v1::SearchRequest last_search_ ABSL_GUARDED_BY(mutex_);
+  v1::GetServerInfoResponse info_ ABSL_GUARDED_BY(mutex_);
+
+  std::vector<std::unique_ptr<grpc::Service>> services_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace sightline::testing
+
+#endif  // SIGHTLINE_TESTS_CLIENT_SUPPORT_FAKE_SERVER_H_
