@@ -70,21 +70,23 @@ size_t Batcher::queue_depth() const {
 
 void Batcher::Run() {
   pthread_setname_np(pthread_self(), "batcher");
+  bool was_busy = false;
   for (;;) {
-    std::vector<Item> batch = NextBatch();
+    std::vector<Item> batch = NextBatch(was_busy);
     if (batch.empty()) return;
     RunBatch(std::move(batch));
+    was_busy = true;
   }
 }
 
-std::vector<Batcher::Item> Batcher::NextBatch() {
+std::vector<Batcher::Item> Batcher::NextBatch(bool was_busy) {
   for (;;) {
     std::vector<Item> batch;
     std::vector<Item> dead;
     bool stopping = false;
     {
       base::MutexLock lock(mutex_);
-      const bool idle = interactive_.empty() && bulk_.empty();
+      if (interactive_.empty() && bulk_.empty()) was_busy = false;
       while (interactive_.empty() && bulk_.empty() && !stopping_) changed_.Wait(mutex_);
       if (!stopping_) {
         const bool bulk_turn = interactive_.empty() || (!bulk_.empty() && batches_since_bulk_ + 1 >= kBulkShare);
@@ -93,7 +95,7 @@ std::vector<Batcher::Item> Batcher::NextBatch() {
         const std::string bucket = first.front().image.bucket;
         const base::Clock::Ticks close = first.front().arrival + absl::ToChronoNanoseconds(options_.max_delay);
         // Only this thread takes items, so the front, and with it the bucket, stays while it waits.
-        while (!idle && !stopping_ && CountBucket(bucket) < static_cast<size_t>(options_.max_batch) &&
+        while (was_busy && !stopping_ && CountBucket(bucket) < static_cast<size_t>(options_.max_batch) &&
                changed_.WaitUntil(mutex_, close)) {
         }
         TakeDead(&dead);
