@@ -146,7 +146,8 @@ class Collection {
 };
 
 // Whether a record may be stored at all, apart from its descriptor's size: id, attributes, URI, tokens' shape, finite
-// and non-zero numbers. An empty id is fine when `allow_empty_id`.
+// and non-zero numbers. An empty id is fine when `allow_empty_id`, and so is a descriptor that is not there yet, so that a
+// server can refuse a bad record before its model has worked for it.
 absl::Status ValidateRecord(const Record& record, const RecordLimits& limits, bool allow_empty_id);
 
 // Whether `name` may name a collection.

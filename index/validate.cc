@@ -210,8 +210,10 @@ absl::Status ValidateRecord(const Record& record, const RecordLimits& limits, bo
                      limits.max_descriptor_dim, ". Use a smaller model."),
         {{"actual", absl::StrCat(record.descriptor.size())}, {"limit", absl::StrCat(limits.max_descriptor_dim)}});
   }
-  SIGHTLINE_RETURN_IF_ERROR(
-      NormalizeDescriptor(record.descriptor, static_cast<int>(record.descriptor.size())).status());
+  if (!record.descriptor.empty()) {
+    SIGHTLINE_RETURN_IF_ERROR(
+        NormalizeDescriptor(record.descriptor, static_cast<int>(record.descriptor.size())).status());
+  }
   if (record.tokens) SIGHTLINE_RETURN_IF_ERROR(ValidateTokens(*record.tokens, limits));
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "index/validate.h"
 #include "server/convert.h"
 #include "server/services/field_checks.h"
 #include "server/services/search_request.h"
@@ -85,6 +86,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
       case v1::ImageItem::kGlobalDescriptor: SIGHTLINE_RETURN_IF_ERROR(PrepareDescriptor(item)); break;
       case v1::ImageItem::kImage: SIGHTLINE_RETURN_IF_ERROR(PrepareImage(item)); break;
     }
+    SIGHTLINE_RETURN_IF_ERROR(index::ValidateRequestId(message_.request_id(), context_.limits.record));
     // Refused here, before the model has worked for it.
     return index::ValidateRecord(record, context_.limits.record, /*allow_empty_id=*/true);
   }
