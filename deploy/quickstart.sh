@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# From a fresh Debian 12 to images indexed and found: installs what is missing, builds, starts a server on a data directory of
+# its own, makes sample images, indexes them, and searches with views that were held out of the index.
+#
+#   deploy/quickstart.sh [--keep]
+#     --keep   leave the server running, on the default ports (gRPC 50051, HTTP 8080, metrics 9464)
+#
+# Everything is written below build/. Run again, it skips what is done. Exit status: 0 when the held-out views find their own
+# instance often enough (see the last lines), 1 when not, or when a step failed.
+set -euo pipefail
+
+keep=0
+for arg in "$@"; do
+  case $arg in
+    --keep) keep=1 ;;
+    -h | --help) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    *) echo "quickstart.sh: unknown argument '$arg'. Use --keep or --help." >&2; exit 2 ;;
+  esac
+done
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build/release
+bin=$build/bin
+work=$root/build/quickstart
+scenes=$work/scenes
+model=dtop_tiny
+required=0.60      # of the held-out views must find their own instance first
+baseline_limit=0.50 # a baseline above this would mean that the samples are too easy
+
+begin=$SECONDS
+step() { printf '\n== %s  [%d s]\n' "$*" $((SECONDS - begin)); }
+
+step "Installing what is missing"
+"$root/deploy/install-deps.sh" --no-tests
+
+step "Building (the first time takes some minutes)"
+if [[ ! -e $build/CMakeCache.txt ]]; then
+  cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF >"$root/build-configure.log" 2>&1 ||
+    { cat "$root/build-configure.log" >&2; exit 1; }
+  rm -f "$root/build-configure.log"
+fi
+cmake --build "$build" --target bin/sightline bin/sightline-server bin/sightline-train
+
+step "Making sample images"
+mkdir -p "$work"
+"$bin/sightline-train" scenes --out "$scenes"
+
+step "Starting the server"
+listen=(--listen 127.0.0.1:0 --http_listen 127.0.0.1:0 --admin_listen 127.0.0.1:0)
+((keep)) && listen=()
+# The model in the zoo has no trained weights: allow_untrained lets it run, and everything it answers says so.
+rm -f "$work/ports.json"
+"$bin/sightline-server" --data_dir "$work/data" --model_root "$root/model/zoo" --models "$model" --allow_untrained \
+  --port_file "$work/ports.json" "${listen[@]}" 2>"$work/server.log" &
+server=$!
+stop_server() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
+trap stop_server EXIT
+for ((i = 0; i < 300; ++i)); do
+  [[ -e $work/ports.json ]] && break
+  kill -0 "$server" 2>/dev/null || { echo "quickstart.sh: the server ended; its log says:" >&2; tail -n 5 "$work/server.log" >&2; exit 1; }
+  sleep 0.1
+done
+[[ -e $work/ports.json ]] || { echo "quickstart.sh: the server was not ready within 30 s; see $work/server.log" >&2; exit 1; }
+SIGHTLINE_ADDRESS=127.0.0.1:$(sed -n 's/.*"grpc": \([0-9]*\).*/\1/p' "$work/ports.json")
+export SIGHTLINE_ADDRESS
+echo "listening on $SIGHTLINE_ADDRESS"
+
+step "Indexing"
+index() { "$bin/sightline" index "$scenes/index" --collection quickstart --create; }
+if ! index; then
+  # An earlier run with another version of the model left a collection that this one must not be mixed with.
+  echo "starting the collection anew"
+  "$bin/sightline" collections delete quickstart
+  index
+fi
+
+step "Searching with one held-out view"
+views=("$scenes"/query/*.jpg)
+echo "\$ sightline search ${views[0]##*/} --collection quickstart --top_k 5"
+"$bin/sightline" search "${views[0]}" --collection quickstart --top_k 5
+
+step "Searching with all ${#views[@]} held-out views"
+first=0
+times=()
+for view in "${views[@]}"; do
+  reply=$("$bin/sightline" search "$view" --collection quickstart --top_k 1 --json 2>/dev/null)
+  best=$(sed -n 's/.*"results":\[{"id":"\([^"]*\)".*/\1/p' <<<"$reply")
+  times+=("$(sed -n 's/.*"stage":"total","milliseconds":\([0-9.]*\).*/\1/p' <<<"$reply")")
+  name=${view##*/}
+  [[ ${best%%_view_*} == "${name%%_view_*}" ]] && first=$((first + 1))
+done
+median=$(printf '%s\n' "${times[@]}" | sort -n | sed -n "$(((${#times[@]} + 1) / 2))p")
+baseline=$("$bin/sightline-train" pixel-baseline "$scenes" --json | sed -n 's/.*"value": *\([0-9.]*\).*/\1/p')
+fraction=$(awk "BEGIN { printf \"%.2f\", $first / ${#views[@]} }")
+printf 'held-out views whose own instance ranks first, %s:    %s (%d of %d)\n' "$model" "$fraction" "$first" "${#views[@]}"
+printf 'the same by 16x16 pixels:                                      %.2f\n' "$baseline"
+printf 'median time of one search, image to answer:                    %.0f ms\n' "$median"
+"$bin/sightline" status | grep -m 1 UNTRAINED || true
+
+if awk "BEGIN { exit !($fraction < $required || $fraction <= $baseline || $baseline >= $baseline_limit) }"; then
+  echo "quickstart.sh: expected at least $required, more than the baseline, and a baseline below $baseline_limit." >&2
+  exit 1
+fi
+
+step "Done"
+if ((keep)); then
+  trap - EXIT
+  disown "$server"
+  cat <<DONE
+The server goes on (process $server; \`kill $server\` ends it):
+  gRPC     127.0.0.1:50051    health  http://127.0.0.1:8080/healthz    metrics  http://127.0.0.1:9464/metrics
+
+Search your own photos:
+  $bin/sightline index ~/Pictures --collection photos --create
+  $bin/sightline search some-photo.jpg --collection photos
+  $bin/sightline doctor
+DONE
+else
+  cat <<DONE
+The server is stopped. \`deploy/quickstart.sh --keep\` leaves it running; README.md shows how to go on.
+DONE
+fi

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test through ctest: the release build with all tests, then the rooms
+# without LibTorch and gRPC under AddressSanitizer + UndefinedBehaviorSanitizer and under ThreadSanitizer, and a clang build
+# with -Wthread-safety.
+#
+#   tests/run.sh [release|asan|tsan|clang]...     all four when none is named
+#
+# Run again, it builds only what changed. Longer doses: SIGHTLINE_KILL_CYCLES=2000 tests/run.sh release.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+presets=("$@")
+((${#presets[@]})) || presets=(release asan tsan clang)
+for preset in "${presets[@]}"; do
+  case $preset in
+    release | debug | asan | tsan | clang) ;;
+    *) echo "run.sh: there is no preset '$preset'. Use release, debug, asan, tsan or clang." >&2; exit 2 ;;
+  esac
+done
+
+deploy/install-deps.sh
+# Real photographs and weights, where they are at hand; tests that need them skip otherwise.
+if [[ -z ${SIGHTLINE_SHARED_DATA:-} && -d $root/../shared/data ]]; then
+  SIGHTLINE_SHARED_DATA=$(cd "$root/../shared/data" && pwd)
+  export SIGHTLINE_SHARED_DATA
+fi
+
+failed=()
+for preset in "${presets[@]}"; do
+  begin=$SECONDS
+  echo "== $preset: configure and build"
+  mkdir -p build
+  cmake --preset "$preset" -DSIGHTLINE_TESTS=ON >"build/configure-$preset.log" 2>&1 ||
+    { cat "build/configure-$preset.log" >&2; exit 1; }
+  cmake --build --preset "$preset"
+  echo "== $preset: built in $((SECONDS - begin)) s; tests"
+  begin=$SECONDS
+  ctest --preset "$preset" --no-tests=error || failed+=("$preset")
+  echo "== $preset: tests took $((SECONDS - begin)) s"
+done
+if ((${#failed[@]})); then
+  echo "run.sh: failed: ${failed[*]}" >&2
+  exit 1
+fi
+echo "run.sh: all passed: ${presets[*]}"
