@@ -7,6 +7,18 @@
 #include "model/train/scene/noise.h"
 
 namespace sightline::scene {
+namespace {
+
+// Clutter is less colourful than the objects it surrounds.
+Palette Muted(Palette palette) {
+  for (Colour& colour : palette) {
+    const float grey = (colour[0] + colour[1] + colour[2]) / 3;
+    colour = Blend(colour, {grey, grey, grey}, 0.7);
+  }
+  return palette;
+}
+
+}  // namespace
 
 Shape MakeShape(Random* random, double smallest, double largest) {
   Shape shape;
@@ -18,7 +30,7 @@ Shape MakeShape(Random* random, double smallest, double largest) {
   shape.cosine = std::cos(angle);
   shape.sine = std::sin(angle);
   shape.ellipse = random->Chance(0.4);
-  const Palette palette = MakePalette(random);
+  const Palette palette = Muted(MakePalette(random));
   shape.colour = palette[0];
   shape.stripe_colour = palette[1];
   shape.stripe_frequency = random->Chance(0.5) ? 0 : 6 * std::exp2(random->Between(0, 2.5));
@@ -50,20 +62,20 @@ void PaintShape(const Shape& shape, Frame* frame) {
 }
 
 void PaintBackdrop(Random* random, Frame* frame) {
-  const Palette palette = MakePalette(random);
+  const Palette palette = Muted(MakePalette(random));
   const uint64_t seed = random->Next();
   const double frequency = random->Between(3, 12);
   for (int y = 0; y < frame->side; ++y) {
     for (int x = 0; x < frame->side; ++x) {
       const double u = (x + 0.5) / frame->side;
       const double v = (y + 0.5) / frame->side;
-      const double cloud = Fractal(seed, frequency * u, frequency * v, 4);
+      const double cloud = Fractal(seed, frequency * u, frequency * v, 3);
       const Colour ground = Blend(palette[0], palette[1], v);
       frame->at(x, y) = Blend(ground, palette[2], std::clamp(2 * cloud - 0.5, 0.0, 1.0));
     }
   }
-  const int shapes = 5 + random->Below(9);
-  for (int i = 0; i < shapes; ++i) PaintShape(MakeShape(random, 0.08, 0.5), frame);
+  const int shapes = 4 + random->Below(7);
+  for (int i = 0; i < shapes; ++i) PaintShape(MakeShape(random, 0.06, 0.3), frame);
 }
 
 }  // namespace sightline::scene

@@ -90,7 +90,7 @@ Pattern MakePattern(PatternKind kind, Random* random) {
   pattern.cosine = std::cos(angle);
   pattern.sine = std::sin(angle);
   // Octaves apart rather than equally spaced: what tells textures apart is the ratio of their frequencies.
-  pattern.frequency_x = 5 * std::exp2(random->Between(0, 2.2));
+  pattern.frequency_x = 4 * std::exp2(random->Between(0, 2.6));
   pattern.frequency_y = pattern.frequency_x * std::exp2(random->Between(-0.5, 0.5));
   pattern.share = random->Between(0.25, 0.75);
   pattern.warp = upright || random->Chance(0.5) ? 0 : random->Between(0.05, 0.4);

@@ -42,7 +42,8 @@ image::Image Develop(const Frame& frame, const Light& light, Random* random) {
     const double y = 2 * (static_cast<double>(i / frame.side) + 0.5) / frame.side - 1;
     const double brightness = light.gain * (1 + light.gradient_x * x + light.gradient_y * y);
     for (size_t c = 0; c < 3; ++c) {
-      const double lit = std::pow(std::max(0.0, frame.pixels[i][c] * brightness * light.cast[c]), light.gamma);
+      const auto linear = static_cast<float>(std::max(0.0, frame.pixels[i][c] * brightness * light.cast[c]));
+      const double lit = std::pow(linear, static_cast<float>(light.gamma));
       // The sum of two even distributions, scaled to a standard deviation of 1.
       const double noise = (random->Uniform() + random->Uniform() - 1) * 2.449489742783178 * light.noise;
       image.rgb.push_back(static_cast<uint8_t>(std::lround(255 * std::clamp(lit + noise, 0.0, 1.0))));

@@ -23,7 +23,7 @@ struct SurfacePoint {
 
 struct Surface {
   double aspect = 1;     // width by height of the object when seen from the front
-  double roundness = 2;  // outline |u|^r + |v|^r = 1: 2 is an ellipse, 30 nearly a rectangle
+  double roundness = 2;  // outline |u|^r + |v|^r = 1, r at least 2: 2 is an ellipse, 30 nearly a rectangle
   int side = 0;
   std::vector<SurfacePoint> points;  // side x side over [-1, 1] x [-1, 1]
 

@@ -15,15 +15,15 @@ Matrix Inverse(const Matrix& m) {
 }
 
 Matrix ObjectToFrame(double aspect, Random* random) {
-  const double angle = random->Between(-0.3, 0.3);
-  const double half = 0.5 * random->Between(0.55, 0.95);
+  const double angle = random->Between(-0.25, 0.25);
+  const double half = 0.5 * random->Between(0.75, 1.05);
   const double width = half * std::sqrt(aspect);
   const double height = half / std::sqrt(aspect);
-  const double middle_x = 0.5 + random->Between(-0.18, 0.18);
-  const double middle_y = 0.5 + random->Between(-0.18, 0.18);
+  const double middle_x = 0.5 + random->Between(-0.08, 0.08);
+  const double middle_y = 0.5 + random->Between(-0.08, 0.08);
   // Seen at an angle, the far side is shorter and the turned axis is foreshortened.
-  const double tilt_u = random->Between(-0.22, 0.22);
-  const double tilt_v = random->Between(-0.22, 0.22);
+  const double tilt_u = random->Between(-0.18, 0.18);
+  const double tilt_v = random->Between(-0.18, 0.18);
   const double squeeze_u = 1 - 0.8 * std::abs(tilt_u);
   const double squeeze_v = 1 - 0.8 * std::abs(tilt_v);
   const Matrix affine = {std::cos(angle) * width * squeeze_u,
@@ -46,11 +46,11 @@ Matrix ObjectToFrame(double aspect, Random* random) {
 
 Light MakeLight(Random* random) {
   Light light;
-  light.gain = std::exp2(random->Between(-0.4, 0.4));
-  light.gamma = std::exp2(random->Between(-0.3, 0.3));
-  for (float& value : light.cast) value = static_cast<float>(random->Between(0.9, 1.1));
-  light.gradient_x = random->Between(-0.3, 0.3);
-  light.gradient_y = random->Between(-0.3, 0.3);
+  light.gain = std::exp2(random->Between(-0.25, 0.25));
+  light.gamma = std::exp2(random->Between(-0.2, 0.2));
+  for (float& value : light.cast) value = static_cast<float>(random->Between(0.95, 1.05));
+  light.gradient_x = random->Between(-0.2, 0.2);
+  light.gradient_y = random->Between(-0.2, 0.2);
   const double direction = random->Between(0, 6.283185);
   light.relief_u = 0.35 * std::cos(direction);
   light.relief_v = 0.35 * std::sin(direction);

@@ -1,0 +1,39 @@
+#include "model/train/scene/labels.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "tests/model/train/scene/temporary_folder.h"
+
+namespace sightline::scene {
+namespace {
+
+TEST(LabelsTest, AreReadAsTheyWereWritten) {
+  const TemporaryFolder folder;
+  const std::string content =
+      FormatLabels({{"index/a.jpg", 0, 1, Split::kIndex}, {"query/b.jpg", 7, 2, Split::kQuery}});
+  EXPECT_EQ(content, "path,instance,view,split\nindex/a.jpg,0,1,index\nquery/b.jpg,7,2,query\n");
+  ASSERT_TRUE(base::WriteFileDurably(folder.Path("labels.csv"), content).ok());
+  const absl::StatusOr<std::vector<Label>> labels = ReadLabels(folder.Path(""));
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  ASSERT_EQ(labels->size(), 2u);
+  EXPECT_EQ((*labels)[1].path, "query/b.jpg");
+  EXPECT_EQ((*labels)[1].instance, 7);
+  EXPECT_EQ((*labels)[1].view, 2);
+  EXPECT_EQ((*labels)[1].split, Split::kQuery);
+}
+
+TEST(LabelsTest, BadLinesAreNamed) {
+  const TemporaryFolder folder;
+  for (const std::string bad : {"a,b,c,d", "a,1,2,other", "a,1,2", "../a,1,2,index", "/etc/a,1,2,index", ",1,2,index",
+                                "a,1,2,index,5", "a,one,2,index"}) {
+    ASSERT_TRUE(base::WriteFileDurably(folder.Path("labels.csv"), "path,instance,view,split\n" + bad + "\n").ok());
+    const absl::Status status = ReadLabels(folder.Path("")).status();
+    EXPECT_EQ(base::GetErrorInfo(status).reason, "LABELS_INVALID") << bad;
+    EXPECT_NE(status.message().find("line 2 "), absl::string_view::npos) << status;
+  }
+}
+
+}  // namespace
+}  // namespace sightline::scene
