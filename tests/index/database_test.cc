@@ -241,6 +241,63 @@ TEST_F(DatabaseTest, AFlippedByteIsNeverServed) {
   RecordProperty("read_errors", errors);
 }
 
+// The log is cut where a crash may cut it: anywhere. What is left of an incomplete batch is dropped whole, and every
+// batch before it is there whole.
+TEST_F(DatabaseTest, ATornLogKeepsEveryCompleteWrite) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  std::mt19937 random(seed);
+  Start();
+  std::vector<Record> written;
+  for (int i = 0; i < 3; ++i) {
+    Write write = MakeWrite(absl::StrCat("r", i), RandomVector(random, 8), absl::StrCat("request", i));
+    write.record.tokens = RandomTokens(random, 7, 7, 4);
+    written.push_back(write.record);
+    ASSERT_TRUE(collection_->Put(std::move(write)).ok());
+  }
+  // As a kill would leave it: copied while the database is open.
+  const std::string pristine = folder_.path() + "/pristine";
+  fs::copy(options_.directory, pristine, fs::copy_options::recursive);
+  fs::path log;
+  for (const auto& entry : fs::directory_iterator(FolderOf("shop"))) {
+    if (entry.path().extension() == ".log" && fs::file_size(entry.path()) > 0) log = entry.path();
+  }
+  ASSERT_FALSE(log.empty());
+  const auto size = fs::file_size(log);
+  collection_.reset();
+  database_.reset();
+  uint64_t complete_before = 0;
+  constexpr uint64_t kCuts = 40;
+  for (uint64_t cut = 0; cut <= kCuts; ++cut) {
+    const uint64_t kept = cut == kCuts ? size : size * cut / kCuts + random() % (size / kCuts);
+    SCOPED_TRACE(absl::StrCat("kept ", kept, " of ", size, " bytes"));
+    fs::remove_all(options_.directory);
+    fs::copy(pristine, options_.directory, fs::copy_options::recursive);
+    fs::resize_file(log, kept);
+    Open();
+    ASSERT_TRUE(database_->damaged().empty()) << database_->damaged()[0].status;
+    const auto collection = *database_->Find("shop");
+    const auto complete = static_cast<uint64_t>(collection->Stats().images);
+    ASSERT_GE(complete, complete_before);
+    ASSERT_LE(complete, written.size());
+    complete_before = complete;
+    for (size_t i = 0; i < written.size(); ++i) {
+      const auto got = collection->Get(written[i].id, RecordView::kVectors);
+      ASSERT_EQ(got.ok(), i < complete) << got.status();
+      if (!got.ok()) continue;
+      EXPECT_EQ(got->descriptor, *NormalizeDescriptor(written[i].descriptor, 8));
+      ASSERT_TRUE(got->tokens);
+      EXPECT_EQ(got->tokens->values, written[i].tokens->values);
+    }
+    const auto again = collection->Put(MakeWrite("r0", written[0].descriptor, "request0"));
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->replayed, complete > 0);
+    EXPECT_EQ(again->revision, 1);
+    database_.reset();
+  }
+  EXPECT_EQ(complete_before, written.size());
+}
+
 TEST_F(DatabaseTest, ADamagedCollectionCanBeDeleted) {
   Start();
   collection_.reset();

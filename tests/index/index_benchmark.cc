@@ -1,0 +1,160 @@
+// How fast the index room is: exact search, durable writes, opening.
+//
+//   index_benchmark [--benchmark_filter=...]
+//
+// Data goes to a new folder under TMPDIR; put that on the disk to be measured.
+#include <benchmark/benchmark.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "index/ann/exact_segment.h"
+#include "index/database.h"
+#include "index/kernels/inner_product.h"
+#include "tests/support/temp_folder.h"
+
+namespace sightline::index {
+namespace {
+
+constexpr int kDim = 1536;
+constexpr int kRows = 100'000;
+
+std::vector<float> RandomVector(std::mt19937& random) {
+  std::normal_distribution<float> normal(0, 1.0f / 39);  // norm about 1
+  std::vector<float> vector(kDim);
+  for (float& value : vector) value = normal(random);
+  return vector;
+}
+
+void ExpectOk(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  std::exit(1);
+}
+
+std::unique_ptr<Database> OpenDatabase(const std::string& folder) {
+  base::SetLogLevel(base::Severity::kError);
+  auto database = Database::Open({.directory = folder});
+  ExpectOk(database.status());
+  return *std::move(database);
+}
+
+std::shared_ptr<Collection> CreateCollection(Database& database) {
+  CollectionConfig config;
+  config.name = "bench";
+  config.embedding_space = "bench";
+  config.token_space = "bench";
+  config.descriptor_dim = kDim;
+  auto collection = database.Create(config);
+  ExpectOk(collection.status());
+  return *std::move(collection);
+}
+
+void ExactSearch(benchmark::State& state) {
+  std::mt19937 random(1);
+  ExactSegment segment(kDim);
+  for (uint64_t key = 1; key <= kRows; ++key) {
+    segment.Apply({{.key = key, .id = absl::StrCat(key), .descriptor = RandomVector(random)}}, {});
+  }
+  const std::vector<float> query = RandomVector(random);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        segment.Search({.query = query.data(), .k = static_cast<size_t>(state.range(0)), .cancelled = {}}));
+  }
+  state.SetBytesProcessed(state.iterations() * kRows * kDim * static_cast<int64_t>(sizeof(float)));
+  state.SetLabel(kernels::LevelName());
+}
+BENCHMARK(ExactSearch)->Arg(10)->Arg(1000)->Unit(benchmark::kMillisecond);
+
+// Each thread waits for its write to be durable before it sends the next one.
+void DurableWrites(benchmark::State& state) {
+  const sightline::testing::TempFolder folder;
+  const auto database = OpenDatabase(folder.path() + "/data");
+  const auto collection = CreateCollection(*database);
+  std::mt19937 random(1);
+  const std::vector<float> descriptor = RandomVector(random);
+  PatchTokens tokens{14, 14, 128, {}, {}, {}, {}};
+  tokens.values.assign(14 * 14 * 128, 1);
+  tokens.scales.assign(14 * 14, 0.01f);
+  tokens.importance.assign(14 * 14, 1.0f / (14 * 14));
+  tokens.centre.assign(128, 0.1f);
+  constexpr int kWrites = 6400;
+  for (auto _ : state) {
+    std::atomic<int> left = kWrites;
+    std::vector<std::thread> writers;
+    for (int64_t t = 0; t < state.range(0); ++t) {
+      writers.emplace_back([&] {
+        while (left.fetch_sub(1) > 0) {
+          Write write;
+          write.record.descriptor = descriptor;
+          if (state.range(1) != 0) write.record.tokens = tokens;
+          ExpectOk(collection->Put(std::move(write)).status());
+        }
+      });
+    }
+    for (std::thread& writer : writers) writer.join();
+  }
+  state.SetItemsProcessed(state.iterations() * kWrites);
+}
+BENCHMARK(DurableWrites)
+    ->ArgNames({"writers", "tokens"})
+    ->Args({64, 0})
+    ->Args({64, 1})
+    ->Iterations(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+void OpenFromPageCache(benchmark::State& state) {
+  const sightline::testing::TempFolder folder;
+  {
+    const auto database = OpenDatabase(folder.path() + "/data");
+    const auto collection = CreateCollection(*database);
+    std::mt19937 random(1);
+    base::Mutex mutex;
+    base::CondVar changed;
+    int in_flight = 0;
+    const auto await = [&](int most) {
+      base::MutexLock lock(mutex);
+      while (in_flight > most) changed.Wait(mutex);
+    };
+    for (int i = 0; i < kRows; ++i) {
+      await(1000);
+      {
+        base::MutexLock lock(mutex);
+        ++in_flight;
+      }
+      Write write;
+      write.record.descriptor = RandomVector(random);
+      collection->PutAsync(std::move(write), [&](absl::StatusOr<WriteResult> result) {
+        ExpectOk(result.status());
+        base::MutexLock lock(mutex);
+        --in_flight;
+        changed.NotifyOne();
+      });
+    }
+    await(0);
+  }
+  for (auto _ : state) {
+    auto database = OpenDatabase(folder.path() + "/data");
+    benchmark::DoNotOptimize(database);
+    state.PauseTiming();
+    database.reset();
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * kRows);
+}
+BENCHMARK(OpenFromPageCache)->Iterations(3)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace sightline::index
+
+BENCHMARK_MAIN();
