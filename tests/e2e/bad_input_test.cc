@@ -364,7 +364,7 @@ void AddEmbedCases(Cases& cases) {
     cases.Add("Embed", name, reason, kPrecondition,
               [request](const Rpc& rpc) { return Call(*rpc.search, &v1::SearchService::Stub::Embed, request); });
   };
-  add("a model that is not loaded", "nobody", "MODEL_NOT_LOADED");
+  add("a model that is not loaded", "nobody", "NO_MODEL_LOADED");
   add("no model loaded at all", "", "NO_MODEL_LOADED");
 }
 

@@ -31,10 +31,11 @@ TEST(LifecycleTest, DrainEndsWhatIsInHandAndExitsWith0) {
         },
         [&](const client::ItemOutcome& outcome) {
           ++told;
-          if (outcome.status.ok())
+          if (outcome.status.ok()) {
             ++acknowledged;
-          else
+          } else {
             EXPECT_EQ(outcome.status.code(), absl::StatusCode::kUnavailable) << outcome.status;
+          }
         },
         options);
     EXPECT_EQ(summary.status().code(), absl::StatusCode::kUnavailable);
@@ -62,7 +63,9 @@ TEST(LifecycleTest, HealthSaysNotServingWhileDraining) {
     if (*health == client::Health::kNotServing) break;
   }
   const auto info = client->GetServerInfo();
-  if (!info.ok()) EXPECT_EQ(info.status().code(), absl::StatusCode::kUnavailable) << info.status();
+  if (!info.ok()) {
+    EXPECT_EQ(info.status().code(), absl::StatusCode::kUnavailable) << info.status();
+  }
   EXPECT_EQ(server->WaitForEnd(), 0) << server->Log();
   EXPECT_EQ(client->GetServerInfo().status().code(), absl::StatusCode::kUnavailable);
 }

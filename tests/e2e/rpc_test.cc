@@ -150,7 +150,9 @@ TEST_F(RpcTest, AnImageIsWrittenReplacedReadAndDeleted) {
   EXPECT_EQ(removed->deleted(), 1);
   EXPECT_EQ(removed->not_found(), 1);
   EXPECT_EQ(client_->GetImage(get).status().code(), absl::StatusCode::kNotFound);
-  for (const auto& result : client_->Search(NewSearch({0, 0, 3, 4}))->results()) EXPECT_NE(result.id(), "c");
+  const auto answer = client_->Search(NewSearch({0, 0, 3, 4}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  for (const auto& result : answer->results()) EXPECT_NE(result.id(), "c");
 }
 
 TEST_F(RpcTest, TheServerNamesAnImageWithoutId) {
@@ -221,7 +223,9 @@ TEST_F(RpcTest, ASearchStreamAnswersEveryRequestById) {
     EXPECT_TRUE(answered.insert(reply.request_id()).second);
     const absl::Status status = client::FromRpcStatus(reply.status());
     EXPECT_EQ(status.ok(), reply.request_id() != "7") << status;
-    if (status.ok()) EXPECT_EQ(reply.response().request_id(), reply.request_id());
+    if (status.ok()) {
+      EXPECT_EQ(reply.response().request_id(), reply.request_id());
+    }
   }
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_EQ(answered.size(), 50u);

@@ -57,7 +57,9 @@ class ServerFixture : public ::testing::Test {
   static void TearDownTestSuite() {
     rpc_.reset();
     client_.reset();
-    if (server_ != nullptr) EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
+    if (server_ != nullptr) {
+      EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
+    }
     server_.reset();
     folder_.reset();
   }
