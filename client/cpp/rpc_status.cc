@@ -54,6 +54,12 @@ absl::Status WithoutDetails(absl::StatusCode code, const std::string& message, c
                          absl::StrCat("no server answers at ", site.address, " (", SystemWords(message),
                                       "). Start sightline-server, or give the address it listens on."),
                          {{"address", site.address}});
+    case absl::StatusCode::kCancelled:
+      // This library cancels no call that it still waits for: a server that shuts down dropped it.
+      return base::Error(
+          absl::StatusCode::kUnavailable, "CALL_DROPPED",
+          absl::StrCat("the server at ", site.address, " dropped the call, as it does when it shuts down. Try again."),
+          {{"address", site.address}});
     case absl::StatusCode::kDeadlineExceeded:
       return base::Error(code, "DEADLINE_EXCEEDED",
                          absl::StrCat("no answer from ", site.address, " within ", absl::FormatDuration(site.deadline),

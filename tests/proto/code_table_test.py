@@ -35,8 +35,9 @@ def problems_of(comment):
             found.append(f"names a code that gRPC does not have: {row[0]}")
     if len({tuple(row) for row in rows}) != len(rows):
         found.append("has a row twice")
-    if "UNAVAILABLE" not in {row[0] for row in rows}:
-        found.append("does not say what to do when the server is draining (UNAVAILABLE)")
+    for code, cause in (("UNAVAILABLE", "is draining"), ("RESOURCE_EXHAUSTED", "has too much in hand")):
+        if code not in {row[0] for row in rows}:
+            found.append(f"does not say what to do when the server {cause} ({code})")
     return found
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Lints proto/ with buf (STANDARD and COMMENTS). Arguments: the repository's root and a folder for the linter.
-# Exit: 0 clean, 1 findings, 77 (a skip for ctest) when buf is not installed and cannot be fetched.
+# Exit: 0 clean, 100 findings (buf's own code), 77 (a skip for ctest) when buf is not installed and cannot be fetched.
 set -u
 root=$1
 tools=$2

@@ -43,6 +43,7 @@ TEST(RpcStatusTest, SaysWhatGrpcsOwnErrorsMean) {
             "no answer from 127.0.0.1:50051 within 10s. Allow more time, or ask for less.");
   EXPECT_EQ(base::GetErrorInfo(FromCall(8, "Sent message larger than max (5 vs. 4)", "", kSite)).reason,
             "MESSAGE_TOO_LARGE");
+  EXPECT_EQ(FromCall(1, "CANCELLED", "", kSite).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(base::GetErrorInfo(FromCall(12, "", "", kSite)).reason, "UNIMPLEMENTED");
 }
 

@@ -1,0 +1,76 @@
+// RPCs that this version does not offer say so: UNIMPLEMENTED, a reason, and a sentence about what to do instead. None
+// of them pretends.
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "base/status.h"
+#include "tests/e2e/server_fixture.h"
+
+namespace sightline::testing {
+namespace {
+
+class UnimplementedTest : public ServerFixture {
+ protected:
+  static void Expect(const absl::Status& status, const char* rpc) {
+    SCOPED_TRACE(rpc);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    EXPECT_EQ(base::GetErrorInfo(status).reason, "NOT_OFFERED") << status;
+    EXPECT_TRUE(absl::StrContains(status.message(), rpc)) << status;
+    EXPECT_TRUE(absl::StrContains(status.message(), ". ")) << status;
+    EXPECT_TRUE(absl::EndsWith(status.message(), ".")) << status;
+  }
+};
+
+TEST_F(UnimplementedTest, OfCollections) {
+  using S = v1::CollectionService::Stub;
+  S& stub = *rpc_->collections;
+  Expect(Call(stub, &S::UpdateCollection, v1::UpdateCollectionRequest()), "UpdateCollection");
+  Expect(Call(stub, &S::OptimizeCollection, v1::OptimizeCollectionRequest()), "OptimizeCollection");
+  Expect(Call(stub, &S::CreateSnapshot, v1::CreateSnapshotRequest()), "CreateSnapshot");
+  Expect(Call(stub, &S::ListSnapshots, v1::ListSnapshotsRequest()), "ListSnapshots");
+  Expect(Call(stub, &S::RestoreSnapshot, v1::RestoreSnapshotRequest()), "RestoreSnapshot");
+  Expect(Call(stub, &S::DeleteSnapshot, v1::DeleteSnapshotRequest()), "DeleteSnapshot");
+  Expect(Call(stub, &S::ReembedCollection, v1::ReembedCollectionRequest()), "ReembedCollection");
+  Expect(Call(stub, &S::FindDuplicates, v1::FindDuplicatesRequest()), "FindDuplicates");
+  Expect(Call(stub, &S::FitConfidence, v1::FitConfidenceRequest()), "FitConfidence");
+  Expect(Call(stub, &S::ListAttributeValues, v1::ListAttributeValuesRequest()), "ListAttributeValues");
+  Expect(Call(stub, &S::SetAlias, v1::SetAliasRequest()), "SetAlias");
+  Expect(Call(stub, &S::DeleteAlias, v1::DeleteAliasRequest()), "DeleteAlias");
+}
+
+TEST_F(UnimplementedTest, OfSnapshotStreams) {
+  {
+    grpc::ClientContext context;
+    Rpc::SetDeadline(context);
+    const auto reader = rpc_->collections->DownloadSnapshot(&context, v1::DownloadSnapshotRequest());
+    v1::DownloadSnapshotResponse chunk;
+    EXPECT_FALSE(reader->Read(&chunk));
+    Expect(Rpc::Decode(reader->Finish()), "DownloadSnapshot");
+  }
+  grpc::ClientContext context;
+  Rpc::SetDeadline(context);
+  v1::UploadSnapshotResponse response;
+  const auto writer = rpc_->collections->UploadSnapshot(&context, &response);
+  v1::UploadSnapshotRequest chunk;
+  chunk.set_data(std::string(1 << 20, 'x'));
+  for (int i = 0; i < 100 && writer->Write(chunk); ++i) {
+  }
+  writer->WritesDone();
+  Expect(Rpc::Decode(writer->Finish()), "UploadSnapshot");
+}
+
+TEST_F(UnimplementedTest, OfModelsOperationsAndEvidence) {
+  using M = v1::ModelService::Stub;
+  Expect(Call(*rpc_->models, &M::ListModels, v1::ListModelsRequest()), "ListModels");
+  Expect(Call(*rpc_->models, &M::GetModel, v1::GetModelRequest()), "GetModel");
+  Expect(Call(*rpc_->models, &M::LoadModel, v1::LoadModelRequest()), "LoadModel");
+  Expect(Call(*rpc_->models, &M::UnloadModel, v1::UnloadModelRequest()), "UnloadModel");
+  using O = v1::OperationService::Stub;
+  Expect(Call(*rpc_->operations, &O::GetOperation, v1::GetOperationRequest()), "GetOperation");
+  Expect(Call(*rpc_->operations, &O::ListOperations, v1::ListOperationsRequest()), "ListOperations");
+  Expect(Call(*rpc_->operations, &O::CancelOperation, v1::CancelOperationRequest()), "CancelOperation");
+  Expect(Call(*rpc_->search, &v1::SearchService::Stub::Explain, v1::ExplainRequest()), "Explain");
+}
+
+}  // namespace
+}  // namespace sightline::testing

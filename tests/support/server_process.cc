@@ -1,0 +1,125 @@
+#include "tests/support/server_process.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+
+namespace sightline::testing {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto kStartTime = std::chrono::seconds(60);
+constexpr auto kEndTime = std::chrono::seconds(60);
+constexpr auto kPoll = std::chrono::milliseconds(5);
+constexpr size_t kLogTail = 4000;
+
+// The child: only calls that are safe after a fork of a process with threads.
+[[noreturn]] void Become(const std::vector<char*>& arguments, const char* log) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int fd = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (fd >= 0) {
+    ::dup2(fd, STDOUT_FILENO);
+    ::dup2(fd, STDERR_FILENO);
+  }
+  ::execv(arguments[0], arguments.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(Options options) {
+  const std::string port_file = options.folder + "/ports.json";
+  const std::string log = options.folder + "/server.log";
+  std::error_code ignored;
+  std::filesystem::remove(port_file, ignored);
+  std::vector<std::string> words = {SIGHTLINE_SERVER_BINARY,     "--listen=127.0.0.1:0",
+                                    "--http_listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0",
+                                    "--port_file=" + port_file,  "--data_dir=" + options.folder + "/data"};
+  words.insert(words.end(), options.flags.begin(), options.flags.end());
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid == 0) Become(arguments, log.c_str());
+  if (pid < 0) return absl::InternalError("fork failed");
+  std::unique_ptr<ServerProcess> server(new ServerProcess(std::move(options), pid));
+  if (const absl::Status ready = server->WaitUntilReady(); !ready.ok()) return ready;
+  return server;
+}
+
+ServerProcess::ServerProcess(Options options, pid_t pid) : options_(std::move(options)), pid_(pid) {}
+
+ServerProcess::~ServerProcess() { Kill(); }
+
+std::string ServerProcess::address() const { return absl::StrCat("127.0.0.1:", grpc_port_); }
+
+// The server writes the port file when it serves, and replaces it in one step, so it is there wholly or not at all.
+absl::Status ServerProcess::WaitUntilReady() {
+  const auto deadline = steady_clock::now() + kStartTime;
+  while (steady_clock::now() < deadline) {
+    const auto ports = base::ReadFile(options_.folder + "/ports.json", 4096);
+    if (ports.ok() && std::sscanf(ports->c_str(), "{\"grpc\": %d, \"http\": %d, \"admin\": %d}", &grpc_port_,
+                                  &http_port_, &admin_port_) == 3) {
+      return absl::OkStatus();
+    }
+    if (!Running()) {
+      return absl::InternalError(absl::StrCat("the server ended with ", exit_code_, " before it served:\n", Log()));
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+  return absl::DeadlineExceededError(absl::StrCat("the server does not get ready:\n", Log()));
+}
+
+bool ServerProcess::Running() {
+  if (pid_ < 0) return false;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) == 0) return true;
+  exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  pid_ = -1;
+  return false;
+}
+
+void ServerProcess::AskToEnd() {
+  if (Running()) ::kill(pid_, SIGTERM);
+}
+
+int ServerProcess::WaitForEnd() {
+  const auto deadline = steady_clock::now() + kEndTime;
+  while (Running() && steady_clock::now() < deadline) std::this_thread::sleep_for(kPoll);
+  if (Running()) Kill();
+  return exit_code_;
+}
+
+int ServerProcess::Terminate() {
+  AskToEnd();
+  return WaitForEnd();
+}
+
+void ServerProcess::Kill() {
+  if (!Running()) return;
+  ::kill(pid_, SIGKILL);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  exit_code_ = -SIGKILL;
+  pid_ = -1;
+}
+
+std::string ServerProcess::Log() const {
+  const auto log = base::ReadFile(options_.folder + "/server.log", int64_t{64} << 20);
+  if (!log.ok()) return std::string(log.status().message());
+  return log->size() <= kLogTail ? *log : log->substr(log->size() - kLogTail);
+}
+
+}  // namespace sightline::testing

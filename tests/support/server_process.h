@@ -1,0 +1,65 @@
+// ServerProcess: the real sightline-server as a child process on free ports, for black-box tests.
+//
+// Threading: one thread at a time. Ownership: the destructor kills a server that still runs; a test that dies takes its
+// server with it. Failure: Status that holds the end of the server's log.
+//
+//   TempFolder folder;
+//   auto server = *ServerProcess::Start({.folder = folder.path()});
+//   Use(server->address());
+//   EXPECT_EQ(server->Terminate(), 0);
+#ifndef SIGHTLINE_TESTS_SUPPORT_SERVER_PROCESS_H_
+#define SIGHTLINE_TESTS_SUPPORT_SERVER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sightline::testing {
+
+class ServerProcess {
+ public:
+  struct Options {
+    std::string folder;                   // holds the data directory, the port file and the log
+    std::vector<std::string> flags = {};  // beside the addresses, the data directory and the port file
+  };
+
+  // Returns once the server serves; a later start with the same folder opens the same data.
+  static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(Options options);
+  ~ServerProcess();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  std::string address() const;  // of gRPC
+  int http_port() const { return http_port_; }
+  int admin_port() const { return admin_port_; }
+
+  bool Running();
+  // SIGTERM without waiting.
+  void AskToEnd();
+  // Waits for the end, a minute at most. Returns the exit code, or minus the signal that ended it.
+  int WaitForEnd();
+  // Both.
+  int Terminate();
+  // SIGKILL, and waits until the process is gone.
+  void Kill();
+  std::string Log() const;
+
+ private:
+  ServerProcess(Options options, pid_t pid);
+  absl::Status WaitUntilReady();
+
+  const Options options_;
+  pid_t pid_;  // -1 once it has ended
+  int exit_code_ = 0;
+  int grpc_port_ = 0;
+  int http_port_ = 0;
+  int admin_port_ = 0;
+};
+
+}  // namespace sightline::testing
+
+#endif  // SIGHTLINE_TESTS_SUPPORT_SERVER_PROCESS_H_
