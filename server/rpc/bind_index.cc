@@ -1,7 +1,7 @@
 #include <utility>
 
-#include "base/status.h"
 #include "server/rpc/bindings.h"
+#include "server/rpc/stream_item.h"
 #include "server/services/index_service.h"
 #include "sightline/v1/index_service.grpc.pb.h"
 
@@ -37,40 +37,14 @@ class IndexBinding final : public Binding {
         &async_, &Async::RequestIndexStream, "IndexService/IndexStream",
         [this](const RequestPtr& request, const v1::IndexStreamRequest& message,
                std::function<void(v1::IndexStreamResponse, absl::StatusCode)> reply) {
-          IndexItem(request, message, std::move(reply));
+          RunItem<v1::IndexResponse>(request, message, std::move(reply), [&](v1::IndexResponse* response, Done done) {
+            service_.Index(request, message.request(), response, Priority::kBulk, std::move(done));
+          });
         },
-        &IndexBinding::Refuse);
+        &RefuseItem<v1::IndexStreamRequest, v1::IndexStreamResponse>);
   }
 
  private:
-  static v1::IndexStreamResponse Refuse(const v1::IndexStreamRequest& message, const absl::Status& status) {
-    v1::IndexStreamResponse reply;
-    reply.set_request_id(message.request().request_id());
-    *reply.mutable_status() = ToRpcStatus(status);
-    return reply;
-  }
-
-  void IndexItem(const RequestPtr& request, const v1::IndexStreamRequest& message,
-                 std::function<void(v1::IndexStreamResponse, absl::StatusCode)> reply) {
-    if (message.request().request_id().empty()) {
-      const absl::Status status = base::InvalidArgument(
-          "REQUEST_ID_MISSING",
-          "`request_id` is empty, and replies of a stream are matched by it. Set one per request.",
-          {{"field", "request.request_id"}});
-      return reply(Refuse(message, status), status.code());
-    }
-    const auto response = std::make_shared<v1::IndexResponse>();
-    service_.Index(request, message.request(), response.get(), Priority::kBulk,
-                   [&message, response, reply = std::move(reply)](absl::Status status) {
-                     v1::IndexStreamResponse out = Refuse(message, status);
-                     if (status.ok()) {
-                       out.clear_status();
-                       *out.mutable_response() = std::move(*response);
-                     }
-                     reply(std::move(out), status.code());
-                   });
-  }
-
   v1::IndexService::AsyncService async_;
   IndexService service_;
 };

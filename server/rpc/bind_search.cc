@@ -2,9 +2,9 @@
 #include <chrono>
 #include <utility>
 
-#include "base/status.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/not_offered.h"
+#include "server/rpc/stream_item.h"
 #include "server/services/search_service.h"
 #include "sightline/v1/search_service.grpc.pb.h"
 
@@ -26,48 +26,24 @@ class SearchBinding final : public Binding {
                   "Compare the two images by the score of a search.");
     server->AddStream(
         &async_, &Async::RequestSearchStream, "SearchService/SearchStream",
-        [this](const RequestPtr& request, const v1::SearchStreamRequest& message,
+        [this](const RequestPtr& stream_request, const v1::SearchStreamRequest& message,
                std::function<void(v1::SearchStreamResponse, absl::StatusCode)> reply) {
-          SearchItem(request, message, std::move(reply));
+          const RequestPtr request = WithTimeout(stream_request, message);
+          RunItem<v1::SearchResponse>(request, message, std::move(reply), [&](v1::SearchResponse* response, Done done) {
+            service_.Search(request, message.request(), response, std::move(done));
+          });
         },
-        &SearchBinding::Refuse);
+        &RefuseItem<v1::SearchStreamRequest, v1::SearchStreamResponse>);
   }
 
  private:
-  static v1::SearchStreamResponse Refuse(const v1::SearchStreamRequest& message, const absl::Status& status) {
-    v1::SearchStreamResponse reply;
-    reply.set_request_id(message.request().request_id());
-    *reply.mutable_status() = ToRpcStatus(status);
-    return reply;
-  }
-
-  void SearchItem(const RequestPtr& stream_request, const v1::SearchStreamRequest& message,
-                  std::function<void(v1::SearchStreamResponse, absl::StatusCode)> reply) {
-    if (message.request().request_id().empty()) {
-      const absl::Status status = base::InvalidArgument(
-          "REQUEST_ID_MISSING",
-          "`request_id` is empty, and replies of a stream are matched by it. Set one per request.",
-          {{"field", "request.request_id"}});
-      return reply(Refuse(message, status), status.code());
-    }
-    RequestPtr request = stream_request;
-    if (message.has_timeout()) {
-      // A timeout of centuries must not overflow; the stream's own deadline is the upper bound anyway.
-      const int64_t seconds = std::clamp<int64_t>(message.timeout().seconds(), 0, 86'400);
-      const auto timeout = std::chrono::seconds(seconds) + std::chrono::nanoseconds(message.timeout().nanos());
-      request = Request::Within(stream_request, stream_request->clock().Steady() + timeout);
-    }
-    const auto response = std::make_shared<v1::SearchResponse>();
-    service_.Search(request, message.request(), response.get(),
-                    [&message, request, response, reply = std::move(reply)](absl::Status status) {
-                      if (status.ok()) status = request->Check();
-                      v1::SearchStreamResponse out = Refuse(message, status);
-                      if (status.ok()) {
-                        out.clear_status();
-                        *out.mutable_response() = std::move(*response);
-                      }
-                      reply(std::move(out), status.code());
-                    });
+  // An item may bring a deadline of its own, earlier than the stream's.
+  static RequestPtr WithTimeout(const RequestPtr& request, const v1::SearchStreamRequest& message) {
+    if (!message.has_timeout()) return request;
+    // A timeout of centuries must not overflow; the stream's own deadline is the upper bound anyway.
+    const int64_t seconds = std::clamp<int64_t>(message.timeout().seconds(), 0, 86'400);
+    const auto timeout = std::chrono::seconds(seconds) + std::chrono::nanoseconds(message.timeout().nanos());
+    return Request::Within(request, request->clock().Steady() + timeout);
   }
 
   v1::SearchService::AsyncService async_;
