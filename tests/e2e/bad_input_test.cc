@@ -383,6 +383,7 @@ TEST_F(BadInputTest, EveryRefusalIsTyped) {
     SCOPED_TRACE(absl::StrCat(test.rpc, ": ", test.name));
     const absl::Status status = test.call(*rpc_);
     EXPECT_EQ(status.code(), test.code) << status;
+    if (status.ok()) continue;
     EXPECT_EQ(base::GetErrorInfo(status).reason, test.reason) << status;
     EXPECT_TRUE(IsTwoSentences(status.message())) << status;
     // An item of a stream may fail in every way that the unary call may.

@@ -1,0 +1,190 @@
+"""The program `sightline` as a user runs it: real files, a real server with an untrained model, exit codes, pipes, a
+pseudo-terminal and Ctrl-C.
+
+Environment beside that of sightline_server.py: SIGHTLINE_CLI, SIGHTLINE_TRAIN, SIGHTLINE_MODEL_ROOT.
+"""
+
+import json
+import os
+import pathlib
+import pty
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+import sightline_server
+
+CLI = os.environ["SIGHTLINE_CLI"]
+
+
+class CliTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory(prefix="sightline-cli.")
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.samples = cls.folder / "samples"
+        subprocess.run([os.environ["SIGHTLINE_TRAIN"], "scenes", "--out", cls.samples, "--instances", "3", "--views", "3",
+                        "--size", "64"], check=True, stdout=subprocess.DEVNULL)
+        cls.server = sightline_server.Server("--models=dtop_tiny", "--allow_untrained",
+                                             f"--model_root={os.environ['SIGHTLINE_MODEL_ROOT']}")
+        cls.environment = dict(os.environ, SIGHTLINE_ADDRESS=cls.server.address)
+        cls.environment.pop("SIGHTLINE_MODEL_ROOT")
+        done = cls.run_cli("index", cls.samples / "index", "--collection", "shop", "--create")
+        assert done.returncode == 0, done.stderr
+        cls.first_run = done
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.server.terminate()
+        log = cls.server.log()
+        cls.server.close()
+        cls.temporary.cleanup()
+        assert code == 0, f"the server ended with {code}:\n{log}"
+
+    @classmethod
+    def run_cli(cls, *words, **options):
+        return subprocess.run([CLI, *map(str, words)], env=cls.environment, capture_output=True, text=True, timeout=120,
+                              **options)
+
+    def images(self):
+        return sorted((self.samples / "index").glob("*.jpg"))
+
+    def test_index_says_what_it_did(self):
+        self.assertRegex(self.first_run.stdout, r"^indexed 6 images in [0-9.]+ s \([0-9.]+ images/s\)\n$")
+        self.assertIn("created collection shop with model dtop_tiny", self.first_run.stderr)
+        self.assertIn("UNTRAINED".lower(), self.first_run.stderr)
+        self.assertNotIn("\r", self.first_run.stderr, "no bar in a pipe")
+
+    def test_index_again_skips_all(self):
+        done = self.run_cli("index", self.samples / "index", "-c", "shop")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^indexed 0 images in .*\nskipped 6 already indexed\n$")
+
+    def test_search_finds_an_indexed_image_first(self):
+        for path in self.images():
+            done = self.run_cli("search", path, "-c", "shop", "-k", "3")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            lines = done.stdout.splitlines()
+            self.assertEqual(lines[0].split(), ["rank", "id", "score"])
+            self.assertEqual(lines[1].split()[:2], ["1", path.name])
+            self.assertGreater(float(lines[1].split()[2]), 0.999)
+            self.assertRegex(lines[-1], r"^searched 6 images \(exact\): .*embed [0-9.]+ ms.*total|search")
+            self.assertIn("untrained", done.stderr)
+
+    def test_search_json_and_id(self):
+        path = self.images()[0]
+        done = self.run_cli("search", "--id", path.name, "-c", "shop", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        reply = json.loads(done.stdout)
+        self.assertEqual(reply["results"][0]["id"], path.name)
+        self.assertEqual(reply["stats"]["index"], "exact")
+        self.assertEqual(self.run_cli("search", "--id", path.name, "-c", "shop", "--min_score", "1.5").returncode, 2)
+
+    def test_search_crops(self):
+        path = self.images()[0]
+        self.assertEqual(self.run_cli("search", path, "-c", "shop", "--crop", "8,8,60,60").returncode, 0)
+        done = self.run_cli("search", path, "-c", "shop", "--crop", "900,900,950,950")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^sightline: crop box .*\n$")
+
+    def test_broken_files_are_listed_and_the_rest_is_indexed(self):
+        folder = self.folder / "broken"
+        folder.mkdir()
+        shutil.copy(self.images()[0], folder / "good.jpg")
+        (folder / "cut.jpg").write_bytes(self.images()[0].read_bytes()[:700])
+        (folder / "empty.png").write_bytes(b"")
+        (folder / "text.jpg").write_text("no image")
+        with open(folder / "huge.jpg", "wb") as huge:
+            huge.truncate(1 << 40)
+        (folder / "secret.jpg").symlink_to("/proc/1/mem")
+        os.mkfifo(folder / "pipe.jpg")
+        done = self.run_cli("index", folder, "-c", "broken", "--create")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertTrue(done.stdout.startswith("indexed 1 image in "), done.stdout)
+        for name in ("cut.jpg", "empty.png", "text.jpg", "huge.jpg"):
+            self.assertRegex(done.stderr, rf"\n  \S+/{name}: .+\. .+\.\n")
+
+    def test_get_writes_the_preview(self):
+        target = self.folder / "preview.jpg"
+        done = self.run_cli("get", self.images()[0].name, "-c", "shop", "--view", "preview", "--output", target)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(target.read_bytes()[:3], b"\xff\xd8\xff")
+        self.assertEqual(self.run_cli("get", "nobody", "-c", "shop").returncode, 2)
+
+    def test_status_and_doctor(self):
+        done = self.run_cli("status")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("dtop_tiny", done.stdout)
+        self.assertIn("UNTRAINED", done.stdout)
+        done = self.run_cli("doctor", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        checks = {check["check"]: check for check in map(json.loads, done.stdout.splitlines())}
+        self.assertEqual(checks["serving"]["verdict"], "ok")
+        self.assertEqual(checks["version"]["verdict"], "ok")
+        self.assertEqual(checks["model dtop_tiny"]["verdict"], "warn")
+        self.assertTrue(checks["model dtop_tiny"]["next_step"])
+
+    def test_an_absent_server(self):
+        done = self.run_cli("doctor", "--address", "127.0.0.1:1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no server answers at 127.0.0.1:1", done.stdout)
+        self.assertNotIn("-> \n", done.stdout)
+        self.assertEqual(self.run_cli("status", "--address", "127.0.0.1:1").returncode, 1)
+
+    def test_a_closed_pipe_ends_a_listing_quietly(self):
+        process = subprocess.Popen([CLI, "list", "-c", "shop", "--json"], env=self.environment, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        process.stdout.close()
+        error = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(error, b"")
+
+    def test_a_terminal_gets_a_bar(self):
+        reader, writer = pty.openpty()
+        process = subprocess.Popen([CLI, "index", self.samples / "index", "-c", "bar", "--create"], env=self.environment,
+                                   stdout=subprocess.PIPE, stderr=writer)
+        os.close(writer)
+        seen = b""
+        while True:
+            try:
+                chunk = os.read(reader, 4096)
+            except OSError:
+                break
+            if not chunk:
+                break
+            seen += chunk
+        os.close(reader)
+        process.stdout.close()
+        self.assertEqual(process.wait(60), 0)
+        self.assertIn(b"\r[########################] 6/6  100%", seen)
+
+    def test_interrupted_and_resumed(self):
+        folder = self.folder / "many"
+        folder.mkdir()
+        for i in range(120):
+            shutil.copy(self.images()[i % 6], folder / f"{i:03}.jpg")
+        process = subprocess.Popen([CLI, "index", folder, "-c", "many", "--create", "--in_flight", "2", "--json"],
+                                   env=self.environment, stdout=subprocess.PIPE, text=True)
+        first = json.loads(process.stdout.readline())
+        self.assertEqual(first["event"], "indexed")
+        process.send_signal(signal.SIGINT)
+        rest = [json.loads(line) for line in process.stdout]
+        process.stdout.close()
+        self.assertEqual(process.wait(60), 130)
+        summary = rest[-1]
+        self.assertEqual(summary["event"], "summary")
+        self.assertTrue(summary["interrupted"])
+        self.assertEqual(summary["indexed"] + summary["remaining"], 120)
+        self.assertGreater(summary["remaining"], 0)
+        done = self.run_cli("index", folder, "-c", "many", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        resumed = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual((resumed["skipped"], resumed["indexed"]), (summary["indexed"], summary["remaining"]))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
