@@ -24,7 +24,7 @@ absl::Status CheckEncodedSize(absl::string_view encoded, const Limits& limits) {
     return base::InvalidArgument(
         "IMAGE_TOO_LARGE",
         absl::StrFormat("image has %d bytes (%.1f MiB); the limit is %d bytes (%.1f MiB). Compress it or raise "
-                        "--max_encoded_bytes.",
+                        "--max_image_bytes.",
                         encoded.size(), static_cast<double>(encoded.size()) / (1 << 20), limits.max_encoded_bytes,
                         static_cast<double>(limits.max_encoded_bytes) / (1 << 20)),
         {{"limit", absl::StrCat(limits.max_encoded_bytes)}, {"actual", absl::StrCat(encoded.size())}});

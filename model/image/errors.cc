@@ -82,7 +82,7 @@ absl::Status CheckSize(int64_t width, int64_t height, const Limits& limits) {
   if (side > limits.max_side) {
     return base::InvalidArgument("IMAGE_SIDE_TOO_LONG",
                                  absl::StrCat("image is ", width, "x", height, "; the limit is ", limits.max_side,
-                                              " pixels a side. Resize it or raise --max_side."),
+                                              " pixels a side. Resize it or raise --max_image_side."),
                                  {{"limit", absl::StrCat(limits.max_side)}, {"actual", absl::StrCat(side)}});
   }
   return absl::OkStatus();

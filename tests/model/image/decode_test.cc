@@ -119,7 +119,7 @@ TEST(DecodeTest, LimitsAreReadFromTheHeader) {
     EXPECT_EQ(base::GetErrorInfo(ReadHeader(bytes, {.max_pixels = 1199}).status()).reason, "IMAGE_TOO_MANY_PIXELS");
     const absl::Status side = Decode(bytes, {.max_side = 39}, {}).status();
     EXPECT_EQ(base::GetErrorInfo(side).reason, "IMAGE_SIDE_TOO_LONG");
-    EXPECT_EQ(side.message(), "image is 40x30; the limit is 39 pixels a side. Resize it or raise --max_side.");
+    EXPECT_EQ(side.message(), "image is 40x30; the limit is 39 pixels a side. Resize it or raise --max_image_side.");
     const Limits small{.max_encoded_bytes = static_cast<int64_t>(bytes.size()) - 1};
     EXPECT_EQ(base::GetErrorInfo(Decode(bytes, small, {}).status()).reason, "IMAGE_TOO_LARGE");
   }
