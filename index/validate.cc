@@ -172,6 +172,15 @@ absl::Status ValidateAttributes(const Attributes& attributes, const RecordLimits
     SIGHTLINE_RETURN_IF_ERROR(
         ValidateText(absl::StrCat("the attribute key \"", absl::string_view(key).substr(0, 64), "\""),
                      "ATTRIBUTE_INVALID", key, static_cast<size_t>(limits.max_key_bytes)));
+    // Filters name attributes without quotes.
+    const auto allowed = [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.'; };
+    if (!absl::ascii_isalpha(key[0]) || !std::all_of(key.begin(), key.end(), allowed)) {
+      return InvalidArgument("ATTRIBUTE_INVALID",
+                             absl::StrCat("the attribute key \"", key,
+                                          "\" has a character that keys cannot have; they start with a letter and hold "
+                                          "letters, digits, '_', '-' and '.'. Rename it."),
+                             {{"key", key}});
+    }
     SIGHTLINE_RETURN_IF_ERROR(ValidateAttributeValue(key, value));
     bytes += key.size() + AttributeBytes(value);
   }

@@ -194,6 +194,7 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   Limits& limits = options.limits;
   limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
   limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
+  limits.record.max_image_bytes = limits.image.max_encoded_bytes;
   limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);
   limits.image.max_side = absl::GetFlag(FLAGS_max_image_side);
   limits.max_in_flight = absl::GetFlag(FLAGS_max_in_flight);

@@ -13,7 +13,7 @@ namespace {
 class ServerBinding final : public Binding {
  public:
   ServerBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_);
+    server->AddService(&async_, v1::ServerService::service_full_name());
     server->AddUnary(
         &async_, &v1::ServerService::AsyncService::RequestGetServerInfo, "ServerService/GetServerInfo",
         [this](const RequestPtr&, const v1::GetServerInfoRequest&, v1::GetServerInfoResponse* reply, Done done) {
@@ -31,7 +31,7 @@ class ModelBinding final : public Binding {
  public:
   explicit ModelBinding(RpcServer* server) {
     using Async = v1::ModelService::AsyncService;
-    server->AddService(&async_);
+    server->AddService(&async_, v1::ModelService::service_full_name());
     const std::string list = "GetServerInfo lists the models loaded.";
     const std::string load = "Name the models with --models and restart the server.";
     AddNotOffered(server, &async_, &Async::RequestListModels, "ModelService/ListModels", list);
@@ -48,7 +48,7 @@ class OperationBinding final : public Binding {
  public:
   explicit OperationBinding(RpcServer* server) {
     using Async = v1::OperationService::AsyncService;
-    server->AddService(&async_);
+    server->AddService(&async_, v1::OperationService::service_full_name());
     const std::string hint = "No RPC of this version starts an operation.";
     AddNotOffered(server, &async_, &Async::RequestGetOperation, "OperationService/GetOperation", hint);
     AddNotOffered(server, &async_, &Async::RequestListOperations, "OperationService/ListOperations", hint);

@@ -34,7 +34,7 @@ struct UploadStarter {
 class CollectionBinding final : public Binding {
  public:
   CollectionBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_);
+    server->AddService(&async_, v1::CollectionService::service_full_name());
     server->AddUnary(&async_, &Async::RequestCreateCollection, "CollectionService/CreateCollection",
                      [this](const RequestPtr& request, const v1::CreateCollectionRequest& message,
                             v1::CreateCollectionResponse* reply,

@@ -12,7 +12,7 @@ class IndexBinding final : public Binding {
  public:
   IndexBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     using Async = v1::IndexService::AsyncService;
-    server->AddService(&async_);
+    server->AddService(&async_, v1::IndexService::service_full_name());
     server->AddUnary(
         &async_, &Async::RequestIndex, "IndexService/Index",
         [this](const RequestPtr& request, const v1::IndexRequest& message, v1::IndexResponse* reply, Done done) {

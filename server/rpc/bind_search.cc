@@ -15,7 +15,7 @@ class SearchBinding final : public Binding {
  public:
   SearchBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     using Async = v1::SearchService::AsyncService;
-    server->AddService(&async_);
+    server->AddService(&async_, v1::SearchService::service_full_name());
     server->AddUnary(&async_, &Async::RequestSearch, "SearchService/Search",
                      [this](const RequestPtr& request, const v1::SearchRequest& message, v1::SearchResponse* reply,
                             Done done) { service_.Search(request, message, reply, std::move(done)); });

@@ -85,9 +85,10 @@ void RpcServer::Serve(grpc::ServerCompletionQueue* queue) {
 }
 
 void RpcServer::SetServing(bool serving) {
-  if (server_ != nullptr && server_->GetHealthCheckService() != nullptr) {
-    server_->GetHealthCheckService()->SetServingStatus(serving);
-  }
+  if (server_ == nullptr || server_->GetHealthCheckService() == nullptr) return;
+  grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
+  health.SetServingStatus(serving);
+  for (const std::string& name : service_names_) health.SetServingStatus(name, serving);
 }
 
 void RpcServer::Shutdown(absl::Duration grace) {

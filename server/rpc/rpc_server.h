@@ -7,7 +7,7 @@
 //
 //   RpcServer server(options, environment);
 //   server.AddUnary(&search, &SearchService::AsyncService::RequestSearch, "SearchService/Search", handler);
-//   server.AddService(&search);
+//   server.AddService(&search, SearchService::service_full_name());
 //   SIGHTLINE_RETURN_IF_ERROR(server.Start());
 #ifndef SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
 #define SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
@@ -43,7 +43,11 @@ class RpcServer {
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  void AddService(grpc::Service* service) { services_.push_back(service); }
+  // `name` is the full name of the service, "sightline.v1.SearchService", for the health service.
+  void AddService(grpc::Service* service, const std::string& name) {
+    services_.push_back(service);
+    service_names_.push_back(name);
+  }
 
   template <typename Service, typename Base, typename Req, typename Resp>
   void AddUnary(Service* service,
@@ -96,6 +100,7 @@ class RpcServer {
   const Options options_;
   CallEnvironment* const environment_;
   std::vector<grpc::Service*> services_;
+  std::vector<std::string> service_names_;
   std::vector<std::function<void(grpc::ServerCompletionQueue*)>> listeners_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
