@@ -130,13 +130,13 @@ class Collection {
 
   virtual absl::StatusOr<Record> Get(const std::string& id, RecordView view) const = 0;
 
-  // In the order of writing. `page_size` is 1 to 1,000.
+  // In the order of writing. `page_size` is 1 to 1,000; a page of more than 16 MiB ends early.
   virtual absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view) const = 0;
 
   // Durable, all or nothing.
   virtual absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) = 0;
 
-  // Durable. Returns the record as it stands now, without image and vectors.
+  // Durable. Keeps the place in List. Returns the record as it stands now, without image and vectors.
   virtual absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) = 0;
 
   virtual absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const = 0;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -92,6 +93,7 @@ int RunChild(const std::string& folder, int64_t first, int pipe) {
     std::fprintf(stderr, "child: %s\n", collection.status().ToString().c_str());
     return 3;
   }
+  if (::write(pipe, "open\n", 5) != 5) return 5;
   base::Mutex mutex;
   base::CondVar changed;
   int in_flight = 0;
@@ -135,9 +137,10 @@ class KillLoop {
               0);
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
-    const auto deadline = std::chrono::steady_clock::now() +
-                          std::chrono::milliseconds(std::uniform_int_distribution<int>(20, 300)(random_));
-    Collect(ends[0], child, deadline);
+    // One kill in four may come while the child still opens the data; the others come while it writes, however slow the
+    // machine is.
+    const auto delay = std::chrono::milliseconds(std::uniform_int_distribution<int>(20, 300)(random_));
+    Collect(ends[0], child, delay, /*while_opening=*/random_() % 4 == 0);
     ::close(ends[0]);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -174,31 +177,38 @@ class KillLoop {
 
  private:
   static constexpr int kChildPipe = 100;
+  static constexpr std::chrono::milliseconds kMostToOpen{60'000};
 
   // Ids used by writes 0 to n - 1.
   static int64_t CountIds(int64_t n) { return n - n / 5; }
 
-  // Reads acknowledgements until the child is dead; kills it at `deadline`.
-  void Collect(int pipe, pid_t child, std::chrono::steady_clock::time_point deadline) {
+  // Reads acknowledgements until the child is dead; kills it `delay` after its start, or after it has opened the data.
+  void Collect(int pipe, pid_t child, std::chrono::milliseconds delay, bool while_opening) {
+    using Clock = std::chrono::steady_clock;
+    auto deadline = Clock::now() + (while_opening ? delay : kMostToOpen);
     bool killed = false;
     std::string buffer;
     while (true) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-      if (!killed && left.count() <= 0) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+      if (!killed && left <= 0) {
         ::kill(child, SIGKILL);
         killed = true;
       }
       pollfd waiting{pipe, POLLIN, 0};
-      ::poll(&waiting, 1, killed ? -1 : static_cast<int>(std::max<int64_t>(left.count(), 0)));
+      ::poll(&waiting, 1, killed ? -1 : static_cast<int>(std::max<int64_t>(left, 0)));
       if (waiting.revents == 0) continue;
       char bytes[4096];
       const ssize_t got = ::read(pipe, bytes, sizeof(bytes));
       if (got <= 0) return;
       buffer.append(bytes, static_cast<size_t>(got));
       for (size_t end; (end = buffer.find('\n')) != std::string::npos; buffer.erase(0, end + 1)) {
+        const std::string line = buffer.substr(0, end);
+        if (line == "open") {
+          if (!while_opening) deadline = Clock::now() + delay;
+          continue;
+        }
         int64_t number = -1;
-        ASSERT_TRUE(absl::SimpleAtoi(buffer.substr(0, end), &number)) << buffer;
+        ASSERT_TRUE(absl::SimpleAtoi(line, &number)) << line;
         ASSERT_EQ(number, acknowledged_) << "acknowledgements come in order";
         ++acknowledged_;
       }
