@@ -94,7 +94,7 @@ absl::StatusOr<Batcher*> ModelHub::FindBatcher(const std::string& name) const {
   const auto it = batchers_.find(name.empty() ? default_model_ : name);
   if (it != batchers_.end()) return it->second.get();
   if (batchers_.empty()) {
-    return base::FailedPrecondition("MODEL_NOT_LOADED",
+    return base::FailedPrecondition("NO_MODEL_LOADED",
                                     "this server has no model loaded. Send a descriptor instead of an image, or start "
                                     "the server with --models.");
   }
