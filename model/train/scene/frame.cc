@@ -13,7 +13,7 @@ namespace {
 Palette Muted(Palette palette) {
   for (Colour& colour : palette) {
     const float grey = (colour[0] + colour[1] + colour[2]) / 3;
-    colour = Blend(colour, {grey, grey, grey}, 0.7);
+    colour = Blend(colour, {grey, grey, grey}, 0.8);
   }
   return palette;
 }

@@ -15,12 +15,12 @@ Matrix Inverse(const Matrix& m) {
 }
 
 Matrix ObjectToFrame(double aspect, Random* random) {
-  const double angle = random->Between(-0.35, 0.35);
-  const double half = 0.5 * random->Between(0.9, 1.2);
+  const double angle = random->Between(-0.6, 0.6);
+  const double half = 0.5 * random->Between(0.9, 1.3);
   const double width = half * std::sqrt(aspect);
   const double height = half / std::sqrt(aspect);
-  const double middle_x = 0.5 + random->Between(-0.12, 0.12);
-  const double middle_y = 0.5 + random->Between(-0.12, 0.12);
+  const double middle_x = 0.5 + random->Between(-0.16, 0.16);
+  const double middle_y = 0.5 + random->Between(-0.16, 0.16);
   // Seen at an angle, the far side is shorter and the turned axis is foreshortened.
   const double tilt_u = random->Between(-0.18, 0.18);
   const double tilt_v = random->Between(-0.18, 0.18);
@@ -46,11 +46,11 @@ Matrix ObjectToFrame(double aspect, Random* random) {
 
 Light MakeLight(Random* random) {
   Light light;
-  light.gain = std::exp2(random->Between(-0.2, 0.2));
-  light.gamma = std::exp2(random->Between(-0.2, 0.2));
-  for (float& value : light.cast) value = static_cast<float>(random->Between(0.95, 1.05));
-  light.gradient_x = random->Between(-0.2, 0.2);
-  light.gradient_y = random->Between(-0.2, 0.2);
+  light.gain = std::exp2(random->Between(-0.12, 0.12));
+  light.gamma = std::exp2(random->Between(-0.1, 0.1));
+  for (float& value : light.cast) value = static_cast<float>(random->Between(0.97, 1.03));
+  light.gradient_x = random->Between(-0.15, 0.15);
+  light.gradient_y = random->Between(-0.15, 0.15);
   const double direction = random->Between(0, 6.283185);
   light.relief_u = 0.35 * std::cos(direction);
   light.relief_v = 0.35 * std::sin(direction);
