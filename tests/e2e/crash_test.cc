@@ -85,7 +85,7 @@ class CrashTest : public ::testing::Test {
 
   // Streams writes until the server is killed after a random time, by another thread as it would be by the kernel.
   void StreamUntilKilled() {
-    std::uniform_int_distribution<int> milliseconds(5, 250);
+    std::uniform_int_distribution<int> milliseconds(5, 120);
     const int delay = milliseconds(random_);
     std::thread killer([this, delay] {
       std::this_thread::sleep_for(std::chrono::milliseconds(delay));
