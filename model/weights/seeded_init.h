@@ -13,9 +13,10 @@
 
 namespace sightline::model {
 
-// Fills every tensor, each from a stream of its own, so that a tensor's values do not depend on the others. Variance is
-// preserved from layer to layer: He scaling before rectifiers, 1 / sqrt(fan in) elsewhere, norms at identity. `depth`
-// is the number of transformer blocks.
+// Fills every tensor, each from a stream of its own, so that a tensor's values do not depend on the others. Made for
+// colour and texture statistics: Gabor filters first, variance kept from layer to layer, thresholds that make features
+// sparse, weak residual branches, and a head that averages instead of mixing. `depth` is the number of transformer
+// blocks.
 void InitialiseSeeded(const std::vector<NamedTensor>& tensors, int depth, uint64_t seed);
 
 }  // namespace sightline::model

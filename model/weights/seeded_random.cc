@@ -33,4 +33,6 @@ float SeededRandom::Normal() {
   return static_cast<float>(sum - kMean) * kScale;
 }
 
+float SeededRandom::Uniform() { return static_cast<float>(Next() >> 40) * 0x1p-24f; }
+
 }  // namespace sightline::weights

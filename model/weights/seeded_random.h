@@ -22,6 +22,9 @@ class SeededRandom {
   // Mean 0, variance 1: the sum of four uniform values, scaled. Bounded by 2 sqrt(3), so no outliers.
   float Normal();
 
+  // In [0, 1), a multiple of 2^-24.
+  float Uniform();
+
  private:
   uint64_t Next();
   uint64_t state_;
