@@ -188,9 +188,6 @@ void AddIndexCases(Cases& cases) {
   add("an empty attribute key", "ATTRIBUTE_INVALID", [&](R& r) { attribute(r, "").set_bool_value(true); });
   add("a long attribute key", "ATTRIBUTE_INVALID",
       [&](R& r) { attribute(r, std::string(65, 'k')).set_bool_value(true); });
-  add("an attribute key with a space", "ATTRIBUTE_INVALID", [&](R& r) { attribute(r, "a b").set_bool_value(true); });
-  add("an attribute key that starts with a digit", "ATTRIBUTE_INVALID",
-      [&](R& r) { attribute(r, "1a").set_bool_value(true); });
   const auto tokens = [&](R& r) {
     auto* t = item(r)->mutable_tokens();
     t->set_height(1);
@@ -323,7 +320,7 @@ void AddCollectionCases(Cases& cases) {
       [](R& r) { r.mutable_settings()->set_index_kind(static_cast<v1::CollectionSettings::IndexKind>(99)); });
   const auto model_only = [](R& r) { r.clear_embedding_space(), r.clear_descriptor_dim(); };
   add(
-      "a model that is not loaded", "MODEL_NOT_LOADED", [&](R& r) { model_only(r), r.set_model("nobody"); },
+      "a model that is not loaded", "NO_MODEL_LOADED", [&](R& r) { model_only(r), r.set_model("nobody"); },
       kPrecondition);
   add("no model loaded at all", "NO_MODEL_LOADED", model_only, kPrecondition);
 
@@ -394,6 +391,20 @@ TEST_F(BadInputTest, EveryRefusalIsTyped) {
   }
   EXPECT_EQ(client_->Search(NewSearch({1, 0, 0, 0}))->results_size(), 2) << "nothing that was refused was written";
   EXPECT_EQ(client_->ListAllCollections()->size(), 1u);
+}
+
+// "A key is 1 to 64 characters of letters, digits, '_', '-' and '.', starting with a letter", says ImageItem.
+TEST_F(BadInputTest, AttributeKeysFollowTheirGrammar) {
+  for (const std::string key : {"a b", "1a", "_a", "-a", ".a", "a=b", "a\"b", "caf\xC3\xA9"}) {
+    v1::IndexRequest request = NewImage("refused", {1, 0, 0, 0});
+    (*request.mutable_item()->mutable_attributes())[key].set_bool_value(true);
+    const absl::Status status = Call(*rpc_->index, &v1::IndexService::Stub::Index, request);
+    EXPECT_EQ(base::GetErrorInfo(status).reason, "ATTRIBUTE_INVALID") << key << ": " << status;
+  }
+  v1::DeleteImagesRequest remove;
+  remove.set_collection("v");
+  remove.add_ids("refused");
+  EXPECT_EQ(client_->DeleteImages(remove)->deleted(), 0);
 }
 
 TEST_F(BadInputTest, AStreamItemNeedsARequestId) {

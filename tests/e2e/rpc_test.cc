@@ -26,6 +26,9 @@ TEST_F(RpcTest, ServerTellsWhatItIs) {
   EXPECT_EQ(limits.max_top_k(), 1000);
   EXPECT_EQ(limits.max_result_window(), 10'000);
   EXPECT_EQ(limits.request_id_retention().seconds(), 24 * 3600);
+}
+
+TEST_F(RpcTest, TheServerAndEachServiceSayThatTheyServe) {
   EXPECT_EQ(*client_->CheckHealth(), client::Health::kServing);
   for (const char* service : {"SearchService", "IndexService", "CollectionService", "ServerService"}) {
     EXPECT_EQ(*client_->CheckHealth(absl::StrCat("sightline.v1.", service)), client::Health::kServing) << service;

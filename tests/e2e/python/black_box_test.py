@@ -163,10 +163,9 @@ class BlackBoxTest(unittest.TestCase):
                             for file in replies[1].file_descriptor_response.file_descriptor_proto))
 
     def test_deadlines(self):
-        for timeout in (0, 1e-9):
-            with self.assertRaises(grpc.RpcError) as raised:
-                self.search.Search(self.query([1] * DIM), timeout=timeout)
-            self.assertEqual(raised.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.search.Search(self.query([1] * DIM), timeout=-1)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
         with self.assertRaises(grpc.RpcError) as raised:
             # A stream that is never closed ends at its deadline.
             never = queue.Queue()
