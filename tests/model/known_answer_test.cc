@@ -176,8 +176,8 @@ TEST(SeededInit, RepeatsForASeedAndDiffersBetweenSeeds) {
   for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].tensor.equal(b[i].tensor)) << a[i].name;
   InitialiseSeeded(b, 12, 6);
   EXPECT_FALSE(first.named_parameters()["backbone.norm.weight"].equal(torch::zeros({192})));
-  EXPECT_FALSE(
-      first.named_parameters()["dtop.global_fc.weight"].equal(second.named_parameters()["dtop.global_fc.weight"]));
+  EXPECT_FALSE(first.named_parameters()["backbone.blocks.0.attn.qkv.weight"].equal(
+      second.named_parameters()["backbone.blocks.0.attn.qkv.weight"]));
 }
 
 }  // namespace
