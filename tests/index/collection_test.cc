@@ -184,7 +184,7 @@ TEST_F(CollectionTest, AnUpdateThatBreaksALimitLeavesTheRecordAsItWas) {
   for (int i = 0; i < 64; ++i) write.record.attributes[absl::StrCat("k", i)] = int64_t{i};
   ASSERT_TRUE(collection_->Put(write).ok());
   AttributeChange change;
-  change.set = {{"one more", true}};
+  change.set = {{"one.more", true}};
   EXPECT_EQ(base::GetErrorInfo(collection_->UpdateAttributes("a", change).status()).reason, "TOO_MANY_ATTRIBUTES");
   EXPECT_EQ(collection_->Get("a", RecordView::kMetadata)->revision, 1);
 }

@@ -66,7 +66,7 @@ double RankFirst(Model& model, const std::string& folder) {
 TEST(SeededQuality, DtopTinyFindsGeneratedScenesUntrained) {
   const std::filesystem::path folder =
       std::filesystem::path(::testing::TempDir()) / ("scenes_" + std::to_string(::getpid()));
-  // Another seed than the quick start's default, so that the initialisation is not chosen for one set of scenes.
+  // Another seed than the quick start's default: scenes of this one guided the choice of the initialisation.
   constexpr uint64_t kSeed = 2;
   std::printf("scene seed %d\n", static_cast<int>(kSeed));
   const auto outcome =

@@ -72,7 +72,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/backbone/depth", UINT64_MAX, "\"backbone.depth\""},
       {"/backbone/groups", 3, "must be a multiple of groups"},
       {"/backbone/stages", json::array(), "\"backbone.stages\""},
-      {"/backbone/stages/0/channels", 36, "\"backbone.stages[0].channels\""},
+      {"/backbone/stages/0/channels", 0, "\"backbone.stages[0].channels\""},
       {"/backbone/stages/1/stride", 3, "\"backbone.stages[1].stride\""},
       {"/backbone/stages/1/extra", 3, "\"backbone.stages[1].extra\" is not a known field"},
       {"/backbone/patch", 16, "\"backbone.patch\" is not a known field"},
