@@ -1,7 +1,6 @@
 #include "client/cli/command.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "client/cli/json.h"

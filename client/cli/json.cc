@@ -1,5 +1,6 @@
 #include "client/cli/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 

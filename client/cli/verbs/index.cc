@@ -10,7 +10,6 @@
 #include "base/status.h"
 #include "client/cli/image_files.h"
 #include "client/cli/index_report.h"
-#include "client/cli/json.h"
 #include "client/cli/known_images.h"
 #include "client/cli/text.h"
 #include "client/cli/values.h"

@@ -1,10 +1,11 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
-#include "client/cli/values.h"
 #include "client/cli/verbs/collections_table.h"
 #include "client/cli/verbs/verbs.h"
 
