@@ -37,37 +37,46 @@ absl::Status CallEnvironment::Enter(Metrics::Method* method) {
         absl::Milliseconds(250), {{"limit", absl::StrCat(limits_.max_in_flight)}, {"actual", absl::StrCat(now)}});
   }
   if (!refusal.ok()) {
-    --in_flight_;
+    ReleasePlace();
     metrics_.RequestEnded(method, refusal.code(), 0);
   }
   return refusal;
 }
 
 void CallEnvironment::Leave(Metrics::Method* method, const Request& request, absl::StatusCode code) {
-  --in_flight_;
+  ReleasePlace();
   const double milliseconds = request.ElapsedMilliseconds();
   for (const Stage& stage : request.stages()) metrics_.ObserveStage(stage.name, stage.milliseconds / 1e3);
   metrics_.ObserveStage("total", milliseconds / 1e3);
   metrics_.RequestEnded(method, code, milliseconds / 1e3);
 }
 
+void CallEnvironment::ReleasePlace() {
+  if (--in_flight_ == 0 && draining()) {
+    base::MutexLock lock(mutex_);
+    changed_.NotifyAll();
+  }
+}
+
 void CallEnvironment::CallEnds() {
   if (--live_calls_ == 0) {
     base::MutexLock lock(mutex_);
-    calls_ended_.NotifyAll();
+    changed_.NotifyAll();
   }
 }
 
 void CallEnvironment::WaitForCalls() {
   base::MutexLock lock(mutex_);
-  while (live_calls_ != 0) calls_ended_.Wait(mutex_);
+  while (live_calls_ != 0) changed_.Wait(mutex_);
 }
 
-void CallEnvironment::Drain() {
+void CallEnvironment::Drain(base::Clock::Ticks deadline) {
   draining_.store(true, std::memory_order_release);
-  // Drain() only starts the end of a stream; its last tag, which removes it from the set, comes on another thread.
   base::MutexLock lock(mutex_);
+  // Drain() only starts the end of a stream; its last tag, which removes it from the set, comes on another thread.
   for (DrainableStream* stream : streams_) stream->Drain();
+  while ((in_flight_ > 0 || !streams_.empty()) && changed_.WaitUntil(mutex_, deadline)) {
+  }
 }
 
 void CallEnvironment::AddStream(DrainableStream* stream) {
@@ -78,6 +87,7 @@ void CallEnvironment::AddStream(DrainableStream* stream) {
 void CallEnvironment::RemoveStream(DrainableStream* stream) {
   base::MutexLock lock(mutex_);
   streams_.erase(stream);
+  changed_.NotifyAll();
 }
 
 }  // namespace sightline::server

@@ -45,13 +45,17 @@ class CallEnvironment {
   void CallEnds();
   void WaitForCalls();
 
-  // From now on requests are refused and streams are asked to end.
-  void Drain();
+  // From now on requests are refused and streams are asked to end. Returns when what was in hand is answered, at
+  // `deadline` at the latest; what arrives meanwhile is refused with UNAVAILABLE, which tells a caller to try another
+  // server.
+  void Drain(base::Clock::Ticks deadline);
   bool draining() const { return draining_.load(std::memory_order_acquire); }
   void AddStream(DrainableStream* stream);
   void RemoveStream(DrainableStream* stream);
 
  private:
+  void ReleasePlace();
+
   const base::Clock& clock_;
   const Limits& limits_;
   Metrics& metrics_;
@@ -59,7 +63,7 @@ class CallEnvironment {
   std::atomic<int> live_calls_ = 0;
   std::atomic<bool> draining_ = false;
   base::Mutex mutex_;
-  base::CondVar calls_ended_;
+  base::CondVar changed_;  // a call, a request in hand or a stream has ended
   std::set<DrainableStream*> streams_ ABSL_GUARDED_BY(mutex_);
 };
 

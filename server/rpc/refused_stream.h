@@ -43,7 +43,7 @@ class RefusedStream {
       return;
     }
     method_.environment->CallBegins();
-    if (!method_.environment->draining()) Listen(&method_, queue_);
+    Listen(&method_, queue_);
     const RequestPtr request = method_.environment->MakeRequest(context_);
     absl::Status status = method_.environment->Enter(method_.metrics);
     if (status.ok()) {

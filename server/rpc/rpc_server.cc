@@ -10,6 +10,7 @@
 #include <future>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/status.h"
 
 namespace sightline::server {
@@ -94,8 +95,9 @@ void RpcServer::SetServing(bool serving) {
 void RpcServer::Shutdown(absl::Duration grace) {
   if (server_ == nullptr) return;
   SetServing(false);
-  environment_->Drain();
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  const absl::Time deadline = absl::Now() + grace;
+  environment_->Drain(base::Clock::Real().Steady() + absl::ToChronoNanoseconds(grace));
+  server_->Shutdown(absl::ToChronoTime(deadline));
   // Calls that arrived before the shutdown may still wait on a queue to be looked at.
   std::vector<std::unique_ptr<Barrier>> barriers;  // live until the threads that fire them have ended
   for (auto& queue : queues_) barriers.push_back(std::make_unique<Barrier>(queue.get()));

@@ -77,7 +77,7 @@ class StreamCall final : public DrainableStream {
     }
     method_.environment->CallBegins();
     method_.environment->AddStream(this);
-    if (!method_.environment->draining()) Listen(&method_, queue_);
+    Listen(&method_, queue_);
     base::MutexLock lock(mutex_);
     draining_ = draining_ || method_.environment->draining();
     MaybeRead();

@@ -62,7 +62,7 @@ class UnaryCall {
       return;
     }
     method_.environment->CallBegins();
-    if (!method_.environment->draining()) Listen(&method_, queue_);
+    Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
     if (absl::Status refusal = method_.environment->Enter(method_.metrics); !refusal.ok()) {
       responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/services/field_checks.h"
 #include "server/services/service_context.h"
 
 namespace sightline::server {
@@ -69,10 +70,7 @@ absl::Status ValidateOffered(const v1::SearchRequest& message) {
 }  // namespace
 
 absl::Status ValidateSearch(const v1::SearchRequest& message, const Limits& limits) {
-  if (message.collection().empty()) {
-    return base::InvalidArgument("COLLECTION_MISSING", "`collection` is empty. Name the collection to search.",
-                                 {{"field", "collection"}});
-  }
+  SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection to search."));
   if (message.query().parts().empty()) {
     return base::InvalidArgument("QUERY_MISSING", "the query has no parts. Add an image, an id or a descriptor.",
                                  {{"field", "query.parts"}});

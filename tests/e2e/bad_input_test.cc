@@ -63,7 +63,7 @@ void AddSearchCases(Cases& cases) {
   using R = v1::SearchRequest;
   const auto add = [&](const std::string& name, const std::string& reason, const std::function<void(R&)>& change,
                        absl::StatusCode code = kInvalid) { cases.Search<R>(name, reason, change, code); };
-  add("no collection", "COLLECTION_MISSING", [](R& r) { r.clear_collection(); });
+  add("no collection", "FIELD_MISSING", [](R& r) { r.clear_collection(); });
   add(
       "unknown collection", "COLLECTION_NOT_FOUND", [](R& r) { r.set_collection("nowhere"); }, kNotFound);
   add(
