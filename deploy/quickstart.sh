@@ -35,9 +35,9 @@ step "Installing what is missing"
 
 step "Building (the first time takes some minutes)"
 if [[ ! -e $build/CMakeCache.txt ]]; then
-  cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF >"$root/build-configure.log" 2>&1 ||
-    { cat "$root/build-configure.log" >&2; exit 1; }
-  rm -f "$root/build-configure.log"
+  mkdir -p "$root/build"
+  cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF >"$root/build/configure-release.log" 2>&1 ||
+    { cat "$root/build/configure-release.log" >&2; exit 1; }
 fi
 cmake --build "$build" --target bin/sightline bin/sightline-server bin/sightline-train
 
@@ -47,10 +47,14 @@ mkdir -p "$work"
 
 step "Starting the server"
 listen=(--listen 127.0.0.1:0 --http_listen 127.0.0.1:0 --admin_listen 127.0.0.1:0)
-((keep)) && listen=()
+start=()
+if ((keep)); then
+  listen=()
+  start=(setsid) # outlives this terminal
+fi
 # The model in the zoo has no trained weights: allow_untrained lets it run, and everything it answers says so.
 rm -f "$work/ports.json"
-"$bin/sightline-server" --data_dir "$work/data" --model_root "$root/model/zoo" --models "$model" --allow_untrained \
+"${start[@]}" "$bin/sightline-server" --data_dir "$work/data" --model_root "$root/model/zoo" --models "$model" --allow_untrained \
   --port_file "$work/ports.json" "${listen[@]}" 2>"$work/server.log" &
 server=$!
 stop_server() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
