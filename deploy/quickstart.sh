@@ -36,7 +36,7 @@ step "Installing what is missing"
 step "Building (the first time takes some minutes)"
 if [[ ! -e $build/CMakeCache.txt ]]; then
   mkdir -p "$root/build"
-  cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF >"$root/build/configure-release.log" 2>&1 ||
+  cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF -DCMAKE_UNITY_BUILD=ON >"$root/build/configure-release.log" 2>&1 ||
     { cat "$root/build/configure-release.log" >&2; exit 1; }
 fi
 cmake --build "$build" --target bin/sightline bin/sightline-server bin/sightline-train

@@ -3,16 +3,11 @@
 #include <cstring>
 #include <utility>
 
+#include "model/layers/norm.h"
 #include "model/preprocess/sizes.h"
 #include "model/tokens/extract.h"
 
 namespace sightline::model {
-namespace {
-
-torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, 1, /*keepdim=*/true), 1e-12); }
-
-}  // namespace
-
 torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t scale) {
   const PreparedImage::Plane& first = batch.front()->planes[scale];
   const torch::Tensor images = torch::empty({static_cast<int64_t>(batch.size()), 3, first.height, first.width});

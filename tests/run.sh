@@ -33,7 +33,8 @@ for preset in "${presets[@]}"; do
   mkdir -p build
   tests=ON
   [[ $preset == clang ]] && tests=OFF
-  cmake --preset "$preset" -DSIGHTLINE_TESTS=$tests >"build/configure-$preset.log" 2>&1 ||
+  # Several sources in one compilation: half the time from a clean clone. Without it, one changed file compiles alone.
+  cmake --preset "$preset" -DSIGHTLINE_TESTS=$tests -DCMAKE_UNITY_BUILD=ON >"build/configure-$preset.log" 2>&1 ||
     { cat "build/configure-$preset.log" >&2; exit 1; }
   cmake --build --preset "$preset"
   echo "== $preset: built in $((SECONDS - begin)) s"

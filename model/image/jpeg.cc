@@ -30,8 +30,8 @@ constexpr int kMaxScans = 100;
 constexpr int kScansExceeded = -1;  // beside the library's codes, which are positive
 
 // What the library calls back: errors jump out to the last Guard(), everything else is plain C.
-struct Hooks {
-  jpeg_error_mgr error = {};  // first, so that a pointer to it is one to Hooks
+struct JpegHooks {
+  jpeg_error_mgr error = {};  // first, so that a pointer to it is one to JpegHooks
   jpeg_source_mgr source = {};
   jpeg_progress_mgr progress = {};
   std::jmp_buf jump;
@@ -39,12 +39,12 @@ struct Hooks {
   int code = 0;
   char message[JMSG_LENGTH_MAX] = {};
 };
-static_assert(std::is_standard_layout_v<Hooks>);
+static_assert(std::is_standard_layout_v<JpegHooks>);
 
-Hooks* HooksOf(j_common_ptr common) { return reinterpret_cast<Hooks*>(common->err); }
+JpegHooks* HooksOf(j_common_ptr common) { return reinterpret_cast<JpegHooks*>(common->err); }
 
 [[noreturn]] void JumpOut(j_common_ptr common) {
-  Hooks* hooks = HooksOf(common);
+  JpegHooks* hooks = HooksOf(common);
   hooks->code = common->err->msg_code;
   common->err->format_message(common, hooks->message);
   std::longjmp(hooks->jump, 1);
@@ -90,7 +90,7 @@ void OnSkip(j_decompress_ptr decoder, long count) {  // the library's type
 
 void OnProgress(j_common_ptr common) {
   if (reinterpret_cast<j_decompress_ptr>(common)->input_scan_number <= kMaxScans) return;
-  Hooks* hooks = HooksOf(common);
+  JpegHooks* hooks = HooksOf(common);
   hooks->code = kScansExceeded;
   std::longjmp(hooks->jump, 1);
 }
@@ -217,7 +217,7 @@ class Decompressor {
 
   const absl::string_view encoded_;
   jpeg_decompress_struct decoder_ = {};
-  Hooks hooks_;
+  JpegHooks hooks_;
 };
 
 }  // namespace

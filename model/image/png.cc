@@ -29,7 +29,7 @@ uint32_t U32(absl::string_view bytes, size_t at) {
 }
 
 // What the library calls back: errors jump out to the last Guard().
-struct Hooks {
+struct PngHooks {
   absl::string_view rest;  // of the encoded bytes
   std::jmp_buf jump;
   bool ran_out = false;
@@ -37,7 +37,7 @@ struct Hooks {
 };
 
 [[noreturn]] void OnError(png_structp png, png_const_charp message) {
-  Hooks* hooks = static_cast<Hooks*>(png_get_error_ptr(png));
+  PngHooks* hooks = static_cast<PngHooks*>(png_get_error_ptr(png));
   std::strncpy(hooks->message, message, sizeof(hooks->message) - 1);
   std::longjmp(hooks->jump, 1);
 }
@@ -46,7 +46,7 @@ struct Hooks {
 void OnWarning(png_structp, png_const_charp) {}
 
 void OnRead(png_structp png, png_bytep target, size_t size) {
-  Hooks* hooks = static_cast<Hooks*>(png_get_io_ptr(png));
+  PngHooks* hooks = static_cast<PngHooks*>(png_get_io_ptr(png));
   if (size > hooks->rest.size()) {
     hooks->ran_out = true;
     png_error(png, "data ends");
@@ -150,7 +150,7 @@ class Reader {
     return Guard([this] { png_read_end(png_, nullptr); }) ? absl::OkStatus() : Failure();
   }
 
-  Hooks hooks_;
+  PngHooks hooks_;
   png_structp png_;
   png_infop info_;
   int channels_ = 0;

@@ -2,6 +2,8 @@
 
 namespace sightline::model {
 
+torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, -1, /*keepdim=*/true), 1e-12); }
+
 LayerNorm::LayerNorm(int64_t dim)
     : weight_(register_parameter("weight", torch::ones({dim}))),
       bias_(register_parameter("bias", torch::zeros({dim}))) {}

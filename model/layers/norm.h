@@ -6,6 +6,9 @@
 
 namespace sightline::model {
 
+// x / max(|x|, 1e-12), norms over the last dimension.
+torch::Tensor L2(const torch::Tensor& x);
+
 // (x - mean) / sqrt(var + 1e-6) * weight + bias over the last dimension, biased variance. The epsilon is the one the
 // public ViT weights were trained with, not LibTorch's default.
 class LayerNorm : public Layer {

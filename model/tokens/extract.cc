@@ -1,13 +1,12 @@
 #include "model/tokens/extract.h"
 
 #include "absl/types/span.h"
+#include "model/layers/norm.h"
 #include "model/tokens/grid.h"
 #include "model/tokens/quantise.h"
 
 namespace sightline::model {
 namespace {
-
-torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, -1, /*keepdim=*/true), 1e-12); }
 
 // (B, C, h, w) averaged to the grid, as (B, cells, C).
 torch::Tensor Pool(const torch::Tensor& map, GridSize grid) {

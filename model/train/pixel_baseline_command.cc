@@ -7,7 +7,7 @@
 namespace sightline::train {
 namespace {
 
-constexpr char kUsage[] =
+constexpr char kBaselineUsage[] =
     R"(usage: sightline-train pixel-baseline DIR [--json]
 
 Ranks the index pictures of a folder made by `sightline-train scenes` for every held-out one by 16x16 pixels alone: what
@@ -16,7 +16,7 @@ a model has to beat.
   --json    one JSON object: bench, case, value, unit, queries, first
 )";
 
-absl::Status Run(const std::vector<std::string>& arguments) {
+absl::Status RunBaseline(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(const Flags flags, Flags::Parse(arguments, {{"json", ""}}));
   if (flags.positional().size() != 1) {
     return base::InvalidArgument("ARGUMENT_MISSING",
@@ -40,7 +40,7 @@ absl::Status Run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 Command PixelBaselineCommand() {
-  return {"pixel-baseline", "rank held-out pictures by 16x16 pixels alone", kUsage, Run};
+  return {"pixel-baseline", "rank held-out pictures by 16x16 pixels alone", kBaselineUsage, RunBaseline};
 }
 
 }  // namespace sightline::train

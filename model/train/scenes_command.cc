@@ -11,7 +11,7 @@
 namespace sightline::train {
 namespace {
 
-constexpr char kUsage[] =
+constexpr char kScenesUsage[] =
     R"(usage: sightline-train scenes --out DIR [--instances 48] [--views 6] [--size 320] [--seed 1]
 
 Makes pictures of textured objects, each seen from several viewpoints in changing light, over clutter and partly hidden.
@@ -35,7 +35,7 @@ absl::StatusOr<int> Int(const Flags& flags, const std::string& name, int otherwi
                                absl::StrCat("--", name, " is ", value, ", far out of range. Give a smaller value."));
 }
 
-absl::Status Run(const std::vector<std::string>& arguments) {
+absl::Status RunScenes(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(
       const Flags flags,
       Flags::Parse(arguments, {{"out", "DIR"}, {"instances", "N"}, {"views", "N"}, {"size", "PIXELS"}, {"seed", "N"}}));
@@ -67,6 +67,8 @@ absl::Status Run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-Command ScenesCommand() { return {"scenes", "make pictures of textured objects in several views", kUsage, Run}; }
+Command ScenesCommand() {
+  return {"scenes", "make pictures of textured objects in several views", kScenesUsage, RunScenes};
+}
 
 }  // namespace sightline::train

@@ -8,11 +8,11 @@
 namespace sightline::server {
 namespace {
 
-using Async = v1::CollectionService::AsyncService;
+using CollectionAsync = v1::CollectionService::AsyncService;
 
 struct DownloadStarter {
   using Stream = grpc::ServerAsyncWriter<v1::DownloadSnapshotResponse>;
-  Async* service;
+  CollectionAsync* service;
   using Message = v1::DownloadSnapshotRequest;
   void Start(grpc::ServerContext* context, Message* message, Stream* stream, grpc::ServerCompletionQueue* queue,
              void* tag) {
@@ -23,7 +23,7 @@ struct DownloadStarter {
 
 struct UploadStarter {
   using Stream = grpc::ServerAsyncReader<v1::UploadSnapshotResponse, v1::UploadSnapshotRequest>;
-  Async* service;
+  CollectionAsync* service;
   struct Message {};
   void Start(grpc::ServerContext* context, Message*, Stream* stream, grpc::ServerCompletionQueue* queue, void* tag) {
     service->RequestUploadSnapshot(context, stream, queue, queue, tag);
@@ -35,19 +35,19 @@ class CollectionBinding final : public Binding {
  public:
   CollectionBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     server->AddService(&async_, v1::CollectionService::service_full_name());
-    server->AddUnary(&async_, &Async::RequestCreateCollection, "CollectionService/CreateCollection",
+    server->AddUnary(&async_, &CollectionAsync::RequestCreateCollection, "CollectionService/CreateCollection",
                      [this](const RequestPtr& request, const v1::CreateCollectionRequest& message,
                             v1::CreateCollectionResponse* reply,
                             Done done) { service_.Create(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestGetCollection, "CollectionService/GetCollection",
+        &async_, &CollectionAsync::RequestGetCollection, "CollectionService/GetCollection",
         [this](const RequestPtr& request, const v1::GetCollectionRequest& message, v1::GetCollectionResponse* reply,
                Done done) { service_.Get(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestListCollections, "CollectionService/ListCollections",
+        &async_, &CollectionAsync::RequestListCollections, "CollectionService/ListCollections",
         [this](const RequestPtr& request, const v1::ListCollectionsRequest& message, v1::ListCollectionsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &Async::RequestDeleteCollection, "CollectionService/DeleteCollection",
+    server->AddUnary(&async_, &CollectionAsync::RequestDeleteCollection, "CollectionService/DeleteCollection",
                      [this](const RequestPtr& request, const v1::DeleteCollectionRequest& message,
                             v1::DeleteCollectionResponse* reply,
                             Done done) { service_.Delete(request, message, reply, std::move(done)); });
@@ -57,30 +57,32 @@ class CollectionBinding final : public Binding {
  private:
   void BindNotOffered(RpcServer* server) {
     const auto name = [](const char* method) { return std::string("CollectionService/") + method; };
-    AddNotOffered(server, &async_, &Async::RequestUpdateCollection, name("UpdateCollection"),
+    AddNotOffered(server, &async_, &CollectionAsync::RequestUpdateCollection, name("UpdateCollection"),
                   "Create a collection with the settings wanted and index into it.");
-    AddNotOffered(server, &async_, &Async::RequestOptimizeCollection, name("OptimizeCollection"),
+    AddNotOffered(server, &async_, &CollectionAsync::RequestOptimizeCollection, name("OptimizeCollection"),
                   "Exact search needs no optimising.");
     const std::string copy = "Copy the data directory while the server is stopped.";
-    AddNotOffered(server, &async_, &Async::RequestCreateSnapshot, name("CreateSnapshot"), copy);
-    AddNotOffered(server, &async_, &Async::RequestListSnapshots, name("ListSnapshots"), copy);
-    AddNotOffered(server, &async_, &Async::RequestRestoreSnapshot, name("RestoreSnapshot"), copy);
-    AddNotOffered(server, &async_, &Async::RequestDeleteSnapshot, name("DeleteSnapshot"), copy);
+    AddNotOffered(server, &async_, &CollectionAsync::RequestCreateSnapshot, name("CreateSnapshot"), copy);
+    AddNotOffered(server, &async_, &CollectionAsync::RequestListSnapshots, name("ListSnapshots"), copy);
+    AddNotOffered(server, &async_, &CollectionAsync::RequestRestoreSnapshot, name("RestoreSnapshot"), copy);
+    AddNotOffered(server, &async_, &CollectionAsync::RequestDeleteSnapshot, name("DeleteSnapshot"), copy);
     server->AddRefusedStream(DownloadStarter{&async_}, name("DownloadSnapshot"), NotOffered("DownloadSnapshot", copy));
     server->AddRefusedStream(UploadStarter{&async_}, name("UploadSnapshot"), NotOffered("UploadSnapshot", copy));
-    AddNotOffered(server, &async_, &Async::RequestReembedCollection, name("ReembedCollection"),
+    AddNotOffered(server, &async_, &CollectionAsync::RequestReembedCollection, name("ReembedCollection"),
                   "Create a collection with the new model and index the images again.");
-    AddNotOffered(server, &async_, &Async::RequestFindDuplicates, name("FindDuplicates"),
+    AddNotOffered(server, &async_, &CollectionAsync::RequestFindDuplicates, name("FindDuplicates"),
                   "Search with each image and compare the scores.");
-    AddNotOffered(server, &async_, &Async::RequestFitConfidence, name("FitConfidence"),
+    AddNotOffered(server, &async_, &CollectionAsync::RequestFitConfidence, name("FitConfidence"),
                   "Choose a threshold on `score` by hand.");
-    AddNotOffered(server, &async_, &Async::RequestListAttributeValues, name("ListAttributeValues"),
+    AddNotOffered(server, &async_, &CollectionAsync::RequestListAttributeValues, name("ListAttributeValues"),
                   "List the images and count their attributes.");
-    AddNotOffered(server, &async_, &Async::RequestSetAlias, name("SetAlias"), "Use the collection's own name.");
-    AddNotOffered(server, &async_, &Async::RequestDeleteAlias, name("DeleteAlias"), "Use the collection's own name.");
+    AddNotOffered(server, &async_, &CollectionAsync::RequestSetAlias, name("SetAlias"),
+                  "Use the collection's own name.");
+    AddNotOffered(server, &async_, &CollectionAsync::RequestDeleteAlias, name("DeleteAlias"),
+                  "Use the collection's own name.");
   }
 
-  Async async_;
+  CollectionAsync async_;
   CollectionService service_;
 };
 

@@ -60,7 +60,7 @@ json Head(int layers, const std::string& fuse) {
   return {{"type", "dtop"}, {"layers", layers}, {"dim", 40}, {"fuse", fuse}, {"expand", 2}, {"aspp_dim", 12}};
 }
 
-json Zoo(const std::string& name) {
+json ZooJson(const std::string& name) {
   return json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/" + name + "/model.json"));
 }
 
@@ -154,7 +154,7 @@ TEST(NetworkParity, EveryPartAgreesWithTheReference) {
       std::filesystem::path(::testing::TempDir()) / ("parity_" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
 
-  const json tiny = Zoo("dtop_tiny");
+  const json tiny = ZooJson("dtop_tiny");
   std::vector<ParityCase> cases = {
       {"hybrid_fast_norm_odd_size", SmallHybrid(7), Head(3, "fast_norm"), {{363, 282}}},
       {"hybrid_sum_equal_grid", SmallHybrid(6), Head(4, "sum"), {{96, 96}}},
@@ -165,7 +165,7 @@ TEST(NetworkParity, EveryPartAgreesWithTheReference) {
   };
   // 100 M parameters take 2 GB and a minute in the reference.
   if (std::getenv("SIGHTLINE_SLOW_TESTS") != nullptr) {
-    const json large = Zoo("dtop_r50_vit_b");
+    const json large = ZooJson("dtop_r50_vit_b");
     cases.push_back({"dtop_r50_vit_b", large["backbone"], large["head"], {{97, 131}}});
   }
   for (const ParityCase& parity : cases) RunCase(parity, folder);
