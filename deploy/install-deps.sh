@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Sightline needs from Debian 12's own packages. Safe to run again: what is there is left alone.
 #
-#   deploy/install-deps.sh [--runtime-tests|--no-tests] [--check]
+#   deploy/install-deps.sh [--no-tests] [--check]
 #     --no-tests   only what building and running needs, without the tools of the tests
 #     --check      install nothing; print what is missing and exit 1 if anything is
 #
@@ -36,7 +36,7 @@ build=(
 tests=(
   clang clang-format clang-tidy
   libgtest-dev libgmock-dev libbenchmark-dev libhnswlib-dev libopencv-features2d-dev
-  python3 python3-grpcio python3-grpc-tools python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
+  python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   curl procps
 )
 want=("${build[@]}")

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "server/http/address.h"
 #include "server/version.h"
 
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
@@ -134,6 +135,10 @@ absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duratio
 
 absl::Status Check(const ServerOptions& options) {
   const Limits& limits = options.limits;
+  for (const std::string* address : {&options.listen, &options.http_listen, &options.admin_listen}) {
+    const bool none = address->empty() && address != &options.listen;
+    if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
+  }
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("grpc_threads", options.grpc_threads, 1, 64));
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("search_threads", options.search_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("decode_threads", options.decode_threads, 1, 1024));
