@@ -2,8 +2,12 @@
 
 #include <dlfcn.h>
 
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -15,17 +19,25 @@ constexpr char kAdvice[] = "Run deploy/install-deps.sh, which installs and selec
 }  // namespace
 
 BlasCheck CheckBlas() {
-  // OpenBLAS says itself what it is; the reference BLAS has neither function.
+  void* const sgemm = dlsym(RTLD_DEFAULT, "sgemm_");
+  if (sgemm == nullptr) return {"none", ""};
+  // A process can hold several BLAS libraries; the one that answers is the one that counts. Its file says whose it is:
+  // the alternatives of Debian are links into folders of their own.
+  Dl_info where{};
+  dladdr(sgemm, &where);
+  std::error_code error;
+  const std::string file = absl::AsciiStrToLower(
+      std::filesystem::canonical(where.dli_fname != nullptr ? where.dli_fname : "", error).string());
+  if (absl::StrContains(file, "mkl")) return {"MKL", ""};
+  // The LibTorch that is not the distribution's brings a BLAS inside itself.
+  if (absl::StrContains(file, "libtorch")) return {"LibTorch's own", ""};
   using GetParallel = int (*)();
   using GetConfig = char* (*)();
   const auto parallel = reinterpret_cast<GetParallel>(dlsym(RTLD_DEFAULT, "openblas_get_parallel"));
   const auto config = reinterpret_cast<GetConfig>(dlsym(RTLD_DEFAULT, "openblas_get_config"));
-  if (parallel == nullptr) {
-    if (dlsym(RTLD_DEFAULT, "sgemm_") == nullptr) return {"none", ""};
-    if (dlsym(RTLD_DEFAULT, "mkl_get_version") != nullptr) return {"MKL", ""};
-    return {"reference BLAS",
-            absl::StrCat("BLAS is not OpenBLAS, most likely the reference one, which is about 100 times slower. ",
-                         kAdvice)};
+  if (!absl::StrContains(file, "openblas") || parallel == nullptr) {
+    return {absl::StrCat("not OpenBLAS: ", file),
+            absl::StrCat("BLAS is ", file, ", not OpenBLAS; the reference BLAS is about 100 times slower. ", kAdvice)};
   }
   std::string version = "OpenBLAS";
   if (config != nullptr) {

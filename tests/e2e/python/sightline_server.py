@@ -32,7 +32,7 @@ def _die_with_parent():
 class Server:
     """A server on free ports with a data folder of its own; a context manager."""
 
-    def __init__(self, *flags, folder=None):
+    def __init__(self, *flags, folder=None, environment=None):
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="sightline.")
         self.folder = pathlib.Path(folder or self._temporary.name)
         ports = self.folder / "ports.json"
@@ -45,6 +45,7 @@ class Server:
             ],
             stdout=self._log,
             stderr=self._log,
+            env={**os.environ, **(environment or {})},
             preexec_fn=_die_with_parent)
         deadline = time.monotonic() + _START_SECONDS
         while not ports.exists():
