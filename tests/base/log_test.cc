@@ -23,9 +23,9 @@ TEST(LogLevelTest, NamesAreParsedAndOthersRefused) {
 }
 
 TEST(LogTest, WritesOneJsonLineOnStandardError) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   Log(Severity::kWarning, "low \"disk\"", {{"path", "/data"}});
-  const std::string line = testing::internal::GetCapturedStderr();
+  const std::string line = ::testing::internal::GetCapturedStderr();
   EXPECT_NE(line.find(R"("level":"warning","message":"low \"disk\"","path":"/data"})"), std::string::npos) << line;
   EXPECT_EQ(line.back(), '\n');
 }

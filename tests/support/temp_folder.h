@@ -26,6 +26,8 @@ class TempFolder {
   TempFolder& operator=(const TempFolder&) = delete;
 
   const std::string& path() const { return path_; }
+  // The path of `name` inside it.
+  std::string Path(const std::string& name) const { return path_ + "/" + name; }
 
  private:
   std::string path_;

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "client/cli/run.h"
 #include "tests/client/support/fake_server.h"
+#include "tests/support/temp_folder.h"
 
 namespace sightline::cli {
 namespace {
@@ -23,15 +24,7 @@ using ::testing::StartsWith;
 
 class VerbsTest : public ::testing::Test {
  protected:
-  VerbsTest() {
-    std::string pattern = (fs::temp_directory_path() / "sightline-cli-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    server_.AddCollection("shop");
-  }
-  ~VerbsTest() override {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
+  VerbsTest() { server_.AddCollection("shop"); }
 
   std::string File(const std::string& name, const std::string& content) {
     const fs::path path = folder_ / name;
@@ -55,7 +48,8 @@ class VerbsTest : public ::testing::Test {
     return code;
   }
 
-  fs::path folder_;
+  const ::sightline::testing::TempFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   testing::FakeServer server_;
   std::string out_;
   std::string err_;

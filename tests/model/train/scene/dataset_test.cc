@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "model/image/decode.h"
 #include "model/train/scene/labels.h"
-#include "tests/model/train/scene/temporary_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace sightline::scene {
 namespace {
@@ -29,7 +29,7 @@ SceneSettings Small(const std::string& directory, uint64_t seed = 1) {
 }
 
 TEST(GenerateScenesTest, WritesViewsAndLabels) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   ASSERT_EQ(*GenerateScenes(Small(folder.Path("s"))), SceneOutcome::kWritten);
   const absl::StatusOr<std::vector<Label>> labels = ReadLabels(folder.Path("s"));
   ASSERT_TRUE(labels.ok()) << labels.status();
@@ -49,7 +49,7 @@ TEST(GenerateScenesTest, WritesViewsAndLabels) {
 }
 
 TEST(GenerateScenesTest, TheSeedDecidesEveryByte) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   ASSERT_TRUE(GenerateScenes(Small(folder.Path("a"))).ok());
   ASSERT_TRUE(GenerateScenes(Small(folder.Path("b"))).ok());
   ASSERT_TRUE(GenerateScenes(Small(folder.Path("c"), 2)).ok());
@@ -61,7 +61,7 @@ TEST(GenerateScenesTest, TheSeedDecidesEveryByte) {
 }
 
 TEST(GenerateScenesTest, ViewsDiffer) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   ASSERT_TRUE(GenerateScenes(Small(folder.Path("s"))).ok());
   const std::map<std::string, std::string> contents = Contents(folder.Path("s"));
   std::map<std::string, int> copies;
@@ -70,7 +70,7 @@ TEST(GenerateScenesTest, ViewsDiffer) {
 }
 
 TEST(GenerateScenesTest, ACompleteRunIsLeftAlone) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   ASSERT_TRUE(GenerateScenes(Small(folder.Path("s"))).ok());
   const auto written = std::filesystem::last_write_time(folder.Path("s/index/instance_000_view_0.jpg"));
   EXPECT_EQ(*GenerateScenes(Small(folder.Path("s"))), SceneOutcome::kAlreadyThere);
@@ -78,7 +78,7 @@ TEST(GenerateScenesTest, ACompleteRunIsLeftAlone) {
 }
 
 TEST(GenerateScenesTest, FoldersThatHoldSomethingElseAreRefused) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   ASSERT_TRUE(GenerateScenes(Small(folder.Path("s"))).ok());
   const absl::Status other = GenerateScenes(Small(folder.Path("s"), 9)).status();
   EXPECT_EQ(other.code(), absl::StatusCode::kFailedPrecondition) << other;
@@ -91,7 +91,7 @@ TEST(GenerateScenesTest, FoldersThatHoldSomethingElseAreRefused) {
 }
 
 TEST(GenerateScenesTest, SettingsHaveRanges) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   const std::string path = folder.Path("s");
   const SceneSettings wrong[] = {{.directory = path, .instances = 0}, {.directory = path, .instances = 10'001},
                                  {.directory = path, .views = 1},     {.directory = path, .views = 101},

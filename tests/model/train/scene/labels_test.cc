@@ -4,13 +4,13 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "tests/model/train/scene/temporary_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace sightline::scene {
 namespace {
 
 TEST(LabelsTest, AreReadAsTheyWereWritten) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   const std::string content =
       FormatLabels({{"index/a.jpg", 0, 1, Split::kIndex}, {"query/b.jpg", 7, 2, Split::kQuery}});
   EXPECT_EQ(content, "path,instance,view,split\nindex/a.jpg,0,1,index\nquery/b.jpg,7,2,query\n");
@@ -25,7 +25,7 @@ TEST(LabelsTest, AreReadAsTheyWereWritten) {
 }
 
 TEST(LabelsTest, BadLinesAreNamed) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   for (const std::string bad : {"a,b,c,d", "a,1,2,other", "a,1,2", "../a,1,2,index", "/etc/a,1,2,index", ",1,2,index",
                                 "a,1,2,index,5", "a,one,2,index"}) {
     ASSERT_TRUE(base::WriteFileDurably(folder.Path("labels.csv"), "path,instance,view,split\n" + bad + "\n").ok());

@@ -5,14 +5,14 @@
 #include "base/file.h"
 #include "model/train/scene/dataset.h"
 #include "model/train/scene/labels.h"
-#include "tests/model/train/scene/temporary_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace sightline::scene {
 namespace {
 
 // The samples of the quick start must be too hard for pixels and not a lottery: chance is 1 of 48.
 TEST(PixelBaselineTest, IsAboveChanceAndBelowOneHalf) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   const absl::StatusOr<SceneOutcome> outcome = GenerateScenes({.directory = folder.Path("s"), .side = 128});
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   const absl::StatusOr<BaselineResult> result = PixelBaseline(folder.Path("s"));
@@ -23,7 +23,7 @@ TEST(PixelBaselineTest, IsAboveChanceAndBelowOneHalf) {
 }
 
 TEST(PixelBaselineTest, FindsIdenticalPictures) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   ASSERT_TRUE(GenerateScenes({.directory = folder.Path("s"), .instances = 4, .views = 2, .side = 32, .seed = 5}).ok());
   absl::StatusOr<std::vector<Label>> labels = ReadLabels(folder.Path("s"));
   ASSERT_TRUE(labels.ok()) << labels.status();
@@ -35,7 +35,7 @@ TEST(PixelBaselineTest, FindsIdenticalPictures) {
 }
 
 TEST(PixelBaselineTest, MissingFilesAreReported) {
-  const TemporaryFolder folder;
+  const ::sightline::testing::TempFolder folder;
   EXPECT_FALSE(PixelBaseline(folder.Path("absent")).ok());
   const Label label{"index/a.jpg", 0, 0, Split::kIndex};
   ASSERT_TRUE(base::WriteFileDurably(folder.Path("labels.csv"), FormatLabels({label})).ok());
