@@ -39,8 +39,8 @@ struct CollectionConfig {
   IndexKind index_kind = IndexKind::kAuto;
   DescriptorPrecision descriptor_precision = DescriptorPrecision::kFloat32;
   bool drop_tokens = false;
-  int hnsw_m = 0;                // 0: the default
-  int hnsw_ef_construction = 0;  // 0: the default
+  int hnsw_m = 0;                // 0: 16
+  int hnsw_ef_construction = 0;  // 0: 200
   int ivf_lists = 0;             // 0: the default
   std::string description;
   absl::Time create_time;  // set by Database::Create
@@ -94,25 +94,72 @@ struct AttributeChange {
   bool replace = false;  // remove every attribute first
 };
 
+// How a search is refined by descriptors alone, before its results are cut to top_k (index/rerank).
+struct Refinement {
+  enum class Method {
+    kOff,
+    kAverage,        // query expansion: the mean of the query and its best results, then one more search
+    kAlphaWeighted,  // the same, each result weighted by cosine^alpha
+    kSuperGlobal,    // re-orders the best 400 by the SuperGlobal rule
+    kReciprocal,     // re-orders the best 400 by k-reciprocal neighbourhoods
+  };
+  Method method = Method::kOff;
+  int neighbours = 0;  // 0: the method's own default
+  double alpha = 3;    // of kAlphaWeighted
+};
+
 struct SearchQuery {
   absl::Span<const float> descriptor;  // normalised by the collection; must outlive the call
   int top_k = 10;
-  int offset = 0;  // offset + top_k <= 10,000
-  std::optional<double> min_score;
+  int offset = 0;                   // offset + top_k <= 10,000
+  std::optional<double> min_score;  // on the cosine
+  std::string filter;               // docs/filters.md; empty takes every image
+  std::string group_by;             // an attribute's key; empty for no groups
+  int group_size = 1;               // results of one value of group_by
+  bool exact = false;               // compare every descriptor, whatever index there is
+  std::optional<int> ef_search;     // search width of a graph, 1 to 10,000
+  std::optional<int> nprobe;        // lists an inverted index looks into, 1 to 65,536
+  Refinement refinement;
   // Asked now and then; true ends the search with CANCELLED.
   std::function<bool()> cancelled;
 };
 
 struct Hit {
   std::string id;
-  double score = 0;  // cosine
+  double score = 0;                    // cosine with the query as it was sent
+  std::optional<double> rerank_score;  // what ordered it, where a refinement did
+  int rank_before_rerank = 0;          // from 1
 };
 
 struct SearchOutcome {
   std::vector<Hit> hits;  // best first; ties in the order of writing
   int64_t images = 0;     // searchable when the search began
-  int64_t compared = 0;   // descriptors compared
-  std::string index;      // "exact"
+  int64_t matching = 0;   // of these, satisfying the filter; equal to images without one
+  int64_t compared = 0;   // descriptors compared, in codes or in full precision
+  std::string index;      // "exact", "hnsw" or "ivf"
+  // Why the answer is less than what was asked for, a sentence each.
+  std::vector<std::string> degraded_reasons;
+};
+
+// One value of an attribute and how many images have it.
+struct AttributeCount {
+  AttributeValue value;
+  int64_t images = 0;
+};
+
+struct AttributeCountPage {
+  std::vector<AttributeCount> counts;  // most frequent first; equal ones by value
+  std::string next_page_token;         // empty on the last page
+};
+
+// How long work goes. `report` is called now and then with units done and in all; false ends the work with CANCELLED.
+using Progress = std::function<bool(int64_t done, int64_t total)>;
+
+struct OptimizeOptions {
+  // Database-side augmentation (METHODS.md section 7): every descriptor searched becomes the normalised alpha-weighted
+  // sum of itself and its nearest neighbours. 0 keeps, or puts back, the descriptors as they were written.
+  int augment_neighbours = 0;
+  double augment_alpha = 3;
 };
 
 class Collection {
@@ -130,24 +177,36 @@ class Collection {
 
   virtual absl::StatusOr<Record> Get(const std::string& id, RecordView view) const = 0;
 
-  // In the order of writing. `page_size` is 1 to 1,000; a page of more than 16 MiB ends early.
-  virtual absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view) const = 0;
+  // Those that satisfy `filter`, in the order of writing. `page_size` is 1 to 1,000; a page of more than 16 MiB ends
+  // early.
+  virtual absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
+                                          const std::string& filter) const = 0;
 
   // Durable, all or nothing.
   virtual absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) = 0;
+
+  // Every image that satisfies `filter` when the call begins. Durable, in batches: after a failure some may be left.
+  virtual absl::StatusOr<DeleteResult> DeleteMatching(const std::string& filter) = 0;
+
+  // The values of an attribute among the images that satisfy `filter`. `page_size` is 1 to 1,000.
+  virtual absl::StatusOr<AttributeCountPage> CountValues(const std::string& key, const std::string& filter,
+                                                         int page_size, const std::string& page_token) const = 0;
 
   // Durable. Keeps the place in List. Returns the record as it stands now, without image and vectors.
   virtual absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) = 0;
 
   virtual absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const = 0;
 
+  // Seals the tail, rebuilds segments with dead rows, and finishes every graph; returns when it is done.
+  virtual absl::Status Optimize(const OptimizeOptions& options, const Progress& progress) = 0;
+
   // Multiply-adds that a search would take now: lets the server run small ones where they arrive.
   virtual int64_t SearchCost() const = 0;
 };
 
 // Whether a record may be stored at all, apart from its descriptor's size: id, attributes, URI, tokens' shape, finite
-// and non-zero numbers. An empty id is fine when `allow_empty_id`, and so is a descriptor that is not there yet, so that a
-// server can refuse a bad record before its model has worked for it.
+// and non-zero numbers. An empty id is fine when `allow_empty_id`, and so is a descriptor that is not there yet, so
+// that a server can refuse a bad record before its model has worked for it.
 absl::Status ValidateRecord(const Record& record, const RecordLimits& limits, bool allow_empty_id);
 
 // Whether `name` may name a collection.

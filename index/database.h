@@ -16,10 +16,20 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "index/collection.h"
 
 namespace sightline::index {
+
+// Sizes of what searches work on. The defaults are for use; tests take smaller ones.
+struct SegmentOptions {
+  uint32_t chunk_rows = 32'768;       // rows sealed into one file; a power of two
+  uint32_t segment_rows = 1'048'576;  // rows under one graph; a multiple of chunk_rows
+  double max_dead_share = 0.2;        // a segment with more dead rows is rebuilt
+  bool background = true;             // false: seal and build only in Optimize
+};
 
 struct DatabaseOptions {
   std::string directory;
@@ -29,6 +39,10 @@ struct DatabaseOptions {
   size_t max_pending_writes = 4096;      // per collection; beyond it writes get RESOURCE_EXHAUSTED
   size_t max_pending_bytes = 256 << 20;  // the same, by size; a single larger write is taken when nothing waits
   // Of all collections together.
+  int64_t memory_budget_bytes = 0;  // beyond it writes get RESOURCE_EXHAUSTED; 0 sets no limit
+  int search_threads = 2;           // share one large search
+  int build_threads = 1;            // seal, merge and build graphs, at low priority
+  SegmentOptions segments = {};
   size_t block_cache_bytes = 256 << 20;
   size_t write_buffer_bytes = 256 << 20;
 };
@@ -36,6 +50,34 @@ struct DatabaseOptions {
 struct DamagedCollection {
   std::string name;
   absl::Status status;
+};
+
+struct SnapshotInfo {
+  std::string name;  // "snapshots/" and a number
+  std::string collection;
+  int64_t sequence = 0;  // up to which it holds every write
+  int64_t images = 0;
+  int64_t size_bytes = 0;
+  std::string sha256;  // of its manifest, lower-case hex
+  absl::Time create_time;
+};
+
+// Threading: one thread at a time.
+class SnapshotReader {
+ public:
+  virtual ~SnapshotReader() = default;
+  virtual int64_t size() const = 0;
+  // Up to `most` bytes from `offset`; fewer only at the end.
+  virtual absl::StatusOr<std::string> Read(int64_t offset, int64_t most) = 0;
+};
+
+// Threading: one thread at a time. Destroying it before Finish leaves nothing.
+class SnapshotWriter {
+ public:
+  virtual ~SnapshotWriter() = default;
+  virtual absl::Status Append(absl::string_view data) = 0;
+  // Verifies every checksum and lists the snapshot, under a new name.
+  virtual absl::StatusOr<SnapshotInfo> Finish() = 0;
 };
 
 class Database {
@@ -58,6 +100,29 @@ class Database {
   virtual absl::StatusOr<int64_t> Delete(const std::string& name) = 0;
 
   virtual std::vector<DamagedCollection> damaged() const = 0;
+
+  // Bytes of memory that the collections hold together; the budget is compared with it.
+  virtual int64_t memory_bytes() const = 0;
+
+  // ---- Snapshots: consistent copies of one collection, kept under the data directory (FORMAT.md)
+
+  // Consistent under writes: it holds every write acknowledged before the call.
+  virtual absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& collection, const Progress& progress) = 0;
+
+  // Newest first. Empty `collection`: of all. A damaged snapshot is left out and logged.
+  virtual absl::StatusOr<std::vector<SnapshotInfo>> ListSnapshots(const std::string& collection) const = 0;
+
+  virtual absl::Status DeleteSnapshot(const std::string& name) = 0;
+
+  // Makes a new collection named `collection` from a snapshot, after every checksum has been verified.
+  virtual absl::StatusOr<std::shared_ptr<Collection>> RestoreSnapshot(const std::string& name,
+                                                                      const std::string& collection,
+                                                                      const Progress& progress) = 0;
+
+  // A snapshot as one stream of bytes, for another machine.
+  virtual absl::StatusOr<std::unique_ptr<SnapshotReader>> ReadSnapshot(const std::string& name) const = 0;
+  // `sha256` is that of the stream's manifest, as SnapshotInfo tells it.
+  virtual absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(const std::string& sha256) = 0;
 
   virtual const RecordLimits& limits() const = 0;
 };

@@ -127,7 +127,8 @@ absl::StatusOr<Record> LocalCollection::Get(const std::string& id, RecordView vi
   return now.Read(*key, view);
 }
 
-absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view) const {
+absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view,
+                                                 const std::string& /*filter*/) const {
   const State state = this->state();
   if (state.store == nullptr) return CollectionDeleted(config_.name);
   if (page_size < 1 || page_size > kMaxPageSize) {
@@ -172,6 +173,7 @@ absl::StatusOr<SearchOutcome> LocalCollection::Search(const SearchQuery& query) 
   request.cancelled = query.cancelled;
   SearchOutcome outcome;
   outcome.images = segment->live();
+  outcome.matching = outcome.images;
   outcome.index = "exact";
   ExactSegment::Result result = segment->Search(request);
   if (result.cancelled) {
@@ -182,9 +184,25 @@ absl::StatusOr<SearchOutcome> LocalCollection::Search(const SearchQuery& query) 
   for (size_t i = static_cast<size_t>(query.offset); i < result.matches.size(); ++i) {
     // Rounding can take a cosine a few units of the last place beyond 1.
     const double score = std::clamp<double>(result.matches[i].score, -1, 1);
-    outcome.hits.push_back({std::move(result.matches[i].id), score});
+    outcome.hits.push_back({.id = std::move(result.matches[i].id),
+                            .score = score,
+                            .rerank_score = std::nullopt,
+                            .rank_before_rerank = static_cast<int>(i) + 1});
   }
   return outcome;
+}
+
+absl::StatusOr<DeleteResult> LocalCollection::DeleteMatching(const std::string&) {
+  return absl::UnimplementedError("not yet");
+}
+
+absl::StatusOr<AttributeCountPage> LocalCollection::CountValues(const std::string&, const std::string&, int,
+                                                                const std::string&) const {
+  return absl::UnimplementedError("not yet");
+}
+
+absl::Status LocalCollection::Optimize(const OptimizeOptions&, const Progress&) {
+  return absl::UnimplementedError("not yet");
 }
 
 int64_t LocalCollection::SearchCost() const {

@@ -39,10 +39,15 @@ class LocalCollection : public Collection {
   absl::StatusOr<WriteResult> Put(Write write) override;
   void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) override;
   absl::StatusOr<Record> Get(const std::string& id, RecordView view) const override;
-  absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view) const override;
+  absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
+                                  const std::string& filter) const override;
   absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) override;
+  absl::StatusOr<DeleteResult> DeleteMatching(const std::string& filter) override;
+  absl::StatusOr<AttributeCountPage> CountValues(const std::string& key, const std::string& filter, int page_size,
+                                                 const std::string& page_token) const override;
   absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) override;
   absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const override;
+  absl::Status Optimize(const OptimizeOptions& options, const Progress& progress) override;
   int64_t SearchCost() const override;
 
   // Moves what only the log holds into table files, so that the next start has nothing to replay.

@@ -263,4 +263,33 @@ std::vector<DamagedCollection> LocalDatabase::damaged() const {
   return damaged;
 }
 
+int64_t LocalDatabase::memory_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& collection : List()) bytes += collection->Stats().memory.total();
+  return bytes;
+}
+
+absl::StatusOr<SnapshotInfo> LocalDatabase::CreateSnapshot(const std::string&, const Progress&) {
+  return absl::UnimplementedError("not yet");
+}
+
+absl::StatusOr<std::vector<SnapshotInfo>> LocalDatabase::ListSnapshots(const std::string&) const {
+  return absl::UnimplementedError("not yet");
+}
+
+absl::Status LocalDatabase::DeleteSnapshot(const std::string&) { return absl::UnimplementedError("not yet"); }
+
+absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::RestoreSnapshot(const std::string&, const std::string&,
+                                                                           const Progress&) {
+  return absl::UnimplementedError("not yet");
+}
+
+absl::StatusOr<std::unique_ptr<SnapshotReader>> LocalDatabase::ReadSnapshot(const std::string&) const {
+  return absl::UnimplementedError("not yet");
+}
+
+absl::StatusOr<std::unique_ptr<SnapshotWriter>> LocalDatabase::WriteSnapshot(const std::string&) {
+  return absl::UnimplementedError("not yet");
+}
+
 }  // namespace sightline::index

@@ -31,6 +31,14 @@ class LocalDatabase : public Database {
   absl::StatusOr<int64_t> Delete(const std::string& name) override;
   std::vector<DamagedCollection> damaged() const override;
   const RecordLimits& limits() const override { return options_.limits; }
+  int64_t memory_bytes() const override;
+  absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& collection, const Progress& progress) override;
+  absl::StatusOr<std::vector<SnapshotInfo>> ListSnapshots(const std::string& collection) const override;
+  absl::Status DeleteSnapshot(const std::string& name) override;
+  absl::StatusOr<std::shared_ptr<Collection>> RestoreSnapshot(const std::string& name, const std::string& collection,
+                                                              const Progress& progress) override;
+  absl::StatusOr<std::unique_ptr<SnapshotReader>> ReadSnapshot(const std::string& name) const override;
+  absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(const std::string& sha256) override;
 
  private:
   // A collection and its folder's name; without collection when it is set aside.

@@ -217,7 +217,7 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
         SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
-        SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page, collection->List(page_size, message.page_token(), view));
+        SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page, collection->List(page_size, message.page_token(), view, ""));
         for (const index::Record& record : page.records) ToProto(record, collection->config(), reply->add_images());
         reply->set_next_page_token(std::move(page.next_page_token));
         return absl::OkStatus();

@@ -163,7 +163,7 @@ class KillLoop {
     }
     std::string token;
     do {
-      const auto page = (*collection)->List(1000, token, RecordView::kMetadata);
+      const auto page = (*collection)->List(1000, token, RecordView::kMetadata, "");
       ASSERT_TRUE(page.ok()) << page.status();
       present += static_cast<int64_t>(page->records.size());
       token = page->next_page_token;

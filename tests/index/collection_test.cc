@@ -197,7 +197,7 @@ TEST_F(CollectionTest, ListsInTheOrderOfWriting) {
   std::string token;
   int pages = 0;
   do {
-    const auto page = collection_->List(10, token, RecordView::kMetadata);
+    const auto page = collection_->List(10, token, RecordView::kMetadata, "");
     ASSERT_TRUE(page.ok()) << page.status();
     for (const Record& record : page->records) ids.push_back(record.id);
     token = page->next_page_token;
@@ -214,19 +214,20 @@ TEST_F(CollectionTest, ListsInTheOrderOfWriting) {
 
 TEST_F(CollectionTest, RefusesPageTokensItDidNotGive) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(collection_->Put(MakeWrite("", RandomVector(random_, 8))).ok());
-  const std::string token = collection_->List(1, "", RecordView::kMetadata)->next_page_token;
+  const std::string token = collection_->List(1, "", RecordView::kMetadata, "")->next_page_token;
   ASSERT_FALSE(token.empty());
   for (size_t i = 0; i < token.size(); ++i) {
     std::string wrong = token;
     wrong[i] = wrong[i] == '0' ? '1' : '0';
-    EXPECT_EQ(base::GetErrorInfo(collection_->List(1, wrong, RecordView::kMetadata).status()).reason,
+    EXPECT_EQ(base::GetErrorInfo(collection_->List(1, wrong, RecordView::kMetadata, "").status()).reason,
               "PAGE_TOKEN_INVALID");
   }
   for (const std::string& wrong : {std::string("x"), token + "00", std::string(24, 'z'), std::string("\0", 1)}) {
-    EXPECT_EQ(collection_->List(1, wrong, RecordView::kMetadata).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(collection_->List(1, wrong, RecordView::kMetadata, "").status().code(),
+              absl::StatusCode::kInvalidArgument);
   }
-  EXPECT_FALSE(collection_->List(0, "", RecordView::kMetadata).ok());
-  EXPECT_FALSE(collection_->List(1001, "", RecordView::kMetadata).ok());
+  EXPECT_FALSE(collection_->List(0, "", RecordView::kMetadata, "").ok());
+  EXPECT_FALSE(collection_->List(1001, "", RecordView::kMetadata, "").ok());
 }
 
 TEST_F(CollectionTest, EndsAPageEarlyWhenItsRecordsAreLarge) {
@@ -235,11 +236,11 @@ TEST_F(CollectionTest, EndsAPageEarlyWhenItsRecordsAreLarge) {
     write.record.image = std::string(7 << 20, 'x');
     ASSERT_TRUE(collection_->Put(std::move(write)).ok());
   }
-  const auto page = collection_->List(1000, "", RecordView::kImage);
+  const auto page = collection_->List(1000, "", RecordView::kImage, "");
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->records.size(), 3u);
-  EXPECT_EQ(collection_->List(1000, page->next_page_token, RecordView::kImage)->records.size(), 2u);
-  EXPECT_EQ(collection_->List(1000, "", RecordView::kMetadata)->records.size(), 5u);
+  EXPECT_EQ(collection_->List(1000, page->next_page_token, RecordView::kImage, "")->records.size(), 2u);
+  EXPECT_EQ(collection_->List(1000, "", RecordView::kMetadata, "")->records.size(), 5u);
 }
 
 TEST_F(CollectionTest, KeepsNeitherTokensNorImagesWhenItsSettingsSaySo) {

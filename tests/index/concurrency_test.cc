@@ -70,7 +70,7 @@ TEST_F(ConcurrencyTest, EveryThreadFindsItsOwnAcknowledgedWrites) {
           std::string token;
           std::set<std::string> listed;
           do {
-            const auto page = collection_->List(7, token, RecordView::kVectors);
+            const auto page = collection_->List(7, token, RecordView::kVectors, "");
             ASSERT_TRUE(page.ok()) << page.status();
             for (const Record& record : page->records) listed.insert(record.id);
             token = page->next_page_token;

@@ -61,7 +61,7 @@ TEST_F(DatabaseTest, CreatesFindsListsAndDeletes) {
   EXPECT_TRUE(absl::IsNotFound(collection_->Put(MakeWrite("b", vector)).status()));
   EXPECT_TRUE(absl::IsNotFound(collection_->Delete(ids).status()));
   EXPECT_TRUE(absl::IsNotFound(collection_->UpdateAttributes("a", {}).status()));
-  EXPECT_TRUE(absl::IsNotFound(collection_->List(1, "", RecordView::kMetadata).status()));
+  EXPECT_TRUE(absl::IsNotFound(collection_->List(1, "", RecordView::kMetadata, "").status()));
   EXPECT_TRUE(absl::IsNotFound(collection_->Search(query).status()));
   EXPECT_EQ(collection_->Stats().images, 0);
   EXPECT_EQ(collection_->SearchCost(), 0);
@@ -152,7 +152,7 @@ TEST_F(DatabaseTest, CallsInFlightSurviveADeletion) {
         query.descriptor = vector;
         const absl::Status status = t == 0   ? collection_->Put(MakeWrite("", vector)).status()
                                     : t == 1 ? collection_->Search(query).status()
-                                             : collection_->List(5, "", RecordView::kVectors).status();
+                                             : collection_->List(5, "", RecordView::kVectors, "").status();
         if (status.ok()) continue;
         EXPECT_TRUE(absl::IsNotFound(status)) << status;
         return;
