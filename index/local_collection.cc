@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "index/kernels/float16.h"
@@ -332,7 +333,9 @@ absl::Status LocalCollection::Recover(Store& store) {
 absl::Status LocalCollection::WriteAndApply(WritePlan& plan, const State& state) {
   if (plan.empty()) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(plan.Finish());
+  SIGHTLINE_KILL_POINT("commit.before_write");
   const absl::Status written = state.store->Write(&plan.batch());
+  SIGHTLINE_KILL_POINT("commit.after_write");
   if (!written.ok()) {
     // The keys of the failed batch are not given again: it may yet turn up on disk after a crash.
     counters_.next_key = plan.counters().next_key;
@@ -381,6 +384,7 @@ void LocalCollection::Commit(std::vector<Operation> batch) {
         operation);
   }
   if (status.ok()) status = WriteAndApply(plan, state);
+  SIGHTLINE_KILL_POINT("commit.before_answer");
   for (auto& answer : answers) answer(status);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "index/store/random_id.h"
@@ -57,7 +58,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
 }
 
 LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock)
-    : options_(options), lock_(std::move(lock)), resources_(options.block_cache_bytes, options.write_buffer_bytes) {}
+    : options_(options),
+      lock_(std::move(lock)),
+      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env) {}
 
 LocalDatabase::~LocalDatabase() {
   base::MutexLock lock(mutex_);
@@ -169,9 +172,12 @@ absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(const Collect
     }
   };
   SIGHTLINE_RETURN_IF_ERROR(Store::Create(staging, config, resources_));
+  SIGHTLINE_KILL_POINT("create.after_staging");
   SIGHTLINE_RETURN_IF_ERROR(Move(staging, PathOf(kCollections, folder)));
   std::move(remove).Cancel();
+  SIGHTLINE_KILL_POINT("create.after_rename");
   SIGHTLINE_RETURN_IF_ERROR(base::SyncFolder(PathOf(kCollections)));
+  SIGHTLINE_KILL_POINT("create.after_sync");
   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<LocalCollection> collection, OpenCollection(folder));
   return Entry{folder, std::move(collection), absl::OkStatus()};
 }
@@ -235,7 +241,9 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
   }
   const int64_t images = entry.collection == nullptr ? 0 : entry.collection->Close();
   entry.collection.reset();
+  SIGHTLINE_KILL_POINT("delete.before_rename");
   absl::Status moved = Move(PathOf(kCollections, entry.folder), PathOf(kTrash, entry.folder));
+  SIGHTLINE_KILL_POINT("delete.after_rename");
   if (moved.ok()) moved = base::SyncFolder(PathOf(kCollections));
   {
     base::MutexLock lock(mutex_);
@@ -247,6 +255,7 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
       return moved;
     }
   }
+  SIGHTLINE_KILL_POINT("delete.after_sync");
   // It is gone for good; what is left is tidying up, which the next start repeats.
   if (const absl::Status removed = RemoveTree(PathOf(kTrash, entry.folder)); !removed.ok()) {
     base::Log(base::Severity::kWarning, removed.message(), {{"collection", name}});
