@@ -1,6 +1,6 @@
 // Store: what is durable of one collection, in one RocksDB (FORMAT.md lists its column families).
 //
-// Threading: all methods may be called from any thread; Write and Resume from one thread at a time.
+// Threading: all methods may be called from any thread; Resume from one thread at a time.
 // Ownership: owns the RocksDB; views and iterators made from it must not outlive it.
 // Failure: Status. A value that fails its checksum is reported as DATA_LOSS and never returned.
 //
@@ -25,6 +25,7 @@
 #include "index/collection.h"
 #include "index/store/record_codec.h"
 #include "index/store/rocks.h"
+#include "index/store/segment_manifest.h"
 #include "index/store/small_codec.h"
 
 namespace sightline::index {
@@ -61,6 +62,21 @@ class StoreView {
   std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;
 };
 
+// Reads descriptors in the order of their keys, at the speed of a scan.
+//
+// Threading: one thread at a time. Ownership: must not outlive the store.
+class DescriptorCursor {
+ public:
+  explicit DescriptorCursor(const Store& store);
+
+  // `key` is greater than the one before. A record without a descriptor is damage.
+  absl::StatusOr<std::vector<float>> At(uint64_t key);
+
+ private:
+  const Store& store_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
 class Store {
  public:
   // Makes a new store in an empty or missing folder, durably, and closes it.
@@ -79,9 +95,16 @@ class Store {
 
   StoreView View() const { return StoreView(*this); }
 
-  // Calls `row` for every live record in the order of writing. A record without a descriptor is damage.
-  absl::Status ForEachDescriptor(
-      const std::function<void(uint64_t key, std::string id, std::vector<float> descriptor)>& row);
+  // Calls `row` for every live record in the order of writing, and removes what failed writes have left.
+  absl::Status ForEachRecord(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row);
+
+  // NOT_FOUND when there is no such record (any more).
+  absl::StatusOr<std::vector<float>> ReadDescriptor(uint64_t key) const;
+
+  // nullopt when nothing was sealed yet.
+  absl::StatusOr<std::optional<SegmentManifest>> ReadSegmentManifest() const;
+  // Durable on OK.
+  absl::Status WriteSegmentManifest(const SegmentManifest& manifest);
 
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
