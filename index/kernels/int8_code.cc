@@ -59,12 +59,4 @@ float Int8ScoreReference(const Int8Query& query, const uint8_t* row) {
   return query.scale() * query.layout().Trailer(row).scale * static_cast<float>(sum - query.correction());
 }
 
-void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float* out) {
-  for (size_t r = 0; r < count; ++r) out[r] = Int8ScoreReference(query, rows + r * query.layout().stride);
-}
-
-void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t count, float* out) {
-  for (size_t r = 0; r < count; ++r) out[r] = Int8ScoreReference(query, rows[r]);
-}
-
 }  // namespace sightline::index::kernels
