@@ -44,7 +44,8 @@ absl::Status Replacement::CopyRow(const Segment& source, uint32_t row) {
   if (absl::IsNotFound(read)) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(read);
   if (transform_) SIGHTLINE_RETURN_IF_ERROR(transform_(source.row_table().Key(row), &descriptor));
-  const Attributes attributes = source.attributes().AttributesOf(row);
+  const Attributes attributes =
+      source.attributes().Read([row](const AttributeIndex& index) { return index.AttributesOf(row); });
   target_->Append({source.row_table().Key(row), source.row_table().Id(row), descriptor.data(), &attributes});
   return absl::OkStatus();
 }

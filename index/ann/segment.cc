@@ -1,9 +1,12 @@
 #include "index/ann/segment.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/crc32c.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/status.h"
@@ -14,13 +17,19 @@ namespace {
 // Changes that wait for one write to the attribute index.
 constexpr size_t kMaxAttributeChanges = 4096;
 
+constexpr absl::string_view kLinksMagic = "SLLINKS\n";
+constexpr uint32_t kLinksVersion = 1;
+// Far above what the largest graph takes.
+constexpr uint64_t kMaxLinksBytes = 4096;
+constexpr uint64_t kMaxLinksBytesPerRow = 1024;
+
 }  // namespace
 
 Segment::Segment(const SegmentShape& shape, ReadTruth truth, bool augmented)
     : shape_(shape),
       truth_(std::move(truth)),
       augmented_(augmented),
-      dead_(roaring::Roaring()),
+      dead_(Roaring()),
       row_table_(shape.max_rows),
       codes_(kernels::CodeLayout(shape.chunk.dim), shape.chunk_rows, shape.max_rows),
       graph_(std::make_unique<Graph>(codes_, shape.graph)) {}
@@ -50,13 +59,16 @@ void Segment::Append(Row row) {
 
 void Segment::ApplyAttributeChanges() {
   if (attribute_changes_.empty()) return;
-  attributes_.Apply(attribute_changes_);
+  std::vector<RowChange> changes;
+  changes.reserve(attribute_changes_.size());
+  for (const auto& [row, attributes] : attribute_changes_) changes.push_back({row, &attributes});
+  attributes_.Apply(changes);
   attribute_changes_.clear();
 }
 
 void Segment::ApplyDeaths() {
   if (deaths_.empty()) return;
-  dead_.Write([this](roaring::Roaring& dead) { dead.addMany(deaths_.size(), deaths_.data()); });
+  dead_.Write([this](Roaring& dead) { dead.addMany(deaths_.size(), deaths_.data()); });
   deaths_.clear();
 }
 
@@ -170,13 +182,13 @@ absl::Status Segment::Read(uint32_t row, float* out) const {
   return absl::OkStatus();
 }
 
-void Segment::RemoveDead(roaring::Roaring* rows) const {
-  dead_.Read([rows](const roaring::Roaring& dead) { *rows -= dead; });
+void Segment::RemoveDead(Roaring* rows) const {
+  dead_.Read([rows](const Roaring& dead) { *rows -= dead; });
 }
 
-int64_t Segment::CountAlive(const roaring::Roaring& rows) const {
+int64_t Segment::CountAlive(const Roaring& rows) const {
   return static_cast<int64_t>(rows.cardinality()) -
-         dead_.Read([&rows](const roaring::Roaring& dead) { return static_cast<int64_t>(rows.and_cardinality(dead)); });
+         dead_.Read([&rows](const Roaring& dead) { return static_cast<int64_t>(rows.and_cardinality(dead)); });
 }
 
 LayerBytes Segment::memory() const {
@@ -188,6 +200,52 @@ LayerBytes Segment::memory() const {
   base::MutexLock lock(mutex_);
   for (const Chunk& chunk : chunks_) bytes.descriptors += chunk.descriptors->memory_bytes();
   return bytes;
+}
+
+// ---- Links
+
+absl::Status Segment::SaveGraph(uint32_t rows, const Files& files, const std::string& path,
+                                LinksFileInfo* info) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileSink> sink, files.Create(path));
+  std::string head(kLinksMagic);
+  head.append(reinterpret_cast<const char*>(&kLinksVersion), sizeof(kLinksVersion));
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(head));
+  info->rows = rows;
+  info->checksum = base::Crc32c(head);
+  SIGHTLINE_RETURN_IF_ERROR(graph_->Save(rows, [&](absl::string_view bytes) {
+    info->checksum = base::Crc32c(bytes, info->checksum);
+    return sink->Append(bytes);
+  }));
+  info->bytes = static_cast<uint64_t>(sink->size());
+  SIGHTLINE_KILL_POINT("segment.links_written");
+  SIGHTLINE_RETURN_IF_ERROR(sink->Finish());
+  SIGHTLINE_KILL_POINT("segment.links_durable");
+  return absl::OkStatus();
+}
+
+absl::Status Segment::LoadGraph(const Files& files, const std::string& path, const LinksFileInfo& info) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileReader> file, files.Open(path));
+  const std::string what = absl::StrCat("segment file ", path);
+  constexpr size_t kHead = kLinksMagic.size() + sizeof(kLinksVersion);
+  // What the manifest says is checked before anything is allocated by it.
+  if (static_cast<uint64_t>(file->size()) != info.bytes || info.bytes < kHead ||
+      info.bytes > kMaxLinksBytes + info.rows * kMaxLinksBytesPerRow) {
+    return DamagedError(what, absl::StrCat("it has ", file->size(), " bytes instead of ", info.bytes));
+  }
+  std::string bytes(info.bytes, '\0');
+  SIGHTLINE_RETURN_IF_ERROR(file->Read(0, bytes.size(), bytes.data()));
+  if (base::Crc32c(bytes) != info.checksum) return DamagedError(what, "its checksum is wrong");
+  uint32_t version = 0;
+  std::memcpy(&version, bytes.data() + kLinksMagic.size(), sizeof(version));
+  if (!absl::StartsWith(bytes, kLinksMagic) || version != kLinksVersion) {
+    return DamagedError(what, "its version is unknown");
+  }
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Graph> graph,
+                             Graph::Load(codes_, shape_.graph, absl::string_view(bytes).substr(kHead)));
+  if (graph->size() != info.rows) return DamagedError(what, "it links another number of rows");
+  graph_ = std::move(graph);
+  linked_.store(info.rows, std::memory_order_release);
+  return absl::OkStatus();
 }
 
 // ---- Upkeep

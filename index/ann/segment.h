@@ -37,6 +37,7 @@
 #include "index/ann/segment_query.h"
 #include "index/filter/concurrent_attribute_index.h"
 #include "index/filter/left_right.h"
+#include "roaring/roaring.hh"
 #include "index/record.h"
 #include "index/store/files.h"
 
@@ -99,9 +100,9 @@ class Segment {
   const CodeTable& codes() const { return codes_; }
   const ConcurrentAttributeIndex& attributes() const { return attributes_; }
   // Takes the dead out of a set of rows.
-  void RemoveDead(roaring::Roaring* rows) const;
+  void RemoveDead(Roaring* rows) const;
   // How many of a set of rows are alive.
-  int64_t CountAlive(const roaring::Roaring& rows) const;
+  int64_t CountAlive(const Roaring& rows) const;
   const SegmentShape& shape() const { return shape_; }
   bool augmented() const { return augmented_; }
 
@@ -149,6 +150,9 @@ class Segment {
   void ApplyAttributeChanges();
   void ApplyDeaths();
   std::shared_ptr<const DescriptorChunk> Descriptors(uint32_t chunk) const;
+  // Compares the query with the rows from `first` on, or with those of them that satisfy the filter.
+  void CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const;
+  // Leaves used_links false when comparing costs less.
   void SearchGraph(const SegmentQuery& query, SegmentResult* result) const;
 
   const SegmentShape shape_;
@@ -157,7 +161,7 @@ class Segment {
   RowTable row_table_;
   CodeTable codes_;
   ConcurrentAttributeIndex attributes_;  // of the dead rows too, because a search may still see them
-  LeftRight<roaring::Roaring> dead_;     // for counting
+  LeftRight<Roaring> dead_;     // for counting
   std::unique_ptr<Graph> graph_;
   std::atomic<uint32_t> rows_ = 0;
   std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in the graph
@@ -168,7 +172,7 @@ class Segment {
   uint32_t next_row_ = 0;
   uint64_t last_key_appended_ = 0;
   MemoryDescriptors* growing_ = nullptr;  // the last chunk's, which owns it; null when that takes no more rows
-  std::vector<ConcurrentAttributeIndex::Change> attribute_changes_;
+  std::vector<std::pair<uint32_t, Attributes>> attribute_changes_;
   std::vector<uint32_t> deaths_;
 
   mutable base::Mutex mutex_;  // held for copying pointers and numbers

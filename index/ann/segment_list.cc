@@ -54,27 +54,27 @@ std::shared_ptr<Segment> SegmentList::TailFor(size_t rows) {
   return segments_->back();
 }
 
-void SegmentList::Apply(RowChanges changes) {
+void SegmentList::Apply(BatchEffect effect) {
   base::MutexLock writer(writer_mutex_);
-  const std::shared_ptr<Segment> tail = TailFor(changes.added.size());
-  for (RowChanges::Addition& added : changes.added) {
+  const std::shared_ptr<Segment> tail = TailFor(effect.added.size());
+  for (BatchEffect::Addition& added : effect.added) {
     tail->Append({added.key, std::move(added.id), added.descriptor.data(), &added.attributes});
   }
   const Moment now = Now();
   const uint64_t clock = now.clock + tail->pending_rows();
-  for (const uint64_t key : changes.killed) {
+  for (const uint64_t key : effect.killed) {
     Segment* const holding = Holding(*now.segments, key);
     // A row of this very batch is not published yet, and only its own segment knows it.
     if (!tail->Kill(key, clock) && holding != nullptr) holding->Kill(key, clock);
   }
-  for (const auto& [key, attributes] : changes.attributes) {
+  for (const auto& [key, attributes] : effect.attributes) {
     Segment* const holding = Holding(*now.segments, key);
     if (!tail->SetAttributes(key, attributes) && holding != nullptr) holding->SetAttributes(key, attributes);
   }
   for (const auto& segment : *now.segments) segment->Publish();
   if (!replacing_) return;
-  killed_meanwhile_.insert(killed_meanwhile_.end(), changes.killed.begin(), changes.killed.end());
-  for (auto& change : changes.attributes) changed_meanwhile_.push_back(std::move(change));
+  killed_meanwhile_.insert(killed_meanwhile_.end(), effect.killed.begin(), effect.killed.end());
+  for (auto& change : effect.attributes) changed_meanwhile_.push_back(std::move(change));
 }
 
 void SegmentList::BeginReplacement() {

@@ -29,7 +29,7 @@
 namespace sightline::index {
 
 // What a batch of writes means for searches. Keys ascend; those killed may be among those added.
-struct RowChanges {
+struct BatchEffect {
   struct Addition {
     uint64_t key = 0;
     std::string id;
@@ -58,7 +58,7 @@ class SegmentList {
   std::shared_ptr<const Segments> segments() const;
 
   // Visible together when it returns.
-  void Apply(RowChanges changes);
+  void Apply(BatchEffect effect);
 
   // ---- Replacing segments by ones without their dead rows
 
