@@ -25,6 +25,7 @@ using State = v1::Operation::State;
 constexpr int64_t kMaxFileBytes = int64_t{256} << 20;
 // A thousand results of this size stay far below what is read back.
 constexpr size_t kMaxResultBytes = 128 << 10;
+constexpr size_t kMaxPageBytes = 8 << 20;
 constexpr absl::string_view kTokenPrefix = "before:";
 
 bool IsEnded(const v1::Operation& operation) {
@@ -275,15 +276,17 @@ absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::stri
     }
   }
   Page page;
+  size_t bytes = 0;
   base::MutexLock lock(mutex_);
   for (auto it = entries_.lower_bound(before); it != entries_.begin();) {
     --it;
     if (!collection.empty() && it->second.operation.collection() != collection) continue;
-    if (static_cast<int>(page.operations.size()) == page_size) {
+    if (static_cast<int>(page.operations.size()) == page_size || bytes > kMaxPageBytes) {
       page.next_page_token = absl::StrCat(kTokenPrefix, OperationNumber(page.operations.back().name()));
       break;
     }
     page.operations.push_back(Show(it->second));
+    bytes += page.operations.back().ByteSizeLong();
   }
   return page;
 }

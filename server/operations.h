@@ -72,7 +72,7 @@ class Operations {
     std::vector<v1::Operation> operations;
     std::string next_page_token;  // empty on the last page
   };
-  // Newest first. Empty `collection`: of all.
+  // Newest first. Empty `collection`: of all. A page of more than 8 MiB ends early.
   absl::StatusOr<Page> List(int page_size, const std::string& page_token, const std::string& collection) const;
 
   // Asks an operation to stop; one that has ended stays as it is.
