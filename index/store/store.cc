@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "index/store/codec.h"
 #include "index/store/keys.h"
+#include "index/store/log_tail.h"
 #include "index/validate.h"
 
 namespace sightline::index {
@@ -41,7 +42,11 @@ absl::Status Store::OpenRocks(const std::string& folder, const RocksResources& r
   // Damaged files can make RocksDB ask for absurd amounts of memory.
   try {
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    if (status.IsCorruption() && !create) {
+      SIGHTLINE_ASSIGN_OR_RETURN(const bool cut, CutTornLogs(resources.env, folder));
+      if (cut) status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    }
     db_.reset(db);
     return FromRocks(status, absl::StrCat("open ", folder));
   } catch (const std::exception& error) {
