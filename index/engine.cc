@@ -204,10 +204,16 @@ void Engine::FillStats(CollectionStats* stats) const {
   stats->index_choice = policy_.Explain(stats->images, linked);
 }
 
-int64_t Engine::memory_bytes() const {
-  int64_t bytes = 0;
-  for (const auto& segment : *segments_->segments()) bytes += segment->memory().total();
-  return bytes;
+void Engine::AddDiskBytes(LayerBytes* bytes) const {
+  const auto stride = static_cast<int64_t>(
+      kernels::CodeLayout(static_cast<size_t>(store_.config().descriptor_dim)).stride);
+  for (const auto& segment : *segments_->segments()) {
+    for (const ChunkFileInfo& chunk : segment->sealed_chunks()) {
+      bytes->codes += chunk.rows * stride;
+      bytes->descriptors += static_cast<int64_t>(chunk.bytes) - chunk.rows * stride;
+    }
+  }
+  bytes->graph += upkeep_->links_bytes();
 }
 
 int64_t Engine::live() const {

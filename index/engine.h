@@ -59,7 +59,8 @@ class Engine {
 
   // Completes what concerns searching.
   void FillStats(CollectionStats* stats) const;
-  int64_t memory_bytes() const;
+  // Adds the segment files.
+  void AddDiskBytes(LayerBytes* bytes) const;
   int64_t live() const;
   // Multiply-adds that a search takes.
   int64_t SearchCost() const;

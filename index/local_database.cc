@@ -1,5 +1,8 @@
 #include "index/local_database.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -11,11 +14,17 @@
 #include "index/store/checkpoint.h"
 #include "index/store/file_work.h"
 #include "index/store/random_id.h"
+#include "index/store/snapshot_manifest.h"
 #include "index/store/store.h"
 #include "index/validate.h"
 
 namespace sightline::index {
 namespace {
+
+// Background work yields to searches: as `nice -n 10`.
+constexpr int kUpkeepNice = 10;
+
+void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kUpkeepNice); }
 
 constexpr absl::string_view kCollections = "collections";
 constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
@@ -40,6 +49,10 @@ LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<bas
     : options_(options),
       lock_(std::move(lock)),
       resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env),
+      budget_(options.memory_budget_bytes, [this] { return memory_bytes(); }),
+      // The thread that asks takes part.
+      search_pool_({.name = "compare", .threads = std::max(1, options.search_threads - 1), .on_thread_start = {}}),
+      build_pool_({.name = "upkeep", .threads = std::max(1, options.build_threads), .on_thread_start = LowerPriority}),
       snapshots_({PathOf(kSnapshots), PathOf(kStaging), PathOf(kTrash)}, resources_, *options.clock) {}
 
 LocalDatabase::~LocalDatabase() {
@@ -91,7 +104,7 @@ absl::Status LocalDatabase::EmptyArea(absl::string_view area) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) const {
+absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) {
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
                              Store::Open(PathOf(kCollections, folder), resources_, options_.limits));
   if (store->config().name != NameOf(folder)) {
@@ -99,7 +112,9 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(c
                        absl::StrCat("folder ", folder, " holds a collection named ", store->config().name,
                                     ". Give the folder the name it had."));
   }
-  return LocalCollection::Open(std::move(store), options_);
+  const EnginePools pools{.search = options_.search_threads > 1 ? &search_pool_ : nullptr, .build = &build_pool_};
+  return LocalCollection::Open(std::move(store), absl::StrCat(PathOf(kCollections, folder), "/", kSegmentFolder),
+                               options_, {pools, &budget_});
 }
 
 absl::Status LocalDatabase::OpenAll() {
@@ -144,7 +159,7 @@ absl::Status LocalDatabase::Reserve(const std::string& name) {
 }
 
 absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(
-    const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) const {
+    const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) {
   const std::string folder = absl::StrCat(name, ".", RandomHex(4));
   const std::string staging = PathOf(kStaging, folder);
   absl::Cleanup remove_staging = [&] { RemoveTreeOrLog(staging); };
@@ -268,8 +283,11 @@ std::vector<DamagedCollection> LocalDatabase::damaged() const {
 }
 
 int64_t LocalDatabase::memory_bytes() const {
+  base::MutexLock lock(mutex_);
   int64_t bytes = 0;
-  for (const auto& collection : List()) bytes += collection->Stats().memory.total();
+  for (const auto& [name, entry] : entries_) {
+    if (entry.collection != nullptr) bytes += entry.collection->memory().total();
+  }
   return bytes;
 }
 

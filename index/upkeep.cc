@@ -23,7 +23,10 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 }  // namespace
 
 Upkeep::Upkeep(const Context& context, const Files& files, Known known)
-    : context_(context), files_(files), next_file_(known.next_file), links_(std::move(known.links)) {}
+    : context_(context), files_(files), next_file_(known.next_file), links_(std::move(known.links)) {
+  base::MutexLock step(step_mutex_);
+  CountLinks();
+}
 
 Upkeep::~Upkeep() { Stop(/*orderly=*/false); }
 
@@ -183,7 +186,14 @@ absl::Status Upkeep::WriteManifest(const SegmentList::Segments& segments) {
   SIGHTLINE_KILL_POINT("segment.before_manifest");
   SIGHTLINE_RETURN_IF_ERROR(context_.store.WriteSegmentManifest(manifest));
   SIGHTLINE_KILL_POINT("segment.after_manifest");
+  CountLinks();
   return absl::OkStatus();
+}
+
+void Upkeep::CountLinks() {
+  int64_t bytes = 0;
+  for (const auto& [segment, info] : links_) bytes += static_cast<int64_t>(info.bytes);
+  links_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
 void Upkeep::RemoveFiles(const std::vector<std::string>& names) {

@@ -75,6 +75,9 @@ class Upkeep {
   // saved first.
   void Stop(bool orderly);
 
+  // Of the files that hold graphs.
+  int64_t links_bytes() const { return links_bytes_.load(std::memory_order_relaxed); }
+
  private:
   struct Goals {
     bool partial = false;         // seal chunks that are not full, and save every graph
@@ -98,6 +101,7 @@ class Upkeep {
   void DropReplacement() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Finish(Replacement& replacement) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status WriteManifest(const SegmentList::Segments& segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  void CountLinks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void RemoveFiles(const std::vector<std::string>& names);
   std::string PathOf(const std::string& name) const;
   absl::Status ReportTo(const Progress& progress) const;
@@ -113,6 +117,7 @@ class Upkeep {
   std::unique_ptr<Replacement> replacement_ ABSL_GUARDED_BY(step_mutex_);
   absl::Time retry_at_ ABSL_GUARDED_BY(step_mutex_) = absl::InfinitePast();
 
+  std::atomic<int64_t> links_bytes_ = 0;
   std::atomic<bool> stopping_ = false;
   base::Mutex mutex_;
   base::CondVar idle_;

@@ -22,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "index/collection.h"
 #include "index/store/record_codec.h"
 #include "index/store/rocks.h"
@@ -49,6 +50,9 @@ class StoreView {
   // Up to `page_size` records after `after`, fewer when they are large. `last_key` becomes that of the last one, or
   // stays nullopt when no record is left behind it.
   absl::StatusOr<std::vector<Record>> ReadPage(uint64_t after, int page_size, RecordView view,
+                                               std::optional<uint64_t>* last_key) const;
+  // The same of the records of `keys` that are still there.
+  absl::StatusOr<std::vector<Record>> ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
 
  private:
