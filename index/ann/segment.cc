@@ -255,7 +255,11 @@ bool Segment::GrowGraph(uint32_t most, base::ThreadPool* pool) {
   const uint32_t end = std::min(rows(), begin + most);
   if (begin == end) return false;
   // Found before they are all in: a search that meets one takes it, and compares with every row from `linked_` on.
-  base::ParallelFor(pool, begin, end, [this](uint32_t row) { graph_->Insert(row); });
+  const int parts = pool == nullptr ? 1 : pool->threads();
+  std::atomic<uint32_t> next = begin;
+  base::ParallelFor(pool, parts, [&](int /*part*/) {
+    for (uint32_t row = next.fetch_add(1); row < end; row = next.fetch_add(1)) graph_->Insert(row);
+  });
   linked_.store(end, std::memory_order_release);
   return true;
 }

@@ -16,12 +16,12 @@ namespace {
 constexpr size_t kRescoredPerResult = 2;
 constexpr size_t kRescoredAtLeast = 16;
 
-// A row's cost beside its codes' bytes is small enough for one thread below so many rows.
+// Handing a part to another thread costs as much as comparing a few hundred rows.
 constexpr uint32_t kRowsPerPart = 8'192;
 
 int PartsFor(const SegmentQuery& query, uint32_t rows) {
   if (query.pool == nullptr) return 1;
-  return std::clamp(static_cast<int>(rows / kRowsPerPart), 1, query.pool->threads());
+  return std::clamp(static_cast<int>(rows / kRowsPerPart), 1, query.pool->threads() + 1);
 }
 
 }  // namespace
@@ -29,13 +29,15 @@ int PartsFor(const SegmentQuery& query, uint32_t rows) {
 // The descriptors of a segment, for re-scoring.
 class Segment::Source : public RowSource {
  public:
-  Source(const Segment& segment) : segment_(segment), descriptor_(segment.shape().chunk.dim) {}
+  explicit Source(const Segment& segment) : segment_(segment) {}
 
   void Score(const float* query, absl::Span<const uint32_t> rows, float* out) override {
-    const size_t dim = descriptor_.size();
+    const size_t dim = segment_.shape().chunk.dim;
+    thread_local std::vector<float> descriptor;
+    descriptor.resize(dim);
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (segment_.Read(rows[i], descriptor_.data()).ok()) {
-        kernels::InnerProducts(query, descriptor_.data(), dim, dim, 1, out + i);
+      if (segment_.Read(rows[i], descriptor.data()).ok()) {
+        kernels::InnerProducts(query, descriptor.data(), dim, dim, 1, out + i);
       } else {
         // Its record is gone since: a score that is no number is never kept.
         out[i] = std::numeric_limits<float>::quiet_NaN();
@@ -45,7 +47,6 @@ class Segment::Source : public RowSource {
 
  private:
   const Segment& segment_;
-  std::vector<float> descriptor_;
 };
 
 SegmentResult Segment::Search(const SegmentQuery& query) const {
@@ -62,18 +63,22 @@ SegmentResult Segment::Search(const SegmentQuery& query) const {
 
 void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const {
   Source source(*this);
-  const auto visible = [&](uint32_t row) { return row_table_.VisibleAt(row, query.clock); };
+  const ScanRequest request{.query = query.query,
+                            .k = query.k,
+                            .min_score = query.min_score,
+                            .visible = [&](uint32_t row) { return row_table_.VisibleAt(row, query.clock); }};
+  ScanRun run{.pool = query.pool, .parts = 1, .cancelled = query.cancelled};
   ScanResult scan;
   if (query.matching == nullptr) {
-    scan = ScanCodes(codes_, first, query.rows, query.query, query.k, query.min_score, visible, source, query.pool,
-                     PartsFor(query, query.rows - first), query.cancelled);
+    run.parts = PartsFor(query, query.rows - first);
+    scan = ScanCodes(codes_, first, query.rows, request, source, run);
   } else {
     std::vector<uint32_t> rows(query.matching->cardinality());
     query.matching->toUint32Array(rows.data());
     rows.erase(std::lower_bound(rows.begin(), rows.end(), query.rows), rows.end());
     rows.erase(rows.begin(), std::lower_bound(rows.begin(), rows.end(), first));
-    scan = ScanCodesAt(codes_, rows, query.query, query.k, query.min_score, visible, source, query.pool,
-                       PartsFor(query, static_cast<uint32_t>(rows.size())), query.cancelled);
+    run.parts = PartsFor(query, static_cast<uint32_t>(rows.size()));
+    scan = ScanCodesAt(codes_, rows, request, source, run);
   }
   result->compared += scan.compared;
   result->cancelled = result->cancelled || scan.cancelled;
