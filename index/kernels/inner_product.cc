@@ -43,27 +43,24 @@ HWY_INLINE hn::Vec<D> LoadValues(D d, const uint16_t* halves) {
 HWY_INLINE float ValueOf(float value) { return value; }
 HWY_INLINE float ValueOf(uint16_t half) { return FloatFromFloat16(half); }
 
-// One row after the other, from its beginning to its end: the pattern that hardware prefetching is made for. Several
-// rows abreast read at less than half of the speed of memory. Four sums cover the latency of the fused multiply-add;
-// every variant below adds in this order, so that a row's score is the same in all of them.
+// Two sums in every variant: a row's score must be made in one order, whatever rows and queries stand beside it.
 template <typename T>
 HWY_INLINE float Dot(const float* HWY_RESTRICT query, const T* HWY_RESTRICT row, size_t dim) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
-  auto s0 = hn::Zero(d), s1 = hn::Zero(d), s2 = hn::Zero(d), s3 = hn::Zero(d);
+  auto s0 = hn::Zero(d), s1 = hn::Zero(d);
   size_t i = 0;
-  for (; i + 4 * lanes <= dim; i += 4 * lanes) {
+  for (; i + 2 * lanes <= dim; i += 2 * lanes) {
     s0 = hn::MulAdd(hn::LoadU(d, query + i), LoadValues(d, row + i), s0);
     s1 = hn::MulAdd(hn::LoadU(d, query + i + lanes), LoadValues(d, row + i + lanes), s1);
-    s2 = hn::MulAdd(hn::LoadU(d, query + i + 2 * lanes), LoadValues(d, row + i + 2 * lanes), s2);
-    s3 = hn::MulAdd(hn::LoadU(d, query + i + 3 * lanes), LoadValues(d, row + i + 3 * lanes), s3);
   }
-  for (; i + lanes <= dim; i += lanes) s0 = hn::MulAdd(hn::LoadU(d, query + i), LoadValues(d, row + i), s0);
   float tail = 0;
   for (; i < dim; ++i) tail = AddProduct(query[i], ValueOf(row[i]), tail);
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)))) + tail;
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1))) + tail;
 }
 
+// One row after the other, from its beginning to its end: the pattern that hardware prefetching is made for. Several
+// rows abreast are read at less than half of the speed of memory.
 void InnerProducts(const float* query, const float* rows, size_t dim, size_t stride, size_t count, float* out) {
   for (size_t r = 0; r < count; ++r) out[r] = Dot(query, rows + r * stride, dim);
 }
@@ -72,69 +69,89 @@ void InnerProductsHalf(const float* query, const uint16_t* rows, size_t dim, siz
   for (size_t r = 0; r < count; ++r) out[r] = Dot(query, rows + r * stride, dim);
 }
 
-// Four queries and one row. The sums have names because compilers leave arrays of them in memory.
+// With 16 registers the sums of one row fit, with 32 those of two, which share the loads of the queries.
+constexpr size_t kBlockRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_ARCH_ARM_A64 ? 2 : 1;
+
+// Four queries and kBlockRows rows. The sums have names because compilers leave arrays of them in memory. `ahead` is
+// where the rows go on that are read next: they are asked for in order, because rows abreast are not foreseen by the
+// hardware.
 HWY_INLINE void DotFour(const float* HWY_RESTRICT qa, const float* HWY_RESTRICT qb, const float* HWY_RESTRICT qc,
-                        const float* HWY_RESTRICT qe, const float* HWY_RESTRICT row, size_t dim,
-                        float* HWY_RESTRICT out, size_t out_stride) {
+                        const float* HWY_RESTRICT qe, const float* HWY_RESTRICT row, size_t dim, size_t stride,
+                        const float* ahead, float* HWY_RESTRICT out, size_t out_stride) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
-  auto a0 = hn::Zero(d), a1 = hn::Zero(d), a2 = hn::Zero(d), a3 = hn::Zero(d);
-  auto b0 = hn::Zero(d), b1 = hn::Zero(d), b2 = hn::Zero(d), b3 = hn::Zero(d);
-  auto c0 = hn::Zero(d), c1 = hn::Zero(d), c2 = hn::Zero(d), c3 = hn::Zero(d);
-  auto e0 = hn::Zero(d), e1 = hn::Zero(d), e2 = hn::Zero(d), e3 = hn::Zero(d);
+  auto a0 = hn::Zero(d), a1 = hn::Zero(d), b0 = hn::Zero(d), b1 = hn::Zero(d);
+  auto c0 = hn::Zero(d), c1 = hn::Zero(d), e0 = hn::Zero(d), e1 = hn::Zero(d);
+  auto a2 = hn::Zero(d), a3 = hn::Zero(d), b2 = hn::Zero(d), b3 = hn::Zero(d);
+  auto c2 = hn::Zero(d), c3 = hn::Zero(d), e2 = hn::Zero(d), e3 = hn::Zero(d);
+  const float* HWY_RESTRICT second = row + stride;
   size_t i = 0;
-  for (; i + 4 * lanes <= dim; i += 4 * lanes) {
+  for (; i + 2 * lanes <= dim; i += 2 * lanes) {
+    if (ahead != nullptr) {
+      for (size_t line = 0; line < kBlockRows * 2 * lanes; line += 16)
+        __builtin_prefetch(ahead + kBlockRows * i + line, 0, 2);
+    }
     const auto r0 = hn::LoadU(d, row + i);
-    a0 = hn::MulAdd(hn::LoadU(d, qa + i), r0, a0);
-    b0 = hn::MulAdd(hn::LoadU(d, qb + i), r0, b0);
-    c0 = hn::MulAdd(hn::LoadU(d, qc + i), r0, c0);
-    e0 = hn::MulAdd(hn::LoadU(d, qe + i), r0, e0);
     const auto r1 = hn::LoadU(d, row + i + lanes);
-    a1 = hn::MulAdd(hn::LoadU(d, qa + i + lanes), r1, a1);
-    b1 = hn::MulAdd(hn::LoadU(d, qb + i + lanes), r1, b1);
-    c1 = hn::MulAdd(hn::LoadU(d, qc + i + lanes), r1, c1);
-    e1 = hn::MulAdd(hn::LoadU(d, qe + i + lanes), r1, e1);
-    const auto r2 = hn::LoadU(d, row + i + 2 * lanes);
-    a2 = hn::MulAdd(hn::LoadU(d, qa + i + 2 * lanes), r2, a2);
-    b2 = hn::MulAdd(hn::LoadU(d, qb + i + 2 * lanes), r2, b2);
-    c2 = hn::MulAdd(hn::LoadU(d, qc + i + 2 * lanes), r2, c2);
-    e2 = hn::MulAdd(hn::LoadU(d, qe + i + 2 * lanes), r2, e2);
-    const auto r3 = hn::LoadU(d, row + i + 3 * lanes);
-    a3 = hn::MulAdd(hn::LoadU(d, qa + i + 3 * lanes), r3, a3);
-    b3 = hn::MulAdd(hn::LoadU(d, qb + i + 3 * lanes), r3, b3);
-    c3 = hn::MulAdd(hn::LoadU(d, qc + i + 3 * lanes), r3, c3);
-    e3 = hn::MulAdd(hn::LoadU(d, qe + i + 3 * lanes), r3, e3);
+    const auto va0 = hn::LoadU(d, qa + i), va1 = hn::LoadU(d, qa + i + lanes);
+    const auto vb0 = hn::LoadU(d, qb + i), vb1 = hn::LoadU(d, qb + i + lanes);
+    const auto vc0 = hn::LoadU(d, qc + i), vc1 = hn::LoadU(d, qc + i + lanes);
+    const auto ve0 = hn::LoadU(d, qe + i), ve1 = hn::LoadU(d, qe + i + lanes);
+    a0 = hn::MulAdd(va0, r0, a0);
+    a1 = hn::MulAdd(va1, r1, a1);
+    b0 = hn::MulAdd(vb0, r0, b0);
+    b1 = hn::MulAdd(vb1, r1, b1);
+    c0 = hn::MulAdd(vc0, r0, c0);
+    c1 = hn::MulAdd(vc1, r1, c1);
+    e0 = hn::MulAdd(ve0, r0, e0);
+    e1 = hn::MulAdd(ve1, r1, e1);
+    if constexpr (kBlockRows == 2) {
+      const auto r2 = hn::LoadU(d, second + i);
+      const auto r3 = hn::LoadU(d, second + i + lanes);
+      a2 = hn::MulAdd(va0, r2, a2);
+      a3 = hn::MulAdd(va1, r3, a3);
+      b2 = hn::MulAdd(vb0, r2, b2);
+      b3 = hn::MulAdd(vb1, r3, b3);
+      c2 = hn::MulAdd(vc0, r2, c2);
+      c3 = hn::MulAdd(vc1, r3, c3);
+      e2 = hn::MulAdd(ve0, r2, e2);
+      e3 = hn::MulAdd(ve1, r3, e3);
+    }
   }
-  for (; i + lanes <= dim; i += lanes) {
-    const auto r0 = hn::LoadU(d, row + i);
-    a0 = hn::MulAdd(hn::LoadU(d, qa + i), r0, a0);
-    b0 = hn::MulAdd(hn::LoadU(d, qb + i), r0, b0);
-    c0 = hn::MulAdd(hn::LoadU(d, qc + i), r0, c0);
-    e0 = hn::MulAdd(hn::LoadU(d, qe + i), r0, e0);
+  const auto store = [&](const float* query, const float* values, auto sum, float* to) HWY_ATTR {
+    float tail = 0;
+    for (size_t t = i; t < dim; ++t) tail = AddProduct(query[t], values[t], tail);
+    *to = hn::GetLane(hn::SumOfLanes(d, sum)) + tail;
+  };
+  store(qa, row, hn::Add(a0, a1), out);
+  store(qb, row, hn::Add(b0, b1), out + out_stride);
+  store(qc, row, hn::Add(c0, c1), out + 2 * out_stride);
+  store(qe, row, hn::Add(e0, e1), out + 3 * out_stride);
+  if constexpr (kBlockRows == 2) {
+    store(qa, second, hn::Add(a2, a3), out + 1);
+    store(qb, second, hn::Add(b2, b3), out + out_stride + 1);
+    store(qc, second, hn::Add(c2, c3), out + 2 * out_stride + 1);
+    store(qe, second, hn::Add(e2, e3), out + 3 * out_stride + 1);
   }
-  float a = 0, b = 0, c = 0, e = 0;
-  for (; i < dim; ++i) {
-    a = AddProduct(qa[i], row[i], a);
-    b = AddProduct(qb[i], row[i], b);
-    c = AddProduct(qc[i], row[i], c);
-    e = AddProduct(qe[i], row[i], e);
-  }
-  out[0] = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a0, a1), hn::Add(a2, a3)))) + a;
-  out[out_stride] = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(b0, b1), hn::Add(b2, b3)))) + b;
-  out[2 * out_stride] = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(c0, c1), hn::Add(c2, c3)))) + c;
-  out[3 * out_stride] = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(e0, e1), hn::Add(e2, e3)))) + e;
 }
 
 void InnerProductsBlock(const float* const* queries, size_t num_queries, const float* rows, size_t dim, size_t stride,
                         size_t count, float* out, size_t out_stride) {
-  for (size_t r = 0; r < count; ++r) {
+  size_t r = 0;
+  for (; r + kBlockRows <= count; r += kBlockRows) {
     const float* row = rows + r * stride;
+    const float* ahead = row + kBlockRows * stride;
     size_t q = 0;
     for (; q + 4 <= num_queries; q += 4) {
-      DotFour(queries[q], queries[q + 1], queries[q + 2], queries[q + 3], row, dim, out + q * out_stride + r,
-              out_stride);
+      DotFour(queries[q], queries[q + 1], queries[q + 2], queries[q + 3], row, dim, stride, q == 0 ? ahead : nullptr,
+              out + q * out_stride + r, out_stride);
     }
-    for (; q < num_queries; ++q) out[q * out_stride + r] = Dot(queries[q], row, dim);
+    for (; q < num_queries; ++q) {
+      for (size_t s = 0; s < kBlockRows; ++s) out[q * out_stride + r + s] = Dot(queries[q], row + s * stride, dim);
+    }
+  }
+  for (; r < count; ++r) {
+    for (size_t q = 0; q < num_queries; ++q) out[q * out_stride + r] = Dot(queries[q], rows + r * stride, dim);
   }
 }
 
