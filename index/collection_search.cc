@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "index/filter/filter_parser.h"
+#include "index/kernels/inner_product.h"
 #include "index/rerank/k_reciprocal.h"
 #include "index/rerank/query_expansion.h"
 #include "index/rerank/super_global.h"

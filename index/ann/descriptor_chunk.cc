@@ -6,15 +6,21 @@
 #include <new>
 
 namespace sightline::index {
+namespace {
+
+float* MapFloats(size_t count) {
+  void* memory = ::mmap(nullptr, count * sizeof(float), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return static_cast<float*>(memory);
+}
+
+}  // namespace
 
 void MemoryDescriptors::Unmap::operator()(float* memory) const { ::munmap(memory, bytes); }
 
-MemoryDescriptors::MemoryDescriptors(size_t dim, uint32_t max_rows) : dim_(dim) {
-  const size_t bytes = dim * max_rows * sizeof(float);
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  values_ = {static_cast<float*>(memory), Unmap{bytes}};
-}
+MemoryDescriptors::MemoryDescriptors(size_t dim, uint32_t max_rows)
+    : dim_(dim), values_(MapFloats(dim * max_rows), Unmap{dim * max_rows * sizeof(float)}) {}
 
 void MemoryDescriptors::Append(const float* descriptor) {
   const uint32_t row = rows_.load(std::memory_order_relaxed);

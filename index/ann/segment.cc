@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "index/store/codec.h"
 
 namespace sightline::index {
 namespace {
@@ -29,9 +30,9 @@ Segment::Segment(const SegmentShape& shape, ReadTruth truth, bool augmented)
     : shape_(shape),
       truth_(std::move(truth)),
       augmented_(augmented),
-      dead_(Roaring()),
       row_table_(shape.max_rows),
       codes_(kernels::CodeLayout(shape.chunk.dim), shape.chunk_rows, shape.max_rows),
+      dead_(Roaring()),
       graph_(std::make_unique<Graph>(codes_, shape.graph)) {}
 
 // ---- The writer's
