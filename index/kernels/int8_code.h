@@ -78,6 +78,11 @@ void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float
 // The same for rows anywhere.
 void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t count, float* out);
 
+// The same for several queries of one layout, which share the reading of the rows: out[q * out_stride + r] is the score
+// of query q and row r.
+void Int8ScoresBlock(const Int8Query* const* queries, size_t num_queries, const uint8_t* rows, size_t count, float* out,
+                     size_t out_stride);
+
 // The definition in plain integers; what the fast versions are tested against, bit for bit.
 float Int8ScoreReference(const Int8Query& query, const uint8_t* row);
 

@@ -62,6 +62,44 @@ void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t cou
   for (; r < count; ++r) out[r] = ScoreRow<false>(query, rows[r], nullptr);
 }
 
+// Four queries and one row.
+HWY_INLINE void ScoreFour(const Int8Query* const* queries, const uint8_t* HWY_RESTRICT row, float* HWY_RESTRICT out,
+                          size_t out_stride) {
+  const CodeLayout& layout = queries[0]->layout();
+  const int8_t* HWY_RESTRICT qa = queries[0]->values();
+  const int8_t* HWY_RESTRICT qb = queries[1]->values();
+  const int8_t* HWY_RESTRICT qc = queries[2]->values();
+  const int8_t* HWY_RESTRICT qe = queries[3]->values();
+  auto a = ZeroInt8Sum(), b = ZeroInt8Sum(), c = ZeroInt8Sum(), e = ZeroInt8Sum();
+  auto ha = ZeroInt8Sum(), hb = ZeroInt8Sum(), hc = ZeroInt8Sum(), he = ZeroInt8Sum();
+  for (size_t i = 0; i < layout.stride; i += Int8Step()) {
+    AddProducts(LoadQueryBytes(qa + i), row + i, a, ha);
+    AddProducts(LoadQueryBytes(qb + i), row + i, b, hb);
+    AddProducts(LoadQueryBytes(qc + i), row + i, c, hc);
+    AddProducts(LoadQueryBytes(qe + i), row + i, e, he);
+  }
+  const float scale = layout.Trailer(row).scale;
+  const auto score = [scale](const Int8Query& query, Int8Sum sum) HWY_ATTR {
+    return query.scale() * scale * static_cast<float>(TotalOf(sum) - query.correction());
+  };
+  out[0] = score(*queries[0], AddSums(a, ha));
+  out[out_stride] = score(*queries[1], AddSums(b, hb));
+  out[2 * out_stride] = score(*queries[2], AddSums(c, hc));
+  out[3 * out_stride] = score(*queries[3], AddSums(e, he));
+}
+
+void Int8ScoresBlock(const Int8Query* const* queries, size_t num_queries, const uint8_t* rows, size_t count, float* out,
+                     size_t out_stride) {
+  if (num_queries == 0) return;
+  const size_t stride = queries[0]->layout().stride;
+  for (size_t r = 0; r < count; ++r) {
+    const uint8_t* row = rows + r * stride;
+    size_t q = 0;
+    for (; q + 4 <= num_queries; q += 4) ScoreFour(queries + q, row, out + q * out_stride + r, out_stride);
+    for (; q < num_queries; ++q) out[q * out_stride + r] = ScoreRow<false>(*queries[q], row, nullptr);
+  }
+}
+
 }  // namespace sightline::index::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -71,6 +109,7 @@ namespace sightline::index::kernels {
 
 HWY_EXPORT(Int8Scores);
 HWY_EXPORT(Int8ScoresAt);
+HWY_EXPORT(Int8ScoresBlock);
 
 void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float* out) {
   HWY_DYNAMIC_DISPATCH(Int8Scores)(query, rows, count, out);
@@ -78,6 +117,11 @@ void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float
 
 void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t count, float* out) {
   HWY_DYNAMIC_DISPATCH(Int8ScoresAt)(query, rows, count, out);
+}
+
+void Int8ScoresBlock(const Int8Query* const* queries, size_t num_queries, const uint8_t* rows, size_t count, float* out,
+                     size_t out_stride) {
+  HWY_DYNAMIC_DISPATCH(Int8ScoresBlock)(queries, num_queries, rows, count, out, out_stride);
 }
 
 }  // namespace sightline::index::kernels

@@ -73,6 +73,32 @@ TEST(Int8KernelsTest, LargestSumsDoNotSaturate) {
   }
 }
 
+TEST(Int8KernelsTest, AQueryScoresTheSameInABlock) {
+  std::mt19937 random(3);
+  for (const size_t dim : {1, 56, 57, 100, 1536}) {
+    const CodeLayout layout(dim);
+    constexpr size_t kRows = 5;
+    const std::vector<uint8_t> rows = RandomBytes(random, layout, kRows);
+    std::vector<Int8Query> queries;
+    std::vector<const Int8Query*> pointers;
+    for (int q = 0; q < 11; ++q) queries.emplace_back(layout, RandomValues(random, dim).data());
+    for (const Int8Query& query : queries) pointers.push_back(&query);
+    for (size_t n = 0; n <= queries.size(); ++n) {
+      ForEachSimdLevel([&] {
+        std::vector<float> out(queries.size() * 7, -1);
+        Int8ScoresBlock(pointers.data(), n, rows.data(), kRows, out.data(), 7);
+        for (size_t q = 0; q < queries.size(); ++q) {
+          for (size_t r = 0; r < 7; ++r) {
+            const float expected =
+                q < n && r < kRows ? Int8ScoreReference(queries[q], rows.data() + r * layout.stride) : -1;
+            ASSERT_EQ(out[q * 7 + r], expected);
+          }
+        }
+      });
+    }
+  }
+}
+
 TEST(Int8KernelsTest, NoRowsNoScores) {
   const CodeLayout layout(5);
   const Int8Query query(layout, std::vector<float>(5, 1).data());

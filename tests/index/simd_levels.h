@@ -18,12 +18,10 @@ namespace sightline::index {
 
 inline void ForEachSimdLevel(const std::function<void()>& check) {
   for (int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
-    hwy::SetSupportedTargetsForTest(left & -left);
-    hwy::GetChosenTarget().Update();
+    hwy::GetChosenTarget().Update(left & -left);
     SCOPED_TRACE(kernels::LevelName());
     check();
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update();
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   }
 }
 
