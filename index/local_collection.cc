@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "index/kernels/float16.h"
+#include "index/store/checkpoint.h"
 #include "index/store/errors.h"
 #include "index/store/keys.h"
 #include "index/store/random_id.h"
@@ -75,6 +76,15 @@ void LocalCollection::Flush() {
     base::Log(base::Severity::kWarning, "the log was not flushed; the next start replays it",
               {{"collection", config_.name}, {"reason", std::string(flushed.message())}});
   }
+}
+
+absl::Status LocalCollection::MakeCheckpoint(const std::string& folder) const {
+  const State state = this->state();
+  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  const absl::Status made = index::MakeCheckpoint(*state.store, folder);
+  // Its files went away under it.
+  if (!made.ok() && this->state().store == nullptr) return CollectionDeleted(config_.name);
+  return made;
 }
 
 int64_t LocalCollection::Close() {

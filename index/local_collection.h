@@ -53,6 +53,9 @@ class LocalCollection : public Collection {
   // Moves what only the log holds into table files, so that the next start has nothing to replay.
   void Flush();
 
+  // Makes `folder`, with every write acknowledged before the call (store/checkpoint.h).
+  absl::Status MakeCheckpoint(const std::string& folder) const;
+
   // Finishes the writes queued, then lets go of the store. Returns how many images there were.
   int64_t Close();
 

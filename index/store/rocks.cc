@@ -42,6 +42,8 @@ rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;
   options.max_log_file_size = kMiB;
+  // Tables leave the machine in snapshots, and need not tell its name.
+  options.db_host_id.clear();
   return options;
 }
 
