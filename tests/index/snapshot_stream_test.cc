@@ -455,7 +455,6 @@ TEST_F(SnapshotStreamTest, DISABLED_WritesTheGoldenSnapshot) {
   SealManifest(&newer);
   Replace(std::string(SIGHTLINE_TEST_DATA) + "/snapshot_manifest_v2", newer);
   std::cout << "sha256 " << info.sha256 << "\n";
-            << info.sequence << "\n";
 }
 
 }  // namespace
