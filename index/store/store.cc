@@ -137,8 +137,7 @@ absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key,
 absl::StatusOr<std::vector<float>> Store::ReadDescriptor(uint64_t key) const {
   const std::string record_key = RecordKey(key);
   std::string value;
-  const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family(Family::kDescriptors), record_key, &value);
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family(Family::kDescriptors), record_key, &value);
   if (status.IsNotFound()) return base::NotFound("RECORD_GONE", "the record was deleted. Search again.");
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read a descriptor"));
   return DecodeDescriptor(record_key, value, config_.descriptor_dim);
