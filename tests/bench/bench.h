@@ -5,6 +5,7 @@
 namespace sightline::bench {
 
 // `quick` keeps a bench under a minute and proves only the small case.
+int RunExact(bool quick);
 int RunServe(bool quick);
 
 }  // namespace sightline::bench
