@@ -1,5 +1,5 @@
-// Four int8 dot products at once, at the SIMD level the including file is being compiled for. Included by the kernels
-// over int8 codes, inside Highway's foreach_target and after <hwy/highway.h>; not for anyone else.
+// What the kernels over int8 codes have in common, at the SIMD level the including file is being compiled for. Included
+// by them, inside Highway's foreach_target and after <hwy/highway.h>; not for anyone else.
 //
 // Unsigned bytes of the rows times signed bytes of the query, summed in int32: exact in every order as long as a row
 // has at most 65,536 values, so that all levels agree bit for bit.
@@ -72,6 +72,13 @@ HWY_INLINE Int8Sum AddSums(Int8Sum a, Int8Sum b) { return hn::Add(a, b); }
 HWY_INLINE int32_t TotalOf(Int8Sum sum) { return hn::GetLane(hn::SumOfLanes(Int8Tag32(), sum)); }
 
 #endif
+
+// How many rows ahead rows anywhere are asked for: enough to keep it busy, few enough to stay in the second-level
+// cache.
+constexpr size_t kRowsAhead = 6;
+
+// The hint is for the second-level cache, which can have far more lines under way than the first.
+HWY_INLINE void AskForLine(const uint8_t* line) { __builtin_prefetch(line, 0, 2); }
 
 }  // namespace sightline::index::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

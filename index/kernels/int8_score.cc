@@ -14,13 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace sightline::index::kernels::HWY_NAMESPACE {
 
-// How many rows ahead Int8ScoresAt asks memory for: enough to keep it busy, few enough to stay in the second-level
-// cache.
-constexpr size_t kRowsAhead = 6;
-
-// The hint is for the second-level cache, which can have far more lines under way than the first.
-HWY_INLINE void Ask(const uint8_t* line) { __builtin_prefetch(line, 0, 2); }
-
 // One row after the other, from its beginning to its end: the pattern that hardware prefetching is made for. Several
 // rows abreast read at less than half of the speed of memory. Four sums cover the latency of adding.
 template <bool kAsk>
@@ -32,7 +25,7 @@ HWY_INLINE float ScoreRow(const Int8Query& query, const uint8_t* HWY_RESTRICT ro
   size_t i = 0;
   for (; i + 4 * step <= stride; i += 4 * step) {
     if constexpr (kAsk) {
-      for (size_t line = 0; line < 4 * step; line += CodeLayout::kAlignment) Ask(ahead + i + line);
+      for (size_t line = 0; line < 4 * step; line += CodeLayout::kAlignment) AskForLine(ahead + i + line);
     }
     AddProducts(LoadQueryBytes(values + i), row + i, a, high);
     AddProducts(LoadQueryBytes(values + i + step), row + i + step, b, high);
@@ -40,7 +33,7 @@ HWY_INLINE float ScoreRow(const Int8Query& query, const uint8_t* HWY_RESTRICT ro
     AddProducts(LoadQueryBytes(values + i + 3 * step), row + i + 3 * step, e, high);
   }
   for (; i < stride; i += step) {
-    if constexpr (kAsk) Ask(ahead + i);
+    if constexpr (kAsk) AskForLine(ahead + i);
     AddProducts(LoadQueryBytes(values + i), row + i, a, high);
   }
   const int32_t sum = TotalOf(AddSums(AddSums(AddSums(a, b), AddSums(c, e)), high));
@@ -55,7 +48,7 @@ void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float
 void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t count, float* out) {
   const size_t stride = query.layout().stride;
   for (size_t r = 0; r < count && r < kRowsAhead; ++r) {
-    for (size_t line = 0; line < stride; line += CodeLayout::kAlignment) Ask(rows[r] + line);
+    for (size_t line = 0; line < stride; line += CodeLayout::kAlignment) AskForLine(rows[r] + line);
   }
   size_t r = 0;
   for (; r + kRowsAhead < count; ++r) out[r] = ScoreRow<true>(query, rows[r], rows[r + kRowsAhead]);

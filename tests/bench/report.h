@@ -18,6 +18,10 @@ struct Row {
   std::string peer;
   std::optional<double> peer_value;
   bool higher_is_better = true;
+  // What the machine allows, measured in the same run and in the same unit; `limit_share` says how much of it is
+  // reached.
+  std::optional<double> limit = std::nullopt;
+  std::optional<double> recall = std::nullopt;  // of the best results, between 0 and 1
 };
 
 // The first line: machine, SIMD level, versions.

@@ -99,6 +99,40 @@ TEST(Int8KernelsTest, AQueryScoresTheSameInABlock) {
   }
 }
 
+TEST(EncodeRowTest, WritesTheReferencesCodes) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  std::mt19937 random(seed);
+  for (size_t dim = 1; dim <= 300; ++dim) {
+    const CodeLayout layout(dim);
+    std::vector<float> values = RandomValues(random, dim);
+    if (dim % 7 == 0) values[random() % dim] *= 1e6f;    // most codes are zero
+    if (dim % 11 == 0) values.assign(dim, 0.25f);        // every code is the largest
+    if (dim % 13 == 0) values.assign(dim, 0);            // nothing to encode
+    if (dim % 17 == 0) values.assign(dim, -3e-45f);      // no scale is small enough
+    if (dim % 19 == 0) values[random() % dim] = -1e38f;  // the square is beyond single precision
+    const float inf = std::numeric_limits<float>::infinity();
+    if (dim % 23 == 0) values[random() % dim] = random() % 2 == 0 ? inf : -inf;
+    if (dim % 29 == 0) values[random() % dim] = std::nanf("");
+    std::vector<uint8_t> expected(layout.stride, 1);
+    EncodeRowReference(layout, values.data(), expected.data());
+    const CodeTrailer expected_trailer = layout.Trailer(expected.data());
+    ForEachSimdLevel([&] {
+      std::vector<uint8_t> row(layout.stride, 2);
+      EncodeRow(layout, values.data(), row.data());
+      const CodeTrailer trailer = layout.Trailer(row.data());
+      ASSERT_EQ(trailer.scale, expected_trailer.scale) << dim;
+      if (std::isinf(expected_trailer.error)) {
+        ASSERT_EQ(trailer.error, inf);
+      } else {
+        ASSERT_GE(trailer.error, 0.99999f * expected_trailer.error) << dim;
+        ASSERT_LE(trailer.error, 1.00001f * expected_trailer.error + 1e-42f) << dim;
+      }
+      for (size_t i = 0; i < layout.stride - sizeof(CodeTrailer); ++i) ASSERT_EQ(row[i], expected[i]) << dim;
+    });
+  }
+}
+
 TEST(Int8KernelsTest, NoRowsNoScores) {
   const CodeLayout layout(5);
   const Int8Query query(layout, std::vector<float>(5, 1).data());
