@@ -8,10 +8,14 @@
 namespace sightline::bench {
 namespace {
 
-// How far members lie from their cluster's centre, whose values have a deviation of 1.
-constexpr float kSpread = 0.6F;
 // Deviation of the noise against that of the values without it.
-constexpr float kNoise = 0.15F;
+constexpr float kNoise = 0.3F;
+
+// How far members lie from their cluster's centre, whose values have a deviation of 1: the nearer, the more clusters
+// there are, because more clusters lie closer together.
+float SpreadOf(uint64_t rows) {
+  return std::max(1.1F - 0.25F * std::log10(static_cast<float>(std::max<uint64_t>(rows, 1)) / 1e5F), 0.5F);
+}
 
 // A stream of numbers for each use of the data.
 constexpr uint64_t kBasisStream = 1ULL << 56;
@@ -44,7 +48,10 @@ class Stream {
 }  // namespace
 
 AnnData::AnnData(uint64_t rows)
-    : rows_(rows), clusters_(std::max<uint64_t>(rows / kClusterRows, 1)), basis_(kLatent * kDim) {
+    : rows_(rows),
+      clusters_(std::max<uint64_t>(rows / kClusterRows, 1)),
+      spread_(SpreadOf(rows)),
+      basis_(kLatent * kDim) {
   Stream stream(kBasisStream);
   for (float& value : basis_) value = stream.Normal();
 }
@@ -62,13 +69,13 @@ void AnnData::Member(uint64_t cluster, uint64_t seed, float* out) const {
   Stream own(seed);
   std::fill_n(out, kDim, 0.0F);
   for (size_t l = 0; l < kLatent; ++l) {
-    const float weight = centre.Normal() + kSpread * own.Normal();
+    const float weight = centre.Normal() + spread_ * own.Normal();
     const float* direction = basis_.data() + l * kDim;
     for (size_t i = 0; i < kDim; ++i) out[i] += weight * direction[i];
   }
   // Four uniform numbers of 16 bits a hash; their deviation is 65536 / sqrt(12).
   const float scale =
-      kNoise * std::sqrt(static_cast<float>(kLatent) * (1 + kSpread * kSpread)) * std::sqrt(12.0F) / 65536.0F;
+      kNoise * std::sqrt(static_cast<float>(kLatent) * (1 + spread_ * spread_)) * std::sqrt(12.0F) / 65536.0F;
   for (size_t i = 0; i < kDim; i += 4) {
     const uint64_t bits = own.Next();
     for (size_t j = 0; j < 4; ++j) {

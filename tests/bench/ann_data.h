@@ -25,7 +25,7 @@ namespace sightline::bench {
 class AnnData {
  public:
   static constexpr size_t kDim = 1536;
-  static constexpr size_t kLatent = 28;
+  static constexpr size_t kLatent = 32;
   static constexpr uint64_t kClusterRows = 100;
 
   explicit AnnData(uint64_t rows);
@@ -42,6 +42,7 @@ class AnnData {
 
   const uint64_t rows_;
   const uint64_t clusters_;
+  const float spread_;
   std::vector<float> basis_;  // kLatent x kDim
 };
 
