@@ -39,9 +39,9 @@ struct CollectionConfig {
   IndexKind index_kind = IndexKind::kAuto;
   DescriptorPrecision descriptor_precision = DescriptorPrecision::kFloat32;
   bool drop_tokens = false;
-  int hnsw_m = 0;                // 0: 16
-  int hnsw_ef_construction = 0;  // 0: 200
-  int ivf_lists = 0;             // 0: the default
+  int hnsw_m = 0;                // 4 to 64; 0: 16
+  int hnsw_ef_construction = 0;  // 16 to 1,000; 0: 200
+  int ivf_lists = 0;             // 1 to 65,536; 0: the default
   std::string description;
   absl::Time create_time;  // set by Database::Create
 };
@@ -60,6 +60,7 @@ struct CollectionStats {
   std::string index_choice;  // "exact: 480 images are fewer than 20,000"
   int segments = 0;
   int64_t tail_images = 0;
+  int64_t graph_backlog = 0;  // rows that a graph is to hold and does not yet; searches compare each of them
   bool read_only = false;
   std::string read_only_reason;
 };

@@ -127,6 +127,14 @@ absl::Status ValidateAttributeValue(const std::string& key, const AttributeValue
   return absl::OkStatus();
 }
 
+absl::Status ValidateSetting(absl::string_view field, int value, int low, int high) {
+  if (value == 0 || (value >= low && value <= high)) return absl::OkStatus();
+  return InvalidArgument(
+      "SETTING_OUT_OF_RANGE",
+      absl::StrCat(field, " is ", value, "; it must be 0 (the default) or ", low, " to ", high, ". Correct it."),
+      {{"field", std::string(field)}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(high)}});
+}
+
 }  // namespace
 
 bool IsUtf8(absl::string_view text) {
@@ -268,12 +276,9 @@ absl::Status ValidateConfig(const CollectionConfig& config, const RecordLimits& 
                      ". Set it to the model's dimension."),
         {{"actual", absl::StrCat(config.descriptor_dim)}, {"limit", absl::StrCat(limits.max_descriptor_dim)}});
   }
-  if (config.index_kind == IndexKind::kHnsw || config.index_kind == IndexKind::kIvf) {
-    return base::Error(absl::StatusCode::kUnimplemented, "INDEX_KIND_UNIMPLEMENTED",
-                       absl::StrCat("index ", config.index_kind == IndexKind::kHnsw ? "HNSW" : "IVF",
-                                    " is not available in this version. Use AUTO or EXACT."));
-  }
-  return absl::OkStatus();
+  SIGHTLINE_RETURN_IF_ERROR(ValidateSetting("hnsw_m", config.hnsw_m, 4, 64));
+  SIGHTLINE_RETURN_IF_ERROR(ValidateSetting("hnsw_ef_construction", config.hnsw_ef_construction, 16, 1000));
+  return ValidateSetting("ivf_lists", config.ivf_lists, 1, 65'536);
 }
 
 absl::StatusOr<std::vector<float>> NormalizeDescriptor(absl::Span<const float> values, int dim) {

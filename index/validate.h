@@ -2,7 +2,7 @@
 //
 // ValidateRecord and ValidateCollectionName are declared in collection.h, because callers use them too.
 //
-// Threading: pure functions. Failure: INVALID_ARGUMENT, or UNIMPLEMENTED for settings of a later version.
+// Threading: pure functions. Failure: INVALID_ARGUMENT.
 #ifndef SIGHTLINE_INDEX_VALIDATE_H_
 #define SIGHTLINE_INDEX_VALIDATE_H_
 

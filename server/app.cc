@@ -15,8 +15,11 @@
 #include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
+#include "server/operations.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
+#include "server/services/optimize.h"
+#include "server/status_page.h"
 #include "server/version.h"
 
 namespace sightline::server {
@@ -57,17 +60,28 @@ class AppImpl final : public App {
     database_options.directory = options_.data_dir;
     database_options.limits = options_.limits.record;
     database_options.request_id_retention = options_.limits.request_id_retention;
+    database_options.memory_budget_bytes = options_.limits.memory_budget_bytes;
+    database_options.search_threads = options_.limits.search_parallelism;
+    database_options.build_threads = options_.limits.build_threads;
     SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
     for (const index::DamagedCollection& damaged : database_->damaged()) {
       base::Log(base::Severity::kError, "collection set aside",
                 {{"collection", damaged.name}, {"error", std::string(damaged.status.message())}});
+    }
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        operations_,
+        Operations::Open({.directory = options_.data_dir, .repeatable = {{kOptimizeKind, MakeOptimize(*database_)}}}));
+    if (!operations_->set_aside().empty()) {
+      facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
+                                             operations_->set_aside(),
+                                             ": what ran or ended before this start is not listed."));
     }
     for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(LoadOne(name, load_model));
     WarnAboutAddresses();
     for (const std::string& warning : facts_.warnings) base::Log(base::Severity::kWarning, warning);
 
     context_ = std::make_unique<ServiceContext>(
-        ServiceContext{*database_, models_, workers_, options_.limits, metrics_, facts_});
+        ServiceContext{*database_, models_, *operations_, workers_, options_.limits, metrics_, facts_});
     rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
                                        &environment_);
     bindings_.push_back(BindSearchService(*context_, rpc_.get()));
@@ -75,7 +89,7 @@ class AppImpl final : public App {
     bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
     bindings_.push_back(BindServerService(*context_, rpc_.get()));
     bindings_.push_back(BindModelService(rpc_.get()));
-    bindings_.push_back(BindOperationService(rpc_.get()));
+    bindings_.push_back(BindOperationService(*context_, rpc_.get()));
     metrics_.SetCollector([this] { return Collect(); });
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
@@ -101,12 +115,14 @@ class AppImpl final : public App {
     stopped_ = true;
     metrics_.SetServing(false);
     serving_ = false;
+    if (operations_ != nullptr) operations_->Drain();
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
       rpc_->Shutdown(options_.limits.drain_grace);
     }
     http_.reset();
     admin_.reset();
+    operations_.reset();  // waits for work under way; nobody can ask for it any more
   }
 
  private:
@@ -184,46 +200,14 @@ class AppImpl final : public App {
         absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ", admin_port(), "}\n"));
   }
 
-  std::string StatusText() {
-    std::string out =
-        absl::StrCat("sightline-server ", VersionText(), "\nup ",
-                     absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts_.start_time, absl::Seconds(1))),
-                     ", simd ", facts_.simd_level, serving_ ? ", serving\n\n" : ", not serving\n\n");
-    for (const std::string& warning : facts_.warnings) absl::StrAppend(&out, "warning: ", warning, "\n\n");
-    absl::StrAppend(&out, metrics_.StageTable(), "\n");
-    for (const auto& collection : database_->List()) {
-      const index::CollectionStats stats = collection->Stats();
-      absl::StrAppend(&out, "collection ", collection->config().name, ": ", stats.images, " images, ",
-                      stats.index_choice, stats.read_only ? absl::StrCat(", READ-ONLY: ", stats.read_only_reason) : "",
-                      "\n");
-    }
-    return out;
-  }
+  std::string StatusText() { return StatusPage(facts_, serving_, metrics_, *database_, *operations_, options_.limits); }
 
   std::vector<Metrics::Sample> Collect() {
     std::vector<Metrics::Sample> samples = {
         {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
         {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
         {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
-    for (const auto& collection : database_->List()) {
-      const std::string& name = collection->config().name;
-      const index::CollectionStats stats = collection->Stats();
-      samples.push_back({"sightline_collection_images", {{"collection", name}}, static_cast<double>(stats.images)});
-      samples.push_back(
-          {"sightline_collection_deleted_images", {{"collection", name}}, static_cast<double>(stats.deleted_images)});
-      samples.push_back({"sightline_collection_read_only", {{"collection", name}}, stats.read_only ? 1.0 : 0.0});
-      for (const auto& [place, bytes] : {std::pair("memory", &stats.memory), std::pair("disk", &stats.disk)}) {
-        for (const auto& [layer, value] :
-             {std::pair("descriptors", bytes->descriptors), std::pair("codes", bytes->codes),
-              std::pair("graph", bytes->graph), std::pair("tokens", bytes->tokens),
-              std::pair("attributes", bytes->attributes), std::pair("images", bytes->images),
-              std::pair("log", bytes->log)}) {
-          samples.push_back({"sightline_collection_bytes",
-                             {{"collection", name}, {"place", place}, {"layer", layer}},
-                             static_cast<double>(value)});
-        }
-      }
-    }
+    AddSamples(*database_, *operations_, options_.limits, &samples);
     return samples;
   }
 
@@ -231,7 +215,8 @@ class AppImpl final : public App {
   Metrics metrics_;
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
-  base::ThreadPool workers_;  // ends before the database it works on
+  std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers
+  base::ThreadPool workers_;
   ModelHub models_;
   CallEnvironment environment_;
   std::unique_ptr<ServiceContext> context_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/services/field_checks.h"
 
 namespace sightline::server {
 namespace {
@@ -23,13 +24,6 @@ void ToProto(const index::LayerBytes& bytes, v1::LayerBytes* out) {
   out->set_images(bytes.images);
   out->set_log(bytes.log);
   out->set_total(bytes.total());
-}
-
-absl::Status UnknownEnum(absl::string_view field, int value) {
-  return base::InvalidArgument(
-      "ENUM_VALUE_UNKNOWN",
-      absl::StrCat(field, " is ", value, ", which this version does not know. Use a value of the published API."),
-      {{"field", std::string(field)}, {"actual", absl::StrCat(value)}});
 }
 
 }  // namespace
@@ -56,20 +50,21 @@ absl::StatusOr<index::Attributes> FromProto(const AttributeMap& attributes) {
 }
 
 void ToProto(const index::Attributes& attributes, AttributeMap* out) {
-  for (const auto& [key, value] : attributes) {
-    v1::AttributeValue& target = (*out)[key];
-    if (const auto* text = std::get_if<std::string>(&value)) {
-      target.set_string_value(*text);
-    } else if (const auto* number = std::get_if<int64_t>(&value)) {
-      target.set_int64_value(*number);
-    } else if (const auto* real = std::get_if<double>(&value)) {
-      target.set_double_value(*real);
-    } else if (const auto* flag = std::get_if<bool>(&value)) {
-      target.set_bool_value(*flag);
-    } else {
-      const auto& list = std::get<std::vector<std::string>>(value);
-      target.mutable_string_list()->mutable_values()->Add(list.begin(), list.end());
-    }
+  for (const auto& [key, value] : attributes) ToProto(value, &(*out)[key]);
+}
+
+void ToProto(const index::AttributeValue& value, v1::AttributeValue* out) {
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    out->set_string_value(*text);
+  } else if (const auto* number = std::get_if<int64_t>(&value)) {
+    out->set_int64_value(*number);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    out->set_double_value(*real);
+  } else if (const auto* flag = std::get_if<bool>(&value)) {
+    out->set_bool_value(*flag);
+  } else {
+    const auto& list = std::get<std::vector<std::string>>(value);
+    out->mutable_string_list()->mutable_values()->Add(list.begin(), list.end());
   }
 }
 
@@ -136,21 +131,7 @@ absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& 
     case S::DESCRIPTOR_PRECISION_FLOAT16: out.descriptor_precision = index::DescriptorPrecision::kFloat16; break;
     default: return UnknownEnum("settings.descriptor_precision", settings.descriptor_precision());
   }
-  const auto out_of_range = [](absl::string_view field, int value, int limit) {
-    return base::InvalidArgument(
-        "SETTING_OUT_OF_RANGE",
-        absl::StrCat("settings.", field, " is ", value, "; it must be 0 (the default) to ", limit, ". Correct it."),
-        {{"field", absl::StrCat("settings.", field)}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(limit)}});
-  };
-  constexpr int kMaxM = 128, kMaxEf = 4096, kMaxLists = 1 << 20;
   constexpr size_t kMaxDescription = 1024;
-  if (settings.hnsw_m() < 0 || settings.hnsw_m() > kMaxM) return out_of_range("hnsw_m", settings.hnsw_m(), kMaxM);
-  if (settings.hnsw_ef_construction() < 0 || settings.hnsw_ef_construction() > kMaxEf) {
-    return out_of_range("hnsw_ef_construction", settings.hnsw_ef_construction(), kMaxEf);
-  }
-  if (settings.ivf_lists() < 0 || settings.ivf_lists() > kMaxLists) {
-    return out_of_range("ivf_lists", settings.ivf_lists(), kMaxLists);
-  }
   if (settings.description().size() > kMaxDescription) {
     return base::InvalidArgument("DESCRIPTION_TOO_LONG",
                                  absl::StrCat("settings.description has ", settings.description().size(),
@@ -206,6 +187,7 @@ void ToProto(const index::Collection& collection, v1::Collection* out) {
   target->set_index_choice(stats.index_choice);
   target->set_segments(stats.segments);
   target->set_tail_images(stats.tail_images);
+  target->set_graph_backlog(stats.graph_backlog);
   out->set_read_only(stats.read_only);
   out->set_read_only_reason(stats.read_only_reason);
 }
@@ -273,6 +255,9 @@ void ToProto(const Limits& limits, v1::Limits* out) {
   out->set_max_stream_in_flight(limits.max_stream_in_flight);
   ToProto(limits.request_id_retention, out->mutable_request_id_retention());
   out->set_max_descriptor_dim(limits.record.max_descriptor_dim);
+  out->set_memory_budget_bytes(limits.memory_budget_bytes);
+  out->set_search_parallelism(limits.search_parallelism);
+  out->set_build_threads(limits.build_threads);
 }
 
 void ToProto(absl::Time time, google::protobuf::Timestamp* out) {

@@ -28,6 +28,7 @@ using AttributeMap = google::protobuf::Map<std::string, v1::AttributeValue>;
 
 absl::StatusOr<index::Attributes> FromProto(const AttributeMap& attributes);
 void ToProto(const index::Attributes& attributes, AttributeMap* out);
+void ToProto(const index::AttributeValue& value, v1::AttributeValue* out);
 
 index::PatchTokens FromProto(const v1::PatchTokens& tokens);
 void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v1::PatchTokens* out);

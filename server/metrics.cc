@@ -10,6 +10,7 @@
 #include <atomic>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/mutex.h"
 #include "server/code_names.h"
@@ -27,22 +28,35 @@ const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 
 constexpr std::array<absl::string_view, 8> kStages = {"decode", "queue",  "embed", "search",
                                                       "fetch",  "rerank", "store", "total"};
-constexpr std::array<absl::string_view, 5> kRejections = {"in_flight", "decode_queue", "model_queue", "search_queue",
-                                                          "write_queue"};
+constexpr std::array<absl::string_view, 6> kRejections = {"in_flight",    "decode_queue", "model_queue",
+                                                          "search_queue", "write_queue",  "memory_budget"};
+constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
+constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
+                                                           "k_reciprocal"};
 
 struct GaugeSpec {
   const char* name;
   const char* help;
 };
-constexpr std::array<GaugeSpec, 5> kGauges = {{
+constexpr std::array<GaugeSpec, 11> kGauges = {{
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
+    {"sightline_operations", "Operations that are known, by state; ended ones are kept for a while."},
+    {"sightline_memory_budget_bytes", "Memory that the collections may use together; 0 for no limit."},
+    {"sightline_memory_bytes", "Memory that the collections use together, as the budget counts it."},
     {"sightline_collection_images", "Images that a search can find, by collection."},
     {"sightline_collection_deleted_images", "Deleted images whose space is not reclaimed yet, by collection."},
+    {"sightline_collection_segments", "Sealed segments, by collection."},
+    {"sightline_collection_tail_images", "Images in the tail that is not sealed yet, by collection."},
+    {"sightline_collection_graph_backlog", "Images that a graph is to hold and does not yet, by collection."},
     {"sightline_collection_bytes", "Bytes by collection, place (memory or disk) and layer."},
     {"sightline_collection_read_only", "1 while a collection takes no writes."},
 }};
 
 std::string String(absl::string_view text) { return std::string(text); }
+
+std::string SearchKey(absl::string_view index, bool filtered, absl::string_view refinement) {
+  return absl::StrCat(index, filtered ? " filtered " : " ", refinement);
+}
 
 }  // namespace
 
@@ -64,6 +78,7 @@ struct Metrics::State {
   prometheus::Family<prometheus::Histogram>* batch_size;
   std::map<std::string, prometheus::Counter*, std::less<>> rejected;
   prometheus::Counter* indexed;
+  std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
   prometheus::Family<prometheus::Gauge>* model_loaded;
   prometheus::Family<prometheus::Gauge>* build_info;
   prometheus::Gauge* serving;
@@ -103,6 +118,18 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
   }
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
+  auto& searches_family = BuildCounter()
+                              .Name("sightline_searches_total")
+                              .Help("Searches done, by index, whether they were filtered, and refinement.")
+                              .Register(r);
+  for (const absl::string_view index : kIndexes) {
+    for (const bool filtered : {false, true}) {
+      for (const absl::string_view refinement : kRefinements) {
+        s.searches[SearchKey(index, filtered, refinement)] = &searches_family.Add(
+            {{"index", String(index)}, {"filtered", filtered ? "true" : "false"}, {"refinement", String(refinement)}});
+      }
+    }
+  }
   s.model_loaded = &BuildGauge()
                         .Name("sightline_model_loaded")
                         .Help("1 for a loaded model; `untrained` is true when it has no trained weights.")
@@ -166,6 +193,11 @@ void Metrics::CountRejected(absl::string_view reason) {
 }
 
 void Metrics::CountIndexedImages(int count) { state_->indexed->Increment(count); }
+
+void Metrics::CountSearch(absl::string_view index, bool filtered, absl::string_view refinement) {
+  const auto it = state_->searches.find(SearchKey(index, filtered, refinement));
+  if (it != state_->searches.end()) it->second->Increment();
+}
 
 void Metrics::SetModelLoaded(const std::string& model, bool untrained, bool loaded) {
   state_->model_loaded->Add({{"model", model}, {"untrained", untrained ? "true" : "false"}}).Set(loaded ? 1 : 0);

@@ -33,15 +33,19 @@ class Metrics {
   // "decode", "queue", "embed", "search", "fetch", "rerank" or "store".
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
-  // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue".
+  // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
+  // "memory_budget".
   void CountRejected(absl::string_view reason);
   void CountIndexedImages(int count);
+  // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or
+  // "k_reciprocal".
+  void CountSearch(absl::string_view index, bool filtered, absl::string_view refinement);
 
   void SetModelLoaded(const std::string& model, bool untrained, bool loaded);
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);
   void SetServing(bool serving);
 
-  // Values read when they are asked for: queue depths, collection sizes.
+  // Values read when they are asked for: queue depths, collection sizes, operations.
   struct Sample {
     std::string name;  // one of kGauges in metrics.cc
     std::map<std::string, std::string> labels;

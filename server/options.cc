@@ -10,12 +10,47 @@
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "server/http/address.h"
 #include "server/version.h"
+
+namespace sightline::server {
+
+// A number of bytes as people write it.
+struct ByteCount {
+  int64_t bytes = 0;
+};
+
+bool AbslParseFlag(absl::string_view text, ByteCount* count, std::string* error) {
+  constexpr absl::string_view kUnits = "KMGT";
+  absl::string_view digits = text;
+  int shift = 0;
+  if (!digits.empty()) {
+    const size_t unit = kUnits.find(absl::ascii_toupper(static_cast<unsigned char>(digits.back())));
+    if (unit != absl::string_view::npos) {
+      shift = 10 * (static_cast<int>(unit) + 1);
+      digits.remove_suffix(1);
+    }
+  }
+  // Room for every suffix, and far above any machine.
+  constexpr int64_t kMost = int64_t{1} << 50;
+  int64_t number = 0;
+  if (!digits.empty() && absl::ascii_isdigit(static_cast<unsigned char>(digits[0])) &&
+      absl::SimpleAtoi(digits, &number) && number <= kMost >> shift) {
+    count->bytes = number << shift;
+    return true;
+  }
+  *error = "write a whole number of bytes, or one with K, M, G or T behind it, such as 12G; at most 1024T";
+  return false;
+}
+
+std::string AbslUnparseFlag(ByteCount count) { return absl::StrCat(count.bytes); }
+
+}  // namespace sightline::server
 
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
 ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; created when missing");
@@ -27,7 +62,11 @@ ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
 ABSL_FLAG(bool, allow_untrained, false, "let a model without weights run from a seeded initialisation, for trials");
 ABSL_FLAG(int, grpc_threads, 1, "completion-queue threads; one is fastest on small machines");
-ABSL_FLAG(int, search_threads, 2, "threads that search and read the disk");
+ABSL_FLAG(int, search_threads, 2, "requests that are searched or read from disk at once");
+ABSL_FLAG(int, search_parallelism, 2, "threads that share one large search");
+ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at low priority");
+ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
+          "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
 ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
 ABSL_FLAG(int, intra_op_threads, 0, "threads inside one run of a model; 0 for all cores");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
@@ -116,7 +155,7 @@ std::string ConfigPath(int argc, char** argv) {
 }
 
 template <typename T>
-absl::Status CheckRange(const char* name, T value, T low, T high) {
+absl::Status CheckSetting(const char* name, T value, T low, T high) {
   if (value >= low && value <= high) return absl::OkStatus();
   return base::InvalidArgument(
       "SETTING_OUT_OF_RANGE",
@@ -139,18 +178,20 @@ absl::Status Check(const ServerOptions& options) {
     const bool none = address->empty() && address != &options.listen;
     if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
   }
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("grpc_threads", options.grpc_threads, 1, 64));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("search_threads", options.search_threads, 1, 1024));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("decode_threads", options.decode_threads, 1, 1024));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("intra_op_threads", options.intra_op_threads, 0, 1024));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_message_bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange<int64_t>("max_image_bytes", limits.image.max_encoded_bytes, 1024, 1 << 30));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange<int64_t>("max_pixels", limits.image.max_pixels, 1, 1 << 30));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_image_side", limits.image.max_side, 1, 65'535));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_in_flight", limits.max_in_flight, 1, 1 << 20));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_stream_in_flight", limits.max_stream_in_flight, 1, 1 << 16));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_queue", limits.max_queue, 1, 1 << 20));
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("max_batch", limits.max_batch, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("grpc_threads", options.grpc_threads, 1, 64));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("build_threads", limits.build_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("decode_threads", options.decode_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("intra_op_threads", options.intra_op_threads, 0, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_message_bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting<int64_t>("max_image_bytes", limits.image.max_encoded_bytes, 1024, 1 << 30));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting<int64_t>("max_pixels", limits.image.max_pixels, 1, 1 << 30));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_image_side", limits.image.max_side, 1, 65'535));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_in_flight", limits.max_in_flight, 1, 1 << 20));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_stream_in_flight", limits.max_stream_in_flight, 1, 1 << 16));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_queue", limits.max_queue, 1, 1 << 20));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
@@ -197,6 +238,9 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
   Limits& limits = options.limits;
+  limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
+  limits.build_threads = absl::GetFlag(FLAGS_build_threads);
+  limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
   limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
   limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
   limits.record.max_image_bytes = limits.image.max_encoded_bytes;

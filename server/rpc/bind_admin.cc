@@ -2,6 +2,7 @@
 
 #include "server/rpc/bindings.h"
 #include "server/rpc/not_offered.h"
+#include "server/services/operation_service.h"
 #include "server/services/server_service.h"
 #include "sightline/v1/model_service.grpc.pb.h"
 #include "sightline/v1/operation_service.grpc.pb.h"
@@ -46,17 +47,26 @@ class ModelBinding final : public Binding {
 
 class OperationBinding final : public Binding {
  public:
-  explicit OperationBinding(RpcServer* server) {
+  OperationBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     using Async = v1::OperationService::AsyncService;
     server->AddService(&async_, v1::OperationService::service_full_name());
-    const std::string hint = "No RPC of this version starts an operation.";
-    AddNotOffered(server, &async_, &Async::RequestGetOperation, "OperationService/GetOperation", hint);
-    AddNotOffered(server, &async_, &Async::RequestListOperations, "OperationService/ListOperations", hint);
-    AddNotOffered(server, &async_, &Async::RequestCancelOperation, "OperationService/CancelOperation", hint);
+    server->AddUnary(
+        &async_, &Async::RequestGetOperation, "OperationService/GetOperation",
+        [this](const RequestPtr& request, const v1::GetOperationRequest& message, v1::GetOperationResponse* reply,
+               Done done) { service_.Get(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &Async::RequestListOperations, "OperationService/ListOperations",
+        [this](const RequestPtr& request, const v1::ListOperationsRequest& message, v1::ListOperationsResponse* reply,
+               Done done) { service_.List(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &Async::RequestCancelOperation, "OperationService/CancelOperation",
+        [this](const RequestPtr& request, const v1::CancelOperationRequest& message, v1::CancelOperationResponse* reply,
+               Done done) { service_.Cancel(request, message, reply, std::move(done)); });
   }
 
  private:
   v1::OperationService::AsyncService async_;
+  OperationService service_;
 };
 
 }  // namespace
@@ -67,6 +77,8 @@ std::unique_ptr<Binding> BindServerService(const ServiceContext& context, RpcSer
 
 std::unique_ptr<Binding> BindModelService(RpcServer* server) { return std::make_unique<ModelBinding>(server); }
 
-std::unique_ptr<Binding> BindOperationService(RpcServer* server) { return std::make_unique<OperationBinding>(server); }
+std::unique_ptr<Binding> BindOperationService(const ServiceContext& context, RpcServer* server) {
+  return std::make_unique<OperationBinding>(context, server);
+}
 
 }  // namespace sightline::server

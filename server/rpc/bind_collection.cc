@@ -51,6 +51,14 @@ class CollectionBinding final : public Binding {
                      [this](const RequestPtr& request, const v1::DeleteCollectionRequest& message,
                             v1::DeleteCollectionResponse* reply,
                             Done done) { service_.Delete(request, message, reply, std::move(done)); });
+    server->AddUnary(&async_, &CollectionAsync::RequestOptimizeCollection, "CollectionService/OptimizeCollection",
+                     [this](const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
+                            v1::OptimizeCollectionResponse* reply,
+                            Done done) { service_.Optimize(request, message, reply, std::move(done)); });
+    server->AddUnary(&async_, &CollectionAsync::RequestListAttributeValues, "CollectionService/ListAttributeValues",
+                     [this](const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
+                            v1::ListAttributeValuesResponse* reply,
+                            Done done) { service_.ListValues(request, message, reply, std::move(done)); });
     BindNotOffered(server);
   }
 
@@ -59,8 +67,6 @@ class CollectionBinding final : public Binding {
     const auto name = [](const char* method) { return std::string("CollectionService/") + method; };
     AddNotOffered(server, &async_, &CollectionAsync::RequestUpdateCollection, name("UpdateCollection"),
                   "Create a collection with the settings wanted and index into it.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestOptimizeCollection, name("OptimizeCollection"),
-                  "Exact search needs no optimising.");
     const std::string copy = "Copy the data directory while the server is stopped.";
     AddNotOffered(server, &async_, &CollectionAsync::RequestCreateSnapshot, name("CreateSnapshot"), copy);
     AddNotOffered(server, &async_, &CollectionAsync::RequestListSnapshots, name("ListSnapshots"), copy);
@@ -74,8 +80,6 @@ class CollectionBinding final : public Binding {
                   "Search with each image and compare the scores.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestFitConfidence, name("FitConfidence"),
                   "Choose a threshold on `score` by hand.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestListAttributeValues, name("ListAttributeValues"),
-                  "List the images and count their attributes.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestSetAlias, name("SetAlias"),
                   "Use the collection's own name.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestDeleteAlias, name("DeleteAlias"),

@@ -23,7 +23,7 @@ std::unique_ptr<Binding> BindIndexService(const ServiceContext& context, RpcServ
 std::unique_ptr<Binding> BindCollectionService(const ServiceContext& context, RpcServer* server);
 std::unique_ptr<Binding> BindServerService(const ServiceContext& context, RpcServer* server);
 std::unique_ptr<Binding> BindModelService(RpcServer* server);
-std::unique_ptr<Binding> BindOperationService(RpcServer* server);
+std::unique_ptr<Binding> BindOperationService(const ServiceContext& context, RpcServer* server);
 
 }  // namespace sightline::server
 

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "server/convert.h"
 #include "server/services/field_checks.h"
+#include "server/services/optimize.h"
 
 namespace sightline::server {
 namespace {
@@ -131,6 +132,45 @@ void CollectionService::Delete(const RequestPtr& request, const v1::DeleteCollec
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection to delete."));
         SIGHTLINE_ASSIGN_OR_RETURN(const int64_t deleted, context_.database.Delete(message.name()));
         reply->set_deleted_images(deleted);
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::Optimize(const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
+                                 v1::OptimizeCollectionResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection to optimise."));
+        SIGHTLINE_RETURN_IF_ERROR(ReadOptimizeOptions(message).status());
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
+        SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(), context_.operations.StartRepeatable(
+                                                                    kOptimizeKind, collection->config().name, message));
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::ListValues(const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
+                                   v1::ListAttributeValuesResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
+        SIGHTLINE_RETURN_IF_ERROR(Required("key", message.key(), "Name the attribute."));
+        SIGHTLINE_RETURN_IF_ERROR(CheckAttributeKey("key", message.key(), context_.limits.record));
+        SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        SIGHTLINE_ASSIGN_OR_RETURN(
+            index::AttributeCountPage page,
+            collection->CountValues(message.key(), message.filter(), page_size, message.page_token()));
+        for (const index::AttributeCount& count : page.counts) {
+          auto* value = reply->add_values();
+          ToProto(count.value, value->mutable_value());
+          value->set_count(count.images);
+        }
+        reply->set_next_page_token(std::move(page.next_page_token));
         return absl::OkStatus();
       },
       std::move(done));

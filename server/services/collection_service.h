@@ -28,6 +28,10 @@ class CollectionService {
             Done done);
   void Delete(const RequestPtr& request, const v1::DeleteCollectionRequest& message,
               v1::DeleteCollectionResponse* reply, Done done);
+  void Optimize(const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
+                v1::OptimizeCollectionResponse* reply, Done done);
+  void ListValues(const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
+                  v1::ListAttributeValuesResponse* reply, Done done);
 
  private:
   absl::StatusOr<index::CollectionConfig> Configure(const v1::CreateCollectionRequest& message) const;

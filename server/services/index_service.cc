@@ -154,7 +154,10 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
         std::move(write_), [self = shared_from_this(), begin](absl::StatusOr<index::WriteResult> result) {
           self->request_->AddStage("store", base::MillisecondsBetween(begin, self->request_->clock().Steady()));
           if (!result.ok()) {
-            if (absl::IsResourceExhausted(result.status())) self->context_.metrics.CountRejected("write_queue");
+            if (absl::IsResourceExhausted(result.status())) {
+              const bool budget = base::GetErrorInfo(result.status()).reason == "MEMORY_BUDGET";
+              self->context_.metrics.CountRejected(budget ? "memory_budget" : "write_queue");
+            }
             return self->done_(result.status());
           }
           self->reply_.set_id(result->id);
@@ -206,9 +209,6 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
       context_, request,
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
-        if (!message.filter().empty()) {
-          return NotOffered("a filter", "Leave `filter` empty and filter the images by their attributes.");
-        }
         if (message.view() == v1::IMAGE_VIEW_ORIGINAL || message.view() == v1::IMAGE_VIEW_VECTORS) {
           return base::InvalidArgument("VIEW_NOT_LISTED",
                                        "lists return METADATA or PREVIEW. Get originals and vectors by GetImage.",
@@ -217,7 +217,8 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
         SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
-        SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page, collection->List(page_size, message.page_token(), view, ""));
+        SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page,
+                                   collection->List(page_size, message.page_token(), view, message.filter()));
         for (const index::Record& record : page.records) ToProto(record, collection->config(), reply->add_images());
         reply->set_next_page_token(std::move(page.next_page_token));
         return absl::OkStatus();
@@ -232,9 +233,17 @@ void IndexService::DeleteImages(const RequestPtr& request, const v1::DeleteImage
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
         if (!message.filter().empty()) {
-          return NotOffered("deleting by filter", "Name the images by `ids`.");
+          if (!message.ids().empty()) {
+            return base::InvalidArgument("IDS_AND_FILTER",
+                                         "both `ids` and `filter` are set, which may mean two things. Set one of them.",
+                                         {{"field", "filter"}});
+          }
+          SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+          SIGHTLINE_ASSIGN_OR_RETURN(const index::DeleteResult result, collection->DeleteMatching(message.filter()));
+          reply->set_deleted(result.deleted);
+          return absl::OkStatus();
         }
-        if (message.ids().empty()) return Required("ids", "", "Name at least one image to delete.");
+        if (message.ids().empty()) return Required("ids", "", "Name at least one image to delete, or set `filter`.");
         if (message.ids_size() > context_.limits.max_delete_ids) {
           return base::InvalidArgument("TOO_MANY_IDS",
                                        absl::StrCat("the request names ", message.ids_size(), " ids; the limit is ",

@@ -10,18 +10,6 @@
 namespace sightline::server {
 namespace {
 
-absl::Status OutOfRange(absl::string_view field, int64_t actual, int64_t low, int64_t high) {
-  return base::InvalidArgument(
-      "VALUE_OUT_OF_RANGE", absl::StrCat(field, " is ", actual, "; it must be ", low, " to ", high, ". Correct it."),
-      {{"field", std::string(field)}, {"actual", absl::StrCat(actual)}, {"limit", absl::StrCat(high)}});
-}
-
-absl::Status NotFinite(absl::string_view field) {
-  return base::InvalidArgument("VALUE_NOT_FINITE",
-                               absl::StrCat(field, " is not a finite number. Send a number, or leave the field out."),
-                               {{"field", std::string(field)}});
-}
-
 absl::Status ValidatePart(const v1::QueryPart& part, int i, const Limits& limits) {
   const std::string field = absl::StrCat("query.parts[", i, "]");
   if (part.source_case() == v1::QueryPart::SOURCE_NOT_SET) {
@@ -41,30 +29,29 @@ absl::Status ValidatePart(const v1::QueryPart& part, int i, const Limits& limits
         absl::StrCat(field, " has a crop box but no image. Send the image itself, or leave the box out."),
         {{"field", absl::StrCat(field, ".crops")}});
   }
-  if (part.crops_size() > limits.max_crops) {
-    return OutOfRange(absl::StrCat("the number of ", field, ".crops"), part.crops_size(), 0, limits.max_crops);
-  }
-  return absl::OkStatus();
+  return CheckRange(absl::StrCat("the number of ", field, ".crops"), part.crops_size(), 0, limits.max_crops);
 }
 
 absl::Status ValidateOffered(const v1::SearchRequest& message) {
-  if (!message.filter().empty()) {
-    return NotOffered("a filter", "Leave `filter` empty and filter the results by their attributes.");
-  }
   if (message.has_min_confidence()) {
     return NotOffered("min_confidence", "Use `min_score`, which acts on the cosine.");
   }
-  if (!message.group_by().empty() || message.group_size() != 0) {
-    return NotOffered("group_by", "Leave it out and group the results by their attributes.");
-  }
-  if (message.rerank().method() == v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT) {
-    return NotOffered("re-ranking", "Leave `rerank` out, or set its method to METHOD_OFF.");
-  }
-  if (message.expansion().method() > v1::QueryExpansion::METHOD_OFF) {
-    return NotOffered("query expansion", "Leave `expansion` out, or set its method to METHOD_OFF.");
+  switch (message.rerank().method()) {
+    case v1::RerankOptions::METHOD_UNSPECIFIED:
+    case v1::RerankOptions::METHOD_OFF: break;
+    case v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT:
+      return NotOffered("re-ranking", "Leave `rerank` out, or set its method to METHOD_OFF.");
+    default: return UnknownEnum("rerank.method", message.rerank().method());
   }
   if (message.explain().enabled()) return NotOffered("evidence", "Leave `explain` out.");
   return absl::OkStatus();
+}
+
+absl::Status ValidateGroups(const v1::SearchRequest& message, const Limits& limits) {
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("group_size", message.group_size(), 0, limits.max_top_k));
+  if (!message.group_by().empty()) return CheckAttributeKey("group_by", message.group_by(), limits.record);
+  if (message.group_size() == 0) return absl::OkStatus();
+  return Required("group_by", "", "Name the attribute to group by, or leave `group_size` out.");
 }
 
 }  // namespace
@@ -75,28 +62,43 @@ absl::Status ValidateSearch(const v1::SearchRequest& message, const Limits& limi
     return base::InvalidArgument("QUERY_MISSING", "the query has no parts. Add an image, an id or a descriptor.",
                                  {{"field", "query.parts"}});
   }
-  if (message.query().parts_size() > limits.max_query_parts) {
-    return OutOfRange("the number of query.parts", message.query().parts_size(), 1, limits.max_query_parts);
-  }
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckRange("the number of query.parts", message.query().parts_size(), 1, limits.max_query_parts));
   for (int i = 0; i < message.query().parts_size(); ++i) {
     SIGHTLINE_RETURN_IF_ERROR(ValidatePart(message.query().parts(i), i, limits));
   }
-  if (message.top_k() < 0 || message.top_k() > limits.max_top_k) {
-    return OutOfRange("top_k", message.top_k(), 0, limits.max_top_k);
-  }
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("top_k", message.top_k(), 0, limits.max_top_k));
   const int64_t top_k = message.top_k() == 0 ? kDefaultTopK : message.top_k();
-  if (message.offset() < 0 || message.offset() + top_k > limits.max_result_window) {
-    return OutOfRange("offset", message.offset(), 0, limits.max_result_window - top_k);
-  }
-  if (message.has_min_score() && !std::isfinite(message.min_score())) return NotFinite("min_score");
-  if (message.has_ef_search() && message.ef_search() < 1)
-    return OutOfRange("ef_search", message.ef_search(), 1, 10'000);
-  if (message.has_nprobe() && message.nprobe() < 1) return OutOfRange("nprobe", message.nprobe(), 1, 1 << 20);
-  if (static_cast<int>(message.request_id().size()) > limits.record.max_request_id_bytes) {
-    return OutOfRange("the length of request_id", static_cast<int64_t>(message.request_id().size()), 0,
-                      limits.record.max_request_id_bytes);
-  }
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("offset", message.offset(), 0, limits.max_result_window - top_k));
+  if (message.has_min_score()) SIGHTLINE_RETURN_IF_ERROR(CheckFinite("min_score", message.min_score()));
+  SIGHTLINE_RETURN_IF_ERROR(ValidateGroups(message, limits));
+  if (message.has_ef_search()) SIGHTLINE_RETURN_IF_ERROR(CheckRange("ef_search", message.ef_search(), 1, 10'000));
+  if (message.has_nprobe()) SIGHTLINE_RETURN_IF_ERROR(CheckRange("nprobe", message.nprobe(), 1, 65'536));
+  SIGHTLINE_RETURN_IF_ERROR(ReadRefinement(message.expansion()).status());
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("the length of request_id", static_cast<int64_t>(message.request_id().size()), 0,
+                                       limits.record.max_request_id_bytes));
   return ValidateOffered(message);
+}
+
+absl::StatusOr<index::Refinement> ReadRefinement(const v1::QueryExpansion& expansion) {
+  using Method = index::Refinement::Method;
+  index::Refinement refinement;
+  switch (expansion.method()) {
+    case v1::QueryExpansion::METHOD_UNSPECIFIED:
+    case v1::QueryExpansion::METHOD_OFF: refinement.method = Method::kOff; break;
+    case v1::QueryExpansion::METHOD_AVERAGE: refinement.method = Method::kAverage; break;
+    case v1::QueryExpansion::METHOD_ALPHA_WEIGHTED: refinement.method = Method::kAlphaWeighted; break;
+    case v1::QueryExpansion::METHOD_SUPER_GLOBAL: refinement.method = Method::kSuperGlobal; break;
+    case v1::QueryExpansion::METHOD_K_RECIPROCAL: refinement.method = Method::kReciprocal; break;
+    default: return UnknownEnum("expansion.method", expansion.method());
+  }
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("expansion.neighbours", expansion.neighbours(), 0, kMaxNeighbours));
+  refinement.neighbours = expansion.neighbours();
+  if (expansion.has_alpha()) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckAlpha("expansion.alpha", expansion.alpha()));
+    refinement.alpha = expansion.alpha();
+  }
+  return refinement;
 }
 
 absl::Status ValidateVector(const v1::EmbeddingVector& vector, const index::CollectionConfig& config) {

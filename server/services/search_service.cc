@@ -1,5 +1,6 @@
 #include "server/services/search_service.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -16,6 +17,24 @@ namespace {
 
 // A search of fewer multiply-adds than this runs where it arrived: handing it to another thread costs more.
 constexpr int64_t kInlineCost = 1 << 20;
+
+// Whether SearchCost tells what the search will cost: a filter has to be read and evaluated first, groups and
+// refinements look at more than they return, and the others change how much is compared.
+bool IsPlain(const v1::SearchRequest& message) {
+  return message.filter().empty() && message.group_by().empty() && !message.exact() && !message.has_ef_search() &&
+         !message.has_nprobe() && message.expansion().method() <= v1::QueryExpansion::METHOD_OFF;
+}
+
+const char* RefinementName(index::Refinement::Method method) {
+  switch (method) {
+    case index::Refinement::Method::kOff: return "off";
+    case index::Refinement::Method::kAverage: return "average";
+    case index::Refinement::Method::kAlphaWeighted: return "alpha_weighted";
+    case index::Refinement::Method::kSuperGlobal: return "super_global";
+    case index::Refinement::Method::kReciprocal: return "k_reciprocal";
+  }
+  return "off";
+}
 
 }  // namespace
 
@@ -100,7 +119,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   }
 
   void RunSearch() {
-    if (parts_to_embed_.empty() && !needs_disk_ && collection_->SearchCost() <= kInlineCost) {
+    if (parts_to_embed_.empty() && !needs_disk_ && IsPlain(message_) && collection_->SearchCost() <= kInlineCost) {
       return done_(SearchNow());
     }
     RunOnWorkers(
@@ -126,18 +145,29 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     query.top_k = message_.top_k() == 0 ? kDefaultTopK : message_.top_k();
     query.offset = message_.offset();
     if (message_.has_min_score()) query.min_score = message_.min_score();
+    query.filter = message_.filter();
+    query.group_by = message_.group_by();
+    query.group_size = std::max(1, message_.group_size());
+    query.exact = message_.exact();
+    if (message_.has_ef_search()) query.ef_search = message_.ef_search();
+    if (message_.has_nprobe()) query.nprobe = message_.nprobe();
+    SIGHTLINE_ASSIGN_OR_RETURN(query.refinement, ReadRefinement(message_.expansion()));
     query.cancelled = [this] { return !request_->Check().ok(); };
     index::SearchOutcome outcome;
     {
       StageTimer timer(*request_, "search");
       SIGHTLINE_ASSIGN_OR_RETURN(outcome, collection_->Search(query));
     }
+    context_.metrics.CountSearch(outcome.index, !query.filter.empty(), RefinementName(query.refinement.method));
     SIGHTLINE_RETURN_IF_ERROR(FillResults(outcome));
     v1::SearchStats* stats = reply_.mutable_stats();
     stats->set_embedding_space(collection_->config().embedding_space);
     stats->set_images(outcome.images);
+    stats->set_matching(outcome.matching);
     stats->set_compared(outcome.compared);
     stats->set_index(outcome.index);
+    stats->set_degraded(!outcome.degraded_reasons.empty());
+    stats->mutable_degraded_reasons()->Add(outcome.degraded_reasons.begin(), outcome.degraded_reasons.end());
     StagesToProto(*request_, stats->mutable_stages());
     return absl::OkStatus();
   }
@@ -151,8 +181,10 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       v1::SearchResult result;
       result.set_id(hit.id);
       result.set_rank(++rank);
-      result.set_rank_before_rerank(rank);
+      // A search that nothing refined has one order.
+      result.set_rank_before_rerank(hit.rank_before_rerank > 0 ? hit.rank_before_rerank : rank);
       result.set_score(hit.score);
+      if (hit.rerank_score) result.set_rerank_score(*hit.rerank_score);
       if (fetch) {
         const absl::StatusOr<index::Record> record = collection_->Get(
             hit.id, message_.return_preview() ? index::RecordView::kImage : index::RecordView::kMetadata);

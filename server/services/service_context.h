@@ -13,6 +13,7 @@
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
+#include "server/operations.h"
 
 namespace sightline::server {
 
@@ -29,6 +30,7 @@ struct ServerFacts {
 struct ServiceContext {
   index::Database& database;
   ModelHub& models;
+  Operations& operations;
   base::ThreadPool& workers;  // runs what reads the disk or compares many descriptors
   const Limits& limits;
   Metrics& metrics;

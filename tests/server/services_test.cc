@@ -1,0 +1,347 @@
+// The services between the API's messages and the index: what reaches the index, and what comes back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <future>
+
+#include "server/operations.h"
+#include "server/services/collection_service.h"
+#include "server/services/index_service.h"
+#include "server/services/operation_service.h"
+#include "server/services/optimize.h"
+#include "server/services/search_service.h"
+#include "server/status_page.h"
+#include "tests/support/fake_index.h"
+#include "tests/support/temp_folder.h"
+
+namespace sightline::server {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::FakeCollection;
+using testing::FakeDatabase;
+using ::testing::HasSubstr;
+
+class ServicesTest : public ::testing::Test {
+ protected:
+  ServicesTest()
+      : collection_(std::make_shared<FakeCollection>("shop")),
+        database_(collection_),
+        models_(limits_, 1, metrics_),
+        operations_(
+            *Operations::Open({.directory = folder_.path(), .repeatable = {{kOptimizeKind, MakeOptimize(database_)}}})),
+        workers_({.name = "workers", .threads = 1, .max_queue = 16, .on_thread_start = {}}),
+        context_{database_, models_, *operations_, workers_, limits_, metrics_, facts_} {}
+
+  // Calls a method of a service and waits for its answer; `thread` tells whether it came on this thread.
+  template <typename Service, typename Message, typename Reply>
+  absl::Status Call(Service& service,
+                    void (Service::*method)(const RequestPtr&, const Message&, Reply*,
+                                            std::function<void(absl::Status)>),
+                    const Message& message, Reply* reply, bool* inline_answer = nullptr) {
+    const auto request =
+        std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::seconds(20));
+    std::promise<std::pair<absl::Status, std::thread::id>> answer;
+    (service.*method)(request, message, reply, [&](absl::Status status) {
+      answer.set_value({std::move(status), std::this_thread::get_id()});
+    });
+    const auto [status, thread] = answer.get_future().get();
+    if (inline_answer != nullptr) *inline_answer = thread == std::this_thread::get_id();
+    return status;
+  }
+
+  static v1::SearchRequest NewSearch() {
+    v1::SearchRequest request;
+    request.set_collection("shop");
+    auto* vector = request.mutable_query()->add_parts()->mutable_global_descriptor();
+    for (const float value : {0.f, 3.f, 4.f, 0.f}) vector->add_values(value);
+    vector->set_embedding_space("space");
+    return request;
+  }
+  absl::Status Search(const v1::SearchRequest& request, v1::SearchResponse* reply, bool* inline_answer = nullptr) {
+    SearchService service(context_);
+    return Call(service, &SearchService::Search, request, reply, inline_answer);
+  }
+
+  testing::TempFolder folder_;
+  Limits limits_;
+  Metrics metrics_;
+  ServerFacts facts_;
+  std::shared_ptr<FakeCollection> collection_;
+  FakeDatabase database_;
+  ModelHub models_;
+  std::unique_ptr<Operations> operations_;
+  base::ThreadPool workers_;
+  ServiceContext context_;
+};
+
+TEST_F(ServicesTest, EveryOptionOfASearchReachesTheIndex) {
+  v1::SearchRequest request = NewSearch();
+  request.set_top_k(1000);
+  request.set_offset(20);
+  request.set_min_score(0.25);
+  request.set_filter("brand = \"acme\"");
+  request.set_group_by("brand");
+  request.set_group_size(3);
+  request.set_exact(true);
+  request.set_ef_search(10'000);
+  request.set_nprobe(65'536);
+  request.mutable_expansion()->set_method(v1::QueryExpansion::METHOD_ALPHA_WEIGHTED);
+  request.mutable_expansion()->set_neighbours(1000);
+  request.mutable_expansion()->set_alpha(0);
+  v1::SearchResponse reply;
+  ASSERT_TRUE(Search(request, &reply).ok());
+  const index::SearchQuery& asked = collection_->asked;
+  EXPECT_THAT(collection_->asked_descriptor, ElementsAre(0, ::testing::FloatEq(0.6f), ::testing::FloatEq(0.8f), 0));
+  EXPECT_EQ(asked.top_k, 1000);
+  EXPECT_EQ(asked.offset, 20);
+  EXPECT_EQ(asked.min_score, 0.25);
+  EXPECT_EQ(asked.filter, "brand = \"acme\"");
+  EXPECT_EQ(asked.group_by, "brand");
+  EXPECT_EQ(asked.group_size, 3);
+  EXPECT_TRUE(asked.exact);
+  EXPECT_EQ(asked.ef_search, 10'000);
+  EXPECT_EQ(asked.nprobe, 65'536);
+  EXPECT_EQ(asked.refinement.method, index::Refinement::Method::kAlphaWeighted);
+  EXPECT_EQ(asked.refinement.neighbours, 1000);
+  EXPECT_EQ(asked.refinement.alpha, 0);
+}
+
+TEST_F(ServicesTest, OptionsLeftOutAreTheDefaults) {
+  v1::SearchResponse reply;
+  ASSERT_TRUE(Search(NewSearch(), &reply).ok());
+  const index::SearchQuery& asked = collection_->asked;
+  EXPECT_EQ(asked.top_k, 10);
+  EXPECT_EQ(asked.offset, 0);
+  EXPECT_FALSE(asked.min_score.has_value());
+  EXPECT_EQ(asked.filter, "");
+  EXPECT_EQ(asked.group_by, "");
+  EXPECT_EQ(asked.group_size, 1);
+  EXPECT_FALSE(asked.exact);
+  EXPECT_FALSE(asked.ef_search.has_value());
+  EXPECT_FALSE(asked.nprobe.has_value());
+  EXPECT_EQ(asked.refinement.method, index::Refinement::Method::kOff);
+  EXPECT_EQ(asked.refinement.neighbours, 0);
+  EXPECT_EQ(asked.refinement.alpha, 3);
+}
+
+TEST_F(ServicesTest, EveryMethodOfRefinementHasItsOwn) {
+  using Proto = v1::QueryExpansion;
+  using Method = index::Refinement::Method;
+  for (const auto& [proto, method] :
+       std::vector<std::pair<Proto::Method, Method>>{{Proto::METHOD_UNSPECIFIED, Method::kOff},
+                                                     {Proto::METHOD_OFF, Method::kOff},
+                                                     {Proto::METHOD_AVERAGE, Method::kAverage},
+                                                     {Proto::METHOD_ALPHA_WEIGHTED, Method::kAlphaWeighted},
+                                                     {Proto::METHOD_SUPER_GLOBAL, Method::kSuperGlobal},
+                                                     {Proto::METHOD_K_RECIPROCAL, Method::kReciprocal}}) {
+    v1::SearchRequest request = NewSearch();
+    request.mutable_expansion()->set_method(proto);
+    v1::SearchResponse reply;
+    ASSERT_TRUE(Search(request, &reply).ok());
+    EXPECT_EQ(collection_->asked.refinement.method, method) << proto;
+  }
+}
+
+TEST_F(ServicesTest, WhatTheIndexFoundComesBackWhole) {
+  collection_->outcome->hits = {{"b", 0.5, 0.9, 2}, {"a", 0.75, 0.8, 1}, {"c", 0.25, std::nullopt, 3}};
+  collection_->outcome->images = 100;
+  collection_->outcome->matching = 40;
+  collection_->outcome->compared = 60;
+  collection_->outcome->index = "hnsw";
+  collection_->outcome->degraded_reasons = {"one is missing."};
+  v1::SearchRequest request = NewSearch();
+  request.set_filter("f = 1");
+  request.mutable_expansion()->set_method(v1::QueryExpansion::METHOD_SUPER_GLOBAL);
+  request.set_offset(5);
+  v1::SearchResponse reply;
+  ASSERT_TRUE(Search(request, &reply).ok());
+  ASSERT_EQ(reply.results_size(), 3);
+  EXPECT_EQ(reply.results(0).id(), "b");
+  EXPECT_EQ(reply.results(0).rank(), 6);
+  EXPECT_EQ(reply.results(0).score(), 0.5);
+  EXPECT_EQ(reply.results(0).rerank_score(), 0.9);
+  EXPECT_EQ(reply.results(0).rank_before_rerank(), 2);
+  EXPECT_FALSE(reply.results(2).has_rerank_score());
+  EXPECT_EQ(reply.stats().images(), 100);
+  EXPECT_EQ(reply.stats().matching(), 40);
+  EXPECT_EQ(reply.stats().compared(), 60);
+  EXPECT_EQ(reply.stats().index(), "hnsw");
+  EXPECT_TRUE(reply.stats().degraded());
+  EXPECT_THAT(reply.stats().degraded_reasons(), ElementsAre("one is missing."));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr(R"(sightline_searches_total{filtered="true",index="hnsw",refinement="super_global"} 1)"));
+}
+
+TEST_F(ServicesTest, OnlyCheapPlainSearchesRunWhereTheyArrive) {
+  v1::SearchResponse reply;
+  bool here = false;
+  collection_->search_cost = 1000;
+  ASSERT_TRUE(Search(NewSearch(), &reply, &here).ok());
+  EXPECT_TRUE(here);
+  const std::vector<std::function<void(v1::SearchRequest&)>> changes = {
+      [](v1::SearchRequest& r) { r.set_filter("a = 1"); },
+      [](v1::SearchRequest& r) { r.set_group_by("a"); },
+      [](v1::SearchRequest& r) { r.set_exact(true); },
+      [](v1::SearchRequest& r) { r.set_ef_search(5); },
+      [](v1::SearchRequest& r) { r.set_nprobe(5); },
+      [](v1::SearchRequest& r) { r.mutable_expansion()->set_method(v1::QueryExpansion::METHOD_K_RECIPROCAL); },
+      [](v1::SearchRequest& r) { r.set_return_attributes(true); }};
+  for (const auto& change : changes) {
+    v1::SearchRequest request = NewSearch();
+    change(request);
+    ASSERT_TRUE(Search(request, &reply, &here).ok());
+    EXPECT_FALSE(here) << request.ShortDebugString();
+  }
+  collection_->search_cost = int64_t{1} << 30;
+  ASSERT_TRUE(Search(NewSearch(), &reply, &here).ok());
+  EXPECT_FALSE(here);
+}
+
+TEST_F(ServicesTest, AFailureOfTheIndexIsTheAnswer) {
+  collection_->outcome = base::InvalidArgument("FILTER_INVALID", "the filter ends early. Complete it.");
+  v1::SearchResponse reply;
+  EXPECT_EQ(base::GetErrorInfo(Search(NewSearch(), &reply)).reason, "FILTER_INVALID");
+  EXPECT_EQ(reply.results_size(), 0);
+}
+
+TEST_F(ServicesTest, ListsAndDeletesByFilter) {
+  IndexService service(context_);
+  v1::ListImagesRequest list;
+  list.set_collection("shop");
+  list.set_filter("a = 1");
+  v1::ListImagesResponse listed;
+  ASSERT_TRUE(Call(service, &IndexService::ListImages, list, &listed).ok());
+  EXPECT_EQ(collection_->asked_filter, "a = 1");
+
+  v1::DeleteImagesRequest remove;
+  remove.set_collection("shop");
+  remove.set_filter("b = 2");
+  v1::DeleteImagesResponse removed;
+  ASSERT_TRUE(Call(service, &IndexService::DeleteImages, remove, &removed).ok());
+  EXPECT_EQ(collection_->asked_filter, "b = 2");
+  EXPECT_EQ(removed.deleted(), 7);
+  EXPECT_TRUE(collection_->deleted_ids.empty());
+
+  remove.add_ids("x");
+  EXPECT_EQ(base::GetErrorInfo(Call(service, &IndexService::DeleteImages, remove, &removed)).reason, "IDS_AND_FILTER");
+  EXPECT_TRUE(collection_->deleted_ids.empty());
+  remove.clear_filter();
+  ASSERT_TRUE(Call(service, &IndexService::DeleteImages, remove, &removed).ok());
+  EXPECT_THAT(collection_->deleted_ids, ElementsAre("x"));
+}
+
+TEST_F(ServicesTest, CountsValuesOfEveryKind) {
+  collection_->counts = {{{std::string("acme"), 5}, {int64_t{7}, 4}, {0.5, 3}, {true, 2}}, "next"};
+  CollectionService service(context_);
+  v1::ListAttributeValuesRequest request;
+  request.set_collection("shop");
+  request.set_key("brand");
+  request.set_filter("a = 1");
+  request.set_page_size(4);
+  request.set_page_token("token");
+  v1::ListAttributeValuesResponse reply;
+  ASSERT_TRUE(Call(service, &CollectionService::ListValues, request, &reply).ok());
+  EXPECT_EQ(collection_->asked_key, "brand");
+  EXPECT_EQ(collection_->asked_filter, "a = 1");
+  EXPECT_EQ(collection_->asked_page_size, 4);
+  EXPECT_EQ(collection_->asked_page_token, "token");
+  ASSERT_EQ(reply.values_size(), 4);
+  EXPECT_EQ(reply.values(0).value().string_value(), "acme");
+  EXPECT_EQ(reply.values(0).count(), 5);
+  EXPECT_EQ(reply.values(1).value().int64_value(), 7);
+  EXPECT_EQ(reply.values(2).value().double_value(), 0.5);
+  EXPECT_TRUE(reply.values(3).value().bool_value());
+  EXPECT_EQ(reply.next_page_token(), "next");
+}
+
+TEST_F(ServicesTest, OptimizeRunsAsAnOperation) {
+  CollectionService service(context_);
+  v1::OptimizeCollectionRequest request;
+  request.set_name("shop");
+  request.set_augment_neighbours(5);
+  request.set_augment_alpha(1.5);
+  v1::OptimizeCollectionResponse reply;
+  ASSERT_TRUE(Call(service, &CollectionService::Optimize, request, &reply).ok());
+  EXPECT_EQ(reply.operation().kind(), "optimize");
+  EXPECT_EQ(reply.operation().collection(), "shop");
+
+  OperationService operations(context_);
+  v1::GetOperationRequest get;
+  get.set_name(reply.operation().name());
+  v1::GetOperationResponse got;
+  for (int i = 0; i < 20'000 && got.operation().state() != v1::Operation::STATE_SUCCEEDED; ++i) {
+    ASSERT_TRUE(Call(operations, &OperationService::Get, get, &got).ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(collection_->optimized.augment_neighbours, 5);
+  EXPECT_EQ(collection_->optimized.augment_alpha, 1.5);
+  EXPECT_EQ(got.operation().done(), 4);
+  v1::Collection result;
+  ASSERT_TRUE(got.operation().result().UnpackTo(&result));
+  EXPECT_EQ(result.name(), "shop");
+
+  v1::ListOperationsRequest list;
+  list.set_collection("shop");
+  v1::ListOperationsResponse listed;
+  ASSERT_TRUE(Call(operations, &OperationService::List, list, &listed).ok());
+  EXPECT_EQ(listed.operations_size(), 1);
+  list.set_collection("other");
+  ASSERT_TRUE(Call(operations, &OperationService::List, list, &listed).ok());
+  EXPECT_EQ(listed.operations_size(), 1) << "nothing is added";
+  request.set_name("nowhere");
+  EXPECT_TRUE(absl::IsNotFound(Call(service, &CollectionService::Optimize, request, &reply)));
+}
+
+TEST_F(ServicesTest, AWriteBeyondTheBudgetIsCountedAsOne) {
+  collection_->written = base::Error(absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET", "it is full. Delete some.");
+  IndexService service(context_);
+  v1::IndexRequest request;
+  request.set_collection("shop");
+  *request.mutable_item()->mutable_global_descriptor() = NewSearch().query().parts(0).global_descriptor();
+  v1::IndexResponse reply;
+  std::promise<absl::Status> answer;
+  const auto call =
+      std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::seconds(20));
+  service.Index(call, request, &reply, Priority::kInteractive, [&](absl::Status s) { answer.set_value(std::move(s)); });
+  EXPECT_TRUE(absl::IsResourceExhausted(answer.get_future().get()));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_rejected_total{reason="memory_budget"} 1)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_rejected_total{reason="write_queue"} 0)"));
+}
+
+TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
+  collection_->stats.images = 480;
+  collection_->stats.segments = 2;
+  collection_->stats.tail_images = 17;
+  collection_->stats.graph_backlog = 5;
+  collection_->stats.index_choice = "exact: few";
+  collection_->stats.memory.codes = 3 << 20;
+  collection_->stats.disk.tokens = 9 << 20;
+  limits_.memory_budget_bytes = 64 << 20;
+  const std::string page = StatusPage(facts_, true, metrics_, database_, *operations_, limits_);
+  EXPECT_THAT(page, HasSubstr("collection shop: 480 images, exact: few\n"));
+  EXPECT_THAT(page, HasSubstr("2 segments, 17 images in the tail, 5 not in a graph yet"));
+  EXPECT_THAT(page, HasSubstr("memory 3.0 MiB: codes 3.0\n"));
+  EXPECT_THAT(page, HasSubstr("disk 9.0 MiB: tokens 9.0\n"));
+  EXPECT_THAT(page, HasSubstr("memory of the collections 3.0 MiB, budget 64.0 MiB"));
+  EXPECT_THAT(page, HasSubstr("operations: 0 pending 0 running 0 succeeded 0 failed 0 cancelled"));
+
+  metrics_.SetCollector([&] {
+    std::vector<Metrics::Sample> samples;
+    AddSamples(database_, *operations_, limits_, &samples);
+    return samples;
+  });
+  const std::string text = metrics_.Text();
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_segments{collection="shop"} 2)"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_tail_images{collection="shop"} 17)"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_graph_backlog{collection="shop"} 5)"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_bytes{collection="shop",layer="codes",place="memory"} 3145728)"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_bytes{collection="shop",layer="graph",place="disk"} 0)"));
+  EXPECT_THAT(text, HasSubstr("sightline_memory_budget_bytes 67108864"));
+  EXPECT_THAT(text, HasSubstr("sightline_memory_bytes 3145728"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_operations{state="running"} 0)"));
+}
+
+}  // namespace
+}  // namespace sightline::server

@@ -1,0 +1,141 @@
+// FakeCollection and FakeDatabase: an index that remembers what it was asked and answers what the test says.
+//
+// Threading: the answers are set before use; one call at a time. Ownership: FakeDatabase holds the one collection it
+// has.
+#ifndef SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
+#define SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "index/collection.h"
+#include "index/database.h"
+
+namespace sightline::testing {
+
+class FakeCollection : public index::Collection {
+ public:
+  explicit FakeCollection(const std::string& name) {
+    config_.name = name;
+    config_.embedding_space = "space";
+    config_.descriptor_dim = 4;
+  }
+
+  const index::CollectionConfig& config() const override { return config_; }
+  index::CollectionStats Stats() const override { return stats; }
+  absl::StatusOr<index::WriteResult> Put(index::Write) override { return index::WriteResult(); }
+  void PutAsync(index::Write, std::function<void(absl::StatusOr<index::WriteResult>)> done) override { done(written); }
+  absl::StatusOr<index::Record> Get(const std::string& id, index::RecordView) const override {
+    return RecordOf(id);
+  }
+  absl::StatusOr<index::RecordPage> List(int, const std::string&, index::RecordView,
+                                         const std::string& filter) const override {
+    asked_filter = filter;
+    return index::RecordPage();
+  }
+  absl::StatusOr<index::DeleteResult> Delete(absl::Span<const std::string> ids) override {
+    deleted_ids.assign(ids.begin(), ids.end());
+    return index::DeleteResult{static_cast<int64_t>(ids.size()), 0};
+  }
+  absl::StatusOr<index::DeleteResult> DeleteMatching(const std::string& filter) override {
+    asked_filter = filter;
+    return index::DeleteResult{7, 0};
+  }
+  absl::StatusOr<index::AttributeCountPage> CountValues(const std::string& key, const std::string& filter,
+                                                        int page_size, const std::string& page_token) const override {
+    asked_key = key;
+    asked_filter = filter;
+    asked_page_size = page_size;
+    asked_page_token = page_token;
+    return counts;
+  }
+  absl::StatusOr<index::Record> UpdateAttributes(const std::string& id, const index::AttributeChange&) override {
+    return RecordOf(id);
+  }
+  absl::StatusOr<index::SearchOutcome> Search(const index::SearchQuery& query) const override {
+    asked = query;
+    asked_descriptor.assign(query.descriptor.begin(), query.descriptor.end());
+    return outcome;
+  }
+  absl::Status Optimize(const index::OptimizeOptions& options, const index::Progress& progress) override {
+    optimized = options;
+    progress(3, 4);
+    return optimize_status;
+  }
+  int64_t SearchCost() const override { return search_cost; }
+
+  // What the test says.
+  index::CollectionStats stats;
+  absl::StatusOr<index::WriteResult> written = index::WriteResult();
+  absl::StatusOr<index::SearchOutcome> outcome = index::SearchOutcome();
+  index::AttributeCountPage counts;
+  absl::Status optimize_status;
+  int64_t search_cost = 0;
+
+  // What it was asked.
+  mutable index::SearchQuery asked;
+  mutable std::vector<float> asked_descriptor;
+  mutable std::string asked_filter, asked_key, asked_page_token;
+  mutable int asked_page_size = 0;
+  std::vector<std::string> deleted_ids;
+  index::OptimizeOptions optimized;
+
+ private:
+  static index::Record RecordOf(const std::string& id) {
+    index::Record record;
+    record.id = id;
+    record.descriptor = {1, 0, 0, 0};
+    return record;
+  }
+
+  index::CollectionConfig config_;
+};
+
+class FakeDatabase : public index::Database {
+ public:
+  explicit FakeDatabase(std::shared_ptr<FakeCollection> collection) : collection_(std::move(collection)) {}
+
+  absl::StatusOr<std::shared_ptr<index::Collection>> Create(const index::CollectionConfig& config) override {
+    created = config;
+    return collection_;
+  }
+  absl::StatusOr<std::shared_ptr<index::Collection>> Find(const std::string& name) const override {
+    if (name == collection_->config().name) return collection_;
+    return base::NotFound("COLLECTION_NOT_FOUND", "there is none. Create it.");
+  }
+  std::vector<std::shared_ptr<index::Collection>> List() const override { return {collection_}; }
+  absl::StatusOr<int64_t> Delete(const std::string&) override { return 0; }
+  std::vector<index::DamagedCollection> damaged() const override { return {}; }
+  int64_t memory_bytes() const override { return collection_->stats.memory.total(); }
+  absl::StatusOr<index::SnapshotInfo> CreateSnapshot(const std::string&, const index::Progress&) override {
+    return index::SnapshotInfo();
+  }
+  absl::StatusOr<std::vector<index::SnapshotInfo>> ListSnapshots(const std::string&) const override {
+    return std::vector<index::SnapshotInfo>();
+  }
+  absl::Status DeleteSnapshot(const std::string&) override { return absl::OkStatus(); }
+  absl::StatusOr<std::shared_ptr<index::Collection>> RestoreSnapshot(const std::string&, const std::string&,
+                                                                     const index::Progress&) override {
+    return collection_;
+  }
+  absl::StatusOr<std::unique_ptr<index::SnapshotReader>> ReadSnapshot(const std::string&) const override {
+    return base::NotFound("SNAPSHOT_NOT_FOUND", "there is none. List them.");
+  }
+  absl::StatusOr<std::unique_ptr<index::SnapshotWriter>> WriteSnapshot(const std::string&) override {
+    return base::NotFound("SNAPSHOT_NOT_FOUND", "there is none. List them.");
+  }
+  const index::RecordLimits& limits() const override { return limits_; }
+
+  index::CollectionConfig created;
+
+ private:
+  const std::shared_ptr<FakeCollection> collection_;
+  const index::RecordLimits limits_;
+};
+
+}  // namespace sightline::testing
+
+#endif  // SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
