@@ -51,7 +51,7 @@ Command HelpCommand() {
 const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
       IndexCommand(),       SearchCommand(), GetCommand(),    ListCommand(),    DeleteCommand(),
-      CollectionsCommand(), StatusCommand(), DoctorCommand(), VersionCommand(), HelpCommand()};
+      CollectionsCommand(), SnapshotCommand(), StatusCommand(), DoctorCommand(), VersionCommand(), HelpCommand()};
   return *commands;
 }
 
