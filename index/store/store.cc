@@ -153,7 +153,21 @@ absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRe
   return expired;
 }
 
-absl::Status Store::Write(rocksdb::WriteBatch* batch) { return FromRocks(db_->Write(Synced(), batch), "write"); }
+absl::Status Store::FillMemtable() {
+  uint64_t entries = 0;
+  if (db_->GetIntProperty(family(Family::kManifest), rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries) &&
+      entries > 0) {
+    return absl::OkStatus();
+  }
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  return FromRocks(db_->Put(unlogged, family(Family::kDefault), "", ""), "write");
+}
+
+absl::Status Store::Write(rocksdb::WriteBatch* batch) {
+  SIGHTLINE_RETURN_IF_ERROR(FillMemtable());
+  return FromRocks(db_->Write(Synced(), batch), "write");
+}
 
 absl::Status Store::Resume() { return FromRocks(db_->Resume(), "go on after a failed write"); }
 
