@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "index/collection.h"
 #include "index/store/record_codec.h"
+#include "index/store/resume.h"
 #include "index/store/rocks.h"
 #include "index/store/small_codec.h"
 
@@ -88,7 +89,7 @@ class Store {
 
   // Durable on OK. After a failure nothing of the batch is visible, and RocksDB may refuse writes until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);
-  // Tries to leave the state in which a failure has put RocksDB.
+  // Tries to leave the state in which a failure has put RocksDB; may take about two seconds.
   absl::Status Resume();
 
   // Moves what only the log holds into table files.
@@ -114,6 +115,7 @@ class Store {
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
+  std::unique_ptr<Resumer> resumer_;                   // ends before db_
   CollectionConfig config_;
   Counters counters_;
 };

@@ -43,7 +43,7 @@ TEST_P(IoErrorTest, WhatFailsIsNotAcknowledgedAndLeavesNothing) {
     faults.seed = static_cast<unsigned>(round);
     machine.env.Inject(faults);
     for (int i = 0; i < 60; ++i) refused += truth.Write(*machine.collection) ? 0 : 1;
-    (void)machine.collection->Optimize({}, nullptr);
+    (void)machine.collection->Optimize({}, kToTheEnd);
     failed += machine.env.failed();
     ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));
     if (round % 3 == 0) machine.Close();  // while operations still fail

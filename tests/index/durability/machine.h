@@ -44,6 +44,9 @@ inline std::filesystem::path FastFolder() {
              : std::filesystem::temp_directory_path();
 }
 
+// Progress that never cancels.
+inline constexpr auto kToTheEnd = [](int64_t, int64_t) { return true; };
+
 // Small enough that a few writes seal chunks and fill segments.
 inline DatabaseOptions SmallSegments(const std::string& directory) {
   DatabaseOptions options;

@@ -87,7 +87,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
       if (!machine.Open().ok()) return;
       for (int i = 0; i < 10; ++i) truth.Write(*machine.collection);
       // An engine without background work has nothing to do here.
-      (void)machine.collection->Optimize({}, nullptr);
+      (void)machine.collection->Optimize({}, kToTheEnd);
       for (int i = 0; i < 2; ++i) truth.Write(*machine.collection);
       machine.Close();
     }
