@@ -23,6 +23,7 @@
 #include "client/cpp/retry.h"
 #include "sightline/v1/collection_service.pb.h"
 #include "sightline/v1/index_service.pb.h"
+#include "sightline/v1/operation_service.pb.h"
 #include "sightline/v1/search_service.pb.h"
 #include "sightline/v1/server_service.pb.h"
 
@@ -76,6 +77,15 @@ class Client {
   absl::StatusOr<std::vector<v1::Collection>> ListAllCollections();
   // Returns how many images went with it.
   absl::StatusOr<int64_t> DeleteCollection(const std::string& name);
+  // Starts the work and returns at once; GetOperation follows it.
+  absl::StatusOr<v1::Operation> OptimizeCollection(const v1::OptimizeCollectionRequest& request);
+  absl::StatusOr<v1::ListAttributeValuesResponse> ListAttributeValues(const v1::ListAttributeValuesRequest& request);
+
+  // Long work.
+  absl::StatusOr<v1::Operation> GetOperation(const std::string& name);
+  absl::StatusOr<v1::ListOperationsResponse> ListOperations(const v1::ListOperationsRequest& request);
+  // Returns at once; the operation's state says when it has stopped.
+  absl::StatusOr<v1::Operation> CancelOperation(const std::string& name);
 
   // The server itself.
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo();
