@@ -38,6 +38,23 @@ constexpr auto kNotFound = absl::StatusCode::kNotFound;
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 constexpr auto kUnimplemented = absl::StatusCode::kUnimplemented;
 
+// None of these is a filter.
+std::vector<std::string> BadFilters() {
+  return {"a =",
+          "= 1",
+          "a",
+          "a = 1 AND",
+          "(a = 1",
+          "a = 1)",
+          "a ! 1",
+          "a = \"open",
+          "a IN (",
+          "NOT",
+          std::string("a = 1\0", 6),
+          std::string(1000, '(') + "a = 1" + std::string(1000, ')'),
+          std::string(1 << 20, 'a')};
+}
+
 class Cases {
  public:
   template <typename Request, typename Change>
@@ -111,19 +128,54 @@ void AddSearchCases(Cases& cases) {
   add(
       "no space", "EMBEDDING_SPACE_MISMATCH", [&](R& r) { vector(r)->clear_embedding_space(); }, kPrecondition);
   add(
-      "a filter", "NOT_OFFERED", [](R& r) { r.set_filter("a = 1"); }, kUnimplemented);
-  add(
-      "group_by", "NOT_OFFERED", [](R& r) { r.set_group_by("a"); }, kUnimplemented);
-  add(
       "min_confidence", "NOT_OFFERED", [](R& r) { r.set_min_confidence(0.5); }, kUnimplemented);
   add(
       "re-ranking", "NOT_OFFERED",
       [](R& r) { r.mutable_rerank()->set_method(v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT); }, kUnimplemented);
   add(
-      "expansion", "NOT_OFFERED", [](R& r) { r.mutable_expansion()->set_method(v1::QueryExpansion::METHOD_AVERAGE); },
-      kUnimplemented);
-  add(
       "evidence", "NOT_OFFERED", [](R& r) { r.mutable_explain()->set_enabled(true); }, kUnimplemented);
+}
+
+void AddSearchOptionCases(Cases& cases) {
+  using R = v1::SearchRequest;
+  constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+  constexpr int32_t kLeast = std::numeric_limits<int32_t>::min();
+  const auto add = [&](const std::string& name, const std::string& reason, const std::function<void(R&)>& change) {
+    cases.Search<R>(name, reason, change);
+  };
+  for (const int32_t value : {0, -1, 10'001, kMost, kLeast}) {
+    add(absl::StrCat("ef_search ", value), "VALUE_OUT_OF_RANGE", [&](R& r) { r.set_ef_search(value); });
+  }
+  for (const int32_t value : {0, -1, 65'537, kMost, kLeast}) {
+    add(absl::StrCat("nprobe ", value), "VALUE_OUT_OF_RANGE", [&](R& r) { r.set_nprobe(value); });
+  }
+  for (const int32_t value : {-1, 1001, kMost, kLeast}) {
+    add(absl::StrCat("group_size ", value), "VALUE_OUT_OF_RANGE", [&](R& r) {
+      r.set_group_by("brand");
+      r.set_group_size(value);
+    });
+    add(absl::StrCat("neighbours ", value), "VALUE_OUT_OF_RANGE", [&](R& r) {
+      r.mutable_expansion()->set_method(v1::QueryExpansion::METHOD_AVERAGE);
+      r.mutable_expansion()->set_neighbours(value);
+    });
+  }
+  add("group_size without group_by", "FIELD_MISSING", [](R& r) { r.set_group_size(2); });
+  for (const std::string& key : {std::string("a b"), std::string("1a"), std::string(65, 'k'), std::string("a\0b", 3)}) {
+    add(absl::StrCat("group_by ", key), "ATTRIBUTE_KEY_INVALID", [&](R& r) { r.set_group_by(key); });
+  }
+  for (const double value : {-0.1, 10.1, 1e300}) {
+    add(absl::StrCat("alpha ", value), "VALUE_OUT_OF_RANGE", [&](R& r) { r.mutable_expansion()->set_alpha(value); });
+  }
+  for (const double value : {static_cast<double>(kNan), static_cast<double>(kInfinity)}) {
+    add(absl::StrCat("alpha ", value), "VALUE_NOT_FINITE", [&](R& r) { r.mutable_expansion()->set_alpha(value); });
+  }
+  add("an expansion nobody knows", "ENUM_VALUE_UNKNOWN",
+      [](R& r) { r.mutable_expansion()->set_method(static_cast<v1::QueryExpansion::Method>(99)); });
+  add("a re-ranking nobody knows", "ENUM_VALUE_UNKNOWN",
+      [](R& r) { r.mutable_rerank()->set_method(static_cast<v1::RerankOptions::Method>(-7)); });
+  for (const std::string& filter : BadFilters()) {
+    add(absl::StrCat("the filter ", filter.substr(0, 40)), "FILTER_INVALID", [&](R& r) { r.set_filter(filter); });
+  }
 }
 
 void AddIndexCases(Cases& cases) {
@@ -247,8 +299,9 @@ void AddReadAndDeleteCases(Cases& cases) {
   list("a garbage page token", "PAGE_TOKEN_INVALID", [](L& r) { r.set_page_token("garbage"); });
   list("a huge page token", "PAGE_TOKEN_INVALID", [](L& r) { r.set_page_token(std::string(1 << 20, '9')); });
   list("a view that is not listed", "VIEW_NOT_LISTED", [](L& r) { r.set_view(v1::IMAGE_VIEW_VECTORS); });
-  list(
-      "a filter", "NOT_OFFERED", [](L& r) { r.set_filter("a = 1"); }, kUnimplemented);
+  for (const std::string& filter : BadFilters()) {
+    list(absl::StrCat("the filter ", filter.substr(0, 40)), "FILTER_INVALID", [&](L& r) { r.set_filter(filter); });
+  }
 
   const auto remove = [&](const std::string& name, const std::string& reason,
                           const std::function<void(v1::DeleteImagesRequest&)>& change,
@@ -267,8 +320,13 @@ void AddReadAndDeleteCases(Cases& cases) {
   remove("10,001 ids", "TOO_MANY_IDS", [](D& r) {
     for (int i = 0; i <= 10'000; ++i) r.add_ids("x");
   });
+  remove("ids and a filter", "IDS_AND_FILTER", [](D& r) { r.set_filter("a = 1"), r.add_ids("a"); });
   remove(
-      "a filter", "NOT_OFFERED", [](D& r) { r.set_filter("a = 1"); }, kUnimplemented);
+      "a filter for an unknown collection", "COLLECTION_NOT_FOUND",
+      [](D& r) { r.set_collection("nowhere"), r.set_filter("a = 1"); }, kNotFound);
+  for (const std::string& filter : BadFilters()) {
+    remove(absl::StrCat("the filter ", filter.substr(0, 40)), "FILTER_INVALID", [&](D& r) { r.set_filter(filter); });
+  }
 
   const auto update = [&](const std::string& name, const std::string& reason,
                           const std::function<void(v1::UpdateAttributesRequest&)>& change,
@@ -315,7 +373,17 @@ void AddCollectionCases(Cases& cases) {
   add("dimension 8193", "DESCRIPTOR_DIM_OUT_OF_RANGE", [](R& r) { r.set_descriptor_dim(8193); });
   add("a long description", "DESCRIPTION_TOO_LONG",
       [](R& r) { r.mutable_settings()->set_description(std::string(1025, 'x')); });
-  add("hnsw_m -1", "SETTING_OUT_OF_RANGE", [](R& r) { r.mutable_settings()->set_hnsw_m(-1); });
+  for (const int32_t value : {-1, 3, 65, std::numeric_limits<int32_t>::max()}) {
+    add(absl::StrCat("hnsw_m ", value), "SETTING_OUT_OF_RANGE", [&](R& r) { r.mutable_settings()->set_hnsw_m(value); });
+  }
+  for (const int32_t value : {-1, 15, 1001, std::numeric_limits<int32_t>::max()}) {
+    add(absl::StrCat("hnsw_ef_construction ", value), "SETTING_OUT_OF_RANGE",
+        [&](R& r) { r.mutable_settings()->set_hnsw_ef_construction(value); });
+  }
+  for (const int32_t value : {-1, 65'537, std::numeric_limits<int32_t>::min()}) {
+    add(absl::StrCat("ivf_lists ", value), "SETTING_OUT_OF_RANGE",
+        [&](R& r) { r.mutable_settings()->set_ivf_lists(value); });
+  }
   add("an index nobody knows", "ENUM_VALUE_UNKNOWN",
       [](R& r) { r.mutable_settings()->set_index_kind(static_cast<v1::CollectionSettings::IndexKind>(99)); });
   const auto model_only = [](R& r) { r.clear_embedding_space(), r.clear_descriptor_dim(); };
@@ -353,6 +421,80 @@ void AddCollectionCases(Cases& cases) {
   list("a page token with a path", "PAGE_TOKEN_INVALID", 0, "after:../../etc");
 }
 
+void AddWorkCases(Cases& cases) {
+  using O = v1::OptimizeCollectionRequest;
+  const auto optimize = [&](const std::string& name, const std::string& reason, const std::function<void(O&)>& change,
+                            absl::StatusCode code = kInvalid) {
+    O request;
+    request.set_name("v");
+    change(request);
+    cases.Add("OptimizeCollection", name, reason, code, [request](const Rpc& rpc) {
+      return Call(*rpc.collections, &v1::CollectionService::Stub::OptimizeCollection, request);
+    });
+  };
+  optimize("no name", "FIELD_MISSING", [](O& r) { r.clear_name(); });
+  optimize(
+      "unknown collection", "COLLECTION_NOT_FOUND", [](O& r) { r.set_name("../v"); }, kNotFound);
+  for (const int32_t value : {-1, 1001, std::numeric_limits<int32_t>::max()}) {
+    optimize(absl::StrCat("augment_neighbours ", value), "VALUE_OUT_OF_RANGE",
+             [&](O& r) { r.set_augment_neighbours(value); });
+  }
+  optimize("augment_alpha -1", "VALUE_OUT_OF_RANGE", [](O& r) { r.set_augment_alpha(-1); });
+  optimize("augment_alpha NaN", "VALUE_NOT_FINITE", [](O& r) { r.set_augment_alpha(kNan); });
+
+  using V = v1::ListAttributeValuesRequest;
+  const auto values = [&](const std::string& name, const std::string& reason, const std::function<void(V&)>& change,
+                          absl::StatusCode code = kInvalid) {
+    V request;
+    request.set_collection("v");
+    request.set_key("brand");
+    change(request);
+    cases.Add("ListAttributeValues", name, reason, code, [request](const Rpc& rpc) {
+      return Call(*rpc.collections, &v1::CollectionService::Stub::ListAttributeValues, request);
+    });
+  };
+  values("no collection", "FIELD_MISSING", [](V& r) { r.clear_collection(); });
+  values("no key", "FIELD_MISSING", [](V& r) { r.clear_key(); });
+  values("a key that is none", "ATTRIBUTE_KEY_INVALID", [](V& r) { r.set_key("a b"); });
+  values("a huge key", "ATTRIBUTE_KEY_INVALID", [](V& r) { r.set_key(std::string(1 << 20, 'k')); });
+  values(
+      "unknown collection", "COLLECTION_NOT_FOUND", [](V& r) { r.set_collection("nowhere"); }, kNotFound);
+  values("page_size 1001", "VALUE_OUT_OF_RANGE", [](V& r) { r.set_page_size(1001); });
+  values("a garbage page token", "PAGE_TOKEN_INVALID", [](V& r) { r.set_page_token("garbage"); });
+  for (const std::string& filter : BadFilters()) {
+    values(absl::StrCat("the filter ", filter.substr(0, 40)), "FILTER_INVALID", [&](V& r) { r.set_filter(filter); });
+  }
+
+  for (const std::string& name :
+       {std::string(), std::string("operations/0"), std::string("operations/x"), std::string("../operations/1"),
+        std::string("operations/99"), "operations/" + std::string(1 << 20, '9')}) {
+    const bool known_form = name == "operations/99";
+    const std::string reason = name.empty() ? "FIELD_MISSING"
+                               : known_form ? "OPERATION_NOT_FOUND"
+                                            : "OPERATION_NAME_INVALID";
+    v1::GetOperationRequest get;
+    get.set_name(name);
+    cases.Add("GetOperation", name.substr(0, 40), reason, known_form ? kNotFound : kInvalid,
+              [get](const Rpc& rpc) { return Call(*rpc.operations, &v1::OperationService::Stub::GetOperation, get); });
+    v1::CancelOperationRequest cancel;
+    cancel.set_name(name);
+    cases.Add("CancelOperation", name.substr(0, 40), reason, known_form ? kNotFound : kInvalid,
+              [cancel](const Rpc& rpc) {
+                return Call(*rpc.operations, &v1::OperationService::Stub::CancelOperation, cancel);
+              });
+  }
+  for (const auto& [page_size, token] : std::vector<std::pair<int, std::string>>{
+           {-1, ""}, {1001, ""}, {0, "garbage"}, {0, "before:-1"}, {0, std::string(1 << 20, '9')}}) {
+    v1::ListOperationsRequest list;
+    list.set_page_size(page_size);
+    list.set_page_token(token);
+    cases.Add("ListOperations", absl::StrCat(page_size, " ", token.substr(0, 40)),
+              token.empty() ? "VALUE_OUT_OF_RANGE" : "PAGE_TOKEN_INVALID", kInvalid, [list](const Rpc& rpc) {
+                return Call(*rpc.operations, &v1::OperationService::Stub::ListOperations, list);
+              });
+  }
+}
+
 void AddEmbedCases(Cases& cases) {
   const auto add = [&](const std::string& name, const std::string& model, const std::string& reason) {
     v1::EmbedRequest request;
@@ -370,9 +512,11 @@ class BadInputTest : public ServerFixture {};
 TEST_F(BadInputTest, EveryRefusalIsTyped) {
   Cases cases;
   AddSearchCases(cases);
+  AddSearchOptionCases(cases);
   AddIndexCases(cases);
   AddReadAndDeleteCases(cases);
   AddCollectionCases(cases);
+  AddWorkCases(cases);
   AddEmbedCases(cases);
   const CodeTables tables = ReadCodeTables(SIGHTLINE_PROTO_FOLDER);
   ASSERT_TRUE(tables.contains("Search"));
