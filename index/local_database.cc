@@ -1,27 +1,35 @@
 #include "index/local_database.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <system_error>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "index/store/checkpoint.h"
+#include "index/store/file_work.h"
 #include "index/store/random_id.h"
+#include "index/store/snapshot_manifest.h"
 #include "index/store/store.h"
 #include "index/validate.h"
 
 namespace sightline::index {
 namespace {
 
+// Background work yields to searches: as `nice -n 10`.
+constexpr int kUpkeepNice = 10;
+
+void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kUpkeepNice); }
+
 constexpr absl::string_view kCollections = "collections";
-constexpr absl::string_view kStaging = "staging";  // collections being created
-constexpr absl::string_view kTrash = "trash";      // collections being deleted
+constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
+constexpr absl::string_view kTrash = "trash";      // the same, being deleted
+constexpr absl::string_view kSnapshots = "snapshots";
 constexpr absl::string_view kFormatFile = "FORMAT";
 constexpr absl::string_view kFormat = "sightline data directory, format 1\n";
 constexpr int64_t kMaxFormatBytes = 4096;
@@ -31,25 +39,6 @@ constexpr size_t kNamesInErrors = 5;
 // still running in a deleted collection cannot touch a new one of the same name.
 std::string NameOf(const std::string& folder) { return folder.substr(0, folder.find('.')); }
 
-absl::Status Move(const std::string& from, const std::string& to) {
-  if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
-  const int error = errno;
-  return base::Error(absl::StatusCode::kInternal, "FILE_ERROR",
-                     absl::StrCat("cannot rename ", from, " to ", to, ": ", std::strerror(error),
-                                  ". Check the disk and the permissions of the data directory."),
-                     {{"path", from}, {"errno", absl::StrCat(error)}});
-}
-
-absl::Status RemoveTree(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  if (!error) return absl::OkStatus();
-  return base::Error(
-      absl::StatusCode::kInternal, "FILE_ERROR",
-      absl::StrCat("cannot remove ", path, ": ", error.message(), ". Check the permissions of the data directory."),
-      {{"path", path}});
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
@@ -57,7 +46,14 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
 }
 
 LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock)
-    : options_(options), lock_(std::move(lock)), resources_(options.block_cache_bytes, options.write_buffer_bytes) {}
+    : options_(options),
+      lock_(std::move(lock)),
+      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env),
+      budget_(options.memory_budget_bytes, [this] { return memory_bytes(); }),
+      // The thread that asks takes part.
+      search_pool_({.name = "compare", .threads = std::max(1, options.search_threads - 1), .on_thread_start = {}}),
+      build_pool_({.name = "upkeep", .threads = std::max(1, options.build_threads), .on_thread_start = LowerPriority}),
+      snapshots_({PathOf(kSnapshots), PathOf(kStaging), PathOf(kTrash)}, resources_, *options.clock) {}
 
 LocalDatabase::~LocalDatabase() {
   base::MutexLock lock(mutex_);
@@ -95,7 +91,7 @@ absl::Status LocalDatabase::PrepareFolders() const {
                                                  "version that wrote it, or use another data directory."),
                                     {{"path", options_.directory}});
   }
-  for (const absl::string_view area : {kCollections, kStaging, kTrash}) {
+  for (const absl::string_view area : {kCollections, kSnapshots, kStaging, kTrash}) {
     SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(PathOf(area)));
   }
   SIGHTLINE_RETURN_IF_ERROR(EmptyArea(kStaging));
@@ -108,7 +104,7 @@ absl::Status LocalDatabase::EmptyArea(absl::string_view area) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) const {
+absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) {
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
                              Store::Open(PathOf(kCollections, folder), resources_, options_.limits));
   if (store->config().name != NameOf(folder)) {
@@ -116,7 +112,9 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(c
                        absl::StrCat("folder ", folder, " holds a collection named ", store->config().name,
                                     ". Give the folder the name it had."));
   }
-  return LocalCollection::Open(std::move(store), options_);
+  const EnginePools pools{.search = options_.search_threads > 1 ? &search_pool_ : nullptr, .build = &build_pool_};
+  return LocalCollection::Open(std::move(store), absl::StrCat(PathOf(kCollections, folder), "/", kSegmentFolder),
+                               options_, {pools, &budget_});
 }
 
 absl::Status LocalDatabase::OpenAll() {
@@ -160,34 +158,47 @@ absl::Status LocalDatabase::Reserve(const std::string& name) {
                      {{"collection", name}});
 }
 
-absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(const CollectionConfig& config) const {
-  const std::string folder = absl::StrCat(config.name, ".", RandomHex(4));
+absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(
+    const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) {
+  const std::string folder = absl::StrCat(name, ".", RandomHex(4));
   const std::string staging = PathOf(kStaging, folder);
-  absl::Cleanup remove = [&] {
-    if (const absl::Status removed = RemoveTree(staging); !removed.ok()) {
-      base::Log(base::Severity::kWarning, removed.message());
-    }
-  };
-  SIGHTLINE_RETURN_IF_ERROR(Store::Create(staging, config, resources_));
+  absl::Cleanup remove_staging = [&] { RemoveTreeOrLog(staging); };
+  SIGHTLINE_RETURN_IF_ERROR(fill(staging));
+  SIGHTLINE_KILL_POINT("create.after_staging");
   SIGHTLINE_RETURN_IF_ERROR(Move(staging, PathOf(kCollections, folder)));
-  std::move(remove).Cancel();
+  std::move(remove_staging).Cancel();
+  SIGHTLINE_KILL_POINT("create.after_rename");
+  // The caller is told of a failure, so the next start must not find what was made.
+  absl::Cleanup remove = [&] {
+    const absl::Status moved = Move(PathOf(kCollections, folder), PathOf(kTrash, folder));
+    if (!moved.ok()) base::Log(base::Severity::kWarning, moved.message());
+    RemoveTreeOrLog(PathOf(kTrash, folder));
+  };
   SIGHTLINE_RETURN_IF_ERROR(base::SyncFolder(PathOf(kCollections)));
+  SIGHTLINE_KILL_POINT("create.after_sync");
   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<LocalCollection> collection, OpenCollection(folder));
+  std::move(remove).Cancel();
   return Entry{folder, std::move(collection), absl::OkStatus()};
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::AddCollection(
+    const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) {
+  SIGHTLINE_RETURN_IF_ERROR(Reserve(name));
+  absl::StatusOr<Entry> entry = MakeCollection(name, fill);
+  base::MutexLock lock(mutex_);
+  reserved_.erase(name);
+  if (!entry.ok()) return entry.status();
+  std::shared_ptr<Collection> collection = entry->collection;
+  entries_[name] = *std::move(entry);
+  return collection;
 }
 
 absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Create(const CollectionConfig& config) {
   SIGHTLINE_RETURN_IF_ERROR(ValidateConfig(config, options_.limits));
-  SIGHTLINE_RETURN_IF_ERROR(Reserve(config.name));
   CollectionConfig stamped = config;
   stamped.create_time = options_.clock->Now();
-  absl::StatusOr<Entry> entry = MakeCollection(stamped);
-  base::MutexLock lock(mutex_);
-  reserved_.erase(config.name);
-  if (!entry.ok()) return entry.status();
-  std::shared_ptr<Collection> collection = entry->collection;
-  entries_[config.name] = *std::move(entry);
-  return collection;
+  return AddCollection(config.name,
+                       [&](const std::string& folder) { return Store::Create(folder, stamped, resources_); });
 }
 
 absl::Status LocalDatabase::NotFound(const std::string& name) const {
@@ -204,14 +215,19 @@ absl::Status LocalDatabase::NotFound(const std::string& name) const {
                         {{"collection", name}});
 }
 
-absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Find(const std::string& name) const {
+absl::StatusOr<LocalDatabase::Entry> LocalDatabase::FindEntry(const std::string& name) const {
   base::MutexLock lock(mutex_);
   const auto it = entries_.find(name);
   if (it == entries_.end()) return NotFound(name);
-  if (it->second.collection != nullptr) return std::shared_ptr<Collection>(it->second.collection);
+  if (it->second.collection != nullptr) return it->second;
   return base::Error(absl::StatusCode::kDataLoss, "COLLECTION_DAMAGED",
                      absl::StrCat("collection ", name, " is set aside: ", it->second.damage.message()),
                      {{"collection", name}});
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Find(const std::string& name) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(Entry entry, FindEntry(name));
+  return std::shared_ptr<Collection>(std::move(entry.collection));
 }
 
 std::vector<std::shared_ptr<Collection>> LocalDatabase::List() const {
@@ -235,7 +251,9 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
   }
   const int64_t images = entry.collection == nullptr ? 0 : entry.collection->Close();
   entry.collection.reset();
+  SIGHTLINE_KILL_POINT("delete.before_rename");
   absl::Status moved = Move(PathOf(kCollections, entry.folder), PathOf(kTrash, entry.folder));
+  SIGHTLINE_KILL_POINT("delete.after_rename");
   if (moved.ok()) moved = base::SyncFolder(PathOf(kCollections));
   {
     base::MutexLock lock(mutex_);
@@ -247,6 +265,7 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
       return moved;
     }
   }
+  SIGHTLINE_KILL_POINT("delete.after_sync");
   // It is gone for good; what is left is tidying up, which the next start repeats.
   if (const absl::Status removed = RemoveTree(PathOf(kTrash, entry.folder)); !removed.ok()) {
     base::Log(base::Severity::kWarning, removed.message(), {{"collection", name}});
@@ -264,32 +283,45 @@ std::vector<DamagedCollection> LocalDatabase::damaged() const {
 }
 
 int64_t LocalDatabase::memory_bytes() const {
+  base::MutexLock lock(mutex_);
   int64_t bytes = 0;
-  for (const auto& collection : List()) bytes += collection->Stats().memory.total();
+  for (const auto& [name, entry] : entries_) {
+    if (entry.collection != nullptr) bytes += entry.collection->memory().total();
+  }
   return bytes;
 }
 
-absl::StatusOr<SnapshotInfo> LocalDatabase::CreateSnapshot(const std::string&, const Progress&) {
-  return absl::UnimplementedError("not yet");
+// ---- Snapshots
+
+absl::StatusOr<SnapshotInfo> LocalDatabase::CreateSnapshot(const std::string& collection, const Progress& progress) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const Entry entry, FindEntry(collection));
+  const auto checkpoint = [&](const std::string& folder) { return entry.collection->MakeCheckpoint(folder); };
+  const std::string segments = absl::StrCat(PathOf(kCollections, entry.folder), "/", kSegmentFolder);
+  return snapshots_.Create({checkpoint, segments}, progress);
 }
 
-absl::StatusOr<std::vector<SnapshotInfo>> LocalDatabase::ListSnapshots(const std::string&) const {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<std::vector<SnapshotInfo>> LocalDatabase::ListSnapshots(const std::string& collection) const {
+  return snapshots_.List(collection);
 }
 
-absl::Status LocalDatabase::DeleteSnapshot(const std::string&) { return absl::UnimplementedError("not yet"); }
+absl::Status LocalDatabase::DeleteSnapshot(const std::string& name) { return snapshots_.Delete(name); }
 
-absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::RestoreSnapshot(const std::string&, const std::string&,
-                                                                           const Progress&) {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::RestoreSnapshot(const std::string& name,
+                                                                           const std::string& collection,
+                                                                           const Progress& progress) {
+  SIGHTLINE_RETURN_IF_ERROR(ValidateCollectionName(collection));
+  return AddCollection(collection, [&](const std::string& folder) -> absl::Status {
+    SIGHTLINE_RETURN_IF_ERROR(snapshots_.CopyTo(name, folder, progress));
+    return RenameStoredCollection(folder, collection, resources_, options_.limits);
+  });
 }
 
-absl::StatusOr<std::unique_ptr<SnapshotReader>> LocalDatabase::ReadSnapshot(const std::string&) const {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<std::unique_ptr<SnapshotReader>> LocalDatabase::ReadSnapshot(const std::string& name) const {
+  return snapshots_.Read(name);
 }
 
-absl::StatusOr<std::unique_ptr<SnapshotWriter>> LocalDatabase::WriteSnapshot(const std::string&) {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<std::unique_ptr<SnapshotWriter>> LocalDatabase::WriteSnapshot(const std::string& sha256) {
+  return snapshots_.Write(sha256);
 }
 
 }  // namespace sightline::index

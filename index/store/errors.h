@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/status.h"
 
 namespace sightline::index {
@@ -22,6 +23,18 @@ inline absl::Status CollectionDeleted(const std::string& collection) {
       "COLLECTION_NOT_FOUND",
       absl::StrCat("collection ", collection, " was deleted or closed. Create it again, or use another."),
       {{"collection", collection}});
+}
+
+inline absl::Status SnapshotNotFound(const std::string& name) {
+  return base::NotFound("SNAPSHOT_NOT_FOUND",
+                        absl::StrCat("there is no snapshot ", name, ". List the snapshots to see their names."),
+                        {{"snapshot", name}});
+}
+
+inline absl::Status SnapshotDamaged(const std::string& name, const std::string& file, absl::string_view problem) {
+  return base::Error(absl::StatusCode::kDataLoss, "SNAPSHOT_DAMAGED",
+                     absl::StrCat(name, " is damaged: file ", file, " ", problem, ". Use another snapshot."),
+                     {{"snapshot", name}, {"file", file}});
 }
 
 }  // namespace sightline::index
