@@ -384,6 +384,49 @@ TEST_F(EngineTest, AugmentationCanBePutBack) {
   Check();
 }
 
+TEST_F(EngineTest, InvertedListsAreTrainedOnceAndKept) {
+  config_.index_kind = IndexKind::kIvf;
+  config_.ivf_lists = 16;
+  Start();
+  Fill(300);
+  Optimize();
+  const auto vector = Draw();
+  SearchQuery query;
+  query.descriptor = vector;
+  // Too few to learn from.
+  EXPECT_EQ(Ask(query).index, "exact");
+  EXPECT_EQ(Ids(Ask(query)), Expected(vector, 10));
+  Fill(900);
+  Optimize();
+  query.nprobe = 16;
+  EXPECT_EQ(Ask(query).index, "ivf");
+  EXPECT_EQ(Ids(Ask(query)), Expected(vector, 10));
+  query.nprobe = 1;
+  EXPECT_LT(Ask(query).compared, 1200);
+  Check();
+  const auto files = SegmentFiles();
+  EXPECT_EQ(SegmentFiles(".centroids").size(), 1u);
+  Restart();
+  EXPECT_EQ(SegmentFiles(), files);
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  EXPECT_EQ(Ask(query).index, "ivf");
+  Fill(700);
+  Optimize();
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  Check();
+  // Without its centroids it is trained again.
+  const fs::path centroids = SegmentFiles(".centroids")[0];
+  collection_.reset();
+  database_.reset();
+  FlipByte(centroids, 100);
+  Open();
+  collection_ = *database_->Find("shop");
+  EXPECT_EQ(Ask(query).index, "exact");
+  Check();
+  Optimize();
+  EXPECT_EQ(Ask(query).index, "ivf");
+}
+
 TEST_F(EngineTest, DamagedFilesAreSetAsideAndMadeAgain) {
   Start();
   Fill(1200);
