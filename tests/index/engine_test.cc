@@ -74,6 +74,8 @@ class EngineTest : public IndexTest {
       Attributes attributes{{"parity", std::string(number % 2 == 0 ? "even" : "odd")},
                             {"number", static_cast<int64_t>(number)}};
       BeginPut(absl::StrCat("r", number), Draw(), std::move(attributes));
+      // A batch is never split over two segments.
+      if (i % 50 == 49) Await();
     }
     Await();
   }
@@ -490,8 +492,8 @@ TEST_F(EngineTest, FilesThatNothingNamesAreRemoved) {
 }
 
 TEST_F(EngineTest, TheMemoryBudgetRefusesWritesAndNothingElse) {
-  options_.memory_budget_bytes = 24 << 20;
-  options_.write_buffer_bytes = 4 << 20;
+  options_.memory_budget_bytes = 8 << 20;
+  options_.write_buffer_bytes = 1 << 20;
   config_.descriptor_dim = 2048;
   Start();
   const auto vector = RandomVector(random_, 2048);
@@ -503,7 +505,7 @@ TEST_F(EngineTest, TheMemoryBudgetRefusesWritesAndNothingElse) {
   }
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(base::GetErrorInfo(refused).reason, "MEMORY_BUDGET");
-  EXPECT_GT(written, 100);
+  EXPECT_GT(written, 10);
   EXPECT_EQ(Search(vector, 5).size(), 5u);
   const std::string id = "v0";
   EXPECT_EQ(collection_->Delete(absl::MakeConstSpan(&id, 1))->deleted, 1);
