@@ -13,12 +13,14 @@ class SharedJob {
  public:
   SharedJob(int parts, absl::FunctionRef<void(int)> body) : parts_(parts), body_(body) {}
 
-  void Work() {
-    for (int part = Take(); part >= 0; part = Take()) {
-      body_(part);
-      MutexLock lock(mutex_);
-      if (++done_ == parts_) all_done_.NotifyAll();
-    }
+  void Do(int part) {
+    body_(part);
+    MutexLock lock(mutex_);
+    if (++done_ == parts_) all_done_.NotifyAll();
+  }
+
+  void DoWhatIsLeft() {
+    for (int part = Take(); part >= 0; part = Take()) Do(part);
   }
 
   void Wait() {
@@ -36,7 +38,7 @@ class SharedJob {
   const absl::FunctionRef<void(int)> body_;  // valid while a part is left or at work
   Mutex mutex_;
   CondVar all_done_;
-  int next_ ABSL_GUARDED_BY(mutex_) = 0;
+  int next_ ABSL_GUARDED_BY(mutex_) = 1;  // part 0 is the caller's
   int done_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
@@ -49,9 +51,10 @@ void ParallelFor(ThreadPool* pool, int parts, absl::FunctionRef<void(int part)> 
   }
   const auto job = std::make_shared<SharedJob>(parts, body);
   for (int helper = 1; helper < parts; ++helper) {
-    if (!pool->TrySubmit([job] { job->Work(); })) break;
+    if (!pool->TrySubmit([job] { job->DoWhatIsLeft(); })) break;
   }
-  job->Work();
+  job->Do(0);
+  job->DoWhatIsLeft();
   job->Wait();
 }
 

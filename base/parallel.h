@@ -1,7 +1,7 @@
 // ParallelFor: does one job in several parts, some of them on the threads of a pool.
 //
 // The calling thread takes part, so the job ends even when the pool is busy, full, stopping or absent; a pool thread
-// may call it too. Whoever is free takes the next part.
+// may call it too. Part 0 is always the calling thread's; whoever is free takes the next of the others.
 //
 // Threading: any thread. Ownership: `body` is used only until the call returns. Failure: none; `body` must not throw.
 //

@@ -28,9 +28,9 @@ constexpr size_t kDefaultEf = 128;
 constexpr size_t kEfPerResult = 2;
 
 absl::Status OutOfRange(absl::string_view field, absl::string_view value, absl::string_view limits) {
-  return base::InvalidArgument("OUT_OF_RANGE",
-                               absl::StrCat(field, " is ", value, "; it must be ", limits, ". Choose one in that range."),
-                               {{"field", std::string(field)}, {"actual", std::string(value)}});
+  return base::InvalidArgument(
+      "OUT_OF_RANGE", absl::StrCat(field, " is ", value, "; it must be ", limits, ". Choose one in that range."),
+      {{"field", std::string(field)}, {"actual", std::string(value)}});
 }
 
 absl::Status CheckRange(absl::string_view field, int value, int low, int high) {

@@ -61,10 +61,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
                       .policy = engine->policy_,
                       .options = options.segments,
                       .make_segment = make,
-                      .augment = [raw = engine.get()](const OptimizeOptions& how, uint64_t key,
-                                                      std::vector<float>* descriptor) {
-                        return raw->Augment(how, key, descriptor);
-                      },
+                      .augment = [raw = engine.get()](
+                                     const OptimizeOptions& how, uint64_t key,
+                                     std::vector<float>* descriptor) { return raw->Augment(how, key, descriptor); },
                       .pool = options.segments.background ? pools.build : nullptr},
       files, std::move(loaded.known));
   engine->upkeep_->Wake();
@@ -87,8 +86,8 @@ absl::Status Engine::ForEachMatching(const std::string& filter_text, Visit visit
   const SegmentList::Moment now = segments_->Now();
   for (size_t i = 0; i < now.segments->size(); ++i) {
     const Segment& segment = *(*now.segments)[i];
-    Roaring rows = segment.attributes().Read(
-        [&](const AttributeIndex& index) { return index.Evaluate(filter, now.rows[i]); });
+    Roaring rows =
+        segment.attributes().Read([&](const AttributeIndex& index) { return index.Evaluate(filter, now.rows[i]); });
     segment.RemoveDead(&rows);
     if (!visit(segment, rows)) break;
   }
@@ -205,8 +204,8 @@ void Engine::FillStats(CollectionStats* stats) const {
 }
 
 void Engine::AddDiskBytes(LayerBytes* bytes) const {
-  const auto stride = static_cast<int64_t>(
-      kernels::CodeLayout(static_cast<size_t>(store_.config().descriptor_dim)).stride);
+  const auto stride =
+      static_cast<int64_t>(kernels::CodeLayout(static_cast<size_t>(store_.config().descriptor_dim)).stride);
   for (const auto& segment : *segments_->segments()) {
     for (const ChunkFileInfo& chunk : segment->sealed_chunks()) {
       bytes->codes += chunk.rows * stride;

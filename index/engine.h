@@ -1,5 +1,5 @@
-// Engine: what of a collection is searched: its segments, how they are chosen among, and their upkeep. The store beneath
-// is the truth; everything here can be made again from it.
+// Engine: what of a collection is searched: its segments, how they are chosen among, and their upkeep. The store
+// beneath is the truth; everything here can be made again from it.
 //
 // Threading: all methods may be called from any thread; Apply by one after the other. Ownership: owns segments and
 // upkeep; borrows the store, the pools and the options' environment, which outlive it. Failure: Status.

@@ -9,7 +9,7 @@ namespace sightline::index {
 namespace {
 
 // Below it a segment is not worth replacing in passing, whatever its dead.
-constexpr int64_t kMinDeadReplaced = 512;
+constexpr int64_t kMinDeadReplaced = 128;
 
 bool TooManyDead(const Segment& segment, double max_dead_share) {
   const int64_t rows = segment.rows();

@@ -1,7 +1,7 @@
 // Replacement: the rows alive of some segments, copied step by step into a new one that takes their place.
 //
-// The segments stand side by side, and only the last of a collection may be growing: what is appended to it meanwhile is
-// copied too, the last rows while writes wait.
+// The segments stand side by side, and only the last of a collection may be growing: what is appended to it meanwhile
+// is copied too, the last rows while writes wait.
 //
 // Threading: one thread at a time (upkeep's). Ownership: shares the segments. Failure: Status when a descriptor can be
 // read neither from its file nor from the store.
@@ -26,8 +26,8 @@ class Replacement {
   Replacement(SegmentList::Segments sources, std::shared_ptr<Segment> target, Transform transform)
       : sources_(std::move(sources)), target_(std::move(target)), transform_(std::move(transform)) {}
 
-  // Which segments to replace: the first one whose share of dead rows is above `max_dead_share`, with neighbours as long
-  // as their rows alive fit into `segment_rows` together. Empty when there is none.
+  // Which segments to replace: the first one whose share of dead rows is above `max_dead_share`, with neighbours as
+  // long as their rows alive fit into `segment_rows` together. Empty when there is none.
   static SegmentList::Segments Choose(const SegmentList::Segments& segments, double max_dead_share,
                                       uint32_t segment_rows);
 

@@ -95,7 +95,8 @@ class Loader {
 
   void SetAside(const std::string& name, const absl::Status& reason) {
     LogDamage(name, reason);
-    // Kept for whoever wants to know what happened. When it cannot be renamed it stays, and is removed at the next start.
+    // Kept for whoever wants to know what happened. When it cannot be renamed it stays, and is removed at the next
+    // start.
     std::rename(PathOf(name).c_str(), absl::StrCat(PathOf(name), kDamagedSuffix).c_str());
   }
 

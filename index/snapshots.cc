@@ -90,7 +90,7 @@ absl::Status LinkSegments(const std::string& from, const std::string& to) {
   const absl::StatusOr<std::vector<std::string>> names = base::ListFolder(from);
   if (absl::IsNotFound(names.status())) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(names.status());
-  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(to));
+  SIGHTLINE_RETURN_IF_ERROR(MakeFolder(to));
   for (const std::string& name : *names) {
     if (!IsSnapshotPath(absl::StrCat(kSegmentFolder, "/", name))) continue;
     const absl::Status linked = LinkOrCopyFile(absl::StrCat(from, "/", name), absl::StrCat(to, "/", name));
@@ -301,9 +301,9 @@ absl::Status Snapshots::Verify(const std::string& name, const Loaded& snapshot, 
 absl::Status Snapshots::CopyTo(const std::string& name, const std::string& folder, const Progress& progress) const {
   SIGHTLINE_ASSIGN_OR_RETURN(const Loaded snapshot, Load(name));
   SIGHTLINE_RETURN_IF_ERROR(Verify(name, snapshot, progress));
-  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(folder));
+  SIGHTLINE_RETURN_IF_ERROR(MakeFolder(folder));
   if (snapshot.manifest.has_segments()) {
-    SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(absl::StrCat(folder, "/", kSegmentFolder)));
+    SIGHTLINE_RETURN_IF_ERROR(MakeFolder(absl::StrCat(folder, "/", kSegmentFolder)));
   }
   for (const SnapshotFile& file : snapshot.manifest.files) {
     const std::string from = absl::StrCat(snapshot.folder, "/", file.path);

@@ -16,7 +16,8 @@ constexpr uint32_t kLinkedPerStep = 256;
 constexpr uint32_t kCopiedPerStep = 1024;
 // So few are copied while writes wait.
 constexpr int64_t kCopiedAtTheEnd = 1024;
-// A graph is saved when it has grown by this share of what was saved, so that all saving costs a fixed share of building.
+// A graph is saved when it has grown by this share of what was saved, so that all saving costs a fixed share of
+// building.
 constexpr double kGrowthBetweenSaves = 0.25;
 constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 

@@ -5,11 +5,11 @@
 // has at most one step in progress. Searches and writes never wait for a step, except that writes wait for the last
 // moment of a replacement.
 //
-// A file is written and made durable first, then named in the manifest by one synced write, then used; files that are no
-// longer named are removed. A step that fails (the disk is full) changes nothing and is tried again later.
+// A file is written and made durable first, then named in the manifest by one synced write, then used; files that are
+// no longer named are removed. A step that fails (the disk is full) changes nothing and is tried again later.
 //
-// Threading: Wake from any thread; Optimize from any thread; Stop once. Ownership: borrows segments, store and pool, which
-// outlive it. Failure: steps log; Optimize returns the Status.
+// Threading: Wake from any thread; Optimize from any thread; Stop once. Ownership: borrows segments, store and pool,
+// which outlive it. Failure: steps log; Optimize returns the Status.
 //
 //   Upkeep upkeep(context, loaded.manifest_state);
 //   upkeep.Wake();  // after a write

@@ -51,8 +51,8 @@ Command HelpCommand() {
 const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
       IndexCommand(),       SearchCommand(),   GetCommand(),        ListCommand(),   DeleteCommand(),
-      CollectionsCommand(), OptimizeCommand(), OperationsCommand(), ValuesCommand(), StatusCommand(),
-      DoctorCommand(),      VersionCommand(),  HelpCommand()};
+      CollectionsCommand(), SnapshotCommand(), OptimizeCommand(),   OperationsCommand(), ValuesCommand(),
+      StatusCommand(),      DoctorCommand(),   VersionCommand(),    HelpCommand()};
   return *commands;
 }
 

@@ -1,12 +1,11 @@
 #include "client/cpp/client.h"
 
-#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "base/status.h"
+#include "client/cpp/call.h"
 #include "client/cpp/health.h"
 #include "client/cpp/impl.h"
 #include "client/cpp/index_stream.h"
@@ -35,28 +34,6 @@ grpc::ChannelArguments ArgumentsFor(const Client::Options& options) {
   // A proxy from the environment cannot reach this machine's own loopback.
   if (IsLoopback(options.address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;
-}
-
-// Makes a unary call, again and again while the server refuses it with a retry delay that ends before the deadline.
-// An error that names no delay is not repeated here: the caller of a single call wants to know at once.
-template <typename Stub, typename Request, typename Response>
-absl::StatusOr<Response> Call(const Client::Options& options, absl::Duration deadline, Stub& stub,
-                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                              const Request& request) {
-  const absl::Time end = absl::Now() + deadline;
-  for (int attempt = 1;; ++attempt) {
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(end));
-    Response response;
-    const absl::Status status = FromGrpc((stub.*method)(&context, request, &response), {options.address, deadline});
-    if (status.ok()) return response;
-    const bool asked_to_wait = base::GetErrorInfo(status).retry_after.has_value();
-    const absl::Duration wait = Backoff(options.retry, attempt, status, 1.0);
-    if (!asked_to_wait || !IsRetryable(status) || attempt >= options.retry.max_attempts || absl::Now() + wait >= end) {
-      return status;
-    }
-    std::this_thread::sleep_for(absl::ToChronoNanoseconds(wait));
-  }
 }
 
 // A search that carries an image takes as long as an upload.

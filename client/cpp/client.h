@@ -12,6 +12,7 @@
 #define SIGHTLINE_CLIENT_CPP_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "client/cpp/retry.h"
 #include "sightline/v1/collection_service.pb.h"
 #include "sightline/v1/index_service.pb.h"
+#include "sightline/v1/operation.pb.h"
 #include "sightline/v1/operation_service.pb.h"
 #include "sightline/v1/search_service.pb.h"
 #include "sightline/v1/server_service.pb.h"
@@ -37,6 +39,7 @@ class Client {
     std::string address = "127.0.0.1:50051";             // host:port, as gRPC reads it
     absl::Duration deadline = absl::Seconds(10);         // of a call
     absl::Duration upload_deadline = absl::Seconds(60);  // of a call that carries an image, or deletes much
+    absl::Duration transfer_deadline = absl::Hours(24);  // of a snapshot's download or upload
     int64_t max_message_bytes = int64_t{40} << 20;
     int64_t max_image_bytes = int64_t{16} << 20;  // larger files are refused before they are read
     RetryPolicy retry = {};
@@ -86,6 +89,25 @@ class Client {
   absl::StatusOr<v1::ListOperationsResponse> ListOperations(const v1::ListOperationsRequest& request);
   // Returns at once; the operation's state says when it has stopped.
   absl::StatusOr<v1::Operation> CancelOperation(const std::string& name);
+
+  // Snapshots. What takes long is an operation: follow it with WaitForOperation.
+  absl::StatusOr<v1::Operation> CreateSnapshot(const std::string& collection);
+  // All pages, newest first. Empty `collection`: of all.
+  absl::StatusOr<std::vector<v1::Snapshot>> ListSnapshots(const std::string& collection = "");
+  absl::StatusOr<v1::Operation> RestoreSnapshot(const std::string& snapshot, const std::string& collection);
+  absl::Status DeleteSnapshot(const std::string& name);
+  // Gives the snapshot's bytes from `offset` on, in order; an error of `on_piece` ends the download.
+  absl::Status DownloadSnapshot(const std::string& name, int64_t offset,
+                                const std::function<absl::Status(const v1::DownloadSnapshotResponse&)>& on_piece);
+  // `next_piece` gives at most 1 MiB at a time, and nothing at the end; an error of it ends the upload. `sha256` is
+  // that of the snapshot's manifest.
+  absl::StatusOr<v1::Snapshot> UploadSnapshot(const std::string& sha256,
+                                              const std::function<absl::StatusOr<std::string>()>& next_piece);
+
+  // Asks until it has ended, and tells `on_progress` (which may be empty) each time. The error of an operation that
+  // failed or was cancelled.
+  absl::StatusOr<v1::Operation> WaitForOperation(const std::string& name,
+                                                 const std::function<void(const v1::Operation&)>& on_progress);
 
   // The server itself.
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo();

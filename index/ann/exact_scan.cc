@@ -4,7 +4,6 @@
 #include <atomic>
 #include <bit>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -36,9 +35,8 @@ int PartsOf(const ScanRun& run, size_t chunks) {
 bool ForEachChunk(const ScanRun& run, size_t chunks, absl::FunctionRef<void(size_t part, size_t chunk)> body) {
   std::atomic<size_t> next = 0;
   std::atomic<bool> stop = false;
-  const std::thread::id caller = std::this_thread::get_id();
   base::ParallelFor(run.pool, PartsOf(run, chunks), [&](int part) {
-    const bool asks = run.cancelled && std::this_thread::get_id() == caller;
+    const bool asks = part == 0 && run.cancelled;  // part 0 is the calling thread's
     while (!stop.load(std::memory_order_relaxed)) {
       if (asks && run.cancelled()) {
         stop.store(true, std::memory_order_relaxed);

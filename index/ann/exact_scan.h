@@ -11,8 +11,7 @@
 // calling thread alone, about every 0.5 ms.
 // Ownership: borrows everything until the call returns. Failure: none; a score that is NaN is never kept.
 //
-//   ScanResult found = ScanCodes(codes, 0, rows, {.query = q.data(), .k = 10, .visible = {}}, source, {.pool = &pool,
-//                                .parts = 2, .cancelled = {}});
+//   ScanResult found = ScanCodes(codes, 0, rows, {.query = q.data(), .k = 10}, source, {.pool = &pool, .parts = 2});
 #ifndef SIGHTLINE_INDEX_ANN_EXACT_SCAN_H_
 #define SIGHTLINE_INDEX_ANN_EXACT_SCAN_H_
 
@@ -53,14 +52,14 @@ struct ScanRequest {
   size_t k = 0;
   float min_score = -std::numeric_limits<float>::infinity();
   // Asked only for rows that would be kept; empty where all rows may be seen.
-  std::function<bool(uint32_t row)> visible;
+  std::function<bool(uint32_t row)> visible = nullptr;
 };
 
 // How a scan runs.
 struct ScanRun {
   base::ThreadPool* pool = nullptr;
   int parts = 1;
-  std::function<bool()> cancelled;  // may be empty
+  std::function<bool()> cancelled = nullptr;  // may be empty
 };
 
 struct ScanResult {

@@ -151,9 +151,17 @@ class Graph {
   void SearchLevel(const kernels::Int8Query& query, int level, size_t ef, GraphScored start,
                    GraphScratch& scratch) const;
   template <class Visible>
-  bool Beam(const kernels::Int8Query& query, int level, const Request* request, const Visible& visible,
-            GraphScratch& scratch) const;
+  static void Offer(GraphScored scored, const Visible& visible, GraphScratch& scratch);
+  template <class Gatherer, class Visible>
+  bool Beam(const kernels::Int8Query& query, int level, const Request* request, const Gatherer& gather,
+            const Visible& visible, GraphScratch& scratch) const;
   void Gather(int level, uint32_t row, GraphScratch& scratch) const;
+  template <class Passes>
+  void GatherPassing(uint32_t row, const Passes& passes, size_t& guides_left, GraphScratch& scratch) const;
+  template <class Passes>
+  void SeedPassing(const RowBits& filter, const Passes& passes, GraphScratch& scratch) const;
+  // Whether the row was inserted and has links of its own.
+  bool IsNode(uint32_t row) const;
   template <class Passes>
   bool AnyOfEquals(uint32_t row, const Passes& passes) const;
 

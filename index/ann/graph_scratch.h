@@ -137,6 +137,7 @@ struct GraphScratch {
   VisitedSet visited;
   BestList best;
   std::vector<GraphScored> guides;  // heap of rows that are not returned but lead on
+  std::vector<uint32_t> passed_by;  // a filtered search's rows that do not pass
   int64_t compared = 0;
 
   // One call of the kernel.

@@ -1,8 +1,8 @@
 // IndexPolicy: which way of searching a segment costs least, by what was measured.
 //
 // Exact search costs its rows times the bytes of a code over the memory bandwidth, measured once per process; searches
-// of the graph are measured as they come. AUTO builds a graph once an exact search costs more than kGraphWorth, and uses
-// whatever is cheaper.
+// of the graph are measured as they come. AUTO builds a graph once an exact search costs more than kGraphWorth, and
+// uses whatever is cheaper.
 //
 // Threading: all methods may be called from any thread. Failure: none.
 //

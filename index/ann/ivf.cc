@@ -56,7 +56,6 @@ class Ivf::Scan {
       for (const uint32_t row : rows) {
         if (request_.filter != nullptr && !request_.filter->Contains(row)) continue;
         rows_[pending_] = row;
-        pointers_[pending_] = codes_.Row(row);
         if (++pending_ == kScanBatch) Flush();
       }
       looked_up_ += rows.size();
@@ -77,7 +76,12 @@ class Ivf::Scan {
 
  private:
   void Flush() {
-    kernels::Int8ScoresAt(*request_.query, pointers_.data(), pending_, scores_.data());
+    if (request_.scores != nullptr) {
+      (*request_.scores)(absl::MakeConstSpan(rows_.data(), pending_), scores_.data());
+    } else {
+      for (size_t i = 0; i < pending_; ++i) pointers_[i] = codes_.Row(rows_[i]);
+      kernels::Int8ScoresAt(*request_.query, pointers_.data(), pending_, scores_.data());
+    }
     for (size_t i = 0; i < pending_; ++i) Keep({scores_[i], rows_[i]});
     result_.compared += static_cast<int64_t>(pending_);
     pending_ = 0;
@@ -146,11 +150,19 @@ void Ivf::Insert(uint32_t begin, uint32_t end) {
     lists.resize(rows.size());
     for (uint32_t i = 0; i < rows.size(); ++i) rows[i] = codes_.Row(first + i);
     quantizer_->Assign(rows, lists.data());
-    for (uint32_t i = 0; i < rows.size(); ++i) {
-      Append(lists_[lists[i]], first + i);
-      size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    }
+    for (uint32_t i = 0; i < rows.size(); ++i) Publish(first + i, lists[i]);
   }
+}
+
+void Ivf::Insert(uint32_t row, const uint8_t* code) {
+  uint32_t list = 0;
+  quantizer_->Assign(absl::MakeConstSpan(&code, 1), &list);
+  Publish(row, list);
+}
+
+void Ivf::Publish(uint32_t row, uint32_t list) {
+  Append(lists_[list], row);
+  size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 void Ivf::Append(List& list, uint32_t row) {

@@ -56,10 +56,13 @@ class Ivf {
     // Whether a row that passes the filter is visible. Asked only about rows that would enter the result.
     absl::FunctionRef<bool(uint32_t)> accept;
     const std::function<bool()>* cancelled = nullptr;  // asked about every 0.1 ms; may be null or empty
+    // Scores of rows by other means than the CodeTable's codes, into `out`: product codes (pq_codes.h) where memory is
+    // short. The table may then be empty. Null: by the codes.
+    const std::function<void(absl::Span<const uint32_t> rows, float* out)>* scores = nullptr;
   };
 
   struct Result {
-    std::vector<ScoredRow> best;  // by the score of the codes, best first; ties by row; up to k
+    std::vector<ScoredRow> best;  // by these scores, best first; ties by row; up to k
     int64_t compared = 0;         // rows
     size_t probed = 0;            // lists
     bool cancelled = false;
@@ -76,6 +79,8 @@ class Ivf {
   // Each row once, in any order. Many rows at once share the reading of the centroids.
   void Insert(uint32_t row) { Insert(row, row + 1); }
   void Insert(uint32_t begin, uint32_t end);
+  // A row whose code is not in the CodeTable.
+  void Insert(uint32_t row, const uint8_t* code);
   Result Search(const Request& request) const;
 
   // Writes the lists of rows [0, rows), all of which were inserted before; inserts beyond may go on.
@@ -114,6 +119,7 @@ class Ivf {
   // The first `size` rows of the list, block by block, until `visit` returns false.
   template <class Visit>
   static void ForEachBlock(const List& list, uint32_t size, const Visit& visit);
+  void Publish(uint32_t row, uint32_t list);
   void Append(List& list, uint32_t row);
   void Grow(List& list, uint32_t rows);
 

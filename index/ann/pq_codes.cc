@@ -1,5 +1,6 @@
 #include "index/ann/pq_codes.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <utility>
@@ -32,16 +33,24 @@ uint8_t* PqCodes::MutableRow(uint32_t row) {
 
 void PqCodes::Set(uint32_t row, const float* descriptor) { quantizer_->Encode(descriptor, MutableRow(row)); }
 
+void PqCodes::Scores(const float* table, absl::Span<const uint32_t> rows, float* out) const {
+  std::array<const uint8_t*, kLookupBatch> codes;
+  for (size_t first = 0; first < rows.size(); first += kLookupBatch) {
+    const size_t count = std::min(kLookupBatch, rows.size() - first);
+    for (size_t i = 0; i < count; ++i) codes[i] = Row(rows[first + i]);
+    quantizer_->Scores(table, codes.data(), count, out + first);
+  }
+}
+
 PqCodes::Result PqCodes::Search(const Request& request) const {
   Result result;
   const std::vector<float> table = quantizer_->Table(request.query);
   TopK top(request.k);
   std::array<uint32_t, kLookupBatch> rows;
-  std::array<const uint8_t*, kLookupBatch> codes;
   std::array<float, kLookupBatch> scores;
   size_t pending = 0;
   const auto flush = [&] {
-    quantizer_->Scores(table.data(), codes.data(), pending, scores.data());
+    Scores(table.data(), absl::MakeConstSpan(rows.data(), pending), scores.data());
     for (size_t i = 0; i < pending; ++i) {
       if (top.Wants(scores[i]) && request.accept(rows[i])) top.Add(scores[i], rows[i]);
     }
@@ -55,7 +64,6 @@ PqCodes::Result PqCodes::Search(const Request& request) const {
     }
     if (request.filter != nullptr && !request.filter->Contains(row)) continue;
     rows[pending] = row;
-    codes[pending] = Row(row);
     if (++pending == kLookupBatch) flush();
   }
   flush();

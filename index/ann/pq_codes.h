@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "index/ann/product_quantizer.h"
 #include "index/ann/row_bits.h"
 #include "index/ann/top_k.h"
@@ -50,7 +51,10 @@ class PqCodes {
   PqCodes& operator=(const PqCodes&) = delete;
 
   void Set(uint32_t row, const float* descriptor);
+  // Compares every row; inverted lists (ivf.h) compare a few of them by Scores.
   Result Search(const Request& request) const;
+  // out[i] ~ <query, rows[i]>, from the query's table.
+  void Scores(const float* table, absl::Span<const uint32_t> rows, float* out) const;
 
   const uint8_t* Row(uint32_t row) const {
     return chunks_[row >> shift_].get() + static_cast<size_t>(row & mask_) * quantizer_->code_bytes();

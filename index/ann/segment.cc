@@ -52,7 +52,8 @@ void Segment::Append(Row row) {
   growing_->Append(row.descriptor);
   kernels::EncodeRow(codes_.layout(), row.descriptor, codes_.MutableRow(next_row_));
   row_table_.Set(next_row_, row.key, std::move(row.id));
-  if (row.attributes != nullptr && !row.attributes->empty()) attribute_changes_.emplace_back(next_row_, *row.attributes);
+  if (row.attributes != nullptr && !row.attributes->empty())
+    attribute_changes_.emplace_back(next_row_, *row.attributes);
   last_key_appended_ = row.key;
   ++next_row_;
   live_.fetch_add(1, std::memory_order_relaxed);
@@ -205,8 +206,7 @@ LayerBytes Segment::memory() const {
 
 // ---- Links
 
-absl::Status Segment::SaveGraph(uint32_t rows, const Files& files, const std::string& path,
-                                LinksFileInfo* info) const {
+absl::Status Segment::SaveGraph(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileSink> sink, files.Create(path));
   std::string head(kLinksMagic);
   head.append(reinterpret_cast<const char*>(&kLinksVersion), sizeof(kLinksVersion));
@@ -286,8 +286,8 @@ absl::StatusOr<ChunkFileInfo> Segment::WriteChunk(uint32_t chunk, const Files& f
   const uint32_t first = chunk * shape_.chunk_rows;
   std::vector<uint64_t> keys(rows);
   for (uint32_t row = 0; row < rows; ++row) keys[row] = row_table_.Key(first + row);
-  return WriteChunkFile(files, path,
-                        {.shape = shape_.chunk, .keys = keys, .codes = codes_.Row(first), .descriptors = descriptors.get()});
+  return WriteChunkFile(
+      files, path, {.shape = shape_.chunk, .keys = keys, .codes = codes_.Row(first), .descriptors = descriptors.get()});
 }
 
 std::optional<ChunkFileInfo> Segment::chunk_file(uint32_t chunk) const {

@@ -5,9 +5,9 @@
 // into a file, after which its descriptors are read from there. A search takes the number of rows it sees and a clock
 // (segment_list.h) before it begins, so that rows appended, replaced or deleted meanwhile change nothing for it.
 //
-// Threading: the writer's methods on one thread at a time, those of upkeep likewise; everything else on any thread, also
-// meanwhile, without waiting for either. Ownership: owns its rows; shared by those who search it.
-// Failure: Status. A descriptor that its file no longer holds intact is asked of the store and reported by damaged().
+// Threading: the writer's methods on one thread at a time, those of upkeep likewise; everything else on any thread,
+// also meanwhile, without waiting for either. Ownership: owns its rows; shared by those who search it. Failure: Status.
+// A descriptor that its file no longer holds intact is asked of the store and reported by damaged().
 //
 //   Segment segment(options);
 //   segment.Append({.key = 7, .id = "a", .descriptor = a.data()});
@@ -37,9 +37,9 @@
 #include "index/ann/segment_query.h"
 #include "index/filter/concurrent_attribute_index.h"
 #include "index/filter/left_right.h"
-#include "roaring/roaring.hh"
 #include "index/record.h"
 #include "index/store/files.h"
+#include "roaring/roaring.hh"
 
 namespace sightline::index {
 
@@ -141,7 +141,7 @@ class Segment {
     std::shared_ptr<const DescriptorChunk> descriptors;
     std::shared_ptr<const MemoryDescriptors> memory;  // the same, while they are in memory
     uint32_t rows = 0;                                // published
-    bool closed = false;  // takes no more rows
+    bool closed = false;                              // takes no more rows
     std::optional<ChunkFileInfo> file;
   };
   class Source;
@@ -161,7 +161,7 @@ class Segment {
   RowTable row_table_;
   CodeTable codes_;
   ConcurrentAttributeIndex attributes_;  // of the dead rows too, because a search may still see them
-  LeftRight<Roaring> dead_;     // for counting
+  LeftRight<Roaring> dead_;              // for counting
   std::unique_ptr<Graph> graph_;
   std::atomic<uint32_t> rows_ = 0;
   std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in the graph

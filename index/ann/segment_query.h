@@ -19,13 +19,13 @@ struct SegmentQuery {
   const float* query = nullptr;  // dim values, L2-normalised
   size_t k = 0;
   float min_score = -std::numeric_limits<float>::infinity();
-  uint32_t rows = 0;                           // the first so many
-  uint64_t clock = 0;                          // rows that died later are seen
+  uint32_t rows = 0;                  // the first so many
+  uint64_t clock = 0;                 // rows that died later are seen
   const Roaring* matching = nullptr;  // rows that satisfy the filter; null takes all
-  bool links = false;                          // use the graph where there is one
-  size_t ef = 0;                               // the graph's search width
-  std::function<bool()> cancelled;             // asked now and then; may be empty
-  base::ThreadPool* pool = nullptr;            // shares a large comparison; may be null
+  bool links = false;                 // use the graph where there is one
+  size_t ef = 0;                      // the graph's search width
+  std::function<bool()> cancelled;    // asked now and then; may be empty
+  base::ThreadPool* pool = nullptr;   // shares a large comparison; may be null
 };
 
 struct SegmentResult {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "index/ann/exact_scan.h"
+#include "index/ann/filter_plan.h"
 #include "index/ann/segment.h"
 #include "index/filter/bitmap.h"
 #include "index/kernels/inner_product.h"
@@ -63,10 +64,10 @@ SegmentResult Segment::Search(const SegmentQuery& query) const {
 
 void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const {
   Source source(*this);
-  const ScanRequest request{.query = query.query,
-                            .k = query.k,
-                            .min_score = query.min_score,
-                            .visible = [&](uint32_t row) { return row_table_.VisibleAt(row, query.clock); }};
+  const ScanRequest request{
+      .query = query.query, .k = query.k, .min_score = query.min_score, .visible = [&](uint32_t row) {
+        return row_table_.VisibleAt(row, query.clock);
+      }};
   ScanRun run{.pool = query.pool, .parts = 1, .cancelled = query.cancelled};
   ScanResult scan;
   if (query.matching == nullptr) {

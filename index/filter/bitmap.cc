@@ -10,9 +10,10 @@ namespace {
 constexpr size_t kContainerWords = 1024;
 constexpr size_t kArrayRows = 4096;  // up to which Roaring wants an array
 
-// Calls on_words(first, words, count) and on_row_run(first, last) for what `bitmap` holds within `word_count` words.
-template <typename OnWords, typename OnRows>
-void ForEachPiece(const Roaring& bitmap, size_t word_count, OnWords on_words, OnRows on_rows) {
+// Calls on_words(first_word, words, count), on_row(row) and on_run(first, last) for what `bitmap` holds within
+// `word_count` words.
+template <typename OnWords, typename OnRow, typename OnRun>
+void ForEachPiece(const Roaring& bitmap, size_t word_count, OnWords on_words, OnRow on_row, OnRun on_run) {
   const roaring_array_t& array = bitmap.roaring.high_low_container;
   for (int32_t i = 0; i < array.size; ++i) {
     const size_t base = size_t{array.keys[i]} * kContainerWords;
@@ -28,14 +29,14 @@ void ForEachPiece(const Roaring& bitmap, size_t word_count, OnWords on_words, On
     if (type == ARRAY_CONTAINER_TYPE_CODE) {
       const auto* rows = static_cast<const array_container_t*>(container);
       for (int32_t k = 0; k < rows->cardinality && rows->array[k] < end; ++k) {
-        on_rows(base * 64 + rows->array[k], base * 64 + rows->array[k]);
+        on_row(base * 64 + rows->array[k]);
       }
     } else {
       const auto* runs = static_cast<const run_container_t*>(container);
       for (int32_t k = 0; k < runs->n_runs && runs->runs[k].value < end; ++k) {
         const size_t first = runs->runs[k].value;
         const size_t last = std::min(first + runs->runs[k].length, end - 1);
-        on_rows(base * 64 + first, base * 64 + last);
+        on_run(base * 64 + first, base * 64 + last);
       }
     }
   }
@@ -85,6 +86,7 @@ void OrInto(const Roaring& bitmap, absl::Span<uint64_t> words) {
       [out](size_t base, const uint64_t* piece, size_t count) {
         for (size_t i = 0; i < count; ++i) out[base + i] |= piece[i];
       },
+      [out](size_t row) { out[row / 64] |= uint64_t{1} << (row % 64); },
       [out](size_t first, size_t last) {
         ForEachMask(first, last, [out](size_t word, uint64_t mask) { out[word] |= mask; });
       });
@@ -97,6 +99,7 @@ void AndNotInto(const Roaring& bitmap, absl::Span<uint64_t> words) {
       [out](size_t base, const uint64_t* piece, size_t count) {
         for (size_t i = 0; i < count; ++i) out[base + i] &= ~piece[i];
       },
+      [out](size_t row) { out[row / 64] &= ~(uint64_t{1} << (row % 64)); },
       [out](size_t first, size_t last) {
         ForEachMask(first, last, [out](size_t word, uint64_t mask) { out[word] &= ~mask; });
       });

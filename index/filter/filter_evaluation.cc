@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "index/filter/attribute_index.h"
 #include "index/filter/number_key.h"
 
@@ -77,11 +78,7 @@ class FilterEvaluation {
 
   RowSet Evaluate(const FilterNode& node) const {
     switch (node.kind) {
-      case FilterNode::Kind::kAnd: {
-        std::vector<RowSet> sets;
-        for (const FilterNode& child : node.children) sets.push_back(Evaluate(child));
-        return All(std::move(sets));
-      }
+      case FilterNode::Kind::kAnd: return And(node);
       case FilterNode::Kind::kOr: {
         std::vector<RowSet> sets;
         for (const FilterNode& child : node.children) sets.push_back(Evaluate(child).Not());
@@ -102,6 +99,60 @@ class FilterEvaluation {
   }
 
  private:
+  // What several comparisons leave of one key's numbers.
+  struct Interval {
+    absl::string_view key;
+    NumberRange whole;
+    NumberRange doubles;
+  };
+
+  static bool IsInterval(const FilterNode& node) {
+    return node.kind == FilterNode::Kind::kCompare && node.op != CompareOp::kNotEqual &&
+           (std::holds_alternative<int64_t>(node.values[0]) || std::holds_alternative<double>(node.values[0]));
+  }
+
+  static void Narrow(NumberRange& range, const NumberRange& by) {
+    range.least = std::max(range.least, by.least);
+    range.most = std::min(range.most, by.most);
+  }
+
+  // Both ends of a range are looked up at once: a row has one number under a key, so `key >= 1 AND key < 2` is what
+  // lies between, while each half alone may be most of the rows.
+  RowSet And(const FilterNode& node) const {
+    std::vector<RowSet> sets;
+    std::vector<Interval> intervals;
+    for (const FilterNode& child : node.children) {
+      if (!IsInterval(child)) {
+        sets.push_back(Evaluate(child));
+        continue;
+      }
+      const NumberRange whole = WholeNumbers(child.op, child.values[0]);
+      const NumberRange doubles = Doubles(child.op, child.values[0]);
+      const auto known = std::find_if(intervals.begin(), intervals.end(),
+                                      [&child](const Interval& interval) { return interval.key == child.key; });
+      if (known == intervals.end()) {
+        intervals.push_back({child.key, whole, doubles});
+      } else {
+        Narrow(known->whole, whole);
+        Narrow(known->doubles, doubles);
+      }
+    }
+    for (const Interval& interval : intervals) {
+      const AttributeIndex::KeyIndex* const key = index_.FindKey(interval.key);
+      sets.push_back(key == nullptr ? RowSet() : Numbers(*key, interval.whole, interval.doubles));
+    }
+    return All(std::move(sets));
+  }
+
+  static RowSet Numbers(const AttributeIndex::KeyIndex& key, const NumberRange& whole, const NumberRange& doubles) {
+    Roaring rows = key.whole_numbers.Range(whole.least, whole.most);
+    if (key.doubles.empty()) return RowSet(std::move(rows));
+    Roaring more = key.doubles.Range(doubles.least, doubles.most);
+    if (rows.isEmpty()) return RowSet(std::move(more));
+    rows |= more;
+    return RowSet(std::move(rows));
+  }
+
   static RowSet Compare(const AttributeIndex::KeyIndex& key, CompareOp op, const FilterValue& value) {
     if (op == CompareOp::kNotEqual) {
       return RowSet(key.exists - Compare(key, CompareOp::kEqual, value).rows());
@@ -115,14 +166,7 @@ class FilterEvaluation {
     if (const auto* truth = std::get_if<bool>(&value)) {
       return op == CompareOp::kEqual ? RowSet::Of(*truth ? key.truths : key.falsehoods) : RowSet();
     }
-    const NumberRange whole = WholeNumbers(op, value);
-    const NumberRange doubles = Doubles(op, value);
-    Roaring rows = key.whole_numbers.Range(whole.least, whole.most);
-    if (key.doubles.empty()) return RowSet(std::move(rows));
-    Roaring more = key.doubles.Range(doubles.least, doubles.most);
-    if (rows.isEmpty()) return RowSet(std::move(more));
-    rows |= more;
-    return RowSet(std::move(rows));
+    return Numbers(key, WholeNumbers(op, value), Doubles(op, value));
   }
 
   const AttributeIndex& index_;

@@ -58,15 +58,24 @@ void NumberIndex::Remove(uint64_t key, uint32_t row) {
   }
   if (block.keys.empty()) {
     Erase(at);
-  } else if (at + 1 < blocks_.size() && block.keys.size() + blocks_[at + 1].keys.size() <= kBlockEntries / 2) {
-    // Rows whose numbers change again and again would leave nothing but blocks of a few entries.
-    Block& next = blocks_[at + 1];
-    block.keys.insert(block.keys.end(), next.keys.begin(), next.keys.end());
-    block.rows.insert(block.rows.end(), next.rows.begin(), next.rows.end());
-    std::erase_if(milestones_, [at](const Milestone& milestone) { return milestone.block == at + 1; });
-    Erase(at + 1);
-    PlaceMilestone(at);
+    return;
   }
+  // Rows whose numbers change again and again would leave nothing but blocks of a few entries.
+  MergeIfSmall(at);
+  if (at > 0) MergeIfSmall(at - 1);
+}
+
+// Makes one block of this and the next one if that leaves it room to grow.
+void NumberIndex::MergeIfSmall(size_t at) {
+  if (at + 1 >= blocks_.size()) return;
+  Block& block = blocks_[at];
+  const Block& next = blocks_[at + 1];
+  if (block.keys.size() + next.keys.size() > kBlockEntries / 2) return;
+  block.keys.insert(block.keys.end(), next.keys.begin(), next.keys.end());
+  block.rows.insert(block.rows.end(), next.rows.begin(), next.rows.end());
+  std::erase_if(milestones_, [at](const Milestone& milestone) { return milestone.block == at + 1; });
+  Erase(at + 1);
+  PlaceMilestone(at);
 }
 
 void NumberIndex::Split(size_t at) {

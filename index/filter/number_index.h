@@ -74,6 +74,7 @@ class NumberIndex {
   size_t BlockOf(const Entry& entry) const;
   Place LowerBound(const Entry& entry) const;
   void Split(size_t block);
+  void MergeIfSmall(size_t block);
   void Erase(size_t block);
   void PlaceMilestone(size_t block);
   const Milestone* NearestMilestone(size_t block) const;

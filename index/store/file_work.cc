@@ -15,7 +15,6 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/status.h"
@@ -154,6 +153,10 @@ absl::Status LinkOrCopyFile(const std::string& from, const std::string& to) {
 
 // ---- Files and folders as a whole
 
+absl::Status MakeFolder(const std::string& path) {
+  return ::mkdir(path.c_str(), 0755) == 0 ? absl::OkStatus() : FileWorkError("create folder", path, errno);
+}
+
 absl::Status SyncFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
   if (fd < 0) return FileWorkError("open", path, errno);
@@ -187,7 +190,7 @@ absl::StatusOr<int64_t> FreeDiskBytes(const std::string& path) {
 }
 
 absl::Status WorkFolder::Create() {
-  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(path_));
+  SIGHTLINE_RETURN_IF_ERROR(MakeFolder(path_));
   created_ = true;
   return absl::OkStatus();
 }

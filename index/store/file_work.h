@@ -77,6 +77,9 @@ absl::StatusOr<FileDigest> CopyFile(const std::string& from, const std::string& 
 // A hard link; a copy where the file system has none.
 absl::Status LinkOrCopyFile(const std::string& from, const std::string& to);
 
+// A folder that is not there yet; whoever moves it to its place makes it durable.
+absl::Status MakeFolder(const std::string& path);
+
 absl::Status SyncFile(const std::string& path);
 absl::Status Move(const std::string& from, const std::string& to);
 absl::Status RemoveTree(const std::string& path);

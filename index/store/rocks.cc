@@ -41,6 +41,8 @@ rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   // check out is damage, and must be reported instead of cutting the log short there.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
+  // Closing a collection flushes what is worth it (Store::Flush).
+  options.avoid_flush_during_shutdown = true;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;
   options.max_log_file_size = kMiB;

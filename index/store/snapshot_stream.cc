@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "index/store/errors.h"
 
@@ -176,9 +175,9 @@ absl::Status SnapshotStreamWriter::Begin() {
                                     " left. Free space and send it again."),
                        {{"actual", absl::StrCat(needed)}, {"limit", absl::StrCat(free)}});
   }
-  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(content()));
+  SIGHTLINE_RETURN_IF_ERROR(MakeFolder(content()));
   if (manifest_.has_segments()) {
-    SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(absl::StrCat(content(), "/", kSegmentFolder)));
+    SIGHTLINE_RETURN_IF_ERROR(MakeFolder(absl::StrCat(content(), "/", kSegmentFolder)));
   }
   begun_ = true;
   return Advance();

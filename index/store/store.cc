@@ -1,6 +1,7 @@
 #include "index/store/store.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -14,6 +15,8 @@
 
 namespace sightline::index {
 namespace {
+
+constexpr std::chrono::milliseconds kResumePatience{2'000};
 
 rocksdb::WriteOptions Synced() {
   rocksdb::WriteOptions options;
@@ -73,6 +76,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, co
 
 Store::~Store() {
   if (db_ == nullptr) return;
+  resumer_.reset();
   for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
 }
 
@@ -137,8 +141,7 @@ absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key,
 absl::StatusOr<std::vector<float>> Store::ReadDescriptor(uint64_t key) const {
   const std::string record_key = RecordKey(key);
   std::string value;
-  const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family(Family::kDescriptors), record_key, &value);
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family(Family::kDescriptors), record_key, &value);
   if (status.IsNotFound()) return base::NotFound("RECORD_GONE", "the record was deleted. Search again.");
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read a descriptor"));
   return DecodeDescriptor(record_key, value, config_.descriptor_dim);
@@ -191,9 +194,26 @@ absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRe
   return expired;
 }
 
-absl::Status Store::Write(rocksdb::WriteBatch* batch) { return FromRocks(db_->Write(Synced(), batch), "write"); }
+absl::Status Store::FillMemtable() {
+  uint64_t entries = 0;
+  if (db_->GetIntProperty(family(Family::kManifest), rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries) &&
+      entries > 0) {
+    return absl::OkStatus();
+  }
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  return FromRocks(db_->Put(unlogged, family(Family::kDefault), "", ""), "write");
+}
 
-absl::Status Store::Resume() { return FromRocks(db_->Resume(), "go on after a failed write"); }
+absl::Status Store::Write(rocksdb::WriteBatch* batch) {
+  SIGHTLINE_RETURN_IF_ERROR(FillMemtable());
+  return FromRocks(db_->Write(Synced(), batch), "write");
+}
+
+absl::Status Store::Resume() {
+  if (resumer_ == nullptr) resumer_ = std::make_unique<Resumer>(*db_);
+  return FromRocks(resumer_->Resume(kResumePatience), "go on after a failed write");
+}
 
 absl::Status Store::Flush() { return FromRocks(db_->Flush(rocksdb::FlushOptions(), handles_), "flush"); }
 

@@ -25,6 +25,7 @@
 #include "absl/types/span.h"
 #include "index/collection.h"
 #include "index/store/record_codec.h"
+#include "index/store/resume.h"
 #include "index/store/rocks.h"
 #include "index/store/segment_manifest.h"
 #include "index/store/small_codec.h"
@@ -115,7 +116,7 @@ class Store {
 
   // Durable on OK. After a failure nothing of the batch is visible, and RocksDB may refuse writes until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);
-  // Tries to leave the state in which a failure has put RocksDB.
+  // Tries to leave the state in which a failure has put RocksDB; may take about two seconds.
   absl::Status Resume();
 
   // Moves what only the log holds into table files.
@@ -133,10 +134,15 @@ class Store {
   absl::Status ReadManifest(const RecordLimits& limits);
   // The live keys and their ids, by key.
   absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> LiveKeys() const;
+  // After a failed write to its log RocksDB must not touch that log again, or it ends the process (an assertion).
+  // Resume starts a new one only when there is something in memory to flush; so there always is, in the family that
+  // holds nothing else. Nobody misses it after a crash: it needs no log.
+  absl::Status FillMemtable();
   int64_t Property(Family family, const std::string& name) const;
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
+  std::unique_ptr<Resumer> resumer_;                   // ends before db_
   CollectionConfig config_;
   Counters counters_;
 };

@@ -3,6 +3,7 @@
 #include "server/rpc/bindings.h"
 #include "server/rpc/not_offered.h"
 #include "server/services/collection_service.h"
+#include "server/services/snapshot_service.h"
 #include "sightline/v1/collection_service.grpc.pb.h"
 
 namespace sightline::server {
@@ -10,30 +11,9 @@ namespace {
 
 using CollectionAsync = v1::CollectionService::AsyncService;
 
-struct DownloadStarter {
-  using Stream = grpc::ServerAsyncWriter<v1::DownloadSnapshotResponse>;
-  CollectionAsync* service;
-  using Message = v1::DownloadSnapshotRequest;
-  void Start(grpc::ServerContext* context, Message* message, Stream* stream, grpc::ServerCompletionQueue* queue,
-             void* tag) {
-    service->RequestDownloadSnapshot(context, message, stream, queue, queue, tag);
-  }
-  void Finish(Stream* stream, const grpc::Status& status, void* tag) { stream->Finish(status, tag); }
-};
-
-struct UploadStarter {
-  using Stream = grpc::ServerAsyncReader<v1::UploadSnapshotResponse, v1::UploadSnapshotRequest>;
-  CollectionAsync* service;
-  struct Message {};
-  void Start(grpc::ServerContext* context, Message*, Stream* stream, grpc::ServerCompletionQueue* queue, void* tag) {
-    service->RequestUploadSnapshot(context, stream, queue, queue, tag);
-  }
-  void Finish(Stream* stream, const grpc::Status& status, void* tag) { stream->FinishWithError(status, tag); }
-};
-
 class CollectionBinding final : public Binding {
  public:
-  CollectionBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
+  CollectionBinding(const ServiceContext& context, RpcServer* server) : service_(context), snapshots_(context) {
     server->AddService(&async_, v1::CollectionService::service_full_name());
     server->AddUnary(&async_, &CollectionAsync::RequestCreateCollection, "CollectionService/CreateCollection",
                      [this](const RequestPtr& request, const v1::CreateCollectionRequest& message,
@@ -59,21 +39,41 @@ class CollectionBinding final : public Binding {
                      [this](const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
                             v1::ListAttributeValuesResponse* reply,
                             Done done) { service_.ListValues(request, message, reply, std::move(done)); });
+    BindSnapshots(server);
     BindNotOffered(server);
   }
 
  private:
+  void BindSnapshots(RpcServer* server) {
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestCreateSnapshot, "CollectionService/CreateSnapshot",
+        [this](const RequestPtr& request, const v1::CreateSnapshotRequest& message, v1::CreateSnapshotResponse* reply,
+               Done done) { snapshots_.Create(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestListSnapshots, "CollectionService/ListSnapshots",
+        [this](const RequestPtr& request, const v1::ListSnapshotsRequest& message, v1::ListSnapshotsResponse* reply,
+               Done done) { snapshots_.List(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestRestoreSnapshot, "CollectionService/RestoreSnapshot",
+        [this](const RequestPtr& request, const v1::RestoreSnapshotRequest& message, v1::RestoreSnapshotResponse* reply,
+               Done done) { snapshots_.Restore(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestDeleteSnapshot, "CollectionService/DeleteSnapshot",
+        [this](const RequestPtr& request, const v1::DeleteSnapshotRequest& message, v1::DeleteSnapshotResponse* reply,
+               Done done) { snapshots_.Delete(request, message, reply, std::move(done)); });
+    server->AddDownload<SnapshotService::Download>(
+        &async_, &CollectionAsync::RequestDownloadSnapshot, "CollectionService/DownloadSnapshot",
+        &snapshots_.transfers(),
+        [this](const v1::DownloadSnapshotRequest& message) { return snapshots_.StartDownload(message); });
+    server->AddUpload<SnapshotService::Upload>(&async_, &CollectionAsync::RequestUploadSnapshot,
+                                               "CollectionService/UploadSnapshot", &snapshots_.transfers(),
+                                               [this] { return snapshots_.StartUpload(); });
+  }
+
   void BindNotOffered(RpcServer* server) {
     const auto name = [](const char* method) { return std::string("CollectionService/") + method; };
     AddNotOffered(server, &async_, &CollectionAsync::RequestUpdateCollection, name("UpdateCollection"),
                   "Create a collection with the settings wanted and index into it.");
-    const std::string copy = "Copy the data directory while the server is stopped.";
-    AddNotOffered(server, &async_, &CollectionAsync::RequestCreateSnapshot, name("CreateSnapshot"), copy);
-    AddNotOffered(server, &async_, &CollectionAsync::RequestListSnapshots, name("ListSnapshots"), copy);
-    AddNotOffered(server, &async_, &CollectionAsync::RequestRestoreSnapshot, name("RestoreSnapshot"), copy);
-    AddNotOffered(server, &async_, &CollectionAsync::RequestDeleteSnapshot, name("DeleteSnapshot"), copy);
-    server->AddRefusedStream(DownloadStarter{&async_}, name("DownloadSnapshot"), NotOffered("DownloadSnapshot", copy));
-    server->AddRefusedStream(UploadStarter{&async_}, name("UploadSnapshot"), NotOffered("UploadSnapshot", copy));
     AddNotOffered(server, &async_, &CollectionAsync::RequestReembedCollection, name("ReembedCollection"),
                   "Create a collection with the new model and index the images again.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestFindDuplicates, name("FindDuplicates"),
@@ -88,6 +88,7 @@ class CollectionBinding final : public Binding {
 
   CollectionAsync async_;
   CollectionService service_;
+  SnapshotService snapshots_;
 };
 
 }  // namespace

@@ -23,9 +23,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "server/rpc/refused_stream.h"
+#include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/unary_call.h"
+#include "server/rpc/upload_call.h"
 
 namespace sightline::server {
 
@@ -74,13 +75,34 @@ class RpcServer {
         [method](grpc::ServerCompletionQueue* queue) { StreamCall<Service, Req, Resp>::Listen(method.get(), queue); });
   }
 
-  // A streaming method that always answers `status`. `Stream` is grpc's ServerAsyncWriter or ServerAsyncReader.
-  template <typename Starter>
-  void AddRefusedStream(Starter starter, const std::string& name, const absl::Status& status) {
-    auto method = std::make_shared<RefusedMethod<Starter>>(
-        RefusedMethod<Starter>{std::move(starter), status, environment_->metrics().AddMethod(name), environment_});
-    listeners_.push_back(
-        [method](grpc::ServerCompletionQueue* queue) { RefusedStream<Starter>::Listen(method.get(), queue); });
+  // A server stream; `Source` as DownloadCall wants it.
+  template <typename Source, typename Service, typename Base, typename Req, typename Resp>
+  void AddDownload(Service* service,
+                   void (Base::*request)(grpc::ServerContext*, Req*, grpc::ServerAsyncWriter<Resp>*,
+                                         grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                   const std::string& name, base::ThreadPool* pool,
+                   std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)>> open) {
+    using Method = DownloadMethod<Service, Req, Resp, Source>;
+    auto method = std::make_shared<Method>(
+        Method{service, request, std::move(open), pool, environment_->metrics().AddMethod(name), environment_});
+    listeners_.push_back([method](grpc::ServerCompletionQueue* queue) {
+      DownloadCall<Service, Req, Resp, Source>::Listen(method.get(), queue);
+    });
+  }
+
+  // A client stream; `Sink` as UploadCall wants it.
+  template <typename Sink, typename Service, typename Base, typename Req, typename Resp>
+  void AddUpload(Service* service,
+                 void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReader<Resp, Req>*,
+                                       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                 const std::string& name, base::ThreadPool* pool,
+                 std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Sink>>()>> open) {
+    using Method = UploadMethod<Service, Req, Resp, Sink>;
+    auto method = std::make_shared<Method>(
+        Method{service, request, std::move(open), pool, environment_->metrics().AddMethod(name), environment_});
+    listeners_.push_back([method](grpc::ServerCompletionQueue* queue) {
+      UploadCall<Service, Req, Resp, Sink>::Listen(method.get(), queue);
+    });
   }
 
   absl::Status Start();

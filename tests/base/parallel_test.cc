@@ -79,6 +79,17 @@ TEST(ParallelForTest, UsesTheThreadsOfThePool) {
   EXPECT_EQ(inside, 2);
 }
 
+TEST(ParallelForTest, PartZeroIsTheCallers) {
+  ThreadPool pool({.name = "test", .threads = 3, .on_thread_start = {}});
+  for (int round = 0; round < 200; ++round) {
+    std::thread::id id;
+    ParallelFor(&pool, 3, [&](int part) {
+      if (part == 0) id = std::this_thread::get_id();
+    });
+    EXPECT_EQ(id, std::this_thread::get_id());
+  }
+}
+
 TEST(ParallelForTest, MayBeCalledFromThePoolsOwnThreads) {
   ThreadPool pool({.name = "test", .threads = 2, .on_thread_start = {}});
   std::atomic<int> calls = 0;

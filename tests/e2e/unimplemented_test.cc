@@ -25,36 +25,11 @@ TEST_F(UnimplementedTest, OfCollections) {
   using S = v1::CollectionService::Stub;
   S& stub = *rpc_->collections;
   Expect(Call(stub, &S::UpdateCollection, v1::UpdateCollectionRequest()), "UpdateCollection");
-  Expect(Call(stub, &S::CreateSnapshot, v1::CreateSnapshotRequest()), "CreateSnapshot");
-  Expect(Call(stub, &S::ListSnapshots, v1::ListSnapshotsRequest()), "ListSnapshots");
-  Expect(Call(stub, &S::RestoreSnapshot, v1::RestoreSnapshotRequest()), "RestoreSnapshot");
-  Expect(Call(stub, &S::DeleteSnapshot, v1::DeleteSnapshotRequest()), "DeleteSnapshot");
   Expect(Call(stub, &S::ReembedCollection, v1::ReembedCollectionRequest()), "ReembedCollection");
   Expect(Call(stub, &S::FindDuplicates, v1::FindDuplicatesRequest()), "FindDuplicates");
   Expect(Call(stub, &S::FitConfidence, v1::FitConfidenceRequest()), "FitConfidence");
   Expect(Call(stub, &S::SetAlias, v1::SetAliasRequest()), "SetAlias");
   Expect(Call(stub, &S::DeleteAlias, v1::DeleteAliasRequest()), "DeleteAlias");
-}
-
-TEST_F(UnimplementedTest, OfSnapshotStreams) {
-  {
-    grpc::ClientContext context;
-    Rpc::SetDeadline(context);
-    const auto reader = rpc_->collections->DownloadSnapshot(&context, v1::DownloadSnapshotRequest());
-    v1::DownloadSnapshotResponse chunk;
-    EXPECT_FALSE(reader->Read(&chunk));
-    Expect(Rpc::Decode(reader->Finish()), "DownloadSnapshot");
-  }
-  grpc::ClientContext context;
-  Rpc::SetDeadline(context);
-  v1::UploadSnapshotResponse response;
-  const auto writer = rpc_->collections->UploadSnapshot(&context, &response);
-  v1::UploadSnapshotRequest chunk;
-  chunk.set_data(std::string(1 << 20, 'x'));
-  for (int i = 0; i < 100 && writer->Write(chunk); ++i) {
-  }
-  writer->WritesDone();
-  Expect(Rpc::Decode(writer->Finish()), "UploadSnapshot");
 }
 
 TEST_F(UnimplementedTest, OfModelsAndEvidence) {

@@ -68,8 +68,7 @@ class SnapshotStreamTest : public SnapshotTest {
   // A snapshot of files that no RocksDB would open: taking it in does not look inside them.
   SnapshotManifest Synthetic() {
     SnapshotManifest manifest{"shop", 7, 5, absl::FromUnixSeconds(1'700'000'000), {}};
-    contents_ = {{"000003.sst", "table"}, {"000004.log", ""},           {"000005.blob", std::string(300, 'b')},
-                 {"CURRENT", "x\n"},      {"MANIFEST-000001", "words"}, {"segments/1.seg", "codes"}};
+    contents_ = {{"000003.sst", "table"}, {"000004.log", ""}, {"CURRENT", "x\n"}, {"segments/1.seg", "codes"}};
     for (const auto& [path, content] : contents_) {
       manifest.files.push_back({path, static_cast<int64_t>(content.size()), base::Sha256Hex(content)});
       files_ += content;
@@ -195,7 +194,7 @@ TEST_F(SnapshotStreamTest, RefusesAStreamWithAnyByteChanged) {
   const std::string manifest = EncodeSnapshotManifest(Synthetic());
   const std::string stream = StreamOf(manifest, files_);
   for (size_t i = 0; i < stream.size(); ++i) {
-    for (const int flip : {1, 1 << (1 + random_() % 7), 255}) {
+    for (const int flip : {1 << random_() % 8, 255}) {
       std::string changed = stream;
       changed[i] = static_cast<char>(changed[i] ^ flip);
       const absl::Status status = Send(*other_, changed, base::Sha256Hex(manifest)).status();
@@ -212,21 +211,21 @@ TEST_F(SnapshotStreamTest, AManifestMadeToDeceiveDoesNoHarm) {
   int taken = 0;
   // Each byte changed, under checksums that match: what is still a manifest is taken in, and all else leaves nothing.
   for (size_t i = 0; i + 4 < manifest.size(); ++i) {
-    for (const int value : {0, 1, 127, 128, 255, static_cast<int>(random_() % 256)}) {
-      std::string changed = manifest;
-      changed[i] = static_cast<char>(value);
-      SealManifest(&changed);
-      const absl::Status status = SendManifest(changed, files_);
-      if (status.ok()) {
-        const auto listed = other_->ListSnapshots("");
-        ASSERT_EQ(listed->size(), 1u);
-        ASSERT_TRUE(other_->DeleteSnapshot(listed->front().name).ok());
-        ++taken;
-      } else {
-        ASSERT_THAT(status.code(), AnyOf(absl::StatusCode::kDataLoss, absl::StatusCode::kFailedPrecondition,
-                                         absl::StatusCode::kResourceExhausted))
-            << i << " = " << value << ": " << status;
-      }
+    const int values[] = {0, 255, static_cast<int>(random_() % 256)};
+    const int value = values[i % 3];
+    std::string changed = manifest;
+    changed[i] = static_cast<char>(value);
+    SealManifest(&changed);
+    const absl::Status status = SendManifest(changed, files_);
+    if (status.ok()) {
+      const auto listed = other_->ListSnapshots("");
+      ASSERT_EQ(listed->size(), 1u);
+      ASSERT_TRUE(other_->DeleteSnapshot(listed->front().name).ok());
+      ++taken;
+    } else {
+      ASSERT_THAT(status.code(), AnyOf(absl::StatusCode::kDataLoss, absl::StatusCode::kFailedPrecondition,
+                                       absl::StatusCode::kResourceExhausted))
+          << i << " = " << value << ": " << status;
     }
   }
   EXPECT_GT(taken, 0);

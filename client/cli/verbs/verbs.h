@@ -12,6 +12,7 @@ Command GetCommand();
 Command ListCommand();
 Command DeleteCommand();
 Command CollectionsCommand();
+Command SnapshotCommand();
 Command OptimizeCommand();
 Command OperationsCommand();
 Command ValuesCommand();

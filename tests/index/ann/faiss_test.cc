@@ -137,6 +137,33 @@ TEST_F(FaissTest, ProductCodesChooseTheRightCandidates) {
   EXPECT_GE(recall, 0.9);
 }
 
+// A segment without int8 codes in memory: lists lead to rows, product codes score them.
+TEST_F(FaissTest, InvertedListsOverProductCodes) {
+  auto coarse = CoarseQuantizer::Train(data_->clusters.rows, kDim, {.lists = 200, .iterations = 3, .cancelled = {}});
+  ASSERT_TRUE(coarse.ok()) << coarse.status();
+  auto quantizer = ProductQuantizer::Train(data_->clusters.rows, kDim, {.iterations = 3});
+  ASSERT_TRUE(quantizer.ok()) << quantizer.status();
+  const CodeTable none(kernels::CodeLayout(kDim), 1024, kRows);
+  auto ivf = Ivf::Create(none, *coarse);
+  ASSERT_TRUE(ivf.ok()) << ivf.status();
+  PqCodes codes(*quantizer, 4096, kRows);
+  for (uint32_t row = 0; row < kRows; ++row) {
+    codes.Set(row, data_->clusters.Row(row));
+    (*ivf)->Insert(row, data_->codes.Row(row));
+  }
+  const auto search = [&](const float* vector, size_t nprobe) {
+    const kernels::Int8Query query(none.layout(), vector);
+    const std::vector<float> table = (*quantizer)->Table(vector);
+    const std::function<void(absl::Span<const uint32_t>, float*)> scores =
+        [&](absl::Span<const uint32_t> rows, float* out) { codes.Scores(table.data(), rows, out); };
+    return (*ivf)->Search({.query = &query, .k = 200, .nprobe = nprobe, .accept = Any, .scores = &scores});
+  };
+  const std::vector<ScoredRow> all = search(Query(0), 200).best;
+  const PqCodes::Result flat = codes.Search({.query = Query(0), .k = 200, .rows = kRows, .accept = Any});
+  EXPECT_EQ(RowsOf(all), RowsOf(flat.best));
+  EXPECT_GE(MeanRecall([&](const float* query) { return search(query, 16).best; }), 0.9);
+}
+
 TEST_F(FaissTest, ProductScoresAreThoseOfTheDecodedRows) {
   std::mt19937 random(23);
   for (const auto& [dim, code_bytes] :

@@ -47,7 +47,7 @@ Faults PowerOffAt(uint64_t operation) {
 class PowerLossTest : public ::testing::Test {
  protected:
   PowerLossTest() { base::SetLogLevel(base::Severity::kOff); }
-  sightline::testing::TempFolder folder_;
+  sightline::testing::TempFolder folder_{FastFolder()};
 };
 
 // The power goes off right after an acknowledgement, or at some operation in the middle of a write or of closing; then
@@ -87,7 +87,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
       if (!machine.Open().ok()) return;
       for (int i = 0; i < 10; ++i) truth.Write(*machine.collection);
       // An engine without background work has nothing to do here.
-      (void)machine.collection->Optimize({}, nullptr);
+      (void)machine.collection->Optimize({}, kToTheEnd);
       for (int i = 0; i < 2; ++i) truth.Write(*machine.collection);
       machine.Close();
     }
@@ -95,7 +95,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
   std::mt19937 random(8);
   uint64_t operations = 0;
   {
-    const sightline::testing::TempFolder folder;
+    const sightline::testing::TempFolder folder(FastFolder());
     Machine machine(folder.path());
     Truth truth(1);
     machine.env.Inject(Faults::EveryChange());
@@ -107,7 +107,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
   const uint64_t step = std::max<uint64_t>(1, operations / static_cast<uint64_t>(Dose(150, 1'000'000)));
   std::printf("%d operations, every %d\n", static_cast<int>(operations), static_cast<int>(step));
   for (uint64_t at = 1 + random() % step; at <= operations; at += step) {
-    const sightline::testing::TempFolder folder;
+    const sightline::testing::TempFolder folder(FastFolder());
     Machine machine(folder.path());
     Truth truth(static_cast<unsigned>(at));
     machine.env.Inject(PowerOffAt(at));

@@ -146,13 +146,13 @@ bool Truth::Check(const Collection& collection, bool reopened) {
   return !::testing::Test::HasFailure();
 }
 
-int64_t Truth::CheckReadable(const Collection& collection) const {
+int64_t Truth::CheckReadable(const Collection& collection, absl::StatusCode code) const {
   int64_t unreadable = 0;
   for (int i = 0; i < kIds; ++i) {
     const std::string id = absl::StrCat("id", i);
     const auto found = Look(collection, id);
     if (!found.ok()) {
-      EXPECT_TRUE(absl::IsDataLoss(found.status())) << found.status();
+      EXPECT_EQ(found.status().code(), code) << found.status();
       ++unreadable;
       continue;
     }

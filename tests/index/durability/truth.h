@@ -37,9 +37,9 @@ class Truth {
   // counts from now on. False after a failure.
   bool Check(const Collection& collection, bool reopened);
 
-  // The same, of what can be read: reading a record may fail with DATA_LOSS, but must not give anything wrong. Returns
-  // how many could not be read.
-  int64_t CheckReadable(const Collection& collection) const;
+  // The same, of what can be read: reading a record may fail with `code`, but must not give anything wrong. Returns how
+  // many could not be read.
+  int64_t CheckReadable(const Collection& collection, absl::StatusCode code) const;
 
   int64_t records() const;
 

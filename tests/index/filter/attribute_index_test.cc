@@ -222,7 +222,7 @@ TEST_F(AttributeIndexRandomTest, AgreesOnManyRows) {
                     {"run", absl::StrCat(row / 40'000)}});
   };
   const auto check = [&] {
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 30; ++i) {
       int64_t low = static_cast<int64_t>(random_.Below(1'000'000));
       int64_t high = static_cast<int64_t>(random_.Below(1'000'000));
       if (i % 3 == 0) high = low + static_cast<int64_t>(random_.Below(3000));
@@ -244,7 +244,7 @@ TEST_F(AttributeIndexRandomTest, AgreesOnManyRows) {
   check();
   // Rows are written again until most blocks and texts have been, and memory does not grow with the writes.
   const size_t before = index.memory_bytes();
-  for (uint32_t i = 0; i < 3 * kRows; ++i) set(random_.Below(kRows));
+  for (uint32_t i = 0; i < 2 * kRows; ++i) set(random_.Below(kRows));
   check();
   EXPECT_LT(index.memory_bytes(), 2 * before);
   for (uint32_t row = 0; row < kRows; ++row) index.Clear(row);

@@ -1,0 +1,159 @@
+// DownloadCall: one server stream, sent piece by piece: the next piece is made when the one before is on its way, so a
+// caller who reads slowly is waited for, and one piece is in memory.
+//
+// Threading: tags come on completion-queue threads; pieces are made on the pool given, which may wait for the disk. One
+// of them acts at a time. When the server drains, the stream ends with UNAVAILABLE after the piece in hand. Ownership:
+// the object owns itself.
+#ifndef SIGHTLINE_SERVER_RPC_DOWNLOAD_CALL_H_
+#define SIGHTLINE_SERVER_RPC_DOWNLOAD_CALL_H_
+
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "server/rpc/call_environment.h"
+#include "server/rpc/status_map.h"
+#include "server/rpc/tag.h"
+
+namespace sightline::server {
+
+// `Source` has `absl::StatusOr<bool> Next(Resp* piece)`: false after the last piece.
+template <typename Service, typename Req, typename Resp, typename Source>
+struct DownloadMethod {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, Req*, grpc::ServerAsyncWriter<Resp>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  Service* service;
+  RequestFunction request;
+  std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)> open;
+  base::ThreadPool* pool;
+  Metrics::Method* metrics;
+  CallEnvironment* environment;
+};
+
+template <typename Service, typename Req, typename Resp, typename Source>
+class DownloadCall final : public DrainableStream {
+ public:
+  using Method = DownloadMethod<Service, Req, Resp, Source>;
+
+  static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new DownloadCall(method, queue); }
+
+  void Drain() override { draining_ = true; }
+
+ private:
+  DownloadCall(const Method* method, grpc::ServerCompletionQueue* queue)
+      : method_(*method), queue_(queue), stream_(&context_) {
+    context_.AsyncNotifyWhenDone(&over_tag_);
+    (method_.service->*method_.request)(&context_, &message_, &stream_, queue_, queue_, &arrive_tag_);
+  }
+
+  void Arrive(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    method_.environment->CallBegins();
+    method_.environment->AddStream(this);
+    Listen(&method_, queue_);
+    request_ = method_.environment->MakeRequest(context_);
+    absl::Status refusal = method_.environment->Enter(method_.metrics);
+    entered_ = refusal.ok();
+    if (!entered_) return End(std::move(refusal));
+    Submit();
+  }
+
+  void Submit() {
+    if (method_.pool->TrySubmit([this] { Work(); })) return;
+    End(base::RetryableError(absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
+                             "too many transfers wait for the disk. Try again in a moment.", absl::Seconds(1)));
+  }
+
+  // On the pool. Nothing may be touched once the stream was told what comes next.
+  void Work() {
+    absl::Status status = StillWanted();
+    bool more = false;
+    if (status.ok() && source_ == nullptr) {
+      absl::StatusOr<std::unique_ptr<Source>> source = method_.open(message_);
+      status = source.status();
+      if (status.ok()) source_ = *std::move(source);
+    }
+    if (status.ok()) {
+      piece_.Clear();
+      absl::StatusOr<bool> next = source_->Next(&piece_);
+      status = next.status();
+      more = status.ok() && *next;
+    }
+    if (more) {
+      stream_.Write(piece_, &written_tag_);
+    } else {
+      source_.reset();
+      End(std::move(status));
+    }
+  }
+
+  absl::Status StillWanted() const {
+    if (cancelled_) {
+      return base::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller went away. Go on from where it broke.");
+    }
+    if (draining_) {
+      return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
+                                  "the server is shutting down. Go on later from the last byte received.",
+                                  absl::Seconds(1));
+    }
+    return absl::OkStatus();
+  }
+
+  void Written(bool ok) {
+    if (!ok) cancelled_ = true;
+    Submit();
+  }
+
+  void End(absl::Status status) {
+    if (entered_) method_.environment->Leave(method_.metrics, *request_, status.code());
+    stream_.Finish(ToGrpcStatus(status), &finished_tag_);
+  }
+
+  void Finished(bool) { Release(); }
+
+  void Over(bool) {
+    if (context_.IsCancelled()) cancelled_ = true;
+    Release();
+  }
+
+  void Release() {
+    if (--tags_left_ > 0) return;
+    CallEnvironment* environment = method_.environment;
+    environment->RemoveStream(this);
+    delete this;
+    environment->CallEnds();
+  }
+
+  const Method& method_;
+  grpc::ServerCompletionQueue* const queue_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncWriter<Resp> stream_;
+  Req message_;
+  RequestPtr request_;
+  bool entered_ = false;
+  std::unique_ptr<Source> source_;
+  Resp piece_;  // belongs to gRPC while it is written
+  std::atomic<bool> draining_ = false;
+  std::atomic<bool> cancelled_ = false;
+  std::atomic<int> tags_left_ = 2;  // finished and over
+  MethodTag<DownloadCall, &DownloadCall::Arrive> arrive_tag_{this};
+  MethodTag<DownloadCall, &DownloadCall::Written> written_tag_{this};
+  MethodTag<DownloadCall, &DownloadCall::Finished> finished_tag_{this};
+  MethodTag<DownloadCall, &DownloadCall::Over> over_tag_{this};
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_RPC_DOWNLOAD_CALL_H_

@@ -1,0 +1,218 @@
+// UploadCall: one client stream, taken in piece by piece: the next piece is read when the one before has been dealt
+// with, so a fast sender is slowed down by flow control, and one piece is in memory.
+//
+// Threading: tags come on completion-queue threads; pieces are taken in on the pool given, which may wait for the disk.
+// When the server drains, the stream ends with UNAVAILABLE, at once where it waits for the caller. Ownership: the
+// object owns itself; the sink is destroyed on the pool.
+#ifndef SIGHTLINE_SERVER_RPC_UPLOAD_CALL_H_
+#define SIGHTLINE_SERVER_RPC_UPLOAD_CALL_H_
+
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "server/rpc/call_environment.h"
+#include "server/rpc/status_map.h"
+#include "server/rpc/tag.h"
+
+namespace sightline::server {
+
+// `Sink` has `absl::Status Take(const Req& piece)` and `absl::Status Finish(Resp* reply)`.
+template <typename Service, typename Req, typename Resp, typename Sink>
+struct UploadMethod {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ServerAsyncReader<Resp, Req>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  Service* service;
+  RequestFunction request;
+  std::function<absl::StatusOr<std::unique_ptr<Sink>>()> open;
+  base::ThreadPool* pool;
+  Metrics::Method* metrics;
+  CallEnvironment* environment;
+};
+
+template <typename Service, typename Req, typename Resp, typename Sink>
+class UploadCall final : public DrainableStream {
+ public:
+  using Method = UploadMethod<Service, Req, Resp, Sink>;
+
+  static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new UploadCall(method, queue); }
+
+  void Drain() override {
+    base::MutexLock lock(mutex_);
+    draining_ = true;
+    if (reading_ && !ending_) End(StillWanted());
+  }
+
+ private:
+  UploadCall(const Method* method, grpc::ServerCompletionQueue* queue)
+      : method_(*method), queue_(queue), stream_(&context_) {
+    context_.AsyncNotifyWhenDone(&over_tag_);
+    (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
+  }
+
+  void Arrive(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    method_.environment->CallBegins();
+    method_.environment->AddStream(this);
+    Listen(&method_, queue_);
+    request_ = method_.environment->MakeRequest(context_);
+    absl::Status status = method_.environment->Enter(method_.metrics);
+    base::MutexLock lock(mutex_);
+    entered_ = status.ok();
+    if (entered_) status = StillWanted();
+    if (!status.ok()) return End(std::move(status));
+    StartRead();
+  }
+
+  void StartRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    reading_ = true;
+    ++pending_;
+    stream_.Read(&piece_, &read_tag_);
+  }
+
+  void Read(bool ok) {
+    bool release = false;
+    {
+      base::MutexLock lock(mutex_);
+      reading_ = false;
+      if (ending_) {
+        --pending_;
+        release = IsOver();
+      } else if (!method_.pool->TrySubmit([this, ok] { Work(/*last=*/!ok); })) {
+        --pending_;
+        End(base::RetryableError(absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
+                                 "too many transfers wait for the disk. Try again in a moment.", absl::Seconds(1)));
+      }
+    }
+    if (release) Release();
+  }
+
+  // On the pool. `last`: nothing more comes from the caller. A tag follows in any case, which may release the object.
+  void Work(bool last) {
+    absl::Status status;
+    {
+      base::MutexLock lock(mutex_);
+      status = StillWanted();
+    }
+    if (status.ok() && sink_ == nullptr) {
+      absl::StatusOr<std::unique_ptr<Sink>> sink = method_.open();
+      status = sink.status();
+      if (status.ok()) sink_ = *std::move(sink);
+    }
+    if (status.ok()) status = last ? sink_->Finish(&reply_) : sink_->Take(piece_);
+    const bool over = last || !status.ok();
+    if (over) sink_.reset();
+    base::MutexLock lock(mutex_);
+    --pending_;
+    if (!over) status = StillWanted();
+    if (over || !status.ok()) {
+      End(std::move(status));
+    } else {
+      StartRead();
+    }
+  }
+
+  absl::Status StillWanted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (cancelled_) {
+      return base::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller went away. Send all of it again.");
+    }
+    if (draining_) {
+      return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
+                                  "the server is shutting down; nothing of the upload was kept. Send it again later.",
+                                  absl::Seconds(1));
+    }
+    return absl::OkStatus();
+  }
+
+  void End(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ending_ = true;
+    if (sink_ != nullptr) {
+      // Removing what was taken in may take long. A pool that is full leaves it to this thread.
+      std::shared_ptr<Sink> sink = std::move(sink_);
+      (void)method_.pool->TrySubmit([sink] {});
+    }
+    code_ = status.code();
+    ++pending_;
+    if (status.ok()) {
+      stream_.Finish(reply_, grpc::Status::OK, &finished_tag_);
+    } else {
+      stream_.FinishWithError(ToGrpcStatus(status), &finished_tag_);
+    }
+  }
+
+  void Finished(bool) {
+    bool release = false;
+    bool entered = false;
+    {
+      base::MutexLock lock(mutex_);
+      entered = entered_;
+    }
+    // Not in End: a drain ends calls while it holds what this needs.
+    if (entered) method_.environment->Leave(method_.metrics, *request_, code_);
+    {
+      base::MutexLock lock(mutex_);
+      --pending_;
+      release = IsOver();
+    }
+    if (release) Release();
+  }
+
+  void Over(bool) {
+    bool release = false;
+    {
+      base::MutexLock lock(mutex_);
+      over_ = true;
+      if (context_.IsCancelled()) cancelled_ = true;
+      release = IsOver();
+    }
+    if (release) Release();
+  }
+
+  // Becomes true once, with the last tag.
+  bool IsOver() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return over_ && ending_ && pending_ == 0; }
+
+  void Release() {
+    CallEnvironment* environment = method_.environment;
+    environment->RemoveStream(this);
+    delete this;
+    environment->CallEnds();
+  }
+
+  const Method& method_;
+  grpc::ServerCompletionQueue* const queue_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReader<Resp, Req> stream_;
+  RequestPtr request_;
+  std::unique_ptr<Sink> sink_;  // the pool's while it works, else whoever ends the call
+  Req piece_;                   // belongs to gRPC while it is read
+  Resp reply_;
+  absl::StatusCode code_ = absl::StatusCode::kOk;  // set before the end is sent
+  base::Mutex mutex_;
+  int pending_ ABSL_GUARDED_BY(mutex_) = 0;  // a read with the work on it, and the end; not the over tag
+  bool entered_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  MethodTag<UploadCall, &UploadCall::Arrive> arrive_tag_{this};
+  MethodTag<UploadCall, &UploadCall::Read> read_tag_{this};
+  MethodTag<UploadCall, &UploadCall::Finished> finished_tag_{this};
+  MethodTag<UploadCall, &UploadCall::Over> over_tag_{this};
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_RPC_UPLOAD_CALL_H_
