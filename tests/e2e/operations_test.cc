@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <random>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -134,6 +135,65 @@ TEST(OperationsRestartTest, EndedOnesAreListedAfterARestartAndADamagedFileIsSetA
   EXPECT_THAT(absl::StrCat(info->warnings_size() > 0 ? info->warnings(0) : ""), HasSubstr("operations.damaged-"));
   EXPECT_TRUE(client->GetCollection("v").ok()) << "the collections are served";
   EXPECT_EQ(server->Terminate(), 0);
+}
+
+// Whether the stop comes before the work, within it or after it, the operation ends well in the end.
+TEST(OperationsRestartTest, AnInterruptedOptimizeIsBegunAgain) {
+  TempFolder folder;
+  constexpr int kImages = 2000;
+  std::string name;
+  for (const bool gracefully : {true, false}) {
+    SCOPED_TRACE(gracefully);
+    {
+      auto server = *ServerProcess::Start({.folder = folder.path()});
+      auto client = *client::Client::Connect({.address = server->address()});
+      if (gracefully) {
+        v1::CreateCollectionRequest create = NewCollection("v", 32);
+        create.mutable_settings()->set_index_kind(v1::CollectionSettings::INDEX_KIND_HNSW);
+        create.mutable_settings()->set_hnsw_m(64);
+        create.mutable_settings()->set_hnsw_ef_construction(1000);
+        ASSERT_TRUE(client->CreateCollection(create).ok());
+        std::mt19937 random(3);
+        std::normal_distribution<float> normal;
+        int next = 0;
+        ASSERT_TRUE(client
+                        ->IndexMany(
+                            [&]() -> std::optional<v1::IndexRequest> {
+                              if (next == kImages) return std::nullopt;
+                              std::vector<float> values(32);
+                              for (float& value : values) value = normal(random);
+                              return NewImage(absl::StrCat("i", next++), values);
+                            },
+                            [](const auto& outcome) { EXPECT_TRUE(outcome.status.ok()) << outcome.status; })
+                        .ok());
+      }
+      v1::OptimizeCollectionRequest request;
+      request.set_name("v");
+      const auto started = client->OptimizeCollection(request);
+      ASSERT_TRUE(started.ok()) << started.status();
+      name = started->name();
+      if (gracefully) {
+        EXPECT_EQ(server->Terminate(), 0) << server->Log();
+      } else {
+        server->Kill();
+      }
+    }
+    auto server = *ServerProcess::Start({.folder = folder.path()});
+    auto client = *client::Client::Connect({.address = server->address()});
+    v1::Operation operation;
+    for (int i = 0; i < 6000 && operation.state() != v1::Operation::STATE_SUCCEEDED; ++i) {
+      const auto now = client->GetOperation(name);
+      ASSERT_TRUE(now.ok()) << now.status();
+      operation = *now;
+      ASSERT_NE(operation.state(), v1::Operation::STATE_FAILED) << operation.ShortDebugString();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(operation.state(), v1::Operation::STATE_SUCCEEDED) << operation.ShortDebugString();
+    const v1::Collection collection = *client->GetCollection("v");
+    EXPECT_EQ(collection.stats().images(), kImages);
+    EXPECT_EQ(collection.stats().graph_backlog(), 0) << "optimise finishes every graph";
+    EXPECT_EQ(server->Terminate(), 0);
+  }
 }
 
 TEST(BudgetTest, FlagsAreShownAndWritesBeyondTheBudgetAreRefused) {
