@@ -15,6 +15,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/kill_point.h"
 
 namespace sightline::base {
 namespace {
@@ -99,8 +100,10 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return SystemError("create", temporary, errno);
   absl::Status status = WriteAll(fd, content, temporary);
+  SIGHTLINE_KILL_POINT("whole_file.after_write");
   if (status.ok() && ::fsync(fd) != 0) status = SystemError("sync", temporary, errno);
   if (::close(fd) != 0 && status.ok()) status = SystemError("close", temporary, errno);
+  SIGHTLINE_KILL_POINT("whole_file.after_sync");
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
     status = SystemError("rename to", path, errno);
   }
@@ -108,6 +111,7 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
     ::unlink(temporary.c_str());
     return status;
   }
+  SIGHTLINE_KILL_POINT("whole_file.after_rename");
   return SyncFolder(ParentFolder(path));
 }
 

@@ -21,6 +21,10 @@
 #include "base/clock.h"
 #include "index/collection.h"
 
+namespace rocksdb {
+class Env;
+}  // namespace rocksdb
+
 namespace sightline::index {
 
 // Sizes of what searches work on. The defaults are for use; tests take smaller ones.
@@ -45,6 +49,7 @@ struct DatabaseOptions {
   SegmentOptions segments = {};
   size_t block_cache_bytes = 256 << 20;
   size_t write_buffer_bytes = 256 << 20;
+  rocksdb::Env* env = nullptr;  // under every file of a collection; nullptr: the real one. Must outlive the database
 };
 
 struct DamagedCollection {

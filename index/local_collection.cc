@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "index/kernels/float16.h"
@@ -18,9 +19,8 @@
 namespace sightline::index {
 namespace {
 
-constexpr int kMaxResults = 10'000;
 constexpr int kMaxPageSize = 1'000;
-constexpr size_t kLoadBatch = 1'024;
+constexpr size_t kDeleteBatch = 1'000;
 
 // What an operation holds besides its payload.
 constexpr size_t kOperationBytes = 1'024;
@@ -38,27 +38,37 @@ absl::Status ReadOnlyError(const std::string& name, const absl::Status& reason) 
       absl::Seconds(5), {{"collection", name}, {"cause", base::GetErrorInfo(reason).reason}});
 }
 
+absl::Status CheckPageSize(int page_size) {
+  if (page_size >= 1 && page_size <= kMaxPageSize) return absl::OkStatus();
+  return base::InvalidArgument(
+      "PAGE_SIZE_INVALID",
+      absl::StrCat("page_size is ", page_size, "; it must be 1 to ", kMaxPageSize, ". Ask for several pages."),
+      {{"actual", absl::StrCat(page_size)}, {"limit", absl::StrCat(kMaxPageSize)}});
+}
+
+// What the token of a page says that comes before it; 0 for the first page.
+absl::StatusOr<uint64_t> StartOfPage(const std::string& page_token) {
+  if (page_token.empty()) return 0;
+  if (const std::optional<uint64_t> start = ParsePageToken(page_token)) return *start;
+  return base::InvalidArgument("PAGE_TOKEN_INVALID",
+                               "the page_token is not one that this server gave. Start again without one.");
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LocalCollection>> LocalCollection::Open(std::unique_ptr<Store> store,
-                                                                       const DatabaseOptions& options) {
+                                                                       const std::string& segment_folder,
+                                                                       const DatabaseOptions& options,
+                                                                       const Shared& shared) {
   State state{std::move(store), nullptr};
-  state.segment = std::make_shared<ExactSegment>(state.store->config().descriptor_dim);
-  std::vector<ExactSegment::Addition> rows;
-  SIGHTLINE_RETURN_IF_ERROR(
-      state.store->ForEachDescriptor([&](uint64_t key, std::string id, std::vector<float> descriptor) {
-        rows.push_back({key, std::move(id), std::move(descriptor)});
-        if (rows.size() < kLoadBatch) return;
-        state.segment->Apply(rows, {});
-        rows.clear();
-      }));
-  state.segment->Apply(rows, {});
-  return std::shared_ptr<LocalCollection>(new LocalCollection(std::move(state), options));
+  SIGHTLINE_ASSIGN_OR_RETURN(state.engine, Engine::Open(*state.store, segment_folder, options, shared.pools));
+  return std::shared_ptr<LocalCollection>(new LocalCollection(std::move(state), options, shared));
 }
 
-LocalCollection::LocalCollection(State state, const DatabaseOptions& options)
+LocalCollection::LocalCollection(State state, const DatabaseOptions& options, const Shared& shared)
     : config_(state.store->config()),
       options_(options),
+      shared_(shared),
       state_(std::move(state)),
       counters_(state_.store->counters()),
       queue_({.max_items = options.max_pending_writes, .max_bytes = options.max_pending_bytes},
@@ -72,6 +82,7 @@ LocalCollection::~LocalCollection() { Close(); }
 void LocalCollection::Flush() {
   const State state = this->state();
   if (state.store == nullptr) return;
+  state.engine->Stop(/*orderly=*/true);
   if (const absl::Status flushed = state.store->Flush(); !flushed.ok()) {
     base::Log(base::Severity::kWarning, "the log was not flushed; the next start replays it",
               {{"collection", config_.name}, {"reason", std::string(flushed.message())}});
@@ -94,7 +105,9 @@ int64_t LocalCollection::Close() {
     base::MutexLock lock(mutex_);
     std::swap(state, state_);
   }
-  return state.segment == nullptr ? 0 : state.segment->live();
+  if (state.engine == nullptr) return 0;
+  state.engine->Stop(/*orderly=*/false);
+  return state.engine->live();
 }
 
 LocalCollection::State LocalCollection::state() const {
@@ -115,16 +128,20 @@ CollectionStats LocalCollection::Stats() const {
     stats.read_only_reason = std::string(read_only_.message());
   }
   if (state.store == nullptr) return stats;
-  stats.images = state.segment->live();
-  stats.deleted_images = state.segment->rows() - stats.images;
-  stats.memory.descriptors = state.segment->descriptor_bytes();
-  stats.memory.attributes = state.segment->id_bytes();
+  state.engine->FillStats(&stats);
   stats.memory.log = state.store->WriteBufferBytes();
   stats.disk = state.store->DiskBytes();
-  stats.index_choice = absl::StrCat("exact: every one of ", stats.images, " images is compared");
-  stats.segments = 1;
-  stats.tail_images = stats.images;
+  state.engine->AddDiskBytes(&stats.disk);
   return stats;
+}
+
+LayerBytes LocalCollection::memory() const {
+  CollectionStats stats;
+  if (const State state = this->state(); state.engine != nullptr) {
+    state.engine->FillStats(&stats);
+    stats.memory.log = state.store->WriteBufferBytes();
+  }
+  return stats.memory;
 }
 
 absl::StatusOr<Record> LocalCollection::Get(const std::string& id, RecordView view) const {
@@ -138,86 +155,54 @@ absl::StatusOr<Record> LocalCollection::Get(const std::string& id, RecordView vi
 }
 
 absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view,
-                                                 const std::string& /*filter*/) const {
+                                                 const std::string& filter) const {
   const State state = this->state();
   if (state.store == nullptr) return CollectionDeleted(config_.name);
-  if (page_size < 1 || page_size > kMaxPageSize) {
-    return base::InvalidArgument(
-        "PAGE_SIZE_INVALID",
-        absl::StrCat("page_size is ", page_size, "; it must be 1 to ", kMaxPageSize, ". Ask for several pages."),
-        {{"actual", absl::StrCat(page_size)}, {"limit", absl::StrCat(kMaxPageSize)}});
-  }
-  const std::optional<uint64_t> after = page_token.empty() ? 0 : ParsePageToken(page_token);
-  if (!after) {
-    return base::InvalidArgument("PAGE_TOKEN_INVALID",
-                                 "the page_token is not one that this server gave. Start again without one.");
-  }
+  SIGHTLINE_RETURN_IF_ERROR(CheckPageSize(page_size));
+  SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t after, StartOfPage(page_token));
   RecordPage page;
   std::optional<uint64_t> last_key;
-  SIGHTLINE_ASSIGN_OR_RETURN(page.records, state.store->View().ReadPage(*after, page_size, view, &last_key));
+  if (filter.empty()) {
+    SIGHTLINE_ASSIGN_OR_RETURN(page.records, state.store->View().ReadPage(after, page_size, view, &last_key));
+  } else {
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<uint64_t> keys,
+                               state.engine->MatchingKeys(filter, after, static_cast<size_t>(page_size) + 1));
+    SIGHTLINE_ASSIGN_OR_RETURN(page.records, state.store->View().ReadKeys(keys, page_size, view, &last_key));
+  }
   if (last_key) page.next_page_token = PageToken(*last_key);
   return page;
 }
 
 absl::StatusOr<SearchOutcome> LocalCollection::Search(const SearchQuery& query) const {
-  const std::shared_ptr<ExactSegment> segment = state().segment;
-  if (segment == nullptr) return CollectionDeleted(config_.name);
-  if (query.top_k < 1 || query.offset < 0 || static_cast<int64_t>(query.offset) + query.top_k > kMaxResults) {
-    return base::InvalidArgument(
-        "TOP_K_INVALID",
-        absl::StrCat("offset is ", query.offset, " and top_k is ", query.top_k,
-                     "; top_k must be at least 1 and their sum at most ", kMaxResults, ". Ask for fewer results."),
-        {{"limit", absl::StrCat(kMaxResults)}});
-  }
-  if (query.min_score && !(*query.min_score >= -1 && *query.min_score <= 1)) {
-    return base::InvalidArgument("MIN_SCORE_INVALID", absl::StrCat("min_score is ", *query.min_score,
-                                                                   "; it must be -1 to 1. Choose one in that range."));
-  }
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> descriptor,
-                             NormalizeDescriptor(query.descriptor, config_.descriptor_dim));
-  ExactSegment::Request request;
-  request.query = descriptor.data();
-  request.k = static_cast<size_t>(query.offset + query.top_k);
-  // -1 takes everything, also a score that rounding put just below it.
-  if (query.min_score && *query.min_score > -1) request.min_score = static_cast<float>(*query.min_score);
-  request.cancelled = query.cancelled;
-  SearchOutcome outcome;
-  outcome.images = segment->live();
-  outcome.matching = outcome.images;
-  outcome.index = "exact";
-  ExactSegment::Result result = segment->Search(request);
-  if (result.cancelled) {
-    return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
-                       "the search was cancelled by its caller. Send it again if the result is still wanted.");
-  }
-  outcome.compared = result.compared;
-  for (size_t i = static_cast<size_t>(query.offset); i < result.matches.size(); ++i) {
-    // Rounding can take a cosine a few units of the last place beyond 1.
-    const double score = std::clamp<double>(result.matches[i].score, -1, 1);
-    outcome.hits.push_back({.id = std::move(result.matches[i].id),
-                            .score = score,
-                            .rerank_score = std::nullopt,
-                            .rank_before_rerank = static_cast<int>(i) + 1});
-  }
-  return outcome;
+  const State state = this->state();
+  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  return state.engine->Search(query);
 }
 
-absl::StatusOr<DeleteResult> LocalCollection::DeleteMatching(const std::string&) {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<AttributeCountPage> LocalCollection::CountValues(const std::string& key, const std::string& filter,
+                                                                int page_size, const std::string& page_token) const {
+  const State state = this->state();
+  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  SIGHTLINE_RETURN_IF_ERROR(CheckPageSize(page_size));
+  SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t begin, StartOfPage(page_token));
+  SIGHTLINE_ASSIGN_OR_RETURN(std::vector<AttributeCount> counts, state.engine->CountValues(key, filter));
+  AttributeCountPage page;
+  const size_t first = std::min<size_t>(begin, counts.size());
+  const size_t end = std::min(first + static_cast<size_t>(page_size), counts.size());
+  for (size_t i = first; i < end; ++i) page.counts.push_back(std::move(counts[i]));
+  if (end < counts.size()) page.next_page_token = PageToken(end);
+  return page;
 }
 
-absl::StatusOr<AttributeCountPage> LocalCollection::CountValues(const std::string&, const std::string&, int,
-                                                                const std::string&) const {
-  return absl::UnimplementedError("not yet");
-}
-
-absl::Status LocalCollection::Optimize(const OptimizeOptions&, const Progress&) {
-  return absl::UnimplementedError("not yet");
+absl::Status LocalCollection::Optimize(const OptimizeOptions& options, const Progress& progress) {
+  const State state = this->state();
+  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  return state.engine->Optimize(options, progress);
 }
 
 int64_t LocalCollection::SearchCost() const {
-  const std::shared_ptr<ExactSegment> segment = state().segment;
-  return segment == nullptr ? 0 : segment->rows() * config_.descriptor_dim;
+  const State state = this->state();
+  return state.engine == nullptr ? 0 : state.engine->SearchCost();
 }
 
 // ---- Asking for writes
@@ -285,6 +270,7 @@ void LocalCollection::PutAsync(Write write, std::function<void(absl::StatusOr<Wr
   absl::StatusOr<PutOperation> prepared = Prepare(std::move(write));
   if (!prepared.ok()) return done(prepared.status());
   const size_t bytes = BytesOf(*prepared);
+  if (const absl::Status admitted = shared_.budget->Admit(bytes); !admitted.ok()) return done(admitted);
   prepared->done = std::move(done);
   Operation operation = *std::move(prepared);
   if (const auto refused = Enqueue(operation, bytes)) std::get<PutOperation>(operation).done(*refused);
@@ -304,6 +290,18 @@ absl::StatusOr<DeleteResult> LocalCollection::Delete(absl::Span<const std::strin
     Operation operation = DeleteOperation{{ids.begin(), ids.end()}, std::move(done)};
     if (const auto refused = Enqueue(operation, bytes)) std::get<DeleteOperation>(operation).done(*refused);
   });
+}
+
+absl::StatusOr<DeleteResult> LocalCollection::DeleteMatching(const std::string& filter) {
+  const State state = this->state();
+  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, state.engine->MatchingIds(filter));
+  DeleteResult all;
+  for (size_t i = 0; i < ids.size(); i += kDeleteBatch) {
+    SIGHTLINE_ASSIGN_OR_RETURN(const DeleteResult some, Delete(absl::MakeConstSpan(ids).subspan(i, kDeleteBatch)));
+    all.deleted += some.deleted;
+  }
+  return all;
 }
 
 absl::StatusOr<Record> LocalCollection::UpdateAttributes(const std::string& id, const AttributeChange& change) {
@@ -342,7 +340,9 @@ absl::Status LocalCollection::Recover(Store& store) {
 absl::Status LocalCollection::WriteAndApply(WritePlan& plan, const State& state) {
   if (plan.empty()) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(plan.Finish());
+  SIGHTLINE_KILL_POINT("commit.before_write");
   const absl::Status written = state.store->Write(&plan.batch());
+  SIGHTLINE_KILL_POINT("commit.after_write");
   if (!written.ok()) {
     // The keys of the failed batch are not given again: it may yet turn up on disk after a crash.
     counters_.next_key = plan.counters().next_key;
@@ -350,12 +350,9 @@ absl::Status LocalCollection::WriteAndApply(WritePlan& plan, const State& state)
     return written;
   }
   counters_ = plan.counters();
-  state.segment->Apply(plan.added(), plan.killed());
-  std::shared_ptr<ExactSegment> compacted;
-  if (state.segment->WorthCompacting()) compacted = state.segment->Compacted();
+  state.engine->Apply(plan.TakeEffect());
   base::MutexLock lock(mutex_);
   sequence_ = counters_.sequence;
-  if (compacted != nullptr) state_.segment = std::move(compacted);
   return absl::OkStatus();
 }
 
@@ -391,6 +388,7 @@ void LocalCollection::Commit(std::vector<Operation> batch) {
         operation);
   }
   if (status.ok()) status = WriteAndApply(plan, state);
+  SIGHTLINE_KILL_POINT("commit.before_answer");
   for (auto& answer : answers) answer(status);
 }
 

@@ -1,11 +1,11 @@
-// LocalCollection: a Collection of this machine: a Store (the truth, on disk) and an ExactSegment (for searches).
+// LocalCollection: a Collection of this machine: a Store (the truth, on disk) and an Engine (what is searched).
 //
 // A write is checked, normalised and encoded on the caller's thread and queued; the committer thread turns everything
-// queued into one synced write batch, applies it to the segment, and only then answers. A search takes the segment as
-// it is and never meets the committer; the mutex below is held for copying two pointers.
+// queued into one synced write batch, applies it to the engine, and only then answers. A search takes the segments as
+// they are and never meets the committer; the mutex below is held for copying two pointers.
 //
 // Threading: see Collection; Close from any thread but the collection's own. After Close every method answers
-// NOT_FOUND. Ownership: owns store, segment and committer thread; store and segment live until the last call in flight
+// NOT_FOUND. Ownership: owns store, engine and committer thread; store and engine live until the last call in flight
 // returns. Failure: a write that fails on disk fails alone, and the collection refuses writes until the disk recovers;
 // every later write tries.
 #ifndef SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
@@ -17,9 +17,10 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "index/ann/exact_segment.h"
 #include "index/collection.h"
 #include "index/database.h"
+#include "index/engine.h"
+#include "index/memory_budget.h"
 #include "index/store/commit_queue.h"
 #include "index/store/operation.h"
 #include "index/store/store.h"
@@ -29,13 +30,22 @@ namespace sightline::index {
 
 class LocalCollection : public Collection {
  public:
-  // Reads every descriptor of `store` into memory.
+  // What collections of a database share; outlives them.
+  struct Shared {
+    EnginePools pools;
+    MemoryBudget* budget = nullptr;
+  };
+
+  // `segment_folder` is made where there is none.
   static absl::StatusOr<std::shared_ptr<LocalCollection>> Open(std::unique_ptr<Store> store,
-                                                               const DatabaseOptions& options);
+                                                               const std::string& segment_folder,
+                                                               const DatabaseOptions& options, const Shared& shared);
   ~LocalCollection() override;
 
   const CollectionConfig& config() const override { return config_; }
   CollectionStats Stats() const override;
+  // The part of Stats that costs little.
+  LayerBytes memory() const;
   absl::StatusOr<WriteResult> Put(Write write) override;
   void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) override;
   absl::StatusOr<Record> Get(const std::string& id, RecordView view) const override;
@@ -50,7 +60,8 @@ class LocalCollection : public Collection {
   absl::Status Optimize(const OptimizeOptions& options, const Progress& progress) override;
   int64_t SearchCost() const override;
 
-  // Moves what only the log holds into table files, so that the next start has nothing to replay.
+  // Moves what only memory and the log hold into files, so that the next start has nothing to do again. No more upkeep
+  // is done afterwards.
   void Flush();
 
   // Makes `folder`, with every write acknowledged before the call (store/checkpoint.h).
@@ -63,10 +74,10 @@ class LocalCollection : public Collection {
   // What calls work on; empty after Close.
   struct State {
     std::shared_ptr<Store> store;
-    std::shared_ptr<ExactSegment> segment;
+    std::shared_ptr<Engine> engine;  // uses the store
   };
 
-  LocalCollection(State state, const DatabaseOptions& options);
+  LocalCollection(State state, const DatabaseOptions& options, const Shared& shared);
 
   State state() const;
   absl::StatusOr<PutOperation> Prepare(Write write) const;
@@ -84,6 +95,7 @@ class LocalCollection : public Collection {
 
   const CollectionConfig config_;
   const DatabaseOptions options_;
+  const Shared shared_;
   mutable base::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -1,20 +1,30 @@
 #include "index/local_database.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "index/store/checkpoint.h"
 #include "index/store/file_work.h"
 #include "index/store/random_id.h"
+#include "index/store/snapshot_manifest.h"
 #include "index/store/store.h"
 #include "index/validate.h"
 
 namespace sightline::index {
 namespace {
+
+// Background work yields to searches: as `nice -n 10`.
+constexpr int kUpkeepNice = 10;
+
+void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kUpkeepNice); }
 
 constexpr absl::string_view kCollections = "collections";
 constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
@@ -38,7 +48,11 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
 LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock)
     : options_(options),
       lock_(std::move(lock)),
-      resources_(options.block_cache_bytes, options.write_buffer_bytes),
+      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env),
+      budget_(options.memory_budget_bytes, [this] { return memory_bytes(); }),
+      // The thread that asks takes part.
+      search_pool_({.name = "compare", .threads = std::max(1, options.search_threads - 1), .on_thread_start = {}}),
+      build_pool_({.name = "upkeep", .threads = std::max(1, options.build_threads), .on_thread_start = LowerPriority}),
       snapshots_({PathOf(kSnapshots), PathOf(kStaging), PathOf(kTrash)}, resources_, *options.clock) {}
 
 LocalDatabase::~LocalDatabase() {
@@ -90,7 +104,7 @@ absl::Status LocalDatabase::EmptyArea(absl::string_view area) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) const {
+absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) {
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
                              Store::Open(PathOf(kCollections, folder), resources_, options_.limits));
   if (store->config().name != NameOf(folder)) {
@@ -98,7 +112,9 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(c
                        absl::StrCat("folder ", folder, " holds a collection named ", store->config().name,
                                     ". Give the folder the name it had."));
   }
-  return LocalCollection::Open(std::move(store), options_);
+  const EnginePools pools{.search = options_.search_threads > 1 ? &search_pool_ : nullptr, .build = &build_pool_};
+  return LocalCollection::Open(std::move(store), absl::StrCat(PathOf(kCollections, folder), "/", kSegmentFolder),
+                               options_, {pools, &budget_});
 }
 
 absl::Status LocalDatabase::OpenAll() {
@@ -143,13 +159,15 @@ absl::Status LocalDatabase::Reserve(const std::string& name) {
 }
 
 absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(
-    const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) const {
+    const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) {
   const std::string folder = absl::StrCat(name, ".", RandomHex(4));
   const std::string staging = PathOf(kStaging, folder);
   absl::Cleanup remove_staging = [&] { RemoveTreeOrLog(staging); };
   SIGHTLINE_RETURN_IF_ERROR(fill(staging));
+  SIGHTLINE_KILL_POINT("create.after_staging");
   SIGHTLINE_RETURN_IF_ERROR(Move(staging, PathOf(kCollections, folder)));
   std::move(remove_staging).Cancel();
+  SIGHTLINE_KILL_POINT("create.after_rename");
   // The caller is told of a failure, so the next start must not find what was made.
   absl::Cleanup remove = [&] {
     const absl::Status moved = Move(PathOf(kCollections, folder), PathOf(kTrash, folder));
@@ -157,6 +175,7 @@ absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(
     RemoveTreeOrLog(PathOf(kTrash, folder));
   };
   SIGHTLINE_RETURN_IF_ERROR(base::SyncFolder(PathOf(kCollections)));
+  SIGHTLINE_KILL_POINT("create.after_sync");
   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<LocalCollection> collection, OpenCollection(folder));
   std::move(remove).Cancel();
   return Entry{folder, std::move(collection), absl::OkStatus()};
@@ -232,7 +251,9 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
   }
   const int64_t images = entry.collection == nullptr ? 0 : entry.collection->Close();
   entry.collection.reset();
+  SIGHTLINE_KILL_POINT("delete.before_rename");
   absl::Status moved = Move(PathOf(kCollections, entry.folder), PathOf(kTrash, entry.folder));
+  SIGHTLINE_KILL_POINT("delete.after_rename");
   if (moved.ok()) moved = base::SyncFolder(PathOf(kCollections));
   {
     base::MutexLock lock(mutex_);
@@ -244,6 +265,7 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
       return moved;
     }
   }
+  SIGHTLINE_KILL_POINT("delete.after_sync");
   // It is gone for good; what is left is tidying up, which the next start repeats.
   if (const absl::Status removed = RemoveTree(PathOf(kTrash, entry.folder)); !removed.ok()) {
     base::Log(base::Severity::kWarning, removed.message(), {{"collection", name}});
@@ -261,8 +283,11 @@ std::vector<DamagedCollection> LocalDatabase::damaged() const {
 }
 
 int64_t LocalDatabase::memory_bytes() const {
+  base::MutexLock lock(mutex_);
   int64_t bytes = 0;
-  for (const auto& collection : List()) bytes += collection->Stats().memory.total();
+  for (const auto& [name, entry] : entries_) {
+    if (entry.collection != nullptr) bytes += entry.collection->memory().total();
+  }
   return bytes;
 }
 

@@ -15,8 +15,10 @@
 #include "absl/functional/function_ref.h"
 #include "base/file.h"
 #include "base/mutex.h"
+#include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/local_collection.h"
+#include "index/memory_budget.h"
 #include "index/snapshots.h"
 #include "index/store/rocks.h"
 
@@ -57,10 +59,10 @@ class LocalDatabase : public Database {
   // Removes what an interrupted Create or Delete has left.
   absl::Status EmptyArea(absl::string_view area) const;
   absl::Status OpenAll();
-  absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder) const;
+  absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder);
   // Makes a collection of what `fill` puts into a new folder.
   absl::StatusOr<Entry> MakeCollection(const std::string& name,
-                                       absl::FunctionRef<absl::Status(const std::string& folder)> fill) const;
+                                       absl::FunctionRef<absl::Status(const std::string& folder)> fill);
   // The same under a name that is free, and adds it to the collections.
   absl::StatusOr<std::shared_ptr<Collection>> AddCollection(
       const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill);
@@ -72,6 +74,9 @@ class LocalDatabase : public Database {
   const DatabaseOptions options_;
   const std::unique_ptr<base::FileLock> lock_;
   const RocksResources resources_;
+  MemoryBudget budget_;
+  base::ThreadPool search_pool_;
+  base::ThreadPool build_pool_;
   Snapshots snapshots_;
   mutable base::Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);

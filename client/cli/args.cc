@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -76,6 +77,11 @@ std::vector<std::string> Args::Texts(const std::string& name) const {
 int64_t Args::Int(const std::string& name, int64_t otherwise) const {
   int64_t value = 0;
   return Has(name) && absl::SimpleAtoi(values_.at(name).back(), &value) ? value : otherwise;
+}
+
+int32_t Args::Int32(const std::string& name, int32_t otherwise) const {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  return static_cast<int32_t>(std::clamp(Int(name, otherwise), -kMost, kMost));
 }
 
 double Args::Number(const std::string& name, double otherwise) const {

@@ -40,6 +40,8 @@ class Args {
   std::string Text(const std::string& name, absl::string_view otherwise = "") const;
   std::vector<std::string> Texts(const std::string& name) const;
   int64_t Int(const std::string& name, int64_t otherwise) const;
+  // The same for a field of 32 bits: what is beyond stays beyond what any limit allows.
+  int32_t Int32(const std::string& name, int32_t otherwise) const;
   double Number(const std::string& name, double otherwise) const;
   absl::Duration Span(const std::string& name, absl::Duration otherwise) const;
   const std::vector<std::string>& operands() const { return operands_; }

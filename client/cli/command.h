@@ -38,6 +38,9 @@ struct Context {
   int columns = 80;                             // of the terminal
   std::string default_address = {};             // from SIGHTLINE_ADDRESS; empty for the built-in one
   std::function<bool()> interrupted = nullptr;  // true once Ctrl-C was pressed
+  // Asks the person at the terminal; null when there is none.
+  std::function<bool(const std::string& question)> confirm = nullptr;
+  std::function<void(absl::Duration)> sleep = nullptr;  // null: the system's
 };
 
 struct Command {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "absl/time/time.h"
 #include "base/status.h"
 #include "client/cli/text.h"
+#include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
@@ -79,6 +81,20 @@ std::string MapField(const Message& message, const FieldDescriptor& field) {
   return object.Done();
 }
 
+// What an operation produced: the fields of the message, behind its type. A type of a later version is told by name
+// only.
+std::string JsonAny(const google::protobuf::Any& any) {
+  JsonObject object;
+  object.Text("@type", any.type_url());
+  const std::string name = any.type_url().substr(any.type_url().rfind('/') + 1);
+  const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
+  if (type == nullptr) return object.Done();
+  const std::unique_ptr<Message> message(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+  if (message->ParseFromString(any.value())) object.Raw("value", JsonMessage(*message));
+  return object.Done();
+}
+
 }  // namespace
 
 std::string JsonText(absl::string_view text) {
@@ -132,6 +148,7 @@ std::string JsonMessage(const Message& message) {
   if (const auto* span = dynamic_cast<const google::protobuf::Duration*>(&message)) {
     return JsonNumber(static_cast<double>(span->seconds()) + span->nanos() * 1e-9);
   }
+  if (const auto* any = dynamic_cast<const google::protobuf::Any*>(&message)) return JsonAny(*any);
   const auto& descriptor = *message.GetDescriptor();
   const Reflection& reflection = *message.GetReflection();
   JsonObject object;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -25,6 +26,12 @@ int TerminalColumns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+bool Confirm(const std::string& question) {
+  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  const int answer = std::getchar();
+  return answer == 'y' || answer == 'Y';
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,6 +49,7 @@ int main(int argc, char** argv) {
                                   .columns = TerminalColumns(),
                                   .default_address = address == nullptr ? "" : address,
                                   .interrupted = [] { return g_interrupted != 0; }};
+  if (context.err_is_terminal && ::isatty(STDIN_FILENO) == 1) context.confirm = Confirm;
   const std::vector<std::string> words(argv + 1, argv + argc);
   // Only indexing can end well halfway; Ctrl-C ends every other verb at once.
   if (!words.empty() && words[0] == "index") std::signal(SIGINT, OnInterrupt);

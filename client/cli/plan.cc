@@ -13,7 +13,7 @@
 namespace sightline::cli {
 namespace {
 
-// Above this a collection uses inverted lists, whose memory is the codes and 8 bytes of id.
+// Above this a collection uses inverted lists, whose memory is the codes and 4 bytes a row.
 constexpr int64_t kGraphImages = 10'000'000;
 
 // Decimal units, as disks and memory are sold and as the design states its figures.
@@ -59,12 +59,19 @@ Plan MakePlan(const PlanInput& input) {
   const auto n = static_cast<double>(input.images);
   const auto dim = static_cast<double>(input.descriptor_dim);
   constexpr double kLinks = 16;
-  constexpr double kGraphBytes = 2 * kLinks * 4 + kLinks * 4 / (kLinks - 1) + 20;
+  constexpr double kGraphBytes = 2 * kLinks * 4 + kLinks * 4 / (kLinks - 1) + 12;
+  constexpr double kListBytes = 4;
+  constexpr int64_t kTrailer = 8, kAlignment = 64;
+  constexpr double kRowBytes = 48, kKeyBytes = 8, kChecksumBytes = 4;
+  const auto stride = static_cast<double>((input.descriptor_dim + kTrailer + kAlignment - 1) / kAlignment * kAlignment);
   Plan plan;
   plan.descriptors_float32 = n * dim * 4;
   plan.descriptors_float16 = n * dim * 2;
-  plan.codes = n * dim;
-  plan.graph = n * (input.images > kGraphImages ? 8 : kGraphBytes);
+  plan.codes = n * stride;
+  plan.graph = n * (input.images > kGraphImages ? kListBytes : kGraphBytes);
+  plan.rows = n * (kRowBytes + kChecksumBytes);
+  plan.segment_files_float32 = n * (stride + dim * 4 + kKeyBytes + kChecksumBytes);
+  plan.segment_files_float16 = n * (stride + dim * 2 + kKeyBytes + kChecksumBytes);
   plan.tokens = n * static_cast<double>(input.token_cells) * static_cast<double>(input.token_dim + 1);
   return plan;
 }
@@ -74,14 +81,17 @@ std::string RenderPlan(const PlanInput& input) {
   Table table({{"layer"}, {"where"}, {"size", Align::kRight}});
   table.AddRow({"int8 codes", "memory", Decimal(plan.codes)});
   table.AddRow({input.images > kGraphImages ? "inverted lists" : "graph", "memory", Decimal(plan.graph)});
+  table.AddRow({"rows", "memory", Decimal(plan.rows)});
   table.AddRow({"descriptors, float32", "disk", Decimal(plan.descriptors_float32)});
   table.AddRow({"descriptors, float16", "disk, instead", Decimal(plan.descriptors_float16)});
+  table.AddRow({"segment files, float32", "disk", Decimal(plan.segment_files_float32)});
+  table.AddRow({"segment files, float16", "disk, instead", Decimal(plan.segment_files_float16)});
   table.AddRow({"patch tokens", "disk", Decimal(plan.tokens)});
   return absl::StrCat(Plural(input.images, "image"), ", descriptors of ", FormatCount(input.descriptor_dim),
                       " values, ", FormatCount(input.token_cells), " tokens of ", FormatCount(input.token_dim),
-                      " values\n\n", table.Render(), "\nmemory ", Decimal(plan.codes + plan.graph), ", disk ",
-                      Decimal(plan.descriptors_float32 + plan.tokens),
-                      " (float16: ", Decimal(plan.descriptors_float16 + plan.tokens),
+                      " values\n\n", table.Render(), "\nmemory ", Decimal(plan.codes + plan.graph + plan.rows),
+                      ", disk ", Decimal(plan.descriptors_float32 + plan.segment_files_float32 + plan.tokens),
+                      " (float16: ", Decimal(plan.descriptors_float16 + plan.segment_files_float16 + plan.tokens),
                       "); ids, attributes, previews and the free space that merging needs come on top\n");
 }
 
@@ -94,6 +104,9 @@ std::string PlanJson(const PlanInput& input) {
       .Int("token_dim", input.token_dim)
       .Number("codes_bytes", plan.codes)
       .Number("graph_bytes", plan.graph)
+      .Number("rows_bytes", plan.rows)
+      .Number("segment_files_float32_bytes", plan.segment_files_float32)
+      .Number("segment_files_float16_bytes", plan.segment_files_float16)
       .Number("descriptors_float32_bytes", plan.descriptors_float32)
       .Number("descriptors_float16_bytes", plan.descriptors_float16)
       .Number("tokens_bytes", plan.tokens)

@@ -1,11 +1,13 @@
 // Plan: how much memory and disk a number of images will take.
 //
 // Formulas, per record (N: descriptor values, C: token cells, T: token values):
-//   descriptors  4 N bytes on disk as float32, 2 N as float16
-//   int8 codes   N bytes of memory
-//   graph        2 M links of 4 bytes on the ground level, M 4 / (M - 1) above it, 20 bytes of bookkeeping; M is 16
-//   tokens       C (T + 1) bytes on disk: one byte a value, one of scale a token
-//   importance, ids, attributes and previews come on top and depend on the images.
+//   descriptors    4 N bytes on disk as float32, 2 N as float16
+//   int8 codes     S = N + 8, rounded up to 64: bytes of memory
+//   graph          2 M links of 4 bytes on the ground level, M 4 / (M - 1) above it, 12 bytes a node; M is 16
+//   rows           48 bytes of memory: key, time of death and id; 4 of a checksum
+//   segment files  on disk, what a restart reads instead of building: S, the descriptor once more, key and checksum
+//   tokens         C (T + 1) bytes on disk: one byte a value, one of scale a token
+//   importance, long ids, attributes and previews come on top and depend on the images.
 //
 // Threading: pure functions. Failure: INVALID_ARGUMENT with reason USAGE.
 #ifndef SIGHTLINE_CLIENT_CLI_PLAN_H_
@@ -32,6 +34,9 @@ struct Plan {
   double descriptors_float16 = 0;
   double codes = 0;
   double graph = 0;
+  double rows = 0;
+  double segment_files_float32 = 0;
+  double segment_files_float16 = 0;
   double tokens = 0;
 };
 

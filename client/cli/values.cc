@@ -43,18 +43,6 @@ absl::StatusOr<v1::AttributeValue> ParseValue(absl::string_view whole, absl::str
   return value;
 }
 
-std::string ValueText(const v1::AttributeValue& value) {
-  switch (value.kind_case()) {
-    case v1::AttributeValue::kStringValue: return value.string_value();
-    case v1::AttributeValue::kInt64Value: return absl::StrCat(value.int64_value());
-    case v1::AttributeValue::kDoubleValue: return JsonNumber(value.double_value());
-    case v1::AttributeValue::kBoolValue: return value.bool_value() ? "true" : "false";
-    case v1::AttributeValue::kStringList: return absl::StrJoin(value.string_list().values(), ",");
-    case v1::AttributeValue::KIND_NOT_SET: break;
-  }
-  return "";
-}
-
 }  // namespace
 
 absl::StatusOr<CropArgument> ParseCrop(absl::string_view text, absl::string_view unit) {
@@ -88,6 +76,18 @@ absl::StatusOr<AttributeMap> ParseAttributes(const std::vector<std::string>& arg
                                ParseValue(argument, key.size() == 2 ? key[1] : "string", sides[1]));
   }
   return attributes;
+}
+
+std::string ValueText(const v1::AttributeValue& value) {
+  switch (value.kind_case()) {
+    case v1::AttributeValue::kStringValue: return value.string_value();
+    case v1::AttributeValue::kInt64Value: return absl::StrCat(value.int64_value());
+    case v1::AttributeValue::kDoubleValue: return JsonNumber(value.double_value());
+    case v1::AttributeValue::kBoolValue: return value.bool_value() ? "true" : "false";
+    case v1::AttributeValue::kStringList: return absl::StrJoin(value.string_list().values(), ",");
+    case v1::AttributeValue::KIND_NOT_SET: break;
+  }
+  return "";
 }
 
 std::string AttributesText(const AttributeMap& attributes) {

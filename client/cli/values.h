@@ -29,6 +29,9 @@ absl::StatusOr<CropArgument> ParseCrop(absl::string_view text, absl::string_view
 // "brand=acme" or with a type "price:double=9.5": string, int64, double, bool, or list ("colours:list=red,blue").
 absl::StatusOr<AttributeMap> ParseAttributes(const std::vector<std::string>& arguments);
 
+// "9.5"; "red,blue" for a list.
+std::string ValueText(const v1::AttributeValue& value);
+
 // "brand=acme price=9.5", sorted by key.
 std::string AttributesText(const AttributeMap& attributes);
 

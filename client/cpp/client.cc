@@ -77,7 +77,12 @@ absl::StatusOr<v1::SearchResponse> Client::Search(const SearchOptions& search) {
   request.set_offset(search.offset);
   request.set_filter(search.filter);
   if (search.min_score) request.set_min_score(*search.min_score);
+  request.set_group_by(search.group_by);
+  request.set_group_size(search.group_size);
   request.set_exact(search.exact);
+  if (search.ef_search) request.set_ef_search(*search.ef_search);
+  if (search.nprobe) request.set_nprobe(*search.nprobe);
+  *request.mutable_expansion() = search.expansion;
   request.set_return_attributes(search.return_attributes);
   request.set_request_id(search.request_id);
   return Search(request);
@@ -159,6 +164,39 @@ absl::StatusOr<int64_t> Client::DeleteCollection(const std::string& name) {
   SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
                                                  &v1::CollectionService::Stub::DeleteCollection, request));
   return response.deleted_images();
+}
+
+absl::StatusOr<v1::Operation> Client::OptimizeCollection(const v1::OptimizeCollectionRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::OptimizeCollection, request));
+  return std::move(*response.mutable_operation());
+}
+
+absl::StatusOr<v1::ListAttributeValuesResponse> Client::ListAttributeValues(
+    const v1::ListAttributeValuesRequest& request) {
+  return Call(impl_->options, impl_->options.deadline, *impl_->collections,
+              &v1::CollectionService::Stub::ListAttributeValues, request);
+}
+
+absl::StatusOr<v1::Operation> Client::GetOperation(const std::string& name) {
+  v1::GetOperationRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->operations,
+                                                 &v1::OperationService::Stub::GetOperation, request));
+  return std::move(*response.mutable_operation());
+}
+
+absl::StatusOr<v1::ListOperationsResponse> Client::ListOperations(const v1::ListOperationsRequest& request) {
+  return Call(impl_->options, impl_->options.deadline, *impl_->operations, &v1::OperationService::Stub::ListOperations,
+              request);
+}
+
+absl::StatusOr<v1::Operation> Client::CancelOperation(const std::string& name) {
+  v1::CancelOperationRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->operations,
+                                                 &v1::OperationService::Stub::CancelOperation, request));
+  return std::move(*response.mutable_operation());
 }
 
 absl::StatusOr<v1::GetServerInfoResponse> Client::GetServerInfo() {

@@ -25,6 +25,7 @@
 #include "sightline/v1/collection_service.pb.h"
 #include "sightline/v1/index_service.pb.h"
 #include "sightline/v1/operation.pb.h"
+#include "sightline/v1/operation_service.pb.h"
 #include "sightline/v1/search_service.pb.h"
 #include "sightline/v1/server_service.pb.h"
 
@@ -79,6 +80,15 @@ class Client {
   absl::StatusOr<std::vector<v1::Collection>> ListAllCollections();
   // Returns how many images went with it.
   absl::StatusOr<int64_t> DeleteCollection(const std::string& name);
+  // Starts the work and returns at once; GetOperation follows it.
+  absl::StatusOr<v1::Operation> OptimizeCollection(const v1::OptimizeCollectionRequest& request);
+  absl::StatusOr<v1::ListAttributeValuesResponse> ListAttributeValues(const v1::ListAttributeValuesRequest& request);
+
+  // Long work.
+  absl::StatusOr<v1::Operation> GetOperation(const std::string& name);
+  absl::StatusOr<v1::ListOperationsResponse> ListOperations(const v1::ListOperationsRequest& request);
+  // Returns at once; the operation's state says when it has stopped.
+  absl::StatusOr<v1::Operation> CancelOperation(const std::string& name);
 
   // Snapshots. What takes long is an operation: follow it with WaitForOperation.
   absl::StatusOr<v1::Operation> CreateSnapshot(const std::string& collection);
@@ -94,8 +104,6 @@ class Client {
   absl::StatusOr<v1::Snapshot> UploadSnapshot(const std::string& sha256,
                                               const std::function<absl::StatusOr<std::string>()>& next_piece);
 
-  // Operations.
-  absl::StatusOr<v1::Operation> GetOperation(const std::string& name);
   // Asks until it has ended, and tells `on_progress` (which may be empty) each time. The error of an operation that
   // failed or was cancelled.
   absl::StatusOr<v1::Operation> WaitForOperation(const std::string& name,

@@ -52,7 +52,12 @@ struct SearchOptions {
   int offset = 0;
   std::string filter = {};
   std::optional<double> min_score = std::nullopt;
+  std::string group_by = {};  // an attribute's key
+  int group_size = 0;         // results per group; 0: 1
   bool exact = false;
+  std::optional<int> ef_search = std::nullopt;
+  std::optional<int> nprobe = std::nullopt;
+  v1::QueryExpansion expansion = {};
   bool return_attributes = false;
   std::string request_id = {};
 };

@@ -104,14 +104,6 @@ absl::StatusOr<v1::Snapshot> Client::UploadSnapshot(const std::string& sha256,
   return std::move(*response.mutable_snapshot());
 }
 
-absl::StatusOr<v1::Operation> Client::GetOperation(const std::string& name) {
-  v1::GetOperationRequest request;
-  request.set_name(name);
-  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->operations,
-                                                 &v1::OperationService::Stub::GetOperation, request));
-  return std::move(*response.mutable_operation());
-}
-
 absl::StatusOr<v1::Operation> Client::WaitForOperation(const std::string& name,
                                                        const std::function<void(const v1::Operation&)>& on_progress) {
   for (absl::Duration wait = kFirstPoll;; wait = std::min(2 * wait, kSlowestPoll)) {

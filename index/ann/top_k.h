@@ -35,9 +35,15 @@ class TopK {
   // equals the worst one kept to lose, as it must.
   bool Wants(float score) const { return full() ? score > bar_ : score >= bar_; }
 
+  // Scores below it are not kept; it rises.
+  float bar() const { return bar_; }
+  bool full() const { return heap_.size() == k_; }
+
+  // In any order.
   void Add(float score, uint64_t row) {
-    if (k_ == 0 || !Wants(score)) return;
+    if (k_ == 0 || !(score >= bar_)) return;
     if (full()) {
+      if (!Better({score, row}, heap_.front())) return;
       std::pop_heap(heap_.begin(), heap_.end(), Better);
       heap_.back() = {score, row};
     } else {
@@ -54,8 +60,6 @@ class TopK {
   }
 
  private:
-  bool full() const { return heap_.size() == k_; }
-
   const size_t k_;
   float bar_;
   std::vector<ScoredRow> heap_;  // the worst kept row first

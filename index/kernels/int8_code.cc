@@ -3,10 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace sightline::index::kernels {
 
-void EncodeRow(const CodeLayout& layout, const float* values, uint8_t* row) {
+float RootRoundedUp(double squared) {
+  const double root = std::sqrt(squared);
+  const float rounded = static_cast<float>(root);
+  return rounded < root ? std::nextafter(rounded, std::numeric_limits<float>::infinity()) : rounded;
+}
+
+void EncodeRowReference(const CodeLayout& layout, const float* values, uint8_t* row) {
   float largest = 0;
   bool finite = true;
   for (size_t i = 0; i < layout.dim; ++i) {
@@ -23,7 +30,7 @@ void EncodeRow(const CodeLayout& layout, const float* values, uint8_t* row) {
     const double off = static_cast<double>(values[i]) - static_cast<double>(trailer.scale) * (row[i] - 128);
     error += off * off;
   }
-  trailer.error = finite ? static_cast<float>(std::sqrt(error)) : std::numeric_limits<float>::infinity();
+  trailer.error = finite ? RootRoundedUp(error) : std::numeric_limits<float>::infinity();
   std::memcpy(row + layout.stride - sizeof(trailer), &trailer, sizeof(trailer));
 }
 
@@ -57,14 +64,6 @@ float Int8ScoreReference(const Int8Query& query, const uint8_t* row) {
   int32_t sum = 0;
   for (size_t i = 0; i < query.layout().stride; ++i) sum += query.values()[i] * row[i];
   return query.scale() * query.layout().Trailer(row).scale * static_cast<float>(sum - query.correction());
-}
-
-void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float* out) {
-  for (size_t r = 0; r < count; ++r) out[r] = Int8ScoreReference(query, rows + r * query.layout().stride);
-}
-
-void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t count, float* out) {
-  for (size_t r = 0; r < count; ++r) out[r] = Int8ScoreReference(query, rows[r]);
 }
 
 }  // namespace sightline::index::kernels

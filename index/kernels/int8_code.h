@@ -19,13 +19,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
+
+#include "index/kernels/aligned.h"
 
 namespace sightline::index::kernels {
 
 struct CodeTrailer {
   float scale = 0;
-  float error = 0;  // |x - x'|
+  float error = 0;  // |x - x'|, rounded up
 };
 
 struct CodeLayout {
@@ -46,6 +47,12 @@ struct CodeLayout {
 
 void EncodeRow(const CodeLayout& layout, const float* values, uint8_t* row);
 
+// The definition; what the fast version is tested against.
+void EncodeRowReference(const CodeLayout& layout, const float* values, uint8_t* row);
+
+// What errors are made of: the square root, never below the true one.
+float RootRoundedUp(double squared);
+
 // A query, ready to be compared with rows of codes.
 class Int8Query {
  public:
@@ -65,7 +72,7 @@ class Int8Query {
 
  private:
   CodeLayout layout_;
-  std::vector<int8_t> values_;
+  AlignedVector<int8_t> values_;
   float scale_ = 0;
   float norm_ = 0;
   float error_ = 0;
@@ -77,6 +84,11 @@ void Int8Scores(const Int8Query& query, const uint8_t* rows, size_t count, float
 
 // The same for rows anywhere.
 void Int8ScoresAt(const Int8Query& query, const uint8_t* const* rows, size_t count, float* out);
+
+// The same for several queries of one layout, which share the reading of the rows: out[q * out_stride + r] is the score
+// of query q and row r.
+void Int8ScoresBlock(const Int8Query* const* queries, size_t num_queries, const uint8_t* rows, size_t count, float* out,
+                     size_t out_stride);
 
 // The definition in plain integers; what the fast versions are tested against, bit for bit.
 float Int8ScoreReference(const Int8Query& query, const uint8_t* row);

@@ -16,6 +16,7 @@ namespace sightline::index {
 // Keys in the column family manifest.
 inline constexpr absl::string_view kConfigKey = "config";
 inline constexpr absl::string_view kCountersKey = "counters";
+inline constexpr absl::string_view kSegmentsKey = "segments";
 
 // A record key, big-endian: RocksDB's order is the order of writing.
 std::string RecordKey(uint64_t record_key);

@@ -24,12 +24,14 @@ class ResumeOnRequest : public rocksdb::EventListener {
 
 }  // namespace
 
-RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes)
+RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null)
     : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
-      write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)) {}
+      write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)),
+      env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null) {}
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   rocksdb::DBOptions options;
+  options.env = resources.env;
   options.write_buffer_manager = resources.write_buffers;
   options.max_background_jobs = 2;
   options.listeners.push_back(std::make_shared<ResumeOnRequest>());
@@ -39,6 +41,8 @@ rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   // check out is damage, and must be reported instead of cutting the log short there.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
+  // Closing a collection flushes what is worth it (Store::Flush).
+  options.avoid_flush_during_shutdown = true;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;
   options.max_log_file_size = kMiB;

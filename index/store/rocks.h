@@ -5,6 +5,7 @@
 #define SIGHTLINE_INDEX_STORE_ROCKS_H_
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/status.h>
@@ -25,9 +26,10 @@ inline constexpr std::array<const char*, 8> kFamilyNames = {"default", "records"
 
 // What the collections of one database share.
 struct RocksResources {
-  RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes);
+  RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env = nullptr);
   std::shared_ptr<rocksdb::Cache> block_cache;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+  rocksdb::Env* env;  // never null
 };
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources);

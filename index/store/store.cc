@@ -1,6 +1,7 @@
 #include "index/store/store.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -9,10 +10,13 @@
 #include "base/status.h"
 #include "index/store/codec.h"
 #include "index/store/keys.h"
+#include "index/store/log_tail.h"
 #include "index/validate.h"
 
 namespace sightline::index {
 namespace {
+
+constexpr std::chrono::milliseconds kResumePatience{2'000};
 
 rocksdb::WriteOptions Synced() {
   rocksdb::WriteOptions options;
@@ -41,7 +45,11 @@ absl::Status Store::OpenRocks(const std::string& folder, const RocksResources& r
   // Damaged files can make RocksDB ask for absurd amounts of memory.
   try {
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    if (status.IsCorruption() && !create) {
+      SIGHTLINE_ASSIGN_OR_RETURN(const bool cut, CutTornLogs(resources.env, folder));
+      if (cut) status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    }
     db_.reset(db);
     return FromRocks(status, absl::StrCat("open ", folder));
   } catch (const std::exception& error) {
@@ -68,6 +76,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, co
 
 Store::~Store() {
   if (db_ == nullptr) return;
+  resumer_.reset();
   for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
 }
 
@@ -100,35 +109,72 @@ absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys() 
   return live;
 }
 
-absl::Status Store::ForEachDescriptor(
-    const std::function<void(uint64_t key, std::string id, std::vector<float> descriptor)>& row) {
-  SIGHTLINE_ASSIGN_OR_RETURN(auto live, LiveKeys());
+absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto live, LiveKeys());
   rocksdb::WriteBatch orphans;
   auto next = live.begin();
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(Scan(), family(Family::kDescriptors)));
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(Scan(), family(Family::kRecords)));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     const std::optional<uint64_t> key = ParseRecordKey(ToView(it->key()));
-    if (!key) return DamagedError("descriptor", "its key has the wrong size");
+    if (!key) return DamagedError("record", "its key has the wrong size");
     if (next == live.end() || *key < next->first) {
-      // A batch that failed to sync can reach the disk all the same; a later one did not know of it.
+      // A write that failed, and that reached the disk all the same; a later one did not know of it.
       for (const Family family_of : {Family::kRecords, Family::kDescriptors, Family::kTokens, Family::kImages}) {
         orphans.Delete(family(family_of), it->key());
       }
       continue;
     }
     if (*key > next->first) break;
-    SIGHTLINE_ASSIGN_OR_RETURN(std::vector<float> descriptor,
-                               DecodeDescriptor(ToView(it->key()), ToView(it->value()), config_.descriptor_dim));
-    row(*key, std::move(next->second), std::move(descriptor));
+    SIGHTLINE_ASSIGN_OR_RETURN(StoredRecord record, DecodeRecord(ToView(it->key()), ToView(it->value())));
+    if (record.record.id != next->second) return DamagedError("record", "its id is not the one that leads to it");
+    SIGHTLINE_RETURN_IF_ERROR(row(*key, std::move(record)));
     ++next;
   }
-  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the descriptors"));
-  if (next != live.end())
-    return DamagedError("descriptor", absl::StrCat("that of record ", next->first, " is missing"));
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the records"));
+  if (next != live.end()) return DamagedError("record", absl::StrCat("number ", next->first, " is missing"));
   if (orphans.Count() == 0) return absl::OkStatus();
   base::Log(base::Severity::kWarning, "removing what a failed write left",
             {{"collection", config_.name}, {"records", absl::StrCat(orphans.Count() / 4)}});
   return Write(&orphans);
+}
+
+absl::StatusOr<std::vector<float>> Store::ReadDescriptor(uint64_t key) const {
+  const std::string record_key = RecordKey(key);
+  std::string value;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family(Family::kDescriptors), record_key, &value);
+  if (status.IsNotFound()) return base::NotFound("RECORD_GONE", "the record was deleted. Search again.");
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read a descriptor"));
+  return DecodeDescriptor(record_key, value, config_.descriptor_dim);
+}
+
+absl::StatusOr<std::optional<SegmentManifest>> Store::ReadSegmentManifest() const {
+  std::string value;
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), family(Family::kManifest), ToSlice(kSegmentsKey), &value);
+  if (status.IsNotFound()) return std::optional<SegmentManifest>();
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read the manifest"));
+  SIGHTLINE_ASSIGN_OR_RETURN(SegmentManifest manifest, DecodeSegmentManifest(kSegmentsKey, value));
+  return std::optional<SegmentManifest>(std::move(manifest));
+}
+
+absl::Status Store::WriteSegmentManifest(const SegmentManifest& manifest) {
+  rocksdb::WriteBatch batch;
+  batch.Put(family(Family::kManifest), ToSlice(kSegmentsKey), EncodeSegmentManifest(kSegmentsKey, manifest));
+  return Write(&batch);
+}
+
+DescriptorCursor::DescriptorCursor(const Store& store)
+    : store_(store), it_(store.db().NewIterator(Scan(), store.family(Family::kDescriptors))) {}
+
+absl::StatusOr<std::vector<float>> DescriptorCursor::At(uint64_t key) {
+  const std::string wanted = RecordKey(key);
+  if (it_->Valid()) it_->Next();
+  if (!it_->Valid() || it_->key() != wanted) it_->Seek(wanted);
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it_->status(), "read the descriptors"));
+  if (!it_->Valid() || it_->key() != wanted) {
+    return DamagedError("descriptor", absl::StrCat("that of record ", key, " is missing"));
+  }
+  return DecodeDescriptor(wanted, ToView(it_->value()), store_.config().descriptor_dim);
 }
 
 absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRequests(absl::Time before,
@@ -148,9 +194,26 @@ absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRe
   return expired;
 }
 
-absl::Status Store::Write(rocksdb::WriteBatch* batch) { return FromRocks(db_->Write(Synced(), batch), "write"); }
+absl::Status Store::FillMemtable() {
+  uint64_t entries = 0;
+  if (db_->GetIntProperty(family(Family::kManifest), rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries) &&
+      entries > 0) {
+    return absl::OkStatus();
+  }
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  return FromRocks(db_->Put(unlogged, family(Family::kDefault), "", ""), "write");
+}
 
-absl::Status Store::Resume() { return FromRocks(db_->Resume(), "go on after a failed write"); }
+absl::Status Store::Write(rocksdb::WriteBatch* batch) {
+  SIGHTLINE_RETURN_IF_ERROR(FillMemtable());
+  return FromRocks(db_->Write(Synced(), batch), "write");
+}
+
+absl::Status Store::Resume() {
+  if (resumer_ == nullptr) resumer_ = std::make_unique<Resumer>(*db_);
+  return FromRocks(resumer_->Resume(kResumePatience), "go on after a failed write");
+}
 
 absl::Status Store::Flush() { return FromRocks(db_->Flush(rocksdb::FlushOptions(), handles_), "flush"); }
 

@@ -1,6 +1,6 @@
 // Store: what is durable of one collection, in one RocksDB (FORMAT.md lists its column families).
 //
-// Threading: all methods may be called from any thread; Write and Resume from one thread at a time.
+// Threading: all methods may be called from any thread; Resume from one thread at a time.
 // Ownership: owns the RocksDB; views and iterators made from it must not outlive it.
 // Failure: Status. A value that fails its checksum is reported as DATA_LOSS and never returned.
 //
@@ -22,9 +22,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "index/collection.h"
 #include "index/store/record_codec.h"
+#include "index/store/resume.h"
 #include "index/store/rocks.h"
+#include "index/store/segment_manifest.h"
 #include "index/store/small_codec.h"
 
 namespace sightline::index {
@@ -49,6 +52,9 @@ class StoreView {
   // stays nullopt when no record is left behind it.
   absl::StatusOr<std::vector<Record>> ReadPage(uint64_t after, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
+  // The same of the records of `keys` that are still there.
+  absl::StatusOr<std::vector<Record>> ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
+                                               std::optional<uint64_t>* last_key) const;
 
  private:
   // nullopt when there is no such key.
@@ -59,6 +65,21 @@ class StoreView {
 
   const Store& store_;
   std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;
+};
+
+// Reads descriptors in the order of their keys, at the speed of a scan.
+//
+// Threading: one thread at a time. Ownership: must not outlive the store.
+class DescriptorCursor {
+ public:
+  explicit DescriptorCursor(const Store& store);
+
+  // `key` is greater than the one before. A record without a descriptor is damage.
+  absl::StatusOr<std::vector<float>> At(uint64_t key);
+
+ private:
+  const Store& store_;
+  std::unique_ptr<rocksdb::Iterator> it_;
 };
 
 class Store {
@@ -79,16 +100,23 @@ class Store {
 
   StoreView View() const { return StoreView(*this); }
 
-  // Calls `row` for every live record in the order of writing. A record without a descriptor is damage.
-  absl::Status ForEachDescriptor(
-      const std::function<void(uint64_t key, std::string id, std::vector<float> descriptor)>& row);
+  // Calls `row` for every live record in the order of writing, and removes what failed writes have left.
+  absl::Status ForEachRecord(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row);
+
+  // NOT_FOUND when there is no such record (any more).
+  absl::StatusOr<std::vector<float>> ReadDescriptor(uint64_t key) const;
+
+  // nullopt when nothing was sealed yet.
+  absl::StatusOr<std::optional<SegmentManifest>> ReadSegmentManifest() const;
+  // Durable on OK.
+  absl::Status WriteSegmentManifest(const SegmentManifest& manifest);
 
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
 
   // Durable on OK. After a failure nothing of the batch is visible, and RocksDB may refuse writes until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);
-  // Tries to leave the state in which a failure has put RocksDB.
+  // Tries to leave the state in which a failure has put RocksDB; may take about two seconds.
   absl::Status Resume();
 
   // Moves what only the log holds into table files.
@@ -106,10 +134,15 @@ class Store {
   absl::Status ReadManifest(const RecordLimits& limits);
   // The live keys and their ids, by key.
   absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> LiveKeys() const;
+  // After a failed write to its log RocksDB must not touch that log again, or it ends the process (an assertion).
+  // Resume starts a new one only when there is something in memory to flush; so there always is, in the family that
+  // holds nothing else. Nobody misses it after a crash: it needs no log.
+  absl::Status FillMemtable();
   int64_t Property(Family family, const std::string& name) const;
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
+  std::unique_ptr<Resumer> resumer_;                   // ends before db_
   CollectionConfig config_;
   Counters counters_;
 };

@@ -112,4 +112,26 @@ absl::StatusOr<std::vector<Record>> StoreView::ReadPage(uint64_t after, int page
   return records;
 }
 
+absl::StatusOr<std::vector<Record>> StoreView::ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
+                                                        std::optional<uint64_t>* last_key) const {
+  std::vector<Record> records;
+  size_t bytes = 0;
+  uint64_t last = 0;
+  for (const uint64_t key : keys) {
+    if (static_cast<int>(records.size()) == page_size || bytes >= kMaxPageBytes) {
+      *last_key = last;
+      return records;
+    }
+    last = key;
+    const std::string record_key = RecordKey(key);
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<std::string> value, Find(Family::kRecords, record_key));
+    if (!value) continue;  // deleted since it was found
+    SIGHTLINE_ASSIGN_OR_RETURN(StoredRecord stored, DecodeRecord(record_key, *value));
+    SIGHTLINE_ASSIGN_OR_RETURN(Record record, Complete(key, std::move(stored), view));
+    bytes += BytesOf(record);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
 }  // namespace sightline::index

@@ -69,7 +69,7 @@ void WritePlan::Kill(uint64_t key) {
   for (const Family family : {Family::kRecords, Family::kDescriptors, Family::kTokens, Family::kImages}) {
     batch_.Delete(store_.family(family), record_key);
   }
-  killed_.push_back(key);
+  effect_.killed.push_back(key);
 }
 
 absl::StatusOr<WriteResult> WritePlan::Put(PutOperation operation) {
@@ -92,7 +92,7 @@ absl::StatusOr<WriteResult> WritePlan::Put(PutOperation operation) {
   if (operation.stored.has_tokens) PutValue(Family::kTokens, record_key, std::move(operation.tokens_value));
   if (operation.stored.has_image) PutValue(Family::kImages, record_key, std::move(operation.image_value));
   batch_.Put(store_.family(Family::kIds), record.id, EncodeRecordKey(record.id, key));
-  added_.push_back({key, record.id, std::move(operation.descriptor)});
+  effect_.added.push_back({key, record.id, std::move(operation.descriptor), record.attributes});
 
   WriteResult result{record.id, record.revision, /*replayed=*/false};
   if (!operation.request_id.empty()) Remember(operation.request_id, result);
@@ -132,6 +132,7 @@ absl::StatusOr<Record> WritePlan::Update(const UpdateOperation& operation) {
   record.update_time = times_.now;
   ++counters_.sequence;
   PutValue(Family::kRecords, RecordKey(live->key), EncodeRecord(live->stored));
+  effect_.attributes.emplace_back(live->key, record.attributes);
   Record result = record;
   changed_[operation.id] = std::move(live);
   return result;

@@ -24,7 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "index/ann/exact_segment.h"
+#include "index/ann/segment_list.h"
 #include "index/store/operation.h"
 #include "index/store/store.h"
 
@@ -49,8 +49,8 @@ class WritePlan {
   bool empty() const { return counters_.sequence == first_sequence_; }
   rocksdb::WriteBatch& batch() { return batch_; }
   const Counters& counters() const { return counters_; }
-  const std::vector<ExactSegment::Addition>& added() const { return added_; }
-  const std::vector<uint64_t>& killed() const { return killed_; }
+  // What it means for searches; once, after it was written.
+  BatchEffect TakeEffect() { return std::move(effect_); }
 
  private:
   struct Live {
@@ -75,8 +75,7 @@ class WritePlan {
   rocksdb::WriteBatch batch_;
   std::unordered_map<std::string, std::optional<Live>> changed_;
   std::unordered_map<std::string, StoredRequest> remembered_;
-  std::vector<ExactSegment::Addition> added_;
-  std::vector<uint64_t> killed_;
+  BatchEffect effect_;
 };
 
 }  // namespace sightline::index

@@ -2,10 +2,15 @@
 #ifndef SIGHTLINE_TESTS_BENCH_BENCH_H_
 #define SIGHTLINE_TESTS_BENCH_BENCH_H_
 
+#include <cstdint>
+
 namespace sightline::bench {
 
 // `quick` keeps a bench under a minute and proves only the small case.
+int RunExact(bool quick);
 int RunServe(bool quick);
+// `rows`: how many are searched; 0 for the bench's own number.
+int RunAnn(bool quick, int64_t rows);
 
 }  // namespace sightline::bench
 

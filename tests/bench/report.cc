@@ -47,6 +47,11 @@ void Print(const Row& row) {
     out["peer_value"] = *row.peer_value;
     out["ratio"] = row.higher_is_better ? row.value / *row.peer_value : *row.peer_value / row.value;
   }
+  if (row.limit) {
+    out["limit"] = *row.limit;
+    out["limit_share"] = row.higher_is_better ? row.value / *row.limit : *row.limit / row.value;
+  }
+  if (row.recall) out["recall"] = *row.recall;
   std::printf("%s\n", out.dump().c_str());
   std::fflush(stdout);
 }

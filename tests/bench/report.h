@@ -15,9 +15,13 @@ struct Row {
   double value = 0;
   std::string unit;
   // Measured in the same run.
-  std::string peer;
-  std::optional<double> peer_value;
+  std::string peer = {};
+  std::optional<double> peer_value = std::nullopt;
   bool higher_is_better = true;
+  // What the machine allows, measured in the same run and in the same unit; `limit_share` says how much of it is
+  // reached.
+  std::optional<double> limit = std::nullopt;
+  std::optional<double> recall = std::nullopt;  // of the best results, between 0 and 1
 };
 
 // The first line: machine, SIMD level, versions.

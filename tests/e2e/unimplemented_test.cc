@@ -25,25 +25,19 @@ TEST_F(UnimplementedTest, OfCollections) {
   using S = v1::CollectionService::Stub;
   S& stub = *rpc_->collections;
   Expect(Call(stub, &S::UpdateCollection, v1::UpdateCollectionRequest()), "UpdateCollection");
-  Expect(Call(stub, &S::OptimizeCollection, v1::OptimizeCollectionRequest()), "OptimizeCollection");
   Expect(Call(stub, &S::ReembedCollection, v1::ReembedCollectionRequest()), "ReembedCollection");
   Expect(Call(stub, &S::FindDuplicates, v1::FindDuplicatesRequest()), "FindDuplicates");
   Expect(Call(stub, &S::FitConfidence, v1::FitConfidenceRequest()), "FitConfidence");
-  Expect(Call(stub, &S::ListAttributeValues, v1::ListAttributeValuesRequest()), "ListAttributeValues");
   Expect(Call(stub, &S::SetAlias, v1::SetAliasRequest()), "SetAlias");
   Expect(Call(stub, &S::DeleteAlias, v1::DeleteAliasRequest()), "DeleteAlias");
 }
 
-TEST_F(UnimplementedTest, OfModelsOperationsAndEvidence) {
+TEST_F(UnimplementedTest, OfModelsAndEvidence) {
   using M = v1::ModelService::Stub;
   Expect(Call(*rpc_->models, &M::ListModels, v1::ListModelsRequest()), "ListModels");
   Expect(Call(*rpc_->models, &M::GetModel, v1::GetModelRequest()), "GetModel");
   Expect(Call(*rpc_->models, &M::LoadModel, v1::LoadModelRequest()), "LoadModel");
   Expect(Call(*rpc_->models, &M::UnloadModel, v1::UnloadModelRequest()), "UnloadModel");
-  using O = v1::OperationService::Stub;
-  Expect(Call(*rpc_->operations, &O::GetOperation, v1::GetOperationRequest()), "GetOperation");
-  Expect(Call(*rpc_->operations, &O::ListOperations, v1::ListOperationsRequest()), "ListOperations");
-  Expect(Call(*rpc_->operations, &O::CancelOperation, v1::CancelOperationRequest()), "CancelOperation");
   Expect(Call(*rpc_->search, &v1::SearchService::Stub::Explain, v1::ExplainRequest()), "Explain");
 }
 

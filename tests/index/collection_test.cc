@@ -125,6 +125,9 @@ TEST_F(CollectionTest, AnUpsertKeepsTheCreationTimeAndReplacesEverythingElse) {
   EXPECT_EQ(collection_->Stats().deleted_images, 1);
   Restart();
   EXPECT_EQ(Search(first, 10).size(), 1u);
+  EXPECT_EQ(collection_->Stats().images, 1);
+  ASSERT_TRUE(collection_->Optimize({}, nullptr).ok());
+  EXPECT_EQ(Search(first, 10).size(), 1u);
   EXPECT_EQ(collection_->Stats().deleted_images, 0);
 }
 

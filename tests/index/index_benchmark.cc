@@ -17,9 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/mutex.h"
-#include "index/ann/exact_segment.h"
 #include "index/database.h"
-#include "index/kernels/inner_product.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::index {
@@ -58,22 +56,6 @@ std::shared_ptr<Collection> CreateCollection(Database& database) {
   ExpectOk(collection.status());
   return *std::move(collection);
 }
-
-void ExactSearch(benchmark::State& state) {
-  std::mt19937 random(1);
-  ExactSegment segment(kDim);
-  for (uint64_t key = 1; key <= kRows; ++key) {
-    segment.Apply({{.key = key, .id = absl::StrCat(key), .descriptor = RandomVector(random)}}, {});
-  }
-  const std::vector<float> query = RandomVector(random);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        segment.Search({.query = query.data(), .k = static_cast<size_t>(state.range(0)), .cancelled = {}}));
-  }
-  state.SetBytesProcessed(state.iterations() * kRows * kDim * static_cast<int64_t>(sizeof(float)));
-  state.SetLabel(kernels::LevelName());
-}
-BENCHMARK(ExactSearch)->Arg(10)->Arg(1000)->Unit(benchmark::kMillisecond);
 
 // Each thread waits for its write to be durable before it sends the next one.
 void DurableWrites(benchmark::State& state) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "index/kernels/float16.h"
 #include "index/kernels/inner_product.h"
+#include "tests/index/simd_levels.h"
 
 namespace sightline::index::kernels {
 namespace {
@@ -25,11 +26,13 @@ TEST(InnerProductTest, AgreesWithTheReferenceAtEveryLength) {
     std::vector<float> query(dim), rows(stride * kRows), out(kRows);
     for (float& value : query) value = uniform(random);
     for (float& value : rows) value = uniform(random);
-    InnerProducts(query.data(), rows.data(), dim, stride, kRows, out.data());
-    for (size_t r = 0; r < kRows; ++r) {
-      const double expected = InnerProductReference(query.data(), rows.data() + r * stride, dim);
-      EXPECT_NEAR(out[r], expected, 1e-6 * static_cast<double>(dim));
-    }
+    ForEachSimdLevel([&] {
+      InnerProducts(query.data(), rows.data(), dim, stride, kRows, out.data());
+      for (size_t r = 0; r < kRows; ++r) {
+        const double expected = InnerProductReference(query.data(), rows.data() + r * stride, dim);
+        EXPECT_NEAR(out[r], expected, 1e-6 * static_cast<double>(dim));
+      }
+    });
   }
 }
 
@@ -44,6 +47,81 @@ TEST(InnerProductTest, ARowsResultDoesNotDependOnItsPlace) {
     float out[7];
     InnerProducts(query.data(), rows.data(), dim, dim, 7, out);
     for (const float score : out) EXPECT_EQ(std::bit_cast<uint32_t>(score), std::bit_cast<uint32_t>(out[0])) << dim;
+  }
+}
+
+TEST(InnerProductTest, AQueryScoresTheSameInABlock) {
+  std::mt19937 random(6);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (const size_t dim : {1, 3, 16, 31, 64, 65, 100, 129, 1536}) {
+    constexpr size_t kRows = 3, kQueries = 11, kOutStride = 5;
+    std::vector<std::vector<float>> queries(kQueries, std::vector<float>(dim));
+    std::vector<const float*> pointers;
+    for (auto& query : queries) {
+      for (float& value : query) value = uniform(random);
+      pointers.push_back(query.data());
+    }
+    std::vector<float> rows(kRows * dim);
+    for (float& value : rows) value = uniform(random);
+    for (size_t n = 0; n <= kQueries; ++n) {
+      ForEachSimdLevel([&] {
+        std::vector<float> out(kQueries * kOutStride, -9);
+        InnerProductsBlock(pointers.data(), n, rows.data(), dim, dim, kRows, out.data(), kOutStride);
+        for (size_t q = 0; q < kQueries; ++q) {
+          std::vector<float> expected(kOutStride, -9);
+          if (q < n) InnerProducts(pointers[q], rows.data(), dim, dim, kRows, expected.data());
+          for (size_t r = 0; r < kOutStride; ++r) ASSERT_EQ(out[q * kOutStride + r], expected[r]) << dim;
+        }
+      });
+    }
+  }
+}
+
+TEST(InnerProductTest, HalvesScoreAsTheFloatsTheyStandFor) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (const size_t dim : {1, 3, 16, 31, 64, 65, 100, 129, 1536}) {
+    constexpr size_t kRows = 300;
+    const size_t stride = dim + random() % 3;
+    std::vector<float> query(dim), floats(kRows * stride), expected(kRows), out(kRows);
+    for (float& value : query) value = uniform(random);
+    std::vector<uint16_t> halves(kRows * stride);
+    // Any bits: subnormal halves, infinities and NaN among them.
+    for (uint16_t& half : halves) half = static_cast<uint16_t>(random());
+    for (size_t i = 0; i < halves.size(); ++i) {
+      if (i / stride % 2 == 0) halves[i] = Float16FromFloat(uniform(random));
+      floats[i] = FloatFromFloat16(halves[i]);
+    }
+    ForEachSimdLevel([&] {
+      InnerProducts(query.data(), floats.data(), dim, stride, kRows, expected.data());
+      InnerProductsHalf(query.data(), halves.data(), dim, stride, kRows, out.data());
+      for (size_t r = 0; r < kRows; ++r) {
+        ASSERT_TRUE(out[r] == expected[r] || (std::isnan(out[r]) && std::isnan(expected[r])))
+            << out[r] << " for " << expected[r] << ", dim " << dim << ", row " << r;
+      }
+    });
+  }
+}
+
+TEST(InnerProductTest, EveryHalfIsReadRight) {
+  // One hot at every place of a vector and of its tail.
+  for (const size_t dim : {1, 15, 16, 64}) {
+    std::vector<float> query(dim, 0);
+    std::vector<uint16_t> row(dim, 0);
+    for (size_t at = 0; at < dim; at += 7) {
+      query.assign(dim, 0);
+      row.assign(dim, 0);
+      query[at] = 1;
+      ForEachSimdLevel([&] {
+        for (uint32_t half = 0; half < 0x10000; half += 3) {
+          row[at] = static_cast<uint16_t>(half);
+          float out = -1;
+          InnerProductsHalf(query.data(), row.data(), dim, dim, 1, &out);
+          const float expected = FloatFromFloat16(row[at]);
+          ASSERT_TRUE(out == expected || (std::isnan(out) && std::isnan(expected))) << half;
+        }
+      });
+    }
   }
 }
 

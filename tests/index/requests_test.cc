@@ -122,8 +122,11 @@ TEST_F(WritePlanTest, TwoWritesToOneIdInOneBatchAreOneAfterTheOther) {
   EXPECT_EQ(record->attributes.count("k"), 1u);
   EXPECT_EQ(CountKeys(Family::kRecords), 1);
   EXPECT_EQ(CountKeys(Family::kDescriptors), 1);
-  EXPECT_EQ(plan.added().size(), 2u);
-  EXPECT_EQ(plan.killed(), std::vector<uint64_t>{1});
+  const BatchEffect effect = plan.TakeEffect();
+  EXPECT_EQ(effect.added.size(), 2u);
+  EXPECT_EQ(effect.killed, std::vector<uint64_t>{1});
+  ASSERT_EQ(effect.attributes.size(), 1u);
+  EXPECT_EQ(effect.attributes[0].first, 2u);
 }
 
 TEST_F(WritePlanTest, TwoWritesWithOneRequestIdInOneBatchWriteOnce) {
@@ -149,7 +152,11 @@ TEST_F(WritePlanTest, WriteDeleteWriteInOneBatchLeavesTheLast) {
   EXPECT_EQ(CountKeys(Family::kIds), 1);
   Reopen();
   int rows = 0;
-  ASSERT_TRUE(store_->ForEachDescriptor([&rows](uint64_t, std::string, std::vector<float>) { ++rows; }).ok());
+  const auto count = [&rows](uint64_t, const StoredRecord&) {
+    ++rows;
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(store_->ForEachRecord(count).ok());
   EXPECT_EQ(rows, 1);
 }
 
@@ -184,8 +191,11 @@ TEST_F(WritePlanTest, LoadingRemovesRecordsThatNoIdLeadsTo) {
   EXPECT_EQ(CountKeys(Family::kRecords), 2);
   Reopen();
   std::vector<uint64_t> keys;
-  ASSERT_TRUE(
-      store_->ForEachDescriptor([&keys](uint64_t key, std::string, std::vector<float>) { keys.push_back(key); }).ok());
+  const auto note = [&keys](uint64_t key, const StoredRecord&) {
+    keys.push_back(key);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(store_->ForEachRecord(note).ok());
   EXPECT_EQ(keys, std::vector<uint64_t>{2});
   EXPECT_EQ(CountKeys(Family::kRecords), 1);
 }

@@ -15,7 +15,9 @@ namespace sightline::testing {
 
 class TempFolder {
  public:
-  TempFolder() : path_((std::filesystem::temp_directory_path() / "sightline.XXXXXX").string()) {
+  TempFolder() : TempFolder(std::filesystem::temp_directory_path()) {}
+  // Under another folder than the system's temporary one.
+  explicit TempFolder(const std::filesystem::path& parent) : path_((parent / "sightline.XXXXXX").string()) {
     if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot create " + path_);
   }
   ~TempFolder() {

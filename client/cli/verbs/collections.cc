@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
@@ -21,6 +22,15 @@ const std::map<std::string, v1::CollectionSettings::KeepImage>& KeepImages() {
   return *kinds;
 }
 
+const std::map<std::string, v1::CollectionSettings::IndexKind>& IndexKinds() {
+  static const auto* const kinds =
+      new std::map<std::string, v1::CollectionSettings::IndexKind>{{"auto", v1::CollectionSettings::INDEX_KIND_AUTO},
+                                                                   {"exact", v1::CollectionSettings::INDEX_KIND_EXACT},
+                                                                   {"hnsw", v1::CollectionSettings::INDEX_KIND_HNSW},
+                                                                   {"ivf", v1::CollectionSettings::INDEX_KIND_IVF}};
+  return *kinds;
+}
+
 std::string Describe(const v1::Collection& collection) {
   std::string out;
   const auto add = [&](absl::string_view name, absl::string_view value) {
@@ -36,8 +46,11 @@ std::string Describe(const v1::Collection& collection) {
   add("images", FormatCount(stats.images()));
   add("deleted_images", FormatCount(stats.deleted_images()));
   add("index", stats.index_choice());
-  add("memory", FormatBytes(stats.memory().total()));
-  add("disk", FormatBytes(stats.disk().total()));
+  add("segments",
+      absl::StrCat(FormatCount(stats.segments()), ", and ", FormatCount(stats.tail_images()), " images in the tail"));
+  if (stats.graph_backlog() > 0) add("graph_backlog", FormatCount(stats.graph_backlog()));
+  add("memory", LayersText(stats.memory()));
+  add("disk", LayersText(stats.disk()));
   add("read_only", collection.read_only() ? collection.read_only_reason() : "");
   return out;
 }
@@ -66,7 +79,7 @@ int Create(Context& context, const Args& args, client::Client& client, const std
   request.set_name(name);
   request.set_model(args.Text("model"));
   request.set_embedding_space(args.Text("embedding_space"));
-  request.set_descriptor_dim(static_cast<int32_t>(args.Int("descriptor_dim", 0)));
+  request.set_descriptor_dim(args.Int32("descriptor_dim", 0));
   request.mutable_settings()->set_description(args.Text("description"));
   request.mutable_settings()->set_drop_tokens(args.Switch("drop_tokens"));
   if (args.Has("keep_image")) {
@@ -78,6 +91,18 @@ int Create(Context& context, const Args& args, client::Client& client, const std
     }
     request.mutable_settings()->set_keep_image(kind->second);
   }
+  if (args.Has("index_kind")) {
+    const auto kind = IndexKinds().find(args.Text("index_kind"));
+    if (kind == IndexKinds().end()) {
+      return Misused(context, "collections",
+                     absl::StrCat("--index_kind is \"", Printable(args.Text("index_kind")),
+                                  "\"; it is auto, exact, hnsw or ivf."));
+    }
+    request.mutable_settings()->set_index_kind(kind->second);
+  }
+  request.mutable_settings()->set_hnsw_m(args.Int32("hnsw_m", 0));
+  request.mutable_settings()->set_hnsw_ef_construction(args.Int32("hnsw_ef_construction", 0));
+  request.mutable_settings()->set_ivf_lists(args.Int32("ivf_lists", 0));
   return Show(context, args, client.CreateCollection(request));
 }
 
@@ -136,6 +161,17 @@ std::string CollectionsTable(const std::vector<v1::Collection>& collections) {
   return table.Render();
 }
 
+std::string LayersText(const v1::LayerBytes& bytes) {
+  std::vector<std::string> layers;
+  for (const auto& [name, value] : {std::pair("descriptors", bytes.descriptors()), std::pair("codes", bytes.codes()),
+                                    std::pair("graph", bytes.graph()), std::pair("tokens", bytes.tokens()),
+                                    std::pair("attributes", bytes.attributes()), std::pair("images", bytes.images()),
+                                    std::pair("log", bytes.log())}) {
+    if (value > 0) layers.push_back(absl::StrCat(name, " ", FormatBytes(value)));
+  }
+  return absl::StrCat(FormatBytes(bytes.total()), layers.empty() ? "" : ": ", absl::StrJoin(layers, ", "));
+}
+
 Command CollectionsCommand() {
   return {.name = "collections",
           .summary = "list, show, create and delete collections",
@@ -160,6 +196,19 @@ Command CollectionsCommand() {
                     {.name = "drop_tokens",
                      .kind = FlagKind::kSwitch,
                      .help = "create: store no patch tokens (no re-ranking, no evidence)"},
+                    {.name = "index_kind", .value = "KIND", .help = "create: auto, exact, hnsw or ivf; else auto"},
+                    {.name = "hnsw_m",
+                     .kind = FlagKind::kInt,
+                     .value = "N",
+                     .help = "create: links per node of a graph, 4 to 64; 16 when not given"},
+                    {.name = "hnsw_ef_construction",
+                     .kind = FlagKind::kInt,
+                     .value = "N",
+                     .help = "create: build width of a graph, 16 to 1000; 200 when not given"},
+                    {.name = "ivf_lists",
+                     .kind = FlagKind::kInt,
+                     .value = "N",
+                     .help = "create: lists of an inverted index; else the server chooses"},
                     {.name = "description", .value = "TEXT", .help = "create: words about the collection"},
                     {.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "delete: mean it"}},
           .run = RunCollections};

@@ -1,4 +1,4 @@
-// The table of collections, for `collections` and `status`.
+// The table of collections and the bytes of one, for `collections` and `status`.
 #ifndef SIGHTLINE_CLIENT_CLI_VERBS_COLLECTIONS_TABLE_H_
 #define SIGHTLINE_CLIENT_CLI_VERBS_COLLECTIONS_TABLE_H_
 
@@ -10,6 +10,9 @@
 namespace sightline::cli {
 
 std::string CollectionsTable(const std::vector<v1::Collection>& collections);
+
+// "12.0 MiB: codes 8.0 MiB, graph 4.0 MiB", without the layers that hold nothing.
+std::string LayersText(const v1::LayerBytes& bytes);
 
 }  // namespace sightline::cli
 

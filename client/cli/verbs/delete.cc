@@ -17,6 +17,12 @@ int RunDelete(Context& context, const Args& args) {
     return Misused(context, "delete", "delete takes ids or --filter, one of them.");
   const auto collection = CollectionOf(args);
   if (!collection.ok()) return Fail(context, args, collection.status());
+  if (args.Has("filter") && !args.Switch("yes") && context.confirm &&
+      !context.confirm(absl::StrCat("Delete every image of \"", Printable(*collection), "\" that satisfies ",
+                                    Printable(args.Text("filter")), " for good?"))) {
+    context.err.Write("nothing was deleted\n");
+    return kNothingFound;
+  }
   const auto client = Connect(context, args);
   if (!client.ok()) return Fail(context, args, client.status());
   int64_t deleted = 0;
@@ -54,9 +60,11 @@ Command DeleteCommand() {
           .about =
               "Deletes images for good. Ids that do not exist are counted. Exit code 2 when nothing was deleted.\n\n"
               "  sightline delete shoes/17.jpg shoes/18.jpg --collection shop\n"
-              "  sightline delete --filter 'season = \"2024\"' --collection shop\n",
+              "  sightline delete --filter 'season = \"2024\"' --collection shop        asks first on a terminal\n"
+              "  sightline delete --filter 'season = \"2024\"' --collection shop --yes\n",
           .flags = {CollectionFlag(),
-                    {.name = "filter", .value = "FILTER", .help = "every image whose attributes satisfy it"}},
+                    {.name = "filter", .value = "FILTER", .help = "every image whose attributes satisfy it"},
+                    {.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "do not ask, with --filter"}},
           .run = RunDelete};
 }
 

@@ -1,3 +1,4 @@
+#include <map>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -25,15 +26,16 @@ void WriteWarnings(Context& context, const v1::SearchStats& stats) {
   }
 }
 
-// "searched 480 images (exact): decode 3.1 ms, embed 81.0 ms, search 0.2 ms, total 84.9 ms".
-std::string Footer(const v1::SearchStats& stats) {
+// "searched 480 images (exact, 12 match the filter): decode 3.1 ms, embed 81.0 ms, search 0.2 ms, total 84.9 ms".
+std::string Footer(const v1::SearchStats& stats, bool filtered) {
   std::vector<std::string> stages;
   for (const auto& stage : stats.stages()) {
     stages.push_back(absl::StrFormat("%s %.1f ms", stage.stage(), stage.milliseconds()));
     if (stage.batch_size() > 1) absl::StrAppend(&stages.back(), " (batch of ", stage.batch_size(), ")");
   }
   return absl::StrCat("searched ", Plural(stats.images(), "image"), " (", stats.index().empty() ? "?" : stats.index(),
-                      ")", stages.empty() ? "" : ": ", absl::StrJoin(stages, ", "), "\n");
+                      filtered ? absl::StrCat(", ", FormatCount(stats.matching()), " match the filter") : "", ")",
+                      stages.empty() ? "" : ": ", absl::StrJoin(stages, ", "), "\n");
 }
 
 void WriteTable(Context& context, const v1::SearchResponse& response, bool attributes) {
@@ -64,6 +66,32 @@ void WriteTable(Context& context, const v1::SearchResponse& response, bool attri
   context.out.Write(table.Render());
 }
 
+absl::Status SetExpansion(const Args& args, v1::SearchRequest* request) {
+  static const auto* const methods =
+      new std::map<std::string, v1::QueryExpansion::Method>{{"average", v1::QueryExpansion::METHOD_AVERAGE},
+                                                            {"alpha", v1::QueryExpansion::METHOD_ALPHA_WEIGHTED},
+                                                            {"super-global", v1::QueryExpansion::METHOD_SUPER_GLOBAL},
+                                                            {"k-reciprocal", v1::QueryExpansion::METHOD_K_RECIPROCAL}};
+  if (args.Has("expand")) {
+    const auto method = methods->find(args.Text("expand"));
+    if (method == methods->end()) {
+      return base::InvalidArgument("USAGE",
+                                   absl::StrCat("--expand is \"", Printable(args.Text("expand")),
+                                                "\". It is average, alpha, super-global or k-reciprocal."),
+                                   {{"argument", "expand"}});
+    }
+    request->mutable_expansion()->set_method(method->second);
+  } else if (args.Has("neighbours") || args.Has("alpha")) {
+    return base::InvalidArgument("USAGE", "--neighbours and --alpha say how --expand works. Add --expand METHOD.",
+                                 {{"argument", "expand"}});
+  }
+  if (args.Has("neighbours")) {
+    request->mutable_expansion()->set_neighbours(args.Int32("neighbours", 0));
+  }
+  if (args.Has("alpha")) request->mutable_expansion()->set_alpha(args.Number("alpha", 3));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::SearchRequest> BuildRequest(const Args& args, int64_t max_image_bytes) {
   v1::SearchRequest request;
   SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_collection(), CollectionOf(args));
@@ -74,10 +102,15 @@ absl::StatusOr<v1::SearchRequest> BuildRequest(const Args& args, int64_t max_ima
     query.Crop(crop.x0, crop.y0, crop.x1, crop.y1, crop.unit);
   }
   SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_query(), query.Build(max_image_bytes));
-  request.set_top_k(static_cast<int32_t>(args.Int("top_k", 10)));
-  request.set_offset(static_cast<int32_t>(args.Int("offset", 0)));
+  request.set_top_k(args.Int32("top_k", 10));
+  request.set_offset(args.Int32("offset", 0));
   request.set_filter(args.Text("filter"));
   if (args.Has("min_score")) request.set_min_score(args.Number("min_score", 0));
+  request.set_group_by(args.Text("group_by"));
+  request.set_group_size(args.Int32("group_size", 0));
+  if (args.Has("ef_search")) request.set_ef_search(args.Int32("ef_search", 0));
+  if (args.Has("nprobe")) request.set_nprobe(args.Int32("nprobe", 0));
+  SIGHTLINE_RETURN_IF_ERROR(SetExpansion(args, &request));
   request.set_exact(args.Switch("exact"));
   request.set_return_attributes(args.Switch("return_attributes"));
   request.set_request_id(args.Text("request_id"));
@@ -115,7 +148,7 @@ int RunSearch(Context& context, const Args& args) {
     } else {
       WriteTable(context, *response, args.Switch("return_attributes"));
     }
-    context.out.Write(Footer(response->stats()));
+    context.out.Write(Footer(response->stats(), args.Has("filter")));
   }
   if (response->stats().degraded()) return kDegraded;
   return response->results().empty() ? kNothingFound : kOk;
@@ -134,6 +167,8 @@ Command SearchCommand() {
           "  sightline search shoe.jpg --collection shop\n"
           "  sightline search room.jpg --collection shop --crop 120,80,400,360 -k 5   only the lamp in it\n"
           "  sightline search --id shoes/17.jpg --collection shop --min_score 0.6     more like an indexed one\n"
+          "  sightline search shoe.jpg --collection shop --filter 'price < 100' --group_by brand\n"
+          "  sightline search shoe.jpg --collection shop --expand super-global\n"
           "  sightline search shoe.jpg --collection shop --json | jq '.results[0].id'\n",
       .flags =
           {CollectionFlag(),
@@ -152,6 +187,21 @@ Command SearchCommand() {
            {.name = "filter",
             .value = "FILTER",
             .help = "only images whose attributes satisfy it: 'brand = \"acme\" AND price < 100'"},
+           {.name = "group_by", .value = "KEY", .help = "at most --group_size results of one value of this attribute"},
+           {.name = "group_size", .kind = FlagKind::kInt, .value = "N", .help = "with --group_by; 1 when not given"},
+           {.name = "expand",
+            .value = "METHOD",
+            .help = "refine by descriptors: average, alpha, super-global or k-reciprocal"},
+           {.name = "neighbours",
+            .kind = FlagKind::kInt,
+            .value = "N",
+            .help = "with --expand, results it uses; else the method's default"},
+           {.name = "alpha",
+            .kind = FlagKind::kNumber,
+            .value = "X",
+            .help = "with --expand alpha, the exponent of the cosines; 3 when not given"},
+           {.name = "ef_search", .kind = FlagKind::kInt, .value = "N", .help = "search width of a graph"},
+           {.name = "nprobe", .kind = FlagKind::kInt, .value = "N", .help = "lists that an inverted index looks into"},
            {.name = "exact", .kind = FlagKind::kSwitch, .help = "compare every descriptor, whatever index there is"},
            {.name = "return_attributes", .kind = FlagKind::kSwitch, .help = "show each result's attributes"},
            {.name = "request_id", .value = "ID", .help = "a name for this search, for the server's log"}},

@@ -29,10 +29,21 @@ std::string ModelsTable(const v1::GetServerInfoResponse& info) {
 
 std::string LimitsText(const v1::Limits& limits) {
   return absl::StrFormat(
-      "limits: messages %s, images %s, %s pixels, %s px a side; top_k %s; %s requests and %s images in hand\n",
+      "limits: messages %s, images %s, %s pixels, %s px a side; top_k %s; %s requests and %s images in hand; "
+      "memory of the collections %s\n",
       FormatBytes(limits.max_message_bytes()), FormatBytes(limits.max_image_bytes()), FormatCount(limits.max_pixels()),
       FormatCount(limits.max_image_side()), FormatCount(limits.max_top_k()), FormatCount(limits.max_in_flight()),
-      FormatCount(limits.max_queue()));
+      FormatCount(limits.max_queue()),
+      limits.memory_budget_bytes() > 0 ? FormatBytes(limits.memory_budget_bytes()) : "unlimited");
+}
+
+std::string BytesByLayer(const std::vector<v1::Collection>& collections) {
+  std::string out;
+  for (const auto& collection : collections) {
+    absl::StrAppend(&out, "\n", Printable(collection.name()), "\n  memory ", LayersText(collection.stats().memory()),
+                    "\n  disk   ", LayersText(collection.stats().disk()), "\n");
+  }
+  return out;
 }
 
 int RunStatus(Context& context, const Args& args) {
@@ -60,7 +71,8 @@ int RunStatus(Context& context, const Args& args) {
                       (*client)->options().address, FormatSpan(up), info->simd_level(),
                       info->blas().empty() ? "none" : info->blas(), absl::StrJoin(info->devices(), ", "));
   absl::StrAppend(&out, LimitsText(info->limits()), "\n", ModelsTable(*info), "\n",
-                  collections->empty() ? "no collections\n" : CollectionsTable(*collections));
+                  collections->empty() ? "no collections\n" : CollectionsTable(*collections),
+                  BytesByLayer(*collections));
   for (const auto& warning : info->warnings()) absl::StrAppend(&out, "\nWARNING: ", Printable(warning));
   if (info->warnings_size() > 0) absl::StrAppend(&out, "\n");
   context.out.Write(out);

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "base/status.h"
-#include "client/cli/plan.h"
 #include "sightline/v1/search_service.pb.h"
 #include "sightline/v1/server_service.pb.h"
 
@@ -59,27 +58,6 @@ TEST(JsonTest, ErrorsHaveReasonFactsAndDelay) {
                                            absl::Milliseconds(250), {{"limit", "8"}})),
             R"({"code":"RESOURCE_EXHAUSTED","reason":"QUEUE_FULL","message":"full. Wait.","facts":{"limit":"8"},)"
             R"("retry_after_ms":250})");
-}
-
-TEST(PlanTest, AgreesWithTheDesign) {
-  const Plan million = MakePlan({.images = 1'000'000});
-  EXPECT_NEAR(million.descriptors_float32, 6.1e9, 0.05e9);
-  EXPECT_NEAR(million.descriptors_float16, 3.1e9, 0.05e9);
-  EXPECT_NEAR(million.codes, 1.5e9, 0.05e9);
-  EXPECT_NEAR(million.graph, 0.2e9, 0.05e9);
-  EXPECT_NEAR(million.tokens, 25.3e9, 0.05e9);
-  EXPECT_NEAR(MakePlan({.images = 1'000'000, .token_cells = 49, .token_dim = 64}).tokens, 3.2e9, 0.05e9);
-  const Plan hundred_million = MakePlan({.images = 100'000'000});
-  EXPECT_NEAR(hundred_million.codes, 154e9, 0.5e9);
-  EXPECT_NEAR(hundred_million.tokens, 2.5e12, 0.05e12);
-}
-
-TEST(PlanTest, ReadsCounts) {
-  EXPECT_EQ(*ParseImageCount("250000"), 250'000);
-  EXPECT_EQ(*ParseImageCount("500k"), 500'000);
-  EXPECT_EQ(*ParseImageCount("1.5M"), 1'500'000);
-  for (const char* bad : {"", "k", "0", "-5", "nan", "1T", "1e30", "5 M x"})
-    EXPECT_FALSE(ParseImageCount(bad).ok()) << bad;
 }
 
 }  // namespace

@@ -124,6 +124,7 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
   grpc::Status DeleteImages(grpc::ServerContext*, const v1::DeleteImagesRequest* request,
                             v1::DeleteImagesResponse* response) override {
     base::MutexLock lock(server_.mutex_);
+    server_.last_delete_ = *request;
     auto& images = server_.collections_[request->collection()];
     for (const std::string& id : request->ids()) {
       const bool erased = images.erase(id) > 0;
@@ -194,6 +195,22 @@ class FakeServer::CollectionFake : public v1::CollectionService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status OptimizeCollection(grpc::ServerContext*, const v1::OptimizeCollectionRequest* request,
+                                  v1::OptimizeCollectionResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    server_.last_optimize_ = *request;
+    *response->mutable_operation() = server_.steps_.front();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListAttributeValues(grpc::ServerContext*, const v1::ListAttributeValuesRequest* request,
+                                   v1::ListAttributeValuesResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    server_.last_values_ = *request;
+    *response = server_.values_;
+    return grpc::Status::OK;
+  }
+
  private:
   static void Describe(const std::string& name, size_t images, v1::Collection* collection) {
     collection->set_name(name);
@@ -220,12 +237,52 @@ class FakeServer::InfoFake : public v1::ServerService::Service {
   FakeServer& server_;
 };
 
+class FakeServer::OperationFake : public v1::OperationService::Service {
+ public:
+  explicit OperationFake(FakeServer& server) : server_(server) {}
+
+  grpc::Status GetOperation(grpc::ServerContext*, const v1::GetOperationRequest* request,
+                            v1::GetOperationResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    if (const absl::Status fault = TakeFault(server_.operation_faults_); !fault.ok()) return ToGrpc(fault);
+    if (server_.steps_.empty() || server_.steps_.front().name() != request->name()) {
+      return ToGrpc(base::NotFound("OPERATION_NOT_FOUND", "there is no such operation. List them."));
+    }
+    if (server_.steps_.size() > 1) server_.steps_.erase(server_.steps_.begin());
+    *response->mutable_operation() = server_.steps_.front();
+    return grpc::Status::OK;
+  }
+
+  // One operation a page, so that paging is used.
+  grpc::Status ListOperations(grpc::ServerContext*, const v1::ListOperationsRequest* request,
+                              v1::ListOperationsResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    size_t at = 0;
+    if (!request->page_token().empty() && !absl::SimpleAtoi(request->page_token(), &at)) return grpc::Status::OK;
+    if (at >= server_.steps_.size()) return grpc::Status::OK;
+    *response->add_operations() = server_.steps_[at];
+    if (at + 1 < server_.steps_.size()) response->set_next_page_token(absl::StrCat(at + 1));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CancelOperation(grpc::ServerContext*, const v1::CancelOperationRequest* request,
+                               v1::CancelOperationResponse* response) override {
+    response->mutable_operation()->set_name(request->name());
+    response->mutable_operation()->set_state(v1::Operation::STATE_CANCELLED);
+    return grpc::Status::OK;
+  }
+
+ private:
+  FakeServer& server_;
+};
+
 FakeServer::FakeServer() {
   grpc::EnableDefaultHealthCheckService(true);
   services_.push_back(std::make_unique<IndexFake>(*this));
   services_.push_back(std::make_unique<SearchFake>(*this));
   services_.push_back(std::make_unique<CollectionFake>(*this));
   services_.push_back(std::make_unique<InfoFake>(*this));
+  services_.push_back(std::make_unique<OperationFake>(*this));
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -284,6 +341,36 @@ int64_t FakeServer::images(const std::string& collection) {
 v1::SearchRequest FakeServer::last_search() {
   base::MutexLock lock(mutex_);
   return last_search_;
+}
+
+v1::DeleteImagesRequest FakeServer::last_delete() {
+  base::MutexLock lock(mutex_);
+  return last_delete_;
+}
+
+v1::OptimizeCollectionRequest FakeServer::last_optimize() {
+  base::MutexLock lock(mutex_);
+  return last_optimize_;
+}
+
+v1::ListAttributeValuesRequest FakeServer::last_values() {
+  base::MutexLock lock(mutex_);
+  return last_values_;
+}
+
+void FakeServer::SetOperationSteps(std::vector<v1::Operation> steps) {
+  base::MutexLock lock(mutex_);
+  steps_ = std::move(steps);
+}
+
+void FakeServer::FailOperations(std::vector<absl::Status> statuses) {
+  base::MutexLock lock(mutex_);
+  operation_faults_ = std::move(statuses);
+}
+
+void FakeServer::SetValues(v1::ListAttributeValuesResponse values) {
+  base::MutexLock lock(mutex_);
+  values_ = std::move(values);
 }
 
 absl::Status FakeServer::Write(const v1::IndexRequest& request, v1::IndexResponse* response) {

@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "sightline/v1/collection_service.grpc.pb.h"
 #include "sightline/v1/index_service.grpc.pb.h"
+#include "sightline/v1/operation_service.grpc.pb.h"
 #include "sightline/v1/search_service.grpc.pb.h"
 #include "sightline/v1/server_service.grpc.pb.h"
 
@@ -51,12 +52,21 @@ class FakeServer {
   std::vector<std::string> WritesOf(const std::string& id);
   int64_t images(const std::string& collection);
   v1::SearchRequest last_search();
+  v1::DeleteImagesRequest last_delete();
+  v1::OptimizeCollectionRequest last_optimize();
+  v1::ListAttributeValuesRequest last_values();
+  // What OptimizeCollection starts: GetOperation answers each of these once, and then the last for ever.
+  void SetOperationSteps(std::vector<v1::Operation> steps);
+  // The next calls of GetOperation end with these, one each.
+  void FailOperations(std::vector<absl::Status> statuses);
+  void SetValues(v1::ListAttributeValuesResponse values);
 
  private:
   class IndexFake;
   class SearchFake;
   class CollectionFake;
   class InfoFake;
+  class OperationFake;
 
   // Stores the item, once per request_id.
   absl::Status Write(const v1::IndexRequest& request, v1::IndexResponse* response);
@@ -71,6 +81,12 @@ class FakeServer {
   v1::SearchResponse search_response_ ABSL_GUARDED_BY(mutex_);
   v1::SearchRequest last_search_ ABSL_GUARDED_BY(mutex_);
   v1::GetServerInfoResponse info_ ABSL_GUARDED_BY(mutex_);
+  v1::DeleteImagesRequest last_delete_ ABSL_GUARDED_BY(mutex_);
+  v1::OptimizeCollectionRequest last_optimize_ ABSL_GUARDED_BY(mutex_);
+  v1::ListAttributeValuesRequest last_values_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::Operation> steps_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::Status> operation_faults_ ABSL_GUARDED_BY(mutex_);
+  v1::ListAttributeValuesResponse values_ ABSL_GUARDED_BY(mutex_);
 
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;

@@ -1,0 +1,53 @@
+// IndexPolicy: which way of searching a segment costs least, by what was measured.
+//
+// Exact search costs its rows times the bytes of a code over the memory bandwidth, measured once per process; searches
+// of the graph are measured as they come. AUTO builds a graph once an exact search costs more than kGraphWorth, and
+// uses whatever is cheaper.
+//
+// Threading: all methods may be called from any thread. Failure: none.
+//
+//   IndexPolicy policy(IndexKind::kAuto, layout.stride);
+//   if (policy.WantsGraph(segment.live())) GrowIt();
+#ifndef SIGHTLINE_INDEX_ANN_INDEX_POLICY_H_
+#define SIGHTLINE_INDEX_ANN_INDEX_POLICY_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "index/collection.h"
+
+namespace sightline::index {
+
+class IndexPolicy {
+ public:
+  // `row_bytes` is what an exact search reads of a row.
+  IndexPolicy(IndexKind kind, size_t row_bytes);
+
+  // Whether a segment of so many rows should have a graph.
+  bool WantsGraph(int64_t rows) const;
+  // Whether a search of a segment that has one should use it.
+  bool UseGraph(int64_t rows) const;
+
+  void ObserveGraph(absl::Duration took);
+  void ObserveExact(int64_t rows, absl::Duration took);
+
+  // How the next search of so many images will be done, and why; `linked` of them are in a graph.
+  std::string Explain(int64_t images, int64_t linked) const;
+
+ private:
+  absl::Duration ExactCost(int64_t rows) const;
+  absl::Duration GraphCost() const;
+
+  const IndexKind kind_;
+  const double assumed_row_ns_;
+  // Moving averages; 0 until something was measured.
+  std::atomic<double> graph_ns_ = 0;
+  std::atomic<double> row_ns_ = 0;
+};
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_ANN_INDEX_POLICY_H_

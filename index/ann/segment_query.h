@@ -1,0 +1,40 @@
+// What a search asks of a segment, and what it gets.
+#ifndef SIGHTLINE_INDEX_ANN_SEGMENT_QUERY_H_
+#define SIGHTLINE_INDEX_ANN_SEGMENT_QUERY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "index/ann/top_k.h"
+#include "roaring/roaring.hh"
+
+namespace sightline::index {
+
+struct SegmentQuery {
+  const float* query = nullptr;  // dim values, L2-normalised
+  size_t k = 0;
+  float min_score = -std::numeric_limits<float>::infinity();
+  uint32_t rows = 0;                  // the first so many
+  uint64_t clock = 0;                 // rows that died later are seen
+  const Roaring* matching = nullptr;  // rows that satisfy the filter; null takes all
+  bool links = false;                 // use the graph where there is one
+  size_t ef = 0;                      // the graph's search width
+  std::function<bool()> cancelled;    // asked now and then; may be empty
+  base::ThreadPool* pool = nullptr;   // shares a large comparison; may be null
+};
+
+struct SegmentResult {
+  std::vector<ScoredRow> best;  // best first, in full precision; ties by row
+  int64_t compared = 0;
+  bool used_links = false;
+  bool cancelled = false;
+};
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_ANN_SEGMENT_QUERY_H_

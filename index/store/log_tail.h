@@ -1,0 +1,32 @@
+// The end of a log of RocksDB (a write-ahead log or a manifest) after a power loss.
+//
+// What was being written when the power went off reaches the disk in any order, block by block; a block that did not
+// reads as zeros. RocksDB drops a record that is cut off at the end of its log, but takes one with a hole in it for
+// damage and does not open. That record was never synced, so nobody was told that it is there: it can be cut off as
+// well. A hole tells it from damage: a flipped bit does not make a block of zeros.
+//
+// Threading: pure functions of the file system. Failure: Status.
+#ifndef SIGHTLINE_INDEX_STORE_LOG_TAIL_H_
+#define SIGHTLINE_INDEX_STORE_LOG_TAIL_H_
+
+#include <rocksdb/env.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace sightline::index {
+
+// How long the log would be without a record with holes at its end; nullopt when it is whole, or damaged in another
+// way. `one_batch`: whatever was not synced is one record, so that a sound one behind the hole means damage.
+std::optional<size_t> EndBeforeHoles(absl::string_view log, bool one_batch);
+
+// Cuts such ends off the logs of the RocksDB in `folder`. Whether there was one.
+absl::StatusOr<bool> CutTornLogs(rocksdb::Env* env, const std::string& folder);
+
+}  // namespace sightline::index
+
+#endif  // SIGHTLINE_INDEX_STORE_LOG_TAIL_H_

@@ -1,0 +1,359 @@
+#include "index/upkeep.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/kill_point.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace sightline::index {
+namespace {
+
+// Rows linked and copied in one step: a few milliseconds each.
+constexpr uint32_t kLinkedPerStep = 256;
+constexpr uint32_t kCopiedPerStep = 1024;
+// So few are copied while writes wait.
+constexpr int64_t kCopiedAtTheEnd = 1024;
+// A graph is saved when it has grown by this share of what was saved, so that all saving costs a fixed share of
+// building.
+constexpr double kGrowthBetweenSaves = 0.25;
+constexpr absl::Duration kRetryAfter = absl::Seconds(5);
+
+}  // namespace
+
+Upkeep::Upkeep(const Context& context, const Files& files, Known known)
+    : context_(context), files_(files), next_file_(known.next_file), links_(std::move(known.links)) {
+  base::MutexLock step(step_mutex_);
+  CountLinks();
+}
+
+Upkeep::~Upkeep() { Stop(/*orderly=*/false); }
+
+std::string Upkeep::PathOf(const std::string& name) const { return absl::StrCat(context_.folder, "/", name); }
+
+// ---- When
+
+void Upkeep::Wake() {
+  if (context_.pool == nullptr || stopping_.load()) return;
+  {
+    base::MutexLock lock(mutex_);
+    again_ = true;
+    if (scheduled_) return;
+    scheduled_ = true;
+  }
+  // A full queue loses nothing: the next write wakes again.
+  if (context_.pool->TrySubmit([this] { Run(); })) return;
+  base::MutexLock lock(mutex_);
+  scheduled_ = false;
+  idle_.NotifyAll();
+}
+
+void Upkeep::Run() {
+  {
+    base::MutexLock lock(mutex_);
+    again_ = false;
+  }
+  bool more = false;
+  if (!stopping_.load()) {
+    base::MutexLock step(step_mutex_);
+    if (absl::Now() >= retry_at_) {
+      const absl::StatusOr<bool> done = Step({.partial = false, .max_dead_share = context_.options.max_dead_share});
+      if (done.ok()) {
+        more = *done;
+      } else {
+        retry_at_ = absl::Now() + kRetryAfter;
+        base::Log(base::Severity::kWarning, "upkeep failed; it is tried again",
+                  {{"collection", context_.collection}, {"reason", std::string(done.status().message())}});
+      }
+    }
+  }
+  {
+    base::MutexLock lock(mutex_);
+    more = (more || again_) && !stopping_.load();
+    if (!more) {
+      scheduled_ = false;
+      idle_.NotifyAll();
+      return;
+    }
+  }
+  // Other collections get their turn between two steps.
+  if (context_.pool->TrySubmit([this] { Run(); })) return;
+  base::MutexLock lock(mutex_);
+  scheduled_ = false;
+  idle_.NotifyAll();
+}
+
+void Upkeep::Stop(bool orderly) {
+  stopping_.store(true);
+  {
+    base::MutexLock lock(mutex_);
+    while (scheduled_) idle_.Wait(mutex_);
+  }
+  if (!orderly) return;
+  base::MutexLock step(step_mutex_);
+  DropReplacement();
+  const auto segments = context_.segments.segments();
+  absl::Status status;
+  while (status.ok()) {
+    absl::StatusOr<bool> sealed = SealOne(*segments, /*partial=*/true);
+    if (sealed.ok() && !*sealed) sealed = SaveOne(*segments, /*all=*/true);
+    status = sealed.status();
+    if (sealed.ok() && !*sealed) break;
+  }
+  if (!status.ok()) {
+    base::Log(base::Severity::kWarning, "not everything was saved; the next start does it again",
+              {{"collection", context_.collection}, {"reason", std::string(status.message())}});
+  }
+}
+
+absl::Status Upkeep::ReportTo(const Progress& progress) const {
+  int64_t done = 0, total = 0;
+  for (const auto& segment : *context_.segments.segments()) {
+    total += segment->rows();
+    done += context_.policy.WantsGraph(segment->live()) ? segment->linked_rows() : segment->rows();
+  }
+  if (!stopping_.load() && (!progress || progress(done, total))) return absl::OkStatus();
+  return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                     "optimising was cancelled; what was done stays. Start it again to finish it.");
+}
+
+absl::Status Upkeep::FinishAll(const Progress& progress) {
+  for (bool more = true; more;) {
+    SIGHTLINE_RETURN_IF_ERROR(ReportTo(progress));
+    // Between two steps a background one may come in: nothing is lost by it.
+    base::MutexLock step(step_mutex_);
+    SIGHTLINE_ASSIGN_OR_RETURN(more, Step({.partial = true, .max_dead_share = 0}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Upkeep::Augment(const OptimizeOptions& options, const Progress& progress) {
+  const bool wanted = options.augment_neighbours > 0;
+  const auto segments = context_.segments.segments();
+  for (const auto& segment : *segments) {
+    if (!wanted && !segment->augmented()) continue;
+    {
+      base::MutexLock step(step_mutex_);
+      DropReplacement();
+      const auto transform = [this, options](uint64_t key, std::vector<float>* descriptor) {
+        return context_.augment(options, key, descriptor);
+      };
+      BeginReplacement({segment}, wanted, transform);
+    }
+    for (bool more = true; more;) {
+      const absl::Status wanted_still = ReportTo(progress);
+      base::MutexLock step(step_mutex_);
+      if (!wanted_still.ok()) {
+        DropReplacement();
+        return wanted_still;
+      }
+      if (replacement_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(AdvanceReplacement());
+      more = replacement_ != nullptr;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Upkeep::Optimize(const OptimizeOptions& options, const Progress& progress) {
+  SIGHTLINE_RETURN_IF_ERROR(FinishAll(progress));
+  SIGHTLINE_RETURN_IF_ERROR(Augment(options, progress));
+  return FinishAll(progress);
+}
+
+absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
+  const auto segments = context_.segments.segments();
+  SIGHTLINE_ASSIGN_OR_RETURN(bool done, SealOne(*segments, goals.partial));
+  if (done) return true;
+  if (GrowOne(*segments)) return true;
+  SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, goals.partial));
+  if (done) return true;
+  return ReplaceOne(*segments, goals.max_dead_share);
+}
+
+// ---- Files
+
+absl::Status Upkeep::WriteManifest(const SegmentList::Segments& segments) {
+  SegmentManifest manifest;
+  manifest.next_file = next_file_;
+  for (const auto& segment : segments) {
+    SegmentEntry entry;
+    entry.chunks = segment->sealed_chunks();
+    entry.augmented = segment->augmented();
+    if (const auto it = links_.find(segment.get()); it != links_.end()) entry.links = it->second;
+    if (!entry.chunks.empty()) manifest.segments.push_back(std::move(entry));
+  }
+  SIGHTLINE_KILL_POINT("segment.before_manifest");
+  SIGHTLINE_RETURN_IF_ERROR(context_.store.WriteSegmentManifest(manifest));
+  SIGHTLINE_KILL_POINT("segment.after_manifest");
+  CountLinks();
+  return absl::OkStatus();
+}
+
+void Upkeep::CountLinks() {
+  int64_t bytes = 0;
+  for (const auto& [segment, info] : links_) bytes += static_cast<int64_t>(info.bytes);
+  links_bytes_.store(bytes, std::memory_order_relaxed);
+}
+
+void Upkeep::RemoveFiles(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    // A file left behind is removed at the next start.
+    if (const absl::Status removed = files_.Remove(PathOf(name)); !removed.ok()) {
+      base::Log(base::Severity::kWarning, removed.message());
+    }
+  }
+}
+
+absl::Status Upkeep::Seal(Segment& segment, uint32_t chunk, bool name_it) {
+  const uint64_t number = next_file_++;
+  const std::string path = PathOf(ChunkFileName(number));
+  SIGHTLINE_ASSIGN_OR_RETURN(ChunkFileInfo info, segment.WriteChunk(chunk, files_, path));
+  info.number = number;
+  const std::optional<ChunkFileInfo> before = segment.chunk_file(chunk);
+  segment.SetChunkFile(chunk, info);
+  if (name_it) {
+    const absl::Status named = WriteManifest(*context_.segments.segments());
+    if (!named.ok()) {
+      segment.SetChunkFile(chunk, before);
+      RemoveFiles({ChunkFileName(number)});
+      return named;
+    }
+  }
+  if (before) RemoveFiles({ChunkFileName(before->number)});
+  return segment.ReadFromFile(chunk, files_, path);
+}
+
+absl::StatusOr<bool> Upkeep::SealOne(const SegmentList::Segments& segments, bool partial) {
+  for (const auto& segment : segments) {
+    const std::optional<uint32_t> chunk = segment->ChunkToSeal(partial);
+    if (!chunk) continue;
+    SIGHTLINE_RETURN_IF_ERROR(Seal(*segment, *chunk, /*name_it=*/true));
+    return true;
+  }
+  return false;
+}
+
+absl::StatusOr<bool> Upkeep::SaveOne(const SegmentList::Segments& segments, bool all) {
+  for (const auto& segment : segments) {
+    const auto saved = links_.find(segment.get());
+    const uint32_t before = saved == links_.end() ? 0 : saved->second.rows;
+    const uint32_t rows = std::min(segment->linked_rows(), segment->sealed_rows());
+    if (rows <= before) continue;
+    const double due = std::max<double>(before * (1 + kGrowthBetweenSaves), context_.options.chunk_rows);
+    if (!all && rows < due) continue;
+    LinksFileInfo info;
+    info.number = next_file_++;
+    info.rows = rows;
+    const std::string path = PathOf(LinksFileName(info.number));
+    SIGHTLINE_RETURN_IF_ERROR(segment->SaveGraph(rows, files_, path, &info));
+    std::vector<std::string> unused;
+    if (saved != links_.end()) unused.push_back(LinksFileName(saved->second.number));
+    const auto kept = links_;
+    links_[segment.get()] = info;
+    if (const absl::Status named = WriteManifest(*context_.segments.segments()); !named.ok()) {
+      links_ = kept;
+      RemoveFiles({LinksFileName(info.number)});
+      return named;
+    }
+    RemoveFiles(unused);
+    return true;
+  }
+  return false;
+}
+
+// ---- Graphs and replacements
+
+bool Upkeep::GrowOne(const SegmentList::Segments& segments) {
+  for (const auto& segment : segments) {
+    if (segment->linked_rows() == 0 && !context_.policy.WantsGraph(segment->live())) continue;
+    if (segment->GrowGraph(kLinkedPerStep, context_.pool)) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<bool> Upkeep::ReplaceOne(const SegmentList::Segments& segments, double max_dead_share) {
+  if (replacement_ == nullptr) {
+    SegmentList::Segments sources = Replacement::Choose(segments, max_dead_share, context_.options.segment_rows);
+    if (sources.empty()) return false;
+    const bool augmented = sources.front()->augmented();
+    BeginReplacement(std::move(sources), augmented, nullptr);
+  }
+  SIGHTLINE_RETURN_IF_ERROR(AdvanceReplacement());
+  return true;
+}
+
+void Upkeep::BeginReplacement(SegmentList::Segments sources, bool augmented, Replacement::Transform transform) {
+  context_.segments.BeginReplacement();
+  replacement_ =
+      std::make_unique<Replacement>(std::move(sources), context_.make_segment(augmented), std::move(transform));
+}
+
+void Upkeep::DropReplacement() {
+  if (replacement_ == nullptr) return;
+  std::vector<std::string> unused;
+  for (const ChunkFileInfo& chunk : replacement_->target()->sealed_chunks()) {
+    unused.push_back(ChunkFileName(chunk.number));
+  }
+  replacement_.reset();
+  context_.segments.AbandonReplacement();
+  RemoveFiles(unused);
+}
+
+absl::Status Upkeep::AdvanceReplacement() {
+  Segment& target = *replacement_->target();
+  absl::Status status;
+  if (const std::optional<uint32_t> chunk = target.ChunkToSeal(/*partial=*/false)) {
+    status = Seal(target, *chunk, /*name_it=*/false);
+  } else if (replacement_->left() > kCopiedAtTheEnd) {
+    status = replacement_->Copy(kCopiedPerStep).status();
+  } else if ((target.linked_rows() > 0 || context_.policy.WantsGraph(target.live())) &&
+             target.GrowGraph(kLinkedPerStep, context_.pool)) {
+    return absl::OkStatus();
+  } else {
+    status = Finish(*replacement_);
+    if (status.ok()) replacement_.reset();
+  }
+  if (!status.ok()) DropReplacement();
+  return status;
+}
+
+absl::Status Upkeep::Finish(Replacement& replacement) {
+  const std::shared_ptr<Segment>& target = replacement.target();
+  std::vector<std::string> unused;
+  for (const auto& source : replacement.sources()) {
+    for (const ChunkFileInfo& chunk : source->sealed_chunks()) unused.push_back(ChunkFileName(chunk.number));
+    if (const auto it = links_.find(source.get()); it != links_.end()) {
+      unused.push_back(LinksFileName(it->second.number));
+    }
+  }
+  const auto finish = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
+    absl::StatusOr<bool> more = true;
+    while (more.ok() && *more) more = replacement.Copy(kCopiedPerStep);
+    SIGHTLINE_RETURN_IF_ERROR(more.status());
+    SegmentList::Segments next;
+    bool last = false;
+    for (const auto& segment : *context_.segments.segments()) {
+      const auto& sources = replacement.sources();
+      last = std::find(sources.begin(), sources.end(), segment) != sources.end();
+      if (segment == sources.front()) next.push_back(target);
+      if (!last) next.push_back(segment);
+    }
+    if (!last) {
+      // Nothing will be appended to it any more.
+      target->CloseChunk();
+      if (const auto chunk = target->ChunkToSeal(/*partial=*/true)) {
+        SIGHTLINE_RETURN_IF_ERROR(Seal(*target, *chunk, /*name_it=*/false));
+      }
+    }
+    return WriteManifest(next);
+  };
+  SIGHTLINE_RETURN_IF_ERROR(context_.segments.Replace(replacement.sources(), target, finish));
+  SIGHTLINE_KILL_POINT("segment.replaced");
+  for (const auto& source : replacement.sources()) links_.erase(source.get());
+  RemoveFiles(unused);
+  return absl::OkStatus();
+}
+
+}  // namespace sightline::index
