@@ -8,7 +8,7 @@ namespace sightline::server {
 
 absl::StatusOr<index::OptimizeOptions> ReadOptimizeOptions(const v1::OptimizeCollectionRequest& message) {
   index::OptimizeOptions options;
-  SIGHTLINE_RETURN_IF_ERROR(CheckRange("augment_neighbours", message.augment_neighbours(), 0, kMaxNeighbours));
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("augment_neighbours", message.augment_neighbours(), 0, kMaxAugmentNeighbours));
   options.augment_neighbours = message.augment_neighbours();
   if (message.has_augment_alpha()) {
     SIGHTLINE_RETURN_IF_ERROR(CheckAlpha("augment_alpha", message.augment_alpha()));

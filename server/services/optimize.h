@@ -13,6 +13,7 @@
 namespace sightline::server {
 
 inline constexpr char kOptimizeKind[] = "optimize";
+inline constexpr int kMaxAugmentNeighbours = 100;
 
 absl::StatusOr<index::OptimizeOptions> ReadOptimizeOptions(const v1::OptimizeCollectionRequest& message);
 

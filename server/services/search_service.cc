@@ -181,8 +181,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       v1::SearchResult result;
       result.set_id(hit.id);
       result.set_rank(++rank);
-      // A search that nothing refined has one order.
-      result.set_rank_before_rerank(hit.rank_before_rerank > 0 ? hit.rank_before_rerank : rank);
+      result.set_rank_before_rerank(hit.rank_before_rerank);
       result.set_score(hit.score);
       if (hit.rerank_score) result.set_rerank_score(*hit.rerank_score);
       if (fetch) {

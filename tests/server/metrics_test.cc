@@ -21,8 +21,15 @@ TEST(MetricsTest, EverythingIsThereAtZeroFromTheStart) {
   for (const char* stage : {"decode", "queue", "embed", "search", "fetch", "rerank", "store", "total"}) {
     EXPECT_THAT(text, HasSubstr(std::string("sightline_stage_duration_seconds_count{stage=\"") + stage + "\"} 0"));
   }
-  for (const char* reason : {"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue"}) {
+  for (const char* reason :
+       {"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue", "memory_budget"}) {
     EXPECT_THAT(text, HasSubstr(std::string("sightline_rejected_total{reason=\"") + reason + "\"} 0"));
+  }
+  for (const char* index : {"exact", "hnsw", "ivf"}) {
+    for (const char* refinement : {"off", "average", "alpha_weighted", "super_global", "k_reciprocal"}) {
+      EXPECT_THAT(text, HasSubstr(std::string("sightline_searches_total{filtered=\"true\",index=\"") + index +
+                                  "\",refinement=\"" + refinement + "\"} 0"));
+    }
   }
 }
 
