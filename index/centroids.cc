@@ -56,9 +56,9 @@ absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> TrainCentroids(const Segm
 
 absl::Status SaveCentroids(const CoarseQuantizer& quantizer, const Files& files, const std::string& path,
                            LinksFileInfo* info) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const SealedFileInfo written,
-                             WriteSealedFile(files, path, kCentroidsMagic,
-                                             [&](ByteSink sink) { return quantizer.Save(sink); }));
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      const SealedFileInfo written,
+      WriteSealedFile(files, path, kCentroidsMagic, [&](ByteSink sink) { return quantizer.Save(sink); }));
   info->rows = static_cast<uint32_t>(quantizer.lists());
   info->bytes = written.bytes;
   info->checksum = written.checksum;

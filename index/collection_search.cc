@@ -19,7 +19,7 @@
 namespace sightline::index {
 namespace {
 
-constexpr int kMaxResults = 10'000;
+constexpr int kMaxSearchResults = 10'000;
 constexpr int kMaxEfSearch = 10'000;
 constexpr int kMaxProbes = 65'536;
 constexpr int kMaxNeighbours = 1'000;
@@ -47,12 +47,12 @@ CollectionSearch::CollectionSearch(const CollectionConfig& config, SegmentList::
     : config_(config), moment_(std::move(moment)), policy_(policy), pool_(pool) {}
 
 absl::Status CollectionSearch::Check(const SearchQuery& query) const {
-  if (query.top_k < 1 || query.offset < 0 || static_cast<int64_t>(query.offset) + query.top_k > kMaxResults) {
-    return base::InvalidArgument(
-        "TOP_K_INVALID",
-        absl::StrCat("offset is ", query.offset, " and top_k is ", query.top_k,
-                     "; top_k must be at least 1 and their sum at most ", kMaxResults, ". Ask for fewer results."),
-        {{"limit", absl::StrCat(kMaxResults)}});
+  if (query.top_k < 1 || query.offset < 0 || static_cast<int64_t>(query.offset) + query.top_k > kMaxSearchResults) {
+    return base::InvalidArgument("TOP_K_INVALID",
+                                 absl::StrCat("offset is ", query.offset, " and top_k is ", query.top_k,
+                                              "; top_k must be at least 1 and their sum at most ", kMaxSearchResults,
+                                              ". Ask for fewer results."),
+                                 {{"limit", absl::StrCat(kMaxSearchResults)}});
   }
   if (query.min_score && !(*query.min_score >= -1 && *query.min_score <= 1)) {
     return base::InvalidArgument("MIN_SCORE_INVALID", absl::StrCat("min_score is ", *query.min_score,
@@ -237,7 +237,7 @@ absl::StatusOr<SearchOutcome> CollectionSearch::Run(const SearchQuery& query) {
   const float min_score = cut ? static_cast<float>(*query.min_score) : -std::numeric_limits<float>::infinity();
   while (true) {
     SIGHTLINE_ASSIGN_OR_RETURN(std::vector<Found> found, Nearest(descriptor_, k, min_score));
-    const bool all = found.size() < k || k >= kMaxResults;
+    const bool all = found.size() < k || k >= kMaxSearchResults;
     if (expands) {
       SIGHTLINE_RETURN_IF_ERROR(Expand(&found, k));
     } else if (method != Refinement::Method::kOff) {
@@ -245,7 +245,7 @@ absl::StatusOr<SearchOutcome> CollectionSearch::Run(const SearchQuery& query) {
     }
     if (Page(found, all)) break;
     // Too many of them were in groups that are full already.
-    k = std::min<size_t>(k * 4, kMaxResults);
+    k = std::min<size_t>(k * 4, kMaxSearchResults);
   }
   return std::move(outcome_);
 }

@@ -25,8 +25,12 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 }  // namespace
 
 Upkeep::Upkeep(const Context& context, const Files& files, Known known)
-    : context_(context), files_(files), next_file_(known.next_file), links_(std::move(known.links)),
-      quantizer_(std::move(known.quantizer)), centroids_(known.centroids) {
+    : context_(context),
+      files_(files),
+      next_file_(known.next_file),
+      links_(std::move(known.links)),
+      quantizer_(std::move(known.quantizer)),
+      centroids_(known.centroids) {
   base::MutexLock step(step_mutex_);
   CountLinks();
 }

@@ -15,26 +15,26 @@
 namespace sightline::index {
 namespace {
 
-constexpr absl::string_view kMagic = "SLCHUNK\n";
-constexpr uint32_t kVersion = 1;
-constexpr size_t kHeaderBytes = 64;
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr absl::string_view kChunkMagic = "SLCHUNK\n";
+constexpr uint32_t kChunkVersion = 1;
+constexpr size_t kChunkHeaderBytes = 64;
+constexpr size_t kChunkPieceBytes = 1 << 20;
 
 size_t ValueBytes(const ChunkShape& shape) {
   return shape.precision == DescriptorPrecision::kFloat16 ? sizeof(uint16_t) : sizeof(float);
 }
 
 // Where the sections begin: header, row checksums, keys, codes, descriptors.
-struct Sections {
-  Sections(const ChunkShape& shape, uint32_t rows)
-      : keys(kHeaderBytes + rows * sizeof(uint32_t)),
+struct ChunkSections {
+  ChunkSections(const ChunkShape& shape, uint32_t rows)
+      : keys(kChunkHeaderBytes + rows * sizeof(uint32_t)),
         codes(keys + rows * sizeof(uint64_t)),
         descriptors(codes + rows * kernels::CodeLayout(shape.dim).stride),
         end(descriptors + rows * shape.dim * ValueBytes(shape)) {}
   uint64_t keys, codes, descriptors, end;
 };
 
-struct Header {
+struct ChunkHeader {
   uint32_t dim = 0;
   uint32_t precision = 0;
   uint32_t rows = 0;
@@ -45,10 +45,10 @@ struct Header {
   uint64_t last_key = 0;
 };
 
-std::string EncodeHeader(const Header& header) {
-  std::string bytes(kMagic);
+std::string EncodeChunkHeader(const ChunkHeader& header) {
+  std::string bytes(kChunkMagic);
   const auto put = [&bytes](auto value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof(value)); };
-  put(kVersion);
+  put(kChunkVersion);
   put(header.dim);
   put(header.precision);
   put(header.rows);
@@ -57,7 +57,7 @@ std::string EncodeHeader(const Header& header) {
   put(header.codes);
   put(header.first_key);
   put(header.last_key);
-  bytes.resize(kHeaderBytes - sizeof(uint32_t));
+  bytes.resize(kChunkHeaderBytes - sizeof(uint32_t));
   put(base::Crc32c(bytes));
   return bytes;
 }
@@ -72,7 +72,7 @@ absl::string_view PackRow(const ChunkShape& shape, const std::vector<float>& val
 }
 
 template <typename Value>
-absl::string_view BytesOf(absl::Span<const Value> values) {
+absl::string_view ChunkBytesOf(absl::Span<const Value> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Value)};
 }
 
@@ -81,7 +81,7 @@ absl::string_view BytesOf(absl::Span<const Value> values) {
 absl::StatusOr<ChunkFileInfo> WriteChunkFile(const Files& files, const std::string& path, const ChunkContent& content) {
   const ChunkShape& shape = content.shape;
   const uint32_t rows = static_cast<uint32_t>(content.keys.size());
-  const Sections sections(shape, rows);
+  const ChunkSections sections(shape, rows);
   const absl::string_view codes(reinterpret_cast<const char*>(content.codes), sections.descriptors - sections.codes);
   std::vector<float> values(shape.dim);
   std::vector<uint16_t> halves(shape.dim);
@@ -90,30 +90,30 @@ absl::StatusOr<ChunkFileInfo> WriteChunkFile(const Files& files, const std::stri
     SIGHTLINE_RETURN_IF_ERROR(content.descriptors->Read(row, values.data()));
     row_checksums[row] = base::Crc32c(PackRow(shape, values, &halves));
   }
-  Header header;
+  ChunkHeader header;
   header.dim = static_cast<uint32_t>(shape.dim);
   header.precision = static_cast<uint32_t>(shape.precision);
   header.rows = rows;
-  header.row_checksums = base::Crc32c(BytesOf(absl::MakeConstSpan(row_checksums)));
-  header.keys = base::Crc32c(BytesOf(content.keys));
+  header.row_checksums = base::Crc32c(ChunkBytesOf(absl::MakeConstSpan(row_checksums)));
+  header.keys = base::Crc32c(ChunkBytesOf(content.keys));
   header.codes = base::Crc32c(codes);
   header.first_key = content.keys.front();
   header.last_key = content.keys.back();
-  const std::string head = EncodeHeader(header);
+  const std::string head = EncodeChunkHeader(header);
 
   SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileSink> sink, files.Create(path));
   SIGHTLINE_RETURN_IF_ERROR(sink->Append(head));
-  SIGHTLINE_RETURN_IF_ERROR(sink->Append(BytesOf(absl::MakeConstSpan(row_checksums))));
-  SIGHTLINE_RETURN_IF_ERROR(sink->Append(BytesOf(content.keys)));
-  for (size_t at = 0; at < codes.size(); at += kPieceBytes) {
-    SIGHTLINE_RETURN_IF_ERROR(sink->Append(codes.substr(at, kPieceBytes)));
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(ChunkBytesOf(absl::MakeConstSpan(row_checksums))));
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(ChunkBytesOf(content.keys)));
+  for (size_t at = 0; at < codes.size(); at += kChunkPieceBytes) {
+    SIGHTLINE_RETURN_IF_ERROR(sink->Append(codes.substr(at, kChunkPieceBytes)));
   }
   std::string piece;
   for (uint32_t row = 0; row < rows; ++row) {
     SIGHTLINE_RETURN_IF_ERROR(content.descriptors->Read(row, values.data()));
     const absl::string_view packed = PackRow(shape, values, &halves);
     piece.append(packed.data(), packed.size());
-    if (piece.size() < kPieceBytes && row + 1 < rows) continue;
+    if (piece.size() < kChunkPieceBytes && row + 1 < rows) continue;
     SIGHTLINE_RETURN_IF_ERROR(sink->Append(piece));
     piece.clear();
   }
@@ -144,25 +144,25 @@ absl::StatusOr<std::unique_ptr<ChunkFile>> ChunkFile::Open(const Files& files, c
 }
 
 absl::Status ChunkFile::ReadHeader() {
-  const Sections sections(shape_, info_.rows);
+  const ChunkSections sections(shape_, info_.rows);
   if (info_.bytes != sections.end || static_cast<uint64_t>(file_->size()) != info_.bytes) {
     return Damaged(absl::StrCat("it has ", file_->size(), " bytes instead of ", sections.end));
   }
-  std::string head(kHeaderBytes, '\0');
+  std::string head(kChunkHeaderBytes, '\0');
   SIGHTLINE_RETURN_IF_ERROR(file_->Read(0, head.size(), head.data()));
-  if (base::Crc32c(head) != info_.checksum || !absl::StartsWith(head, kMagic)) {
+  if (base::Crc32c(head) != info_.checksum || !absl::StartsWith(head, kChunkMagic)) {
     return Damaged("its header is not the one that was written");
   }
   // The manifest vouches for every byte of the header, so its fields need no further checks.
   const auto field = [&head](size_t index) {
     uint32_t value;
-    std::memcpy(&value, head.data() + kMagic.size() + index * sizeof(value), sizeof(value));
+    std::memcpy(&value, head.data() + kChunkMagic.size() + index * sizeof(value), sizeof(value));
     return value;
   };
-  if (field(0) != kVersion) {
+  if (field(0) != kChunkVersion) {
     return base::FailedPrecondition(
         "FORMAT_UNKNOWN", absl::StrCat("segment file ", path_, " has version ", field(0), "; this server knows ",
-                                       kVersion, ". Run the version that wrote it."));
+                                       kChunkVersion, ". Run the version that wrote it."));
   }
   if (field(1) != shape_.dim || field(2) != static_cast<uint32_t>(shape_.precision) || field(3) != info_.rows) {
     return Damaged("its shape is not that of the collection");
@@ -171,15 +171,15 @@ absl::Status ChunkFile::ReadHeader() {
   codes_checksum_ = field(6);
   row_checksums_.resize(info_.rows);
   char* const checksums = reinterpret_cast<char*>(row_checksums_.data());
-  SIGHTLINE_RETURN_IF_ERROR(file_->Read(kHeaderBytes, sections.keys - kHeaderBytes, checksums));
-  if (base::Crc32c({checksums, sections.keys - kHeaderBytes}) != field(4)) {
+  SIGHTLINE_RETURN_IF_ERROR(file_->Read(kChunkHeaderBytes, sections.keys - kChunkHeaderBytes, checksums));
+  if (base::Crc32c({checksums, sections.keys - kChunkHeaderBytes}) != field(4)) {
     return Damaged("the checksums of its descriptors are wrong");
   }
   return absl::OkStatus();
 }
 
 absl::Status ChunkFile::LoadRows(std::vector<uint64_t>* keys, uint8_t* codes) {
-  const Sections sections(shape_, info_.rows);
+  const ChunkSections sections(shape_, info_.rows);
   keys->resize(info_.rows);
   char* const key_bytes = reinterpret_cast<char*>(keys->data());
   SIGHTLINE_RETURN_IF_ERROR(file_->Read(sections.keys, sections.codes - sections.keys, key_bytes));
@@ -189,8 +189,8 @@ absl::Status ChunkFile::LoadRows(std::vector<uint64_t>* keys, uint8_t* codes) {
   char* const code_bytes = reinterpret_cast<char*>(codes);
   const uint64_t size = sections.descriptors - sections.codes;
   uint32_t checksum = 0;
-  for (uint64_t at = 0; at < size; at += kPieceBytes) {
-    const size_t piece = std::min<uint64_t>(kPieceBytes, size - at);
+  for (uint64_t at = 0; at < size; at += kChunkPieceBytes) {
+    const size_t piece = std::min<uint64_t>(kChunkPieceBytes, size - at);
     SIGHTLINE_RETURN_IF_ERROR(file_->Read(sections.codes + at, piece, code_bytes + at));
     checksum = base::Crc32c({code_bytes + at, piece}, checksum);
   }
@@ -200,7 +200,7 @@ absl::Status ChunkFile::LoadRows(std::vector<uint64_t>* keys, uint8_t* codes) {
 
 absl::Status ChunkFile::Read(uint32_t row, float* out) const {
   const size_t bytes = shape_.dim * ValueBytes(shape_);
-  const uint64_t at = Sections(shape_, info_.rows).descriptors + row * bytes;
+  const uint64_t at = ChunkSections(shape_, info_.rows).descriptors + row * bytes;
   if (shape_.precision == DescriptorPrecision::kFloat32) {
     char* const values = reinterpret_cast<char*>(out);
     SIGHTLINE_RETURN_IF_ERROR(file_->Read(at, bytes, values));

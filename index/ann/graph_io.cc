@@ -45,8 +45,8 @@ struct GraphReader {
 
 namespace {
 
-constexpr absl::string_view kMagic = "SLGRAPH1";
-constexpr size_t kHeaderBytes = 20;
+constexpr absl::string_view kGraphMagic = "SLGRAPH1";
+constexpr size_t kGraphHeaderBytes = 20;
 constexpr uint8_t kEqualMark = 255;
 constexpr size_t kFlushBytes = 1 << 20;
 
@@ -81,7 +81,7 @@ absl::Status Graph::Save(uint32_t rows, Sink sink) const {
       if (next <= rows) equal_to[next - 1] = row + 1;
     }
   }
-  std::string out(kMagic);
+  std::string out(kGraphMagic);
   AppendU32(out, static_cast<uint32_t>(m_));
   AppendU32(out, rows);
   AppendU32(out, entry_link);
@@ -105,10 +105,10 @@ absl::Status Graph::Save(uint32_t rows, Sink sink) const {
 }
 
 absl::StatusOr<std::unique_ptr<Graph>> Graph::Load(const CodeTable& codes, Options options, absl::string_view bytes) {
-  if (bytes.size() < kHeaderBytes || bytes.substr(0, kMagic.size()) != kMagic) {
-    return Damaged(absl::StrCat("they do not begin with '", kMagic, "' and a header of ", kHeaderBytes, " bytes"));
+  if (bytes.size() < kGraphHeaderBytes || bytes.substr(0, kGraphMagic.size()) != kGraphMagic) {
+    return Damaged(absl::StrCat("they do not begin with '", kGraphMagic, "' and a header of ", kGraphHeaderBytes, " bytes"));
   }
-  GraphReader reader{bytes.substr(kMagic.size())};
+  GraphReader reader{bytes.substr(kGraphMagic.size())};
   const uint32_t m = reader.U32();
   const uint32_t rows = reader.U32();
   const uint32_t entry_link = reader.U32();

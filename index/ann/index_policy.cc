@@ -104,8 +104,10 @@ std::string IndexPolicy::Explain(int64_t images, int64_t linked) const {
     return absl::StrFormat("hnsw: the collection asks for it; %d of %d images are in the graph", linked, images);
   }
   if (kind_ == IndexKind::kIvf) {
-    if (linked > 0) return absl::StrFormat("ivf: the collection asks for it; %d of %d images are in lists", linked, images);
-    return absl::StrFormat("exact: the collection asks for inverted lists, which are trained when there are more images");
+    if (linked > 0)
+      return absl::StrFormat("ivf: the collection asks for it; %d of %d images are in lists", linked, images);
+    return absl::StrFormat(
+        "exact: the collection asks for inverted lists, which are trained when there are more images");
   }
   if (linked == 0) {
     return absl::StrFormat("exact: comparing %d images takes about %s%s", images, exact,

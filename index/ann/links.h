@@ -1,7 +1,7 @@
 // Links: what leads a search of a segment to few of its rows: a graph (graph.h) or inverted lists (ivf.h).
 //
-// Threading: Insert from one thread at a time, searches meanwhile from any. Ownership: refers to the codes, which outlive
-// it. Failure: Save as its sink; loading refuses damaged bytes with DATA_LOSS.
+// Threading: Insert from one thread at a time, searches meanwhile from any. Ownership: refers to the codes, which
+// outlive it. Failure: Save as its sink; loading refuses damaged bytes with DATA_LOSS.
 //
 //   std::unique_ptr<Links> links = MakeGraphLinks(codes, options);
 //   links->Insert(0, rows, pool);

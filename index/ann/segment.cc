@@ -202,8 +202,7 @@ LayerBytes Segment::memory() const {
 
 // ---- Links
 
-absl::Status Segment::SaveLinks(uint32_t rows, const Files& files, const std::string& path,
-                                LinksFileInfo* info) const {
+absl::Status Segment::SaveLinks(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const {
   SIGHTLINE_ASSIGN_OR_RETURN(
       const SealedFileInfo written,
       WriteSealedFile(files, path, kLinksMagic, [&](ByteSink sink) { return links_->Save(rows, sink); }));

@@ -118,7 +118,8 @@ class Segment {
   uint32_t linked_rows() const { return linked_.load(std::memory_order_acquire); }
   // Inverted lists need one before they can link anything. Once, before any row is linked.
   absl::Status SetQuantizer(std::shared_ptr<const CoarseQuantizer> quantizer);
-  // Links published rows, up to `most`, with the help of `pool` (may be null). False when none was left, or none can be.
+  // Links published rows, up to `most`, with the help of `pool` (may be null). False when none was left, or none can
+  // be.
   bool GrowLinks(uint32_t most, base::ThreadPool* pool);
   // The first chunk that is full, or closed, and not sealed; with `partial`, also the last one when it has new rows.
   std::optional<uint32_t> ChunkToSeal(bool partial) const;

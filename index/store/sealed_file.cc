@@ -53,8 +53,9 @@ absl::StatusOr<std::string> ReadSealedFile(const Files& files, const std::string
   std::memcpy(&version, bytes.data() + kSealedMagicBytes, sizeof(version));
   if (!absl::StartsWith(bytes, magic)) return DamagedError(what, "it is of another kind");
   if (version != kSealedVersion) {
-    return base::FailedPrecondition("FORMAT_UNKNOWN", absl::StrCat(what, " has version ", version, "; this server knows ",
-                                                                   kSealedVersion, ". Run the version that wrote it."));
+    return base::FailedPrecondition("FORMAT_UNKNOWN",
+                                    absl::StrCat(what, " has version ", version, "; this server knows ", kSealedVersion,
+                                                 ". Run the version that wrote it."));
   }
   bytes.erase(0, kSealedHeadBytes);
   return bytes;

@@ -27,7 +27,8 @@ struct ChunkFileInfo {
   uint32_t checksum = 0;  // of the header, which holds the checksums of the rest
 };
 
-// A graph or inverted lists over the first `rows` rows of a segment, or a collection's `rows` centroids (sealed_file.h).
+// A graph or inverted lists over the first `rows` rows of a segment, or a collection's `rows` centroids
+// (sealed_file.h).
 struct LinksFileInfo {
   uint64_t number = 0;
   uint32_t rows = 0;
@@ -42,7 +43,7 @@ struct SegmentEntry {
 };
 
 struct SegmentManifest {
-  uint64_t next_file = 1;  // numbers are never used twice
+  uint64_t next_file = 1;                  // numbers are never used twice
   std::optional<LinksFileInfo> centroids;  // of inverted lists
   std::vector<SegmentEntry> segments;
 };

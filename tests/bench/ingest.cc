@@ -89,9 +89,9 @@ class Collection {
       data_.Row(row, write.record.descriptor.data());
       write.record.attributes = {{"slot", SlotOf(row)}};
       if (per_second > 0) {
-        std::this_thread::sleep_until(start + std::chrono::duration_cast<SteadyClock::duration>(
-                                                  std::chrono::duration<double>(static_cast<double>(row - begin) /
-                                                                                per_second)));
+        std::this_thread::sleep_until(
+            start + std::chrono::duration_cast<SteadyClock::duration>(
+                        std::chrono::duration<double>(static_cast<double>(row - begin) / per_second)));
       }
       {
         base::MutexLock lock(mutex);
@@ -183,11 +183,20 @@ uint64_t MeasureConcurrent(Collection& collection, uint64_t rows, int seconds, i
          .peer = "the same at rest",
          .peer_value = Quantile(idle, 0.99),
          .higher_is_better = false});
-  Print({.bench = "ingest", .name = "concurrent p50", .value = Quantile(busy, 0.5), .unit = "ms",
-         .peer = "the same at rest", .peer_value = Quantile(idle, 0.5), .higher_is_better = false});
-  Print({.bench = "ingest", .name = "concurrent inserts reached", .value = seconds * kInsertsPerSecond / took,
+  Print({.bench = "ingest",
+         .name = "concurrent p50",
+         .value = Quantile(busy, 0.5),
+         .unit = "ms",
+         .peer = "the same at rest",
+         .peer_value = Quantile(idle, 0.5),
+         .higher_is_better = false});
+  Print({.bench = "ingest",
+         .name = "concurrent inserts reached",
+         .value = seconds * kInsertsPerSecond / took,
          .unit = "inserts/s"});
-  Print({.bench = "ingest", .name = "concurrent largest unsealed tail", .value = static_cast<double>(tail.load()),
+  Print({.bench = "ingest",
+         .name = "concurrent largest unsealed tail",
+         .value = static_cast<double>(tail.load()),
          .unit = "images"});
   return rows + static_cast<uint64_t>(seconds) * kInsertsPerSecond;
 }
@@ -238,8 +247,12 @@ Filtered MeasureFilter(const Collection& collection, const std::string& filter, 
 
 void MeasureFilters(const Collection& collection, int queries, int ef) {
   const Filtered plain = MeasureFilter(collection, "", queries, ef);
-  Print({.bench = "ingest", .name = "filtered: without a filter", .value = plain.p50_ms, .unit = "ms p50",
-         .higher_is_better = false, .recall = plain.recall});
+  Print({.bench = "ingest",
+         .name = "filtered: without a filter",
+         .value = plain.p50_ms,
+         .unit = "ms p50",
+         .higher_is_better = false,
+         .recall = plain.recall});
   for (const auto& [share, below] : {std::pair{"50", 5000}, {"10", 1000}, {"1", 100}, {"0.1", 10}, {"0.01", 1}}) {
     const Filtered with = MeasureFilter(collection, absl::StrCat("slot < ", below), queries, ef);
     Print({.bench = "ingest",
@@ -267,11 +280,16 @@ int RunIngest(bool quick, int64_t rows_asked) {
     Collection collection(folder + "/data", rows);
     auto begin = SteadyClock::now();
     collection.Write(0, rows, 0);
-    Print({.bench = "ingest", .name = "bulk: durable descriptors", .value = static_cast<double>(rows) / Seconds(begin),
+    Print({.bench = "ingest",
+           .name = "bulk: durable descriptors",
+           .value = static_cast<double>(rows) / Seconds(begin),
            .unit = "records/s"});
     collection.AwaitUpkeep();
-    Print({.bench = "ingest", .name = "bulk: until everything is sealed and in the graph", .value = Seconds(begin),
-           .unit = "s", .higher_is_better = false});
+    Print({.bench = "ingest",
+           .name = "bulk: until everything is sealed and in the graph",
+           .value = Seconds(begin),
+           .unit = "s",
+           .higher_is_better = false});
     MeasureConcurrent(collection, rows, quick ? 5 : 60, ef);
     MeasureTokens(quick);
     collection.AwaitUpkeep();

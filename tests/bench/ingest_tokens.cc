@@ -67,8 +67,7 @@ void Create(const std::shared_ptr<grpc::Channel>& channel) {
   create.set_descriptor_dim(kDim);
   grpc::ClientContext context;
   v1::CreateCollectionResponse created;
-  const grpc::Status status =
-      v1::CollectionService::NewStub(channel)->CreateCollection(&context, create, &created);
+  const grpc::Status status = v1::CollectionService::NewStub(channel)->CreateCollection(&context, create, &created);
   Require(status.ok(), status.error_message());
 }
 
@@ -83,8 +82,8 @@ void MeasureTokens(bool quick) {
   {
     const auto app = server::App::Start(options, nullptr, {});
     Require(app.ok(), std::string(app.status().message()));
-    const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string((*app)->grpc_port()),
-                                             grpc::InsecureChannelCredentials());
+    const auto channel =
+        grpc::CreateChannel("127.0.0.1:" + std::to_string((*app)->grpc_port()), grpc::InsecureChannelCredentials());
     Create(channel);
     const std::vector<v1::IndexStreamRequest> requests = MakeRequests(quick ? 2'000 : 20'000);
     // Two streams: one holds no more in hand than the server allows a stream.

@@ -22,7 +22,8 @@ constexpr char kUsage[] =
     "  serve     descriptor searches over gRPC, beside a bare gRPC echo server\n"
     "\n"
     "  --quick   under a minute; proves only the small case\n"
-    "  --rows N  how many descriptors `ann` and `ingest` search: 1,000,000, or with --quick 20,000 and 10,000, unless given\n";
+    "  --rows N  how many descriptors `ann` and `ingest` search: 1,000,000, or with --quick 20,000 and 10,000, unless "
+    "given\n";
 
 }  // namespace
 
