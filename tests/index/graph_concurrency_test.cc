@@ -25,6 +25,7 @@ TEST(GraphConcurrencyTest, GrowsWhileItIsSearched) {
   std::atomic<bool> done = false;
   std::atomic<int> missed = 0;
   std::atomic<int> looked = 0;
+  RowBits some{std::vector<uint64_t>((kRows + 63) / 64, 0x0000000100000001)};
   std::vector<std::thread> writers;
   for (int i = 0; i < kThreads; ++i) {
     writers.emplace_back([&] {
@@ -47,6 +48,10 @@ TEST(GraphConcurrencyTest, GrowsWhileItIsSearched) {
           ASSERT_EQ(scored.score,
                     kernels::Int8ScoreReference(query, data.codes->Row(static_cast<uint32_t>(scored.row))));
         }
+        // A filter too, whose rows are sought two links away and among rows that are not inserted yet.
+        const auto filtered =
+            graph.Search({.query = &query, .k = 5, .ef = 20, .filter = &some, .accept = EveryRow}).best;
+        for (const ScoredRow& scored : filtered) ASSERT_EQ(scored.row % 32, 0u);
         if (!there) continue;
         ++looked;
         if (std::none_of(found.begin(), found.end(), [&](const ScoredRow& scored) { return scored.row == row; })) {
