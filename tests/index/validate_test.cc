@@ -15,7 +15,7 @@ namespace sightline::index {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Record GoodRecord() {
   std::mt19937 random(1);
@@ -54,7 +54,7 @@ TEST(ValidateTest, RefusesEveryBadRecord) {
        }},
       {"DESCRIPTOR_INVALID",
        [](Record& r) {
-         r.descriptor = {-kInf, 1};
+         r.descriptor = {-kInfinity, 1};
        }},
       {"DESCRIPTOR_INVALID",
        [](Record& r) {
@@ -96,7 +96,7 @@ TEST(ValidateTest, RefusesEveryBadRecord) {
       {"TOKENS_INVALID", [](Record& r) { r.tokens->importance.clear(); }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->centre.push_back(1); }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->scales[0] = kNan; }},
-      {"TOKENS_INVALID", [](Record& r) { r.tokens->importance[0] = kInf; }},
+      {"TOKENS_INVALID", [](Record& r) { r.tokens->importance[0] = kInfinity; }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->importance[0] = -0.25f; }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->importance[0] = 0.75f; }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->centre[0] = kNan; }},
