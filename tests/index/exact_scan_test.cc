@@ -20,7 +20,7 @@
 namespace sightline::index {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kInfiniteScore = std::numeric_limits<float>::infinity();
 
 using Rows = std::vector<std::vector<float>>;
 
@@ -90,7 +90,7 @@ std::vector<Data> DataOf(Random& random, size_t dim, size_t count) {
   data.push_back({"wild", {}});
   for (size_t i = 0; i < count; ++i) {
     std::vector<float> row = random.Vector(dim, std::pow(10.0f, static_cast<float>(random.Below(9)) - 4));
-    if (random.Below(10) == 0) row[random.Below(dim)] = random.Below(2) == 0 ? kInf : -kInf;
+    if (random.Below(10) == 0) row[random.Below(dim)] = random.Below(2) == 0 ? kInfiniteScore : -kInfiniteScore;
     if (random.Below(10) == 0) row[random.Below(dim)] = std::nanf("");
     if (random.Below(10) == 0) row.assign(dim, 1e-44f);
     data.back().rows.push_back(std::move(row));
@@ -303,7 +303,7 @@ TEST(NotBelowTest, FindsThePlacesInOrder) {
     std::vector<float> values(count);
     for (float& value : values) value = static_cast<float>(random() % 20);
     if (count > 3) values[random() % count] = std::nanf("");
-    for (const float bar : {-kInf, 0.0f, 10.0f, 19.0f, 20.0f, kInf}) {
+    for (const float bar : {-kInfiniteScore, 0.0f, 10.0f, 19.0f, 20.0f, kInfiniteScore}) {
       std::vector<uint32_t> expected;
       for (uint32_t i = 0; i < count; ++i) {
         if (!(values[i] < bar)) expected.push_back(i);

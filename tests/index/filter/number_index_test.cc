@@ -12,7 +12,7 @@
 namespace sightline::index {
 namespace {
 
-std::vector<uint32_t> RowsOf(const Roaring& bitmap) {
+std::vector<uint32_t> ListOf(const Roaring& bitmap) {
   std::vector<uint32_t> rows(bitmap.cardinality());
   bitmap.toUint32Array(rows.data());
   return rows;
@@ -42,7 +42,7 @@ TEST(NumberIndexTest, AgreesWithAMap) {
           expected.push_back(it->second);
         }
         std::sort(expected.begin(), expected.end());
-        ASSERT_EQ(RowsOf(index.Range(least, most)), expected);
+        ASSERT_EQ(ListOf(index.Range(least, most)), expected);
       }
       size_t entries = 0;
       auto next = truth.begin();
