@@ -22,7 +22,7 @@ namespace {
 constexpr int kInFlight = 64;
 constexpr size_t kSnapshotsKept = 2;
 // Of whatever goes on besides writing, also when all is written before.
-constexpr int64_t kLeastRounds = 4;
+constexpr int64_t kLeastRounds = 2;
 
 constexpr auto kToTheEnd = [](int64_t, int64_t) { return true; };
 
