@@ -21,6 +21,8 @@ namespace {
 
 constexpr int kInFlight = 64;
 constexpr size_t kSnapshotsKept = 2;
+// Of whatever goes on besides writing, also when all is written before.
+constexpr int64_t kLeastRounds = 2;
 
 constexpr auto kToTheEnd = [](int64_t, int64_t) { return true; };
 
@@ -43,7 +45,7 @@ class Child {
     std::vector<std::thread> threads;
     for (const auto& work : {&Child::SearchOnce, &Child::OptimizeOnce, &Child::SnapshotOnce, &Child::MakeAnother}) {
       threads.emplace_back([this, work] {
-        for (int64_t round = 0; !stopping_; ++round) (this->*work)(round);
+        for (int64_t round = 0; !stopping_ || round < kLeastRounds; ++round) (this->*work)(round);
       });
     }
     for (int64_t n = first; n < end; ++n) WriteOne(n);
@@ -116,7 +118,7 @@ class Child {
     Pause(30);
   }
 
-  void MakeAnother(int64_t /*round*/) {
+  void MakeAnother(int64_t round) {
     // Numbers are not used again: the time in microseconds is one.
     const int64_t k =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -127,7 +129,7 @@ class Child {
       Need("write to it", (*made)->Put(ScriptedPut(0)).status());
     }
     Report(absl::StrCat("made ", k));
-    if (k % 4 == 0) return Pause(20);  // stays
+    if (round % 4 == 0) return Pause(20);  // stays
     Report(absl::StrCat("deleting ", k));
     Need("delete a collection", database_->Delete(OtherName(k)).status());
     Report(absl::StrCat("deleted ", k));

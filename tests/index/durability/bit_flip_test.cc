@@ -77,7 +77,8 @@ class BitFlipTest : public ::testing::Test {
     }
     const int64_t unreadable = truth_.CheckReadable(**collection, absl::StatusCode::kDataLoss);
     SearchQuery query;
-    query.descriptor = NumberedWrite("", 0).record.descriptor;
+    const Record record = NumberedWrite("", 0).record;
+    query.descriptor = record.descriptor;
     query.top_k = 100;
     const auto outcome = (*collection)->Search(query);
     EXPECT_TRUE(outcome.ok() || absl::IsDataLoss(outcome.status())) << outcome.status();
