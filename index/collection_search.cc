@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "index/filter/filter_parser.h"
+#include "index/filter/group.h"
 #include "index/kernels/inner_product.h"
 #include "index/rerank/k_reciprocal.h"
 #include "index/rerank/query_expansion.h"
@@ -23,10 +24,6 @@ constexpr int kMaxEfSearch = 10'000;
 constexpr int kMaxProbes = 65'536;
 constexpr int kMaxNeighbours = 1'000;
 constexpr int kMaxGroupSize = 1'000;
-// The graph's search width where none is asked for; recall@10 of about 0.98 on hard data (docs/performance.md).
-constexpr size_t kDefaultEf = 128;
-constexpr size_t kEfPerResult = 2;
-
 absl::Status OutOfRange(absl::string_view field, absl::string_view value, absl::string_view limits) {
   return base::InvalidArgument(
       "OUT_OF_RANGE", absl::StrCat(field, " is ", value, "; it must be ", limits, ". Choose one in that range."),
@@ -39,6 +36,11 @@ absl::Status CheckRange(absl::string_view field, int value, int low, int high) {
 }
 
 }  // namespace
+
+size_t CollectionSearch::EffortOf(const SearchQuery& query) const {
+  const std::optional<int>& asked = config_.index_kind == IndexKind::kIvf ? query.nprobe : query.ef_search;
+  return static_cast<size_t>(asked.value_or(0));
+}
 
 CollectionSearch::CollectionSearch(const CollectionConfig& config, SegmentList::Moment moment, IndexPolicy& policy,
                                    base::ThreadPool* pool)
@@ -92,7 +94,7 @@ absl::Status CollectionSearch::ApplyFilter(const SearchQuery& query) {
 absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(const std::vector<float>& vector,
                                                                                size_t k, float min_score) {
   std::vector<Found> found;
-  bool used_links = false;
+  const char* used = "exact";
   for (size_t i = 0; i < moment_.segments->size(); ++i) {
     const Segment& segment = *(*moment_.segments)[i];
     SegmentQuery ask;
@@ -102,8 +104,8 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
     ask.rows = moment_.rows[i];
     ask.clock = moment_.clock;
     ask.matching = matching_.empty() ? nullptr : &matching_[i];
-    ask.links = !query_->exact && policy_.UseGraph(segment.live());
-    ask.ef = query_->ef_search ? static_cast<size_t>(*query_->ef_search) : std::max(kDefaultEf, k * kEfPerResult);
+    ask.links = !query_->exact && policy_.UseLinks(segment.live());
+    ask.effort = EffortOf(*query_);
     ask.cancelled = query_->cancelled;
     ask.pool = pool_;
     const absl::Time begin = absl::Now();
@@ -112,15 +114,15 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
       return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
                          "the search was cancelled by its caller. Send it again if the result is still wanted.");
     }
-    if (matching_.empty() && result.used_links) policy_.ObserveGraph(absl::Now() - begin);
-    if (matching_.empty() && !result.used_links) policy_.ObserveExact(ask.rows, absl::Now() - begin);
-    used_links = used_links || result.used_links;
+    if (matching_.empty() && result.used != nullptr) policy_.ObserveLinks(absl::Now() - begin);
+    if (matching_.empty() && result.used == nullptr) policy_.ObserveExact(ask.rows, absl::Now() - begin);
+    if (result.used != nullptr) used = result.used;
     outcome_.compared += result.compared;
     for (const ScoredRow& scored : result.best) {
       found.push_back({i, static_cast<uint32_t>(scored.row), scored.score, scored.score, 0});
     }
   }
-  outcome_.index = used_links ? "hnsw" : "exact";
+  outcome_.index = used;
   std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.score > b.score; });
   if (found.size() > k) found.resize(k);
   for (size_t i = 0; i < found.size(); ++i) found[i].before = static_cast<int>(i) + 1;
@@ -203,18 +205,14 @@ bool CollectionSearch::Page(const std::vector<Found>& found, bool all) {
   const bool refined = query_->refinement.method != Refinement::Method::kOff;
   const size_t first = static_cast<size_t>(query_->offset);
   const size_t wanted = first + static_cast<size_t>(query_->top_k);
-  std::unordered_map<uint64_t, int> taken;
+  GroupLimit groups(query_->group_size);
   size_t place = 0;
   outcome_.hits.clear();
   for (const Found& hit : found) {
     if (place == wanted) break;
     // -1 takes everything, also a score that rounding put just below it.
     if (query_->min_score && *query_->min_score > -1 && hit.score < static_cast<float>(*query_->min_score)) continue;
-    if (!query_->group_by.empty()) {
-      // An image without the attribute is a group of its own.
-      const std::optional<uint64_t> group = GroupOf(hit);
-      if (group && ++taken[*group] > query_->group_size) continue;
-    }
+    if (!query_->group_by.empty() && !groups.Keep(GroupOf(hit))) continue;
     if (place++ < first) continue;
     outcome_.hits.push_back({.id = (*moment_.segments)[hit.segment]->row_table().Id(hit.row),
                              // Rounding can take a cosine a few units of the last place beyond 1.

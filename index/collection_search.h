@@ -44,6 +44,7 @@ class CollectionSearch {
   };
 
   absl::Status Check(const SearchQuery& query) const;
+  size_t EffortOf(const SearchQuery& query) const;
   absl::Status ApplyFilter(const SearchQuery& query);
   // The best `k` rows, best first.
   absl::StatusOr<std::vector<Found>> Nearest(const std::vector<float>& vector, size_t k, float min_score);

@@ -39,6 +39,7 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   shape.max_rows = options_.segment_rows + options_.chunk_rows + kMaxBatchRows;
   if (config.hnsw_m > 0) shape.graph.m = config.hnsw_m;
   if (config.hnsw_ef_construction > 0) shape.graph.ef_construction = config.hnsw_ef_construction;
+  shape.inverted = config.index_kind == IndexKind::kIvf;
   return std::make_shared<Segment>(
       shape, [this](uint64_t key) { return store_.ReadDescriptor(key); }, augmented);
 }
@@ -64,6 +65,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
                       .augment = [raw = engine.get()](
                                      const OptimizeOptions& how, uint64_t key,
                                      std::vector<float>* descriptor) { return raw->Augment(how, key, descriptor); },
+                      .inverted = store.config().index_kind == IndexKind::kIvf,
+                      .lists = store.config().ivf_lists,
                       .pool = options.segments.background ? pools.build : nullptr},
       files, std::move(loaded.known));
   engine->upkeep_->Wake();
@@ -149,8 +152,7 @@ absl::Status Engine::Augment(const OptimizeOptions& options, uint64_t key, std::
     query.k = static_cast<size_t>(options.augment_neighbours) + 1;  // the row finds itself
     query.rows = now.rows[i];
     query.clock = now.clock;
-    query.links = policy_.UseGraph(segment.live());
-    query.ef = 2 * query.k;
+    query.links = policy_.UseLinks(segment.live());
     query.pool = pools_.search;
     for (const ScoredRow& scored : segment.Search(query).best) {
       const uint64_t other = segment.row_table().Key(static_cast<uint32_t>(scored.row));
@@ -191,7 +193,7 @@ void Engine::FillStats(CollectionStats* stats) const {
     rows += segment->rows();
     stats->tail_images += segment->unsealed_rows();
     linked += segment->linked_rows();
-    if (policy_.WantsGraph(segment->live())) stats->graph_backlog += segment->rows() - segment->linked_rows();
+    if (policy_.WantsLinks(segment->live())) stats->graph_backlog += segment->rows() - segment->linked_rows();
     const LayerBytes bytes = segment->memory();
     stats->memory.descriptors += bytes.descriptors;
     stats->memory.codes += bytes.codes;
@@ -224,7 +226,7 @@ int64_t Engine::live() const {
 int64_t Engine::SearchCost() const {
   int64_t cost = 0;
   for (const auto& segment : *segments_->segments()) {
-    const bool graph = segment->linked_rows() > 0 && policy_.UseGraph(segment->live());
+    const bool graph = segment->linked_rows() > 0 && policy_.UseLinks(segment->live());
     const int64_t compared = graph ? kRowsOfGraphSearch + segment->rows() - segment->linked_rows() : segment->rows();
     cost += compared * store_.config().descriptor_dim;
   }

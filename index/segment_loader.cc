@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "index/centroids.h"
 
 namespace sightline::index {
 namespace {
@@ -34,6 +35,7 @@ class Loader {
         [this](uint64_t key, StoredRecord stored) { return Place(key, std::move(stored.record)); }));
     while (next_ < places_.size()) AddNextChunk();
     for (const auto& segment : result_.segments) segment->FinishLoading();
+    LoadQuantizer();
     LoadLinks();
     if (result_.segments.empty()) result_.segments.push_back(make_segment_(false));
     return std::move(result_);
@@ -69,6 +71,7 @@ class Loader {
 
   absl::Status RemoveUnnamed() {
     std::set<std::string> named;
+    if (manifest_.centroids) named.insert(CentroidsFileName(manifest_.centroids->number));
     for (const SegmentEntry& segment : manifest_.segments) {
       for (const ChunkFileInfo& chunk : segment.chunks) named.insert(ChunkFileName(chunk.number));
       if (segment.links) named.insert(LinksFileName(segment.links->number));
@@ -142,6 +145,20 @@ class Loader {
     return absl::OkStatus();
   }
 
+  void LoadQuantizer() {
+    if (!manifest_.centroids) return;
+    const std::string name = CentroidsFileName(manifest_.centroids->number);
+    const auto dim = static_cast<size_t>(store_.config().descriptor_dim);
+    auto quantizer = LoadCentroids(files_, PathOf(name), *manifest_.centroids, dim);
+    absl::Status status = quantizer.status();
+    for (const auto& segment : result_.segments) {
+      if (status.ok()) status = segment->SetQuantizer(*quantizer);
+    }
+    if (!status.ok()) return SetAside(name, status);
+    result_.known.centroids = manifest_.centroids;
+    result_.known.quantizer = *std::move(quantizer);
+  }
+
   void LoadLinks() {
     for (size_t s = 0; s < manifest_.segments.size() && s < result_.segments.size(); ++s) {
       const std::optional<LinksFileInfo>& links = manifest_.segments[s].links;
@@ -152,7 +169,7 @@ class Loader {
         status = base::Error(absl::StatusCode::kDataLoss, "DATA_DAMAGED",
                              "rows that it links are not where they were. It is made again.");
       } else {
-        status = result_.segments[s]->LoadGraph(files_, PathOf(name), *links);
+        status = result_.segments[s]->LoadLinks(files_, PathOf(name), *links);
       }
       if (status.ok()) {
         result_.known.links[result_.segments[s].get()] = *links;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/file.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/status.h"
@@ -160,6 +161,7 @@ absl::StatusOr<SnapshotInfo> Snapshots::Create(const Source& source, const Progr
   SIGHTLINE_RETURN_IF_ERROR(work.Create());
   const std::string content = absl::StrCat(work.path(), "/content");
   SIGHTLINE_RETURN_IF_ERROR(source.checkpoint(content));
+  SIGHTLINE_KILL_POINT("snapshot.checkpoint");
   // After the checkpoint: a segment file that it does not know is of no use, and does no harm.
   SIGHTLINE_RETURN_IF_ERROR(LinkSegments(source.segment_folder, absl::StrCat(content, "/", kSegmentFolder)));
   SnapshotManifest manifest;
@@ -196,10 +198,13 @@ absl::StatusOr<uint64_t> Snapshots::TakeNumber() {
 absl::StatusOr<SnapshotInfo> Snapshots::Publish(const std::string& folder, const std::string& manifest_bytes) {
   SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(absl::StrCat(folder, "/", kSnapshotManifestFile), manifest_bytes));
   SIGHTLINE_RETURN_IF_ERROR(SyncSnapshotFolders(folder));
+  SIGHTLINE_KILL_POINT("snapshot.whole");
   SIGHTLINE_ASSIGN_OR_RETURN(const SnapshotManifest manifest, DecodeSnapshotManifest(manifest_bytes));
   base::MutexLock lock(publish_mutex_);
   SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t number, TakeNumber());
+  SIGHTLINE_KILL_POINT("snapshot.numbered");
   SIGHTLINE_RETURN_IF_ERROR(Move(folder, absl::StrCat(folders_.snapshots, "/", number)));
+  SIGHTLINE_KILL_POINT("snapshot.renamed");
   SIGHTLINE_RETURN_IF_ERROR(base::SyncFolder(folders_.snapshots));
   return InfoOf(number, manifest_bytes, manifest);
 }
@@ -271,6 +276,7 @@ absl::Status Snapshots::Delete(const std::string& name) {
   const absl::Status moved = Move(absl::StrCat(folders_.snapshots, "/", number), trash);
   if (absl::IsNotFound(moved)) return SnapshotNotFound(name);
   SIGHTLINE_RETURN_IF_ERROR(moved);
+  SIGHTLINE_KILL_POINT("snapshot.deleted");
   SIGHTLINE_RETURN_IF_ERROR(base::SyncFolder(folders_.snapshots));
   // It is gone for good; what is left is tidying up, which the next start repeats.
   RemoveTreeOrLog(trash);

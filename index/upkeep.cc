@@ -7,6 +7,7 @@
 #include "base/kill_point.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "index/centroids.h"
 
 namespace sightline::index {
 namespace {
@@ -24,7 +25,8 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 }  // namespace
 
 Upkeep::Upkeep(const Context& context, const Files& files, Known known)
-    : context_(context), files_(files), next_file_(known.next_file), links_(std::move(known.links)) {
+    : context_(context), files_(files), next_file_(known.next_file), links_(std::move(known.links)),
+      quantizer_(std::move(known.quantizer)), centroids_(known.centroids) {
   base::MutexLock step(step_mutex_);
   CountLinks();
 }
@@ -112,7 +114,7 @@ absl::Status Upkeep::ReportTo(const Progress& progress) const {
   int64_t done = 0, total = 0;
   for (const auto& segment : *context_.segments.segments()) {
     total += segment->rows();
-    done += context_.policy.WantsGraph(segment->live()) ? segment->linked_rows() : segment->rows();
+    done += context_.policy.WantsLinks(segment->live()) ? segment->linked_rows() : segment->rows();
   }
   if (!stopping_.load() && (!progress || progress(done, total))) return absl::OkStatus();
   return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
@@ -166,7 +168,10 @@ absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
   const auto segments = context_.segments.segments();
   SIGHTLINE_ASSIGN_OR_RETURN(bool done, SealOne(*segments, goals.partial));
   if (done) return true;
-  if (GrowOne(*segments)) return true;
+  SIGHTLINE_ASSIGN_OR_RETURN(done, TrainLists(*segments));
+  if (done) return true;
+  SIGHTLINE_ASSIGN_OR_RETURN(done, GrowOne(*segments));
+  if (done) return true;
   SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, goals.partial));
   if (done) return true;
   return ReplaceOne(*segments, goals.max_dead_share);
@@ -177,6 +182,7 @@ absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
 absl::Status Upkeep::WriteManifest(const SegmentList::Segments& segments) {
   SegmentManifest manifest;
   manifest.next_file = next_file_;
+  manifest.centroids = centroids_;
   for (const auto& segment : segments) {
     SegmentEntry entry;
     entry.chunks = segment->sealed_chunks();
@@ -194,6 +200,7 @@ absl::Status Upkeep::WriteManifest(const SegmentList::Segments& segments) {
 void Upkeep::CountLinks() {
   int64_t bytes = 0;
   for (const auto& [segment, info] : links_) bytes += static_cast<int64_t>(info.bytes);
+  if (centroids_) bytes += static_cast<int64_t>(centroids_->bytes);
   links_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
@@ -247,7 +254,7 @@ absl::StatusOr<bool> Upkeep::SaveOne(const SegmentList::Segments& segments, bool
     info.number = next_file_++;
     info.rows = rows;
     const std::string path = PathOf(LinksFileName(info.number));
-    SIGHTLINE_RETURN_IF_ERROR(segment->SaveGraph(rows, files_, path, &info));
+    SIGHTLINE_RETURN_IF_ERROR(segment->SaveLinks(rows, files_, path, &info));
     std::vector<std::string> unused;
     if (saved != links_.end()) unused.push_back(LinksFileName(saved->second.number));
     const auto kept = links_;
@@ -265,10 +272,40 @@ absl::StatusOr<bool> Upkeep::SaveOne(const SegmentList::Segments& segments, bool
 
 // ---- Graphs and replacements
 
-bool Upkeep::GrowOne(const SegmentList::Segments& segments) {
+absl::StatusOr<bool> Upkeep::TrainLists(const SegmentList::Segments& segments) {
+  if (!context_.inverted || centroids_) return false;
+  int64_t rows = 0;
+  for (const auto& segment : segments) rows += segment->live();
+  const size_t lists = ListsFor(rows, context_.lists);
+  if (lists == 0) return false;
+  const int threads = context_.pool == nullptr ? 1 : context_.pool->threads();
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<const CoarseQuantizer> quantizer,
+                             TrainCentroids(segments, lists, threads, [this] { return stopping_.load(); }));
+  LinksFileInfo info;
+  info.number = next_file_++;
+  SIGHTLINE_RETURN_IF_ERROR(SaveCentroids(*quantizer, files_, PathOf(CentroidsFileName(info.number)), &info));
+  centroids_ = info;
+  if (const absl::Status named = WriteManifest(*context_.segments.segments()); !named.ok()) {
+    centroids_.reset();
+    RemoveFiles({CentroidsFileName(info.number)});
+    return named;
+  }
+  quantizer_ = quantizer;
+  return true;
+}
+
+absl::StatusOr<bool> Upkeep::Grow(Segment& segment) {
+  if (segment.linked_rows() == 0) {
+    if (!context_.policy.WantsLinks(segment.live())) return false;
+    if (quantizer_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(segment.SetQuantizer(quantizer_));
+  }
+  return segment.GrowLinks(kLinkedPerStep, context_.pool);
+}
+
+absl::StatusOr<bool> Upkeep::GrowOne(const SegmentList::Segments& segments) {
   for (const auto& segment : segments) {
-    if (segment->linked_rows() == 0 && !context_.policy.WantsGraph(segment->live())) continue;
-    if (segment->GrowGraph(kLinkedPerStep, context_.pool)) return true;
+    SIGHTLINE_ASSIGN_OR_RETURN(const bool grown, Grow(*segment));
+    if (grown) return true;
   }
   return false;
 }
@@ -308,11 +345,11 @@ absl::Status Upkeep::AdvanceReplacement() {
     status = Seal(target, *chunk, /*name_it=*/false);
   } else if (replacement_->left() > kCopiedAtTheEnd) {
     status = replacement_->Copy(kCopiedPerStep).status();
-  } else if ((target.linked_rows() > 0 || context_.policy.WantsGraph(target.live())) &&
-             target.GrowGraph(kLinkedPerStep, context_.pool)) {
-    return absl::OkStatus();
   } else {
-    status = Finish(*replacement_);
+    const absl::StatusOr<bool> grown = Grow(target);
+    status = grown.status();
+    if (grown.ok() && *grown) return absl::OkStatus();
+    if (status.ok()) status = Finish(*replacement_);
     if (status.ok()) replacement_.reset();
   }
   if (!status.ok()) DropReplacement();

@@ -51,6 +51,8 @@ class Upkeep {
     std::function<std::shared_ptr<Segment>(bool augmented)> make_segment;
     // The augmented form of a row's descriptor (database-side augmentation).
     std::function<absl::Status(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor)> augment;
+    bool inverted = false;  // the collection is to have inverted lists
+    int lists = 0;          // so many; 0 leaves it to their default
     base::ThreadPool* pool = nullptr;  // null: work is done in Optimize only
   };
 
@@ -58,6 +60,8 @@ class Upkeep {
   struct Known {
     uint64_t next_file = 1;
     std::map<const Segment*, LinksFileInfo> links;
+    std::optional<LinksFileInfo> centroids;            // of inverted lists, with
+    std::shared_ptr<const CoarseQuantizer> quantizer;  // what is in that file
   };
 
   Upkeep(const Context& context, const Files& files, Known known);
@@ -90,7 +94,9 @@ class Upkeep {
   absl::StatusOr<bool> SealOne(const SegmentList::Segments& segments, bool partial)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Seal(Segment& segment, uint32_t chunk, bool name_it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
-  bool GrowOne(const SegmentList::Segments& segments);
+  absl::StatusOr<bool> TrainLists(const SegmentList::Segments& segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::StatusOr<bool> Grow(Segment& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  absl::StatusOr<bool> GrowOne(const SegmentList::Segments& segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::StatusOr<bool> SaveOne(const SegmentList::Segments& segments, bool all)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::StatusOr<bool> ReplaceOne(const SegmentList::Segments& segments, double max_dead_share)
@@ -114,6 +120,8 @@ class Upkeep {
   base::Mutex step_mutex_;  // held during a step
   uint64_t next_file_ ABSL_GUARDED_BY(step_mutex_);
   std::map<const Segment*, LinksFileInfo> links_ ABSL_GUARDED_BY(step_mutex_);
+  std::shared_ptr<const CoarseQuantizer> quantizer_ ABSL_GUARDED_BY(step_mutex_);
+  std::optional<LinksFileInfo> centroids_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<Replacement> replacement_ ABSL_GUARDED_BY(step_mutex_);
   absl::Time retry_at_ ABSL_GUARDED_BY(step_mutex_) = absl::InfinitePast();
 

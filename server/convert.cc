@@ -211,6 +211,16 @@ void ToProto(const index::Record& record, const index::CollectionConfig& config,
   if (record.tokens) ToProto(*record.tokens, config.token_space, out->mutable_tokens());
 }
 
+void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
+  out->set_name(info.name);
+  out->set_collection(info.collection);
+  out->set_sequence(info.sequence);
+  out->set_images(info.images);
+  out->set_size_bytes(info.size_bytes);
+  out->set_sha256(info.sha256);
+  ToProto(info.create_time, out->mutable_create_time());
+}
+
 void ToProto(const model::ModelInfo& info, v1::Model* out) {
   out->set_name(info.name);
   out->set_architecture(info.architecture);

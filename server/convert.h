@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "index/collection.h"
+#include "index/database.h"
 #include "model/image/geometry.h"
 #include "model/model.h"
 #include "server/limits.h"
@@ -41,6 +42,8 @@ void ToProto(const index::Collection& collection, v1::Collection* out);
 
 // What the view asks for, as far as the record has it.
 void ToProto(const index::Record& record, const index::CollectionConfig& config, v1::ImageRecord* out);
+
+void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out);
 
 void ToProto(const model::ModelInfo& info, v1::Model* out);
 void ToProto(const model::ModelInfo& info, v1::ModelUse* out);

@@ -34,7 +34,7 @@ class Metrics {
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
   // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
-  // "memory_budget".
+  // "memory_budget", "transfers".
   void CountRejected(absl::string_view reason);
   void CountIndexedImages(int count);
   // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or

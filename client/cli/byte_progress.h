@@ -1,4 +1,4 @@
-// ByteProgress: how far a copy or an operation is, in bytes. On a terminal one line that is redrawn at most ten times a
+// ByteProgress: how far a copy is, in bytes. On a terminal one line that is redrawn at most ten times a
 // second; elsewhere a plain line every few seconds.
 //
 // Threading: one thread at a time. Failure: none.

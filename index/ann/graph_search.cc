@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 
 #include "index/ann/graph.h"
@@ -15,24 +14,9 @@ constexpr int kCancelEvery = 64;
 constexpr size_t kFewPassing = 4;
 // Rows that pass, from all over the segment, that a filtered search begins with.
 constexpr size_t kSeeds = 32;
-// Words of a filter that its share of the rows is estimated from.
-constexpr size_t kWordsCounted = 512;
-
-// About which share of the rows passes.
-double ShareOf(const RowBits& filter) {
-  const size_t step = std::max<size_t>(filter.words.size() / kWordsCounted, 1);
-  size_t bits = 0, words = 0;
-  for (size_t i = 0; i < filter.words.size(); i += step, ++words)
-    bits += static_cast<size_t>(std::popcount(filter.words[i]));
-  return (static_cast<double>(bits) + 1) / (static_cast<double>(words) * 64 + 1);
-}
-
-// The rows that pass make a smaller graph, with further links for each row, which needs less searching for the same
-// recall: measured at shares from one half to 0.5 %.
-size_t FilteredEf(size_t ef, size_t k, double share) {
-  const double least = static_cast<double>(std::min(k + kSeeds, ef));
-  return static_cast<size_t>(least + (static_cast<double>(ef) - least) / (1 - std::log10(std::min(share, 1.0))));
-}
+// How much wider a filtered search is: what brings its recall back to that of a search without a filter. Measured on
+// 100,000 rows at shares from one half to 2 %, where it makes a search at most 2.5 times as long.
+constexpr double kFilteredWidth = 1.3;
 
 void PrefetchBytes(const void* from, size_t bytes) {
   const auto* at = static_cast<const uint8_t*>(from);
@@ -176,11 +160,11 @@ void Graph::GatherPassing(uint32_t row, const Passes& passes, size_t& guides_lef
       if (scratch.visited.Insert(link - 1)) scratch.rows.push_back(link - 1);
     }
   }
-  if (passing >= m_ / 2) return;
+  if (passing >= m_) return;
   for (const uint32_t by : scratch.passed_by) PrefetchBytes(Links(0, by), size * sizeof(uint32_t));
   size_t guides = 0;
   for (const uint32_t by : scratch.passed_by) {
-    if (passing >= m_) break;
+    if (passing >= size) break;
     if (!scratch.visited.Insert(by)) continue;
     scratch.passed_by[guides++] = by;
     uint32_t* further = Links(0, by);
@@ -234,7 +218,7 @@ Graph::Result Graph::Search(const Request& request) const {
   const kernels::Int8Query& query = *request.query;
   const GraphScored start = Descend(query, from, 0, scratch);
   size_t ef = std::max(request.ef, request.k);
-  if (request.filter != nullptr) ef = FilteredEf(ef, request.k, ShareOf(*request.filter));
+  if (request.filter != nullptr) ef = static_cast<size_t>(static_cast<double>(ef) * kFilteredWidth);
   scratch.visited.Clear(ef * ListSize(0));
   scratch.visited.Insert(start.row);
   scratch.guides.clear();

@@ -11,9 +11,9 @@ namespace sightline::index {
 namespace {
 
 // Below this an exact search is as good as any: the request around it costs more.
-constexpr absl::Duration kGraphWorth = absl::Milliseconds(1);
+constexpr absl::Duration kLinksWorth = absl::Milliseconds(1);
 // What a graph search costs before one was measured.
-constexpr absl::Duration kAssumedGraphCost = absl::Microseconds(300);
+constexpr absl::Duration kAssumedLinksCost = absl::Microseconds(300);
 constexpr double kNewWeight = 1.0 / 16;
 // A comparison of fewer rows says more about its fixed costs.
 constexpr int64_t kMinRowsMeasured = 4096;
@@ -62,33 +62,33 @@ absl::Duration IndexPolicy::ExactCost(int64_t rows) const {
   return absl::Nanoseconds((measured > 0 ? measured : assumed_row_ns_) * static_cast<double>(rows));
 }
 
-absl::Duration IndexPolicy::GraphCost() const {
-  const double measured = graph_ns_.load(std::memory_order_relaxed);
-  return measured > 0 ? absl::Nanoseconds(measured) : kAssumedGraphCost;
+absl::Duration IndexPolicy::LinksCost() const {
+  const double measured = links_ns_.load(std::memory_order_relaxed);
+  return measured > 0 ? absl::Nanoseconds(measured) : kAssumedLinksCost;
 }
 
-bool IndexPolicy::WantsGraph(int64_t rows) const {
+bool IndexPolicy::WantsLinks(int64_t rows) const {
   switch (kind_) {
-    case IndexKind::kExact:
-    case IndexKind::kIvf: return false;
+    case IndexKind::kExact: return false;
+    case IndexKind::kIvf:
     case IndexKind::kHnsw: return rows > 0;
     case IndexKind::kAuto: break;
   }
   // By what is known of the machine, not by the averages: a graph must not come and go with the load.
-  return absl::Nanoseconds(assumed_row_ns_ * static_cast<double>(rows)) > kGraphWorth;
+  return absl::Nanoseconds(assumed_row_ns_ * static_cast<double>(rows)) > kLinksWorth;
 }
 
-bool IndexPolicy::UseGraph(int64_t rows) const {
+bool IndexPolicy::UseLinks(int64_t rows) const {
   switch (kind_) {
-    case IndexKind::kExact:
-    case IndexKind::kIvf: return false;
+    case IndexKind::kExact: return false;
+    case IndexKind::kIvf:
     case IndexKind::kHnsw: return true;
     case IndexKind::kAuto: break;
   }
-  return GraphCost() < ExactCost(rows);
+  return LinksCost() < ExactCost(rows);
 }
 
-void IndexPolicy::ObserveGraph(absl::Duration took) { Observe(graph_ns_, absl::ToDoubleNanoseconds(took)); }
+void IndexPolicy::ObserveLinks(absl::Duration took) { Observe(links_ns_, absl::ToDoubleNanoseconds(took)); }
 
 void IndexPolicy::ObserveExact(int64_t rows, absl::Duration took) {
   if (rows < kMinRowsMeasured) return;
@@ -103,12 +103,16 @@ std::string IndexPolicy::Explain(int64_t images, int64_t linked) const {
   if (kind_ == IndexKind::kHnsw && linked > 0) {
     return absl::StrFormat("hnsw: the collection asks for it; %d of %d images are in the graph", linked, images);
   }
+  if (kind_ == IndexKind::kIvf) {
+    if (linked > 0) return absl::StrFormat("ivf: the collection asks for it; %d of %d images are in lists", linked, images);
+    return absl::StrFormat("exact: the collection asks for inverted lists, which are trained when there are more images");
+  }
   if (linked == 0) {
     return absl::StrFormat("exact: comparing %d images takes about %s%s", images, exact,
-                           WantsGraph(images) ? ", until the graph is built" : ", and a graph is worth it from 1 ms");
+                           WantsLinks(images) ? ", until the graph is built" : ", and a graph is worth it from 1 ms");
   }
   return absl::StrFormat("%s: a search of the graph takes about %s, comparing %d images %s; %d are in the graph",
-                         UseGraph(images) ? "hnsw" : "exact", Shown(GraphCost()), images, exact, linked);
+                         UseLinks(images) ? "hnsw" : "exact", Shown(LinksCost()), images, exact, linked);
 }
 
 }  // namespace sightline::index

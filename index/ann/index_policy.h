@@ -1,13 +1,13 @@
 // IndexPolicy: which way of searching a segment costs least, by what was measured.
 //
 // Exact search costs its rows times the bytes of a code over the memory bandwidth, measured once per process; searches
-// of the graph are measured as they come. AUTO builds a graph once an exact search costs more than kGraphWorth, and
+// of the graph are measured as they come. AUTO builds a graph once an exact search costs more than kLinksWorth, and
 // uses whatever is cheaper.
 //
 // Threading: all methods may be called from any thread. Failure: none.
 //
 //   IndexPolicy policy(IndexKind::kAuto, layout.stride);
-//   if (policy.WantsGraph(segment.live())) GrowIt();
+//   if (policy.WantsLinks(segment.live())) GrowIt();
 #ifndef SIGHTLINE_INDEX_ANN_INDEX_POLICY_H_
 #define SIGHTLINE_INDEX_ANN_INDEX_POLICY_H_
 
@@ -27,11 +27,11 @@ class IndexPolicy {
   IndexPolicy(IndexKind kind, size_t row_bytes);
 
   // Whether a segment of so many rows should have a graph.
-  bool WantsGraph(int64_t rows) const;
+  bool WantsLinks(int64_t rows) const;
   // Whether a search of a segment that has one should use it.
-  bool UseGraph(int64_t rows) const;
+  bool UseLinks(int64_t rows) const;
 
-  void ObserveGraph(absl::Duration took);
+  void ObserveLinks(absl::Duration took);
   void ObserveExact(int64_t rows, absl::Duration took);
 
   // How the next search of so many images will be done, and why; `linked` of them are in a graph.
@@ -39,12 +39,12 @@ class IndexPolicy {
 
  private:
   absl::Duration ExactCost(int64_t rows) const;
-  absl::Duration GraphCost() const;
+  absl::Duration LinksCost() const;
 
   const IndexKind kind_;
   const double assumed_row_ns_;
   // Moving averages; 0 until something was measured.
-  std::atomic<double> graph_ns_ = 0;
+  std::atomic<double> links_ns_ = 0;
   std::atomic<double> row_ns_ = 0;
 };
 

@@ -1,16 +1,12 @@
 #include "index/ann/segment.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/crc32c.h"
-#include "base/kill_point.h"
 #include "base/log.h"
-#include "base/parallel.h"
 #include "base/status.h"
 #include "index/store/codec.h"
+#include "index/store/sealed_file.h"
 
 namespace sightline::index {
 namespace {
@@ -19,9 +15,8 @@ namespace {
 constexpr size_t kMaxAttributeChanges = 4096;
 
 constexpr absl::string_view kLinksMagic = "SLLINKS\n";
-constexpr uint32_t kLinksVersion = 1;
-// Far above what the largest graph takes.
-constexpr uint64_t kMaxLinksBytes = 4096;
+// Far above what the largest graph takes; lists take less, beside their centroids' number.
+constexpr uint64_t kMaxLinksBytes = 1 << 20;
 constexpr uint64_t kMaxLinksBytesPerRow = 1024;
 
 }  // namespace
@@ -33,7 +28,7 @@ Segment::Segment(const SegmentShape& shape, ReadTruth truth, bool augmented)
       row_table_(shape.max_rows),
       codes_(kernels::CodeLayout(shape.chunk.dim), shape.chunk_rows, shape.max_rows),
       dead_(Roaring()),
-      graph_(std::make_unique<Graph>(codes_, shape.graph)) {}
+      links_(shape.inverted ? nullptr : MakeGraphLinks(codes_, shape.graph)) {}
 
 // ---- The writer's
 
@@ -197,7 +192,8 @@ LayerBytes Segment::memory() const {
   LayerBytes bytes;
   const auto rows = static_cast<int64_t>(rows_.load(std::memory_order_relaxed));
   bytes.codes = rows * static_cast<int64_t>(codes_.layout().stride);
-  bytes.graph = graph_->memory_bytes();
+  // Until a row is linked, the links may be about to be made.
+  if (linked_rows() > 0) bytes.graph = links_->memory_bytes();
   bytes.attributes = row_table_.memory_bytes() + attributes_.memory_bytes();
   base::MutexLock lock(mutex_);
   for (const Chunk& chunk : chunks_) bytes.descriptors += chunk.descriptors->memory_bytes();
@@ -206,61 +202,47 @@ LayerBytes Segment::memory() const {
 
 // ---- Links
 
-absl::Status Segment::SaveGraph(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileSink> sink, files.Create(path));
-  std::string head(kLinksMagic);
-  head.append(reinterpret_cast<const char*>(&kLinksVersion), sizeof(kLinksVersion));
-  SIGHTLINE_RETURN_IF_ERROR(sink->Append(head));
+absl::Status Segment::SaveLinks(uint32_t rows, const Files& files, const std::string& path,
+                                LinksFileInfo* info) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      const SealedFileInfo written,
+      WriteSealedFile(files, path, kLinksMagic, [&](ByteSink sink) { return links_->Save(rows, sink); }));
   info->rows = rows;
-  info->checksum = base::Crc32c(head);
-  SIGHTLINE_RETURN_IF_ERROR(graph_->Save(rows, [&](absl::string_view bytes) {
-    info->checksum = base::Crc32c(bytes, info->checksum);
-    return sink->Append(bytes);
-  }));
-  info->bytes = static_cast<uint64_t>(sink->size());
-  SIGHTLINE_KILL_POINT("segment.links_written");
-  SIGHTLINE_RETURN_IF_ERROR(sink->Finish());
-  SIGHTLINE_KILL_POINT("segment.links_durable");
+  info->bytes = written.bytes;
+  info->checksum = written.checksum;
   return absl::OkStatus();
 }
 
-absl::Status Segment::LoadGraph(const Files& files, const std::string& path, const LinksFileInfo& info) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileReader> file, files.Open(path));
+absl::Status Segment::LoadLinks(const Files& files, const std::string& path, const LinksFileInfo& info) {
+  const uint64_t most = kMaxLinksBytes + info.rows * kMaxLinksBytesPerRow;
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes,
+                             ReadSealedFile(files, path, kLinksMagic, {info.bytes, info.checksum}, most));
   const std::string what = absl::StrCat("segment file ", path);
-  constexpr size_t kHead = kLinksMagic.size() + sizeof(kLinksVersion);
-  // What the manifest says is checked before anything is allocated by it.
-  if (static_cast<uint64_t>(file->size()) != info.bytes || info.bytes < kHead ||
-      info.bytes > kMaxLinksBytes + info.rows * kMaxLinksBytesPerRow) {
-    return DamagedError(what, absl::StrCat("it has ", file->size(), " bytes instead of ", info.bytes));
-  }
-  std::string bytes(info.bytes, '\0');
-  SIGHTLINE_RETURN_IF_ERROR(file->Read(0, bytes.size(), bytes.data()));
-  if (base::Crc32c(bytes) != info.checksum) return DamagedError(what, "its checksum is wrong");
-  uint32_t version = 0;
-  std::memcpy(&version, bytes.data() + kLinksMagic.size(), sizeof(version));
-  if (!absl::StartsWith(bytes, kLinksMagic) || version != kLinksVersion) {
-    return DamagedError(what, "its version is unknown");
-  }
-  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Graph> graph,
-                             Graph::Load(codes_, shape_.graph, absl::string_view(bytes).substr(kHead)));
-  if (graph->size() != info.rows) return DamagedError(what, "it links another number of rows");
-  graph_ = std::move(graph);
+  if (shape_.inverted && quantizer_ == nullptr) return DamagedError(what, "the centroids it belongs to are not there");
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Links> links, shape_.inverted
+                                                               ? LoadInvertedLinks(codes_, quantizer_, bytes)
+                                                               : LoadGraphLinks(codes_, shape_.graph, bytes));
+  if (links->size() != info.rows) return DamagedError(what, "it links another number of rows");
+  links_ = std::move(links);
   linked_.store(info.rows, std::memory_order_release);
   return absl::OkStatus();
 }
 
 // ---- Upkeep
 
-bool Segment::GrowGraph(uint32_t most, base::ThreadPool* pool) {
+absl::Status Segment::SetQuantizer(std::shared_ptr<const CoarseQuantizer> quantizer) {
+  if (links_ != nullptr) return absl::OkStatus();  // made when there was one already
+  SIGHTLINE_ASSIGN_OR_RETURN(links_, MakeInvertedLinks(codes_, quantizer));
+  quantizer_ = std::move(quantizer);
+  return absl::OkStatus();
+}
+
+bool Segment::GrowLinks(uint32_t most, base::ThreadPool* pool) {
   const uint32_t begin = linked_.load(std::memory_order_relaxed);
   const uint32_t end = std::min(rows(), begin + most);
-  if (begin == end) return false;
+  if (begin == end || links_ == nullptr) return false;
   // Found before they are all in: a search that meets one takes it, and compares with every row from `linked_` on.
-  const int parts = pool == nullptr ? 1 : pool->threads();
-  std::atomic<uint32_t> next = begin;
-  base::ParallelFor(pool, parts, [&](int /*part*/) {
-    for (uint32_t row = next.fetch_add(1); row < end; row = next.fetch_add(1)) graph_->Insert(row);
-  });
+  links_->Insert(begin, end, pool);
   linked_.store(end, std::memory_order_release);
   return true;
 }

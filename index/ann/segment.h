@@ -32,7 +32,7 @@
 #include "index/ann/chunk_file.h"
 #include "index/ann/code_table.h"
 #include "index/ann/descriptor_chunk.h"
-#include "index/ann/graph.h"
+#include "index/ann/links.h"
 #include "index/ann/row_table.h"
 #include "index/ann/segment_query.h"
 #include "index/filter/concurrent_attribute_index.h"
@@ -47,6 +47,7 @@ struct SegmentShape {
   ChunkShape chunk;
   uint32_t chunk_rows = 32'768;
   uint32_t max_rows = 1'048'576;
+  bool inverted = false;  // linked by inverted lists, not by a graph
   Graph::Options graph;
 };
 
@@ -115,8 +116,10 @@ class Segment {
 
   uint32_t unsealed_rows() const;
   uint32_t linked_rows() const { return linked_.load(std::memory_order_acquire); }
-  // Appends published rows to the graph, up to `most`, with the help of `pool` (may be null). False when none was left.
-  bool GrowGraph(uint32_t most, base::ThreadPool* pool);
+  // Inverted lists need one before they can link anything. Once, before any row is linked.
+  absl::Status SetQuantizer(std::shared_ptr<const CoarseQuantizer> quantizer);
+  // Links published rows, up to `most`, with the help of `pool` (may be null). False when none was left, or none can be.
+  bool GrowLinks(uint32_t most, base::ThreadPool* pool);
   // The first chunk that is full, or closed, and not sealed; with `partial`, also the last one when it has new rows.
   std::optional<uint32_t> ChunkToSeal(bool partial) const;
   absl::StatusOr<ChunkFileInfo> WriteChunk(uint32_t chunk, const Files& files, const std::string& path) const;
@@ -128,10 +131,10 @@ class Segment {
   // Rows before the first one that no file holds.
   uint32_t sealed_rows() const;
 
-  // Writes the graph of the first `rows` rows durably and completes `info`.
-  absl::Status SaveGraph(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const;
+  // Writes the links of the first `rows` rows durably and completes `info`.
+  absl::Status SaveLinks(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const;
   // Before anyone searches.
-  absl::Status LoadGraph(const Files& files, const std::string& path, const LinksFileInfo& info);
+  absl::Status LoadLinks(const Files& files, const std::string& path, const LinksFileInfo& info);
 
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
   LayerBytes memory() const;
@@ -153,7 +156,7 @@ class Segment {
   // Compares the query with the rows from `first` on, or with those of them that satisfy the filter.
   void CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const;
   // Leaves used_links false when comparing costs less.
-  void SearchGraph(const SegmentQuery& query, SegmentResult* result) const;
+  void SearchLinks(const SegmentQuery& query, SegmentResult* result) const;
 
   const SegmentShape shape_;
   const ReadTruth truth_;
@@ -162,9 +165,10 @@ class Segment {
   CodeTable codes_;
   ConcurrentAttributeIndex attributes_;  // of the dead rows too, because a search may still see them
   LeftRight<Roaring> dead_;              // for counting
-  std::unique_ptr<Graph> graph_;
+  std::shared_ptr<const CoarseQuantizer> quantizer_;
+  std::unique_ptr<Links> links_;  // null while inverted lists have no quantiser; set before linked_ is
   std::atomic<uint32_t> rows_ = 0;
-  std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in the graph
+  std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in links_
   std::atomic<int64_t> live_ = 0;
   mutable std::atomic<bool> damaged_ = false;
 

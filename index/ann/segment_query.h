@@ -22,8 +22,8 @@ struct SegmentQuery {
   uint32_t rows = 0;                  // the first so many
   uint64_t clock = 0;                 // rows that died later are seen
   const Roaring* matching = nullptr;  // rows that satisfy the filter; null takes all
-  bool links = false;                 // use the graph where there is one
-  size_t ef = 0;                      // the graph's search width
+  bool links = false;              // use graph or inverted lists where there are any
+  size_t effort = 0;               // the graph's efSearch, the lists' nprobe; 0: the default
   std::function<bool()> cancelled;    // asked now and then; may be empty
   base::ThreadPool* pool = nullptr;   // shares a large comparison; may be null
 };
@@ -31,7 +31,7 @@ struct SegmentQuery {
 struct SegmentResult {
   std::vector<ScoredRow> best;  // best first, in full precision; ties by row
   int64_t compared = 0;
-  bool used_links = false;
+  const char* used = nullptr;  // "hnsw" or "ivf"; null: the rows were compared one by one
   bool cancelled = false;
 };
 

@@ -1,4 +1,4 @@
-// How a segment is searched: with every row, with the rows that satisfy a filter, or by its graph.
+// How a segment is searched: with every row, with the rows that satisfy a filter, or by its links.
 #include <algorithm>
 #include <limits>
 #include <vector>
@@ -55,8 +55,8 @@ SegmentResult Segment::Search(const SegmentQuery& query) const {
   const uint32_t linked = std::min(linked_rows(), query.rows);
   if (query.k == 0 || query.rows == 0) return result;
   if (query.links && linked > 0) {
-    SearchGraph(query, &result);
-    if (result.used_links || result.cancelled) return result;
+    SearchLinks(query, &result);
+    if (result.used != nullptr || result.cancelled) return result;
   }
   CompareRows(query, 0, &result);
   return result;
@@ -86,30 +86,30 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
   result->best.insert(result->best.end(), scan.best.begin(), scan.best.end());
 }
 
-void Segment::SearchGraph(const SegmentQuery& query, SegmentResult* result) const {
+void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) const {
+  const size_t candidates = std::max(query.k * kRescoredPerResult, query.k + kRescoredAtLeast);
   RowBits bits;
   int64_t most = std::numeric_limits<int64_t>::max();
   if (query.matching != nullptr) {
-    const auto plan = PlanFilter(query.rows, query.matching->cardinality(), query.ef);
+    const auto plan = PlanFilter(query.rows, query.matching->cardinality(), std::max(query.effort, candidates));
     if (!plan.use_graph) return;
     most = plan.max_compared;
     ToRowBits(*query.matching, query.rows, bits);
   }
   const kernels::Int8Query code(codes_.layout(), query.query);
   const auto accept = [&](uint32_t row) { return row < query.rows && row_table_.VisibleAt(row, query.clock); };
-  const size_t candidates = std::max(query.k * kRescoredPerResult, query.k + kRescoredAtLeast);
   const uint32_t linked = linked_rows();
-  const Graph::Result found = graph_->Search({.query = &code,
-                                              .k = candidates,
-                                              .ef = std::max(query.ef, candidates),
-                                              .filter = query.matching == nullptr ? nullptr : &bits,
-                                              .accept = accept,
-                                              .cancelled = &query.cancelled,
-                                              .max_compared = most});
+  const LinksResult found = links_->Search({.query = &code,
+                                            .k = candidates,
+                                            .effort = query.effort,
+                                            .filter = query.matching == nullptr ? nullptr : &bits,
+                                            .accept = accept,
+                                            .cancelled = &query.cancelled,
+                                            .max_compared = most});
   result->compared += found.compared;
   result->cancelled = found.cancelled;
   if (found.cancelled || found.gave_up) return;
-  result->used_links = true;
+  result->used = links_->name();
 
   std::vector<uint32_t> rows(found.best.size());
   std::transform(found.best.begin(), found.best.end(), rows.begin(),

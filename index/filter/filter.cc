@@ -12,7 +12,7 @@
 namespace sightline::index {
 namespace {
 
-using Kind = FilterNode::Kind;
+using Shape = FilterNode::Kind;
 
 void AppendQuoted(absl::string_view text, std::string& out) {
   out += '"';
@@ -82,35 +82,35 @@ absl::string_view OperatorText(CompareOp op) {
 }
 
 // How tightly a node binds: what binds less than its surroundings needs parentheses.
-int Tightness(Kind kind) { return kind == Kind::kOr ? 0 : kind == Kind::kAnd ? 1 : kind == Kind::kNot ? 2 : 3; }
+int Tightness(Shape kind) { return kind == Shape::kOr ? 0 : kind == Shape::kAnd ? 1 : kind == Shape::kNot ? 2 : 3; }
 
 void AppendNode(const FilterNode& node, std::string& out) {
   const auto append_child = [&node, &out](const FilterNode& child) {
     // A NOT inside a NOT needs none, an AND inside an AND does: it is a tree of its own.
-    const bool wrap = node.kind == Kind::kNot ? Tightness(child.kind) < Tightness(Kind::kNot)
-                                              : Tightness(child.kind) <= Tightness(node.kind);
+    const bool wrap = node.kind == Shape::kNot ? Tightness(child.kind) < Tightness(Shape::kNot)
+                                               : Tightness(child.kind) <= Tightness(node.kind);
     if (wrap) out += '(';
     AppendNode(child, out);
     if (wrap) out += ')';
   };
   switch (node.kind) {
-    case Kind::kAnd:
-    case Kind::kOr:
+    case Shape::kAnd:
+    case Shape::kOr:
       for (size_t i = 0; i < node.children.size(); ++i) {
-        if (i > 0) out += node.kind == Kind::kAnd ? " AND " : " OR ";
+        if (i > 0) out += node.kind == Shape::kAnd ? " AND " : " OR ";
         append_child(node.children[i]);
       }
       break;
-    case Kind::kNot:
+    case Shape::kNot:
       out += "NOT ";
       append_child(node.children[0]);
       break;
-    case Kind::kCompare:
+    case Shape::kCompare:
       AppendKey(node.key, out);
       absl::StrAppend(&out, OperatorText(node.op));
       AppendValue(node.values[0], out);
       break;
-    case Kind::kIn:
+    case Shape::kIn:
       AppendKey(node.key, out);
       out += " IN (";
       for (size_t i = 0; i < node.values.size(); ++i) {
@@ -119,7 +119,7 @@ void AppendNode(const FilterNode& node, std::string& out) {
       }
       out += ')';
       break;
-    case Kind::kExists:
+    case Shape::kExists:
       out += "EXISTS ";
       AppendKey(node.key, out);
       break;

@@ -12,22 +12,22 @@
 namespace sightline::index {
 namespace {
 
-using Kind = FilterToken::Kind;
+using Lexeme = FilterToken::Kind;
 
 constexpr size_t kMaxQuotedBytes = 40;  // of a word that a message repeats
 
 struct Keyword {
   absl::string_view text;
-  Kind kind;
+  Lexeme kind;
   bool value;  // of kBool
 };
-constexpr std::array<Keyword, 7> kKeywords = {{{"AND", Kind::kAnd, false},
-                                               {"OR", Kind::kOr, false},
-                                               {"NOT", Kind::kNot, false},
-                                               {"IN", Kind::kIn, false},
-                                               {"EXISTS", Kind::kExists, false},
-                                               {"true", Kind::kBool, true},
-                                               {"false", Kind::kBool, false}}};
+constexpr std::array<Keyword, 7> kKeywords = {{{"AND", Lexeme::kAnd, false},
+                                               {"OR", Lexeme::kOr, false},
+                                               {"NOT", Lexeme::kNot, false},
+                                               {"IN", Lexeme::kIn, false},
+                                               {"EXISTS", Lexeme::kExists, false},
+                                               {"true", Lexeme::kBool, true},
+                                               {"false", Lexeme::kBool, false}}};
 
 const Keyword* FindKeyword(absl::string_view word) {
   for (const Keyword& keyword : kKeywords) {
@@ -111,28 +111,28 @@ absl::StatusOr<FilterToken> FilterLexer::Next() {
   size_t length = 1;
   const bool or_equal = Peek(1) == '=';
   switch (c) {
-    case '(': token.kind = Kind::kOpen; break;
-    case ')': token.kind = Kind::kClose; break;
-    case ',': token.kind = Kind::kComma; break;
+    case '(': token.kind = Lexeme::kOpen; break;
+    case ')': token.kind = Lexeme::kClose; break;
+    case ',': token.kind = Lexeme::kComma; break;
     case '=':
       // "==" is what a programmer's hand writes, and means nothing else.
-      token.kind = Kind::kOperator;
+      token.kind = Lexeme::kOperator;
       token.op = CompareOp::kEqual;
       length = or_equal ? 2 : 1;
       break;
     case '<':
-      token.kind = Kind::kOperator;
+      token.kind = Lexeme::kOperator;
       token.op = or_equal ? CompareOp::kLessOrEqual : CompareOp::kLess;
       length = or_equal ? 2 : 1;
       break;
     case '>':
-      token.kind = Kind::kOperator;
+      token.kind = Lexeme::kOperator;
       token.op = or_equal ? CompareOp::kGreaterOrEqual : CompareOp::kGreater;
       length = or_equal ? 2 : 1;
       break;
     case '!':
       if (or_equal) {
-        token.kind = Kind::kOperator;
+        token.kind = Lexeme::kOperator;
         token.op = CompareOp::kNotEqual;
         length = 2;
         break;
@@ -159,9 +159,9 @@ FilterToken FilterLexer::Word() {
   token.found = Quoted(word);
   if (const Keyword* keyword = FindKeyword(word)) {
     token.kind = keyword->kind;
-    if (keyword->kind == Kind::kBool) token.value = keyword->value;
+    if (keyword->kind == Lexeme::kBool) token.value = keyword->value;
   } else {
-    token.kind = Kind::kWord;
+    token.kind = Lexeme::kWord;
     token.value = std::string(word);
   }
   return token;
@@ -169,7 +169,7 @@ FilterToken FilterLexer::Word() {
 
 absl::StatusOr<FilterToken> FilterLexer::Number() {
   FilterToken token;
-  token.kind = Kind::kNumber;
+  token.kind = Lexeme::kNumber;
   token.position = at_;
   // The whole run, so that 2024-05-01 is refused as one thing and not as what follows 2024.
   while (at_ < text_.size() && (IsWordCharacter(text_[at_]) || text_[at_] == '+')) ++at_;
@@ -206,7 +206,7 @@ absl::StatusOr<FilterToken> FilterLexer::Number() {
 
 absl::StatusOr<FilterToken> FilterLexer::String() {
   FilterToken token;
-  token.kind = Kind::kString;
+  token.kind = Lexeme::kString;
   token.position = at_;
   token.found = "a text";
   const char quote = text_[at_++];

@@ -18,14 +18,15 @@ constexpr size_t kRowBlock = 64;
 std::vector<float> Gram(const DescriptorRows& rows) {
   const size_t n = rows.count;
   std::vector<float> gram(n * n);
+  std::vector<const float*> pointers(n);
+  for (size_t i = 0; i < n; ++i) pointers[i] = rows.Row(i);
   for (size_t first = 0; first < n; first += kRowBlock) {
     const size_t last = std::min(n, first + kRowBlock);
     for (size_t column = 0; column < last; column += kColumnBlock) {
       const size_t columns = std::min(kColumnBlock, n - column);
-      for (size_t i = std::max(first, column); i < last; ++i) {
-        kernels::InnerProducts(rows.Row(i), rows.Row(column), rows.dim, rows.stride, columns,
-                               gram.data() + i * n + column);
-      }
+      const size_t from = std::max(first, column);
+      kernels::InnerProductsBlock(pointers.data() + from, last - from, rows.Row(column), rows.dim, rows.stride, columns,
+                                  gram.data() + from * n + column, n);
     }
   }
   for (size_t i = 0; i < n; ++i) {

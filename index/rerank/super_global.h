@@ -12,7 +12,7 @@
 // Among real neighbours there is none; among few candidates it could make the weights' sum zero.
 //
 // The cost is the Gram matrix of the shortlist: S1 and S2 need only q.x_j and q~.x_j, since x~ is a sum of a few x_j.
-// 400 x 1536 takes about 4 ms on one core.
+// 400 x 1536 takes about 5 ms on one core.
 //
 // The score orders the shortlist and nothing else: it is no cosine and not to be compared with those below the
 // shortlist, which keep their order and stand behind.

@@ -9,9 +9,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{10};
 
-bool Flushing(rocksdb::DB& db) {
-  uint64_t flushes = 0;
-  return db.GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &flushes) && flushes > 0;
+bool Busy(rocksdb::DB& db) {
+  uint64_t flushes = 0, compactions = 0;
+  db.GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &flushes);
+  db.GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &compactions);
+  return flushes + compactions > 0;
 }
 
 }  // namespace
@@ -43,8 +45,8 @@ rocksdb::Status Resumer::Resume(std::chrono::milliseconds patience) {
 }
 
 void Resumer::Run() {
-  // A flush that has failed takes a second to end.
-  while (Flushing(db_)) {
+  // One that has failed takes a second to end.
+  while (Busy(db_)) {
     base::MutexLock lock(mutex_);
     if (closing_) break;
     changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kLookAgain);

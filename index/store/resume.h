@@ -1,8 +1,10 @@
 // Resumer: takes a RocksDB out of the state in which a failed write has put it, without holding up its caller for long.
 //
-// RocksDB's own Resume waits for a flush. When an earlier flush fails just then (a disk with little space left), its
-// queue can lose sight of the new one, and the wait has no end. So it waits on a thread of its own, which starts when
-// no flush is under way; the database stays read-only as long as that takes, and closing it ends it.
+// RocksDB's own Resume asks for a flush and waits for it. When a compaction that was under way fails meanwhile (a disk
+// with little space left), it gives up at once, the flush thread finds nothing to recover and leaves its request in the
+// queue, and no later request for it is ever served: the next Resume waits for ever. So it is called when nothing is
+// under way, and on a thread of its own, lest something else has this end: the database stays read-only as long as it
+// takes, and closing it ends it.
 //
 // Threading: Resume from one thread at a time. Ownership: owns the thread; the database must outlive the Resumer, and
 // be closed right after it. Failure: Status.

@@ -4,7 +4,12 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 
 namespace sightline::index {
@@ -20,6 +25,23 @@ class ResumeOnRequest : public rocksdb::EventListener {
                             bool* auto_recovery) override {
     *auto_recovery = false;
   }
+};
+
+// RocksDB's warnings, in our log. Its own log file is a danger: once a line could not be written because the disk is
+// full, the next one ends the process (an assertion).
+class ForwardingLogger : public rocksdb::Logger {
+ public:
+  ForwardingLogger() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+
+  using Logger::Logv;
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < rocksdb::InfoLogLevel::WARN_LEVEL || level >= rocksdb::InfoLogLevel::HEADER_LEVEL) return;
+    std::array<char, 1024> line;
+    if (std::vsnprintf(line.data(), line.size(), format, arguments) < 0) return;
+    base::Log(base::Severity::kWarning, "RocksDB", {{"text", line.data()}});
+  }
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}  // what is less than a warning
+  void LogHeader(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
 }  // namespace
@@ -43,9 +65,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   options.track_and_verify_wals_in_manifest = true;
   // Closing a collection flushes what is worth it (Store::Flush).
   options.avoid_flush_during_shutdown = true;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = kMiB;
+  options.info_log = std::make_shared<ForwardingLogger>();
   // Tables leave the machine in snapshots, and need not tell its name.
   options.db_host_id.clear();
   return options;

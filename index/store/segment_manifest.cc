@@ -35,10 +35,32 @@ ChunkFileInfo TakeChunk(Decoder& decoder) {
   return chunk;
 }
 
+void PutLinks(Encoder& encoder, const std::optional<LinksFileInfo>& links) {
+  encoder.U8(links ? 1 : 0);
+  if (!links) return;
+  encoder.U64(links->number);
+  encoder.U32(links->rows);
+  encoder.U64(links->bytes);
+  encoder.U32(links->checksum);
+}
+
+std::optional<LinksFileInfo> TakeLinks(Decoder& decoder) {
+  if (decoder.U8() == 0) return std::nullopt;
+  LinksFileInfo links;
+  links.number = decoder.U64();
+  links.rows = decoder.U32();
+  links.bytes = decoder.U64();
+  links.checksum = decoder.U32();
+  return links;
+}
+
 absl::Status CheckOrder(const SegmentManifest& manifest) {
   uint64_t last_key = 0;
   std::set<uint64_t> numbers;
   const auto fresh = [&](uint64_t number) { return number < manifest.next_file && numbers.insert(number).second; };
+  if (manifest.centroids && !fresh(manifest.centroids->number)) {
+    return DamagedError(kSegmentManifestName, "it names a file twice");
+  }
   for (const SegmentEntry& segment : manifest.segments) {
     for (const ChunkFileInfo& chunk : segment.chunks) {
       if (chunk.rows == 0 || chunk.first_key <= last_key || chunk.last_key < chunk.first_key) {
@@ -59,17 +81,13 @@ absl::Status CheckOrder(const SegmentManifest& manifest) {
 std::string EncodeSegmentManifest(absl::string_view key, const SegmentManifest& manifest) {
   Encoder encoder(kSegmentManifestFormat);
   encoder.U64(manifest.next_file);
+  PutLinks(encoder, manifest.centroids);
   encoder.U32(static_cast<uint32_t>(manifest.segments.size()));
   for (const SegmentEntry& segment : manifest.segments) {
     encoder.U32(static_cast<uint32_t>(segment.chunks.size()));
     for (const ChunkFileInfo& chunk : segment.chunks) PutChunk(encoder, chunk);
     encoder.U8(segment.augmented ? 1 : 0);
-    encoder.U8(segment.links ? 1 : 0);
-    if (!segment.links) continue;
-    encoder.U64(segment.links->number);
-    encoder.U32(segment.links->rows);
-    encoder.U64(segment.links->bytes);
-    encoder.U32(segment.links->checksum);
+    PutLinks(encoder, segment.links);
   }
   return std::move(encoder).Seal(key);
 }
@@ -78,6 +96,7 @@ absl::StatusOr<SegmentManifest> DecodeSegmentManifest(absl::string_view key, abs
   SIGHTLINE_ASSIGN_OR_RETURN(Decoder decoder, Decoder::Open(kSegmentManifestName, key, value, kSegmentManifestFormat));
   SegmentManifest manifest;
   manifest.next_file = decoder.U64();
+  manifest.centroids = TakeLinks(decoder);
   const uint32_t segments = decoder.U32();
   for (uint32_t s = 0; s < segments && decoder.remaining() > 0; ++s) {
     SegmentEntry& segment = manifest.segments.emplace_back();
@@ -85,12 +104,7 @@ absl::StatusOr<SegmentManifest> DecodeSegmentManifest(absl::string_view key, abs
     if (chunks > decoder.remaining() / kChunkEntryBytes) decoder.Fail();
     for (uint32_t c = 0; c < chunks && decoder.remaining() > 0; ++c) segment.chunks.push_back(TakeChunk(decoder));
     segment.augmented = decoder.U8() != 0;
-    if (decoder.U8() == 0) continue;
-    LinksFileInfo& links = segment.links.emplace();
-    links.number = decoder.U64();
-    links.rows = decoder.U32();
-    links.bytes = decoder.U64();
-    links.checksum = decoder.U32();
+    segment.links = TakeLinks(decoder);
   }
   if (manifest.segments.size() != segments) decoder.Fail();
   SIGHTLINE_RETURN_IF_ERROR(decoder.Finish());
@@ -101,5 +115,7 @@ absl::StatusOr<SegmentManifest> DecodeSegmentManifest(absl::string_view key, abs
 std::string ChunkFileName(uint64_t number) { return absl::StrFormat("%06d.rows", number); }
 
 std::string LinksFileName(uint64_t number) { return absl::StrFormat("%06d.links", number); }
+
+std::string CentroidsFileName(uint64_t number) { return absl::StrFormat("%06d.centroids", number); }
 
 }  // namespace sightline::index

@@ -27,7 +27,7 @@ struct ChunkFileInfo {
   uint32_t checksum = 0;  // of the header, which holds the checksums of the rest
 };
 
-// A graph or the inverted lists over the first `rows` rows of a segment (ann/links_file.h).
+// A graph or inverted lists over the first `rows` rows of a segment, or a collection's `rows` centroids (sealed_file.h).
 struct LinksFileInfo {
   uint64_t number = 0;
   uint32_t rows = 0;
@@ -43,6 +43,7 @@ struct SegmentEntry {
 
 struct SegmentManifest {
   uint64_t next_file = 1;  // numbers are never used twice
+  std::optional<LinksFileInfo> centroids;  // of inverted lists
   std::vector<SegmentEntry> segments;
 };
 
@@ -50,9 +51,10 @@ std::string EncodeSegmentManifest(absl::string_view key, const SegmentManifest& 
 // Refuses key ranges that overlap or do not ascend, and numbers used twice.
 absl::StatusOr<SegmentManifest> DecodeSegmentManifest(absl::string_view key, absl::string_view value);
 
-// "000042.rows", "000042.links"
+// "000042.rows", "000042.links", "000042.centroids"
 std::string ChunkFileName(uint64_t number);
 std::string LinksFileName(uint64_t number);
+std::string CentroidsFileName(uint64_t number);
 
 }  // namespace sightline::index
 

@@ -1,5 +1,7 @@
 #include "index/store/store.h"
 
+#include <rocksdb/file_system.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -17,6 +19,9 @@ namespace sightline::index {
 namespace {
 
 constexpr std::chrono::milliseconds kResumePatience{2'000};
+
+// A Resume that cannot even make a file leaves a RocksDB that only a restart helps.
+constexpr uint64_t kLeastToResume = 1 << 20;
 
 rocksdb::WriteOptions Synced() {
   rocksdb::WriteOptions options;
@@ -211,6 +216,12 @@ absl::Status Store::Write(rocksdb::WriteBatch* batch) {
 }
 
 absl::Status Store::Resume() {
+  uint64_t free_bytes = 0;
+  if (db_->GetEnv()->GetFileSystem()->GetFreeSpace(db_->GetName(), rocksdb::IOOptions(), &free_bytes, nullptr).ok() &&
+      free_bytes < kLeastToResume) {
+    return FromRocks(rocksdb::Status::NoSpace(absl::StrCat(free_bytes, " bytes are free")),
+                     "go on after a failed write");
+  }
   if (resumer_ == nullptr) resumer_ = std::make_unique<Resumer>(*db_);
   return FromRocks(resumer_->Resume(kResumePatience), "go on after a failed write");
 }

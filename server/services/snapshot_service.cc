@@ -17,16 +17,6 @@ constexpr int64_t kPieceBytes = 1 << 20;
 constexpr int kMaxTransfers = 8;
 constexpr int kTransferThreads = 2;
 
-void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
-  out->set_name(info.name);
-  out->set_collection(info.collection);
-  out->set_sequence(info.sequence);
-  out->set_images(info.images);
-  out->set_size_bytes(info.size_bytes);
-  out->set_sha256(info.sha256);
-  ToProto(info.create_time, out->mutable_create_time());
-}
-
 // Of a snapshot's name; 0 where it has none.
 uint64_t SnapshotNumber(absl::string_view name) {
   uint64_t number = 0;

@@ -8,6 +8,8 @@ namespace sightline::bench {
 
 // `quick` keeps a bench under a minute and proves only the small case.
 int RunExact(bool quick);
+// `rows` 0 means the default.
+int RunIngest(bool quick, int64_t rows);
 int RunServe(bool quick);
 // `rows`: how many are searched; 0 for the bench's own number.
 int RunAnn(bool quick, int64_t rows);

@@ -18,10 +18,11 @@ constexpr char kUsage[] =
     "\n"
     "  ann       searching and building the graph, beside hnswlib and FAISS\n"
     "  exact     comparing with every one of 100,000 descriptors, beside FAISS IndexFlatIP\n"
+    "  ingest    a collection under writes, durable writes with patch tokens, opening again, filters\n"
     "  serve     descriptor searches over gRPC, beside a bare gRPC echo server\n"
     "\n"
     "  --quick   under a minute; proves only the small case\n"
-    "  --rows N  how many descriptors `ann` searches: 1,000,000, or with --quick 20,000, unless given\n";
+    "  --rows N  how many descriptors `ann` and `ingest` search: 1,000,000, or with --quick 20,000 and 10,000, unless given\n";
 
 }  // namespace
 
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
   }
   if (bench == "ann") return sightline::bench::RunAnn(quick, rows);
   if (bench == "exact") return sightline::bench::RunExact(quick);
+  if (bench == "ingest") return sightline::bench::RunIngest(quick, rows);
   if (bench == "serve") return sightline::bench::RunServe(quick);
   std::fprintf(stderr, "sightline-bench: there is no bench '%s'. --help lists the benches.\n", bench.c_str());
   return 2;

@@ -307,7 +307,7 @@ class KillLoop {
     ASSERT_TRUE(database.Delete(name).ok());
   }
 
-  sightline::testing::TempFolder folder_;
+  sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
   std::string data_ = folder_.Path("data");
   const std::string points_ = folder_.Path("points");
   std::mt19937 random_;
@@ -319,7 +319,7 @@ class KillLoop {
 };
 
 // Half of the kills come by time, one in four of these while the data are being opened; half at kill points, by odds or
-// at a point drawn from those known.
+// at a point drawn from those known (and by odds when it is not passed).
 Plan RandomPlan(std::mt19937& random, const KillLoop& loop) {
   Plan plan;
   plan.environment = {"SIGHTLINE_ALLOW_KILL_POINTS=1", loop.ListPoints()};
@@ -330,16 +330,13 @@ Plan RandomPlan(std::mt19937& random, const KillLoop& loop) {
     case 1:
     case 2:
     case 3: break;
-    case 4:
-    case 5:
-      plan.environment.push_back(absl::StrCat("SIGHTLINE_KILL_ODDS=", 1 + random() % 300));
-      plan.environment.push_back(absl::StrCat("SIGHTLINE_KILL_SEED=", random()));
-      break;
     default:
-      if (points.empty()) break;
+      plan.environment.push_back(absl::StrCat("SIGHTLINE_KILL_ODDS=", 1 + random() % 200));
+      plan.environment.push_back(absl::StrCat("SIGHTLINE_KILL_SEED=", random()));
+      plan.delay = milliseconds(2'000);
+      if (random() % 2 == 0 || points.empty()) break;
       plan.environment.push_back(
-          absl::StrCat("SIGHTLINE_KILL_POINT=", points[random() % points.size()], ":", 1 + random() % 4));
-      plan.delay *= 2;
+          absl::StrCat("SIGHTLINE_KILL_POINT=", points[random() % points.size()], ":", 1 + random() % 3));
   }
   return plan;
 }

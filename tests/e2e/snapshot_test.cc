@@ -62,6 +62,20 @@ TEST(SnapshotTest, GoesToAnotherServerWhileTheFirstIsWrittenTo) {
   auto server = *ServerProcess::Start({.folder = folder.path()});
   auto client = *client::Client::Connect({.address = server->address()});
   ASSERT_TRUE(client->CreateCollection(NewCollection("v")).ok());
+  // Several pieces' worth, and then a little at a time.
+  std::mt19937 random(3);
+  int written = 0;
+  const auto bulk = client->IndexMany(
+      [&]() -> std::optional<v1::IndexRequest> {
+        if (written == 600) return std::nullopt;
+        v1::IndexRequest request = NewImage(absl::StrCat("bulk", ++written), {0, 0, 1, 0});
+        std::string text(7'000, ' ');
+        for (char& c : text) c = static_cast<char>('a' + random() % 26);
+        (*request.mutable_item()->mutable_attributes())["text"].set_string_value(text);
+        return request;
+      },
+      [](const client::ItemOutcome& outcome) { EXPECT_TRUE(outcome.status.ok()) << outcome.status; });
+  ASSERT_TRUE(bulk.ok()) << bulk.status();
   std::atomic<int> acknowledged = 0;
   std::atomic<bool> stop = false;
   const auto values = [](int i) { return std::vector<float>{1, 0.01f * static_cast<float>(i), 0, 0}; };
@@ -73,18 +87,18 @@ TEST(SnapshotTest, GoesToAnotherServerWhileTheFirstIsWrittenTo) {
       acknowledged = i + 1;
     }
   });
-  while (acknowledged < 100) std::this_thread::yield();
+  while (acknowledged < 20) std::this_thread::yield();
   const int before = acknowledged;
   const auto snapshot = TakeSnapshot(*client, "v");
   stop = true;
   writer.join();
   ASSERT_TRUE(snapshot.ok()) << snapshot.status();
-  EXPECT_GE(snapshot->images(), before);
+  EXPECT_GE(snapshot->images(), 600 + before);
   EXPECT_EQ(snapshot->collection(), "v");
 
   // In three parts, each connection broken off.
   std::string bytes;
-  for (const size_t break_at : {size_t{1}, bytes.size() + 1}) {
+  for (const size_t break_at : {size_t{1}, size_t{2} << 20}) {
     EXPECT_EQ(Continue(*client, snapshot->name(), break_at, &bytes).code(), absl::StatusCode::kCancelled);
   }
   ASSERT_TRUE(Continue(*client, snapshot->name(), SIZE_MAX, &bytes).ok());

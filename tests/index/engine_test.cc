@@ -74,6 +74,8 @@ class EngineTest : public IndexTest {
       Attributes attributes{{"parity", std::string(number % 2 == 0 ? "even" : "odd")},
                             {"number", static_cast<int64_t>(number)}};
       BeginPut(absl::StrCat("r", number), Draw(), std::move(attributes));
+      // A batch is never split over two segments.
+      if (i % 50 == 49) Await();
     }
     Await();
   }
@@ -384,6 +386,49 @@ TEST_F(EngineTest, AugmentationCanBePutBack) {
   Check();
 }
 
+TEST_F(EngineTest, InvertedListsAreTrainedOnceAndKept) {
+  config_.index_kind = IndexKind::kIvf;
+  config_.ivf_lists = 16;
+  Start();
+  Fill(300);
+  Optimize();
+  const auto vector = Draw();
+  SearchQuery query;
+  query.descriptor = vector;
+  // Too few to learn from.
+  EXPECT_EQ(Ask(query).index, "exact");
+  EXPECT_EQ(Ids(Ask(query)), Expected(vector, 10));
+  Fill(900);
+  Optimize();
+  query.nprobe = 16;
+  EXPECT_EQ(Ask(query).index, "ivf");
+  EXPECT_EQ(Ids(Ask(query)), Expected(vector, 10));
+  query.nprobe = 1;
+  EXPECT_LT(Ask(query).compared, 1200);
+  Check();
+  const auto files = SegmentFiles();
+  EXPECT_EQ(SegmentFiles(".centroids").size(), 1u);
+  Restart();
+  EXPECT_EQ(SegmentFiles(), files);
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  EXPECT_EQ(Ask(query).index, "ivf");
+  Fill(700);
+  Optimize();
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  Check();
+  // Without its centroids it is trained again.
+  const fs::path centroids = SegmentFiles(".centroids")[0];
+  collection_.reset();
+  database_.reset();
+  FlipByte(centroids, 100);
+  Open();
+  collection_ = *database_->Find("shop");
+  EXPECT_EQ(Ask(query).index, "exact");
+  Check();
+  Optimize();
+  EXPECT_EQ(Ask(query).index, "ivf");
+}
+
 TEST_F(EngineTest, DamagedFilesAreSetAsideAndMadeAgain) {
   Start();
   Fill(1200);
@@ -447,8 +492,8 @@ TEST_F(EngineTest, FilesThatNothingNamesAreRemoved) {
 }
 
 TEST_F(EngineTest, TheMemoryBudgetRefusesWritesAndNothingElse) {
-  options_.memory_budget_bytes = 24 << 20;
-  options_.write_buffer_bytes = 4 << 20;
+  options_.memory_budget_bytes = 8 << 20;
+  options_.write_buffer_bytes = 1 << 20;
   config_.descriptor_dim = 2048;
   Start();
   const auto vector = RandomVector(random_, 2048);
@@ -460,7 +505,7 @@ TEST_F(EngineTest, TheMemoryBudgetRefusesWritesAndNothingElse) {
   }
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(base::GetErrorInfo(refused).reason, "MEMORY_BUDGET");
-  EXPECT_GT(written, 100);
+  EXPECT_GT(written, 10);
   EXPECT_EQ(Search(vector, 5).size(), 5u);
   const std::string id = "v0";
   EXPECT_EQ(collection_->Delete(absl::MakeConstSpan(&id, 1))->deleted, 1);

@@ -128,6 +128,36 @@ TEST_F(SnapshotTest, SharesWhatNeverChangesAndTakesSegmentFilesAlong) {
   ASSERT_TRUE(database_->RestoreSnapshot(info.name, "copy", nullptr).ok());
 }
 
+TEST_F(SnapshotTest, SealedSegmentsAreRestoredAsTheyAreAndNotBuiltAgain) {
+  options_.segments.chunk_rows = 64;
+  options_.segments.segment_rows = 256;
+  options_.segments.background = false;
+  config_.index_kind = IndexKind::kHnsw;
+  Start();
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_TRUE(collection_->Put(MakeWrite(absl::StrCat("r", i), RandomVector(random_, 8))).ok());
+  }
+  ASSERT_TRUE(collection_->Optimize({}, nullptr).ok());
+  const std::string from = absl::StrCat(Area("collections"), "/", Entries(Area("collections")).at(0), "/segments");
+  const std::vector<std::string> sealed = Entries(from);
+  ASSERT_FALSE(sealed.empty());
+  const std::vector<float> query = RandomVector(random_, 8);
+  const std::vector<Hit> hits = Search(query, 20);
+  const SnapshotInfo info = Take();
+  EXPECT_EQ(Entries(Area(info.name) + "/segments"), sealed);
+  const auto copy = database_->RestoreSnapshot(info.name, "a-copy", nullptr);
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  const std::string to = absl::StrCat(Area("collections"), "/", Entries(Area("collections")).at(0), "/segments");
+  ASSERT_NE(to, from);
+  EXPECT_EQ(Entries(to), sealed);
+  for (const std::string& file : sealed) EXPECT_EQ(fs::hard_link_count(absl::StrCat(to, "/", file)), 3u) << file;
+  EXPECT_EQ((*copy)->Stats().index_choice, collection_->Stats().index_choice);
+  collection_ = *copy;
+  const std::vector<Hit> hits_now = Search(query, 20);
+  ASSERT_EQ(hits_now.size(), hits.size());
+  for (size_t i = 0; i < hits.size(); ++i) EXPECT_EQ(hits_now[i].id, hits[i].id);
+}
+
 TEST_F(SnapshotTest, DamageInAnyFileIsNamedAndNothingIsRestored) {
   Start();
   Fill(30);

@@ -118,6 +118,15 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     return IOStatus::NotSupported("truncating", path);
   }
 
+  IOStatus GetFreeSpace(const std::string& path, const IOOptions& options, uint64_t* bytes,
+                        IODebugContext* dbg) override {
+    base::MutexLock lock(mutex_);
+    if (faults_.error == Faults::Error::kNoSpace && faults_.from_then_on && counted_ >= faults_.nth) {
+      *bytes = 0;
+      return IOStatus::OK();
+    }
+    return FileSystemWrapper::GetFreeSpace(path, options, bytes, dbg);
+  }
   IOStatus CreateDir(const std::string& path, const IOOptions& options, IODebugContext* dbg) override {
     IOStatus status = Check(&Faults::create, path);
     if (status.ok()) status = FileSystemWrapper::CreateDir(path, options, dbg);

@@ -15,11 +15,13 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "client/cli/byte_progress.h"
+#include "client/cli/follow.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
 #include "client/cli/values.h"
 #include "client/cli/verbs/verbs.h"
+#include "client/cpp/rpc_status.h"
 #include "client/cpp/snapshot_file.h"
 
 namespace sightline::cli {
@@ -76,34 +78,35 @@ int ListThem(Context& context, const Args& args, client::Client& client, const s
 }
 
 // Follows an operation to its end; `result` is the message that it produces.
-absl::Status Follow(Context& context, client::Client& client, const absl::StatusOr<v1::Operation>& started,
-                    const std::string& what, google::protobuf::Message* result) {
+absl::Status FollowTo(Context& context, client::Client& client, const absl::StatusOr<v1::Operation>& started,
+                      google::protobuf::Message* result) {
   SIGHTLINE_RETURN_IF_ERROR(started.status());
-  absl::StatusOr<v1::Operation> ended = *started;
-  {
-    ByteProgress progress(context, what);
-    ended = client.WaitForOperation(
-        started->name(), [&](const v1::Operation& operation) { progress.Update(operation.done(), operation.total()); });
+  SIGHTLINE_ASSIGN_OR_RETURN(const v1::Operation ended, Follow(context, client, *started));
+  if (ended.state() == v1::Operation::STATE_FAILED && ended.error().code() != 0) {
+    return client::FromRpcStatus(ended.error());
   }
-  SIGHTLINE_RETURN_IF_ERROR(ended.status());
-  if (ended->result().UnpackTo(result)) return absl::OkStatus();
+  if (ended.state() != v1::Operation::STATE_SUCCEEDED) {
+    return base::Error(
+        absl::StatusCode::kCancelled, "OPERATION_ENDED",
+        absl::StrCat(ended.name(), " was ", StateText(ended), ". Start it again if it is still wanted."));
+  }
+  if (ended.result().UnpackTo(result)) return absl::OkStatus();
   return base::Error(absl::StatusCode::kInternal, "RESULT_UNKNOWN",
-                     absl::StrCat(ended->name(),
+                     absl::StrCat(ended.name(),
                                   " ended with a result that this version does not know. Use the "
                                   "server's version of this program."));
 }
 
 int CreateOne(Context& context, const Args& args, client::Client& client, const std::string& collection) {
   v1::Snapshot snapshot;
-  const absl::Status status =
-      Follow(context, client, client.CreateSnapshot(collection), "taking the snapshot", &snapshot);
+  const absl::Status status = FollowTo(context, client, client.CreateSnapshot(collection), &snapshot);
   return status.ok() ? ShowSnapshot(context, args, snapshot, "took") : Fail(context, args, status);
 }
 
 int RestoreOne(Context& context, const Args& args, client::Client& client, const std::string& name,
                const std::string& collection) {
   v1::Collection restored;
-  const absl::Status status = Follow(context, client, client.RestoreSnapshot(name, collection), "restoring", &restored);
+  const absl::Status status = FollowTo(context, client, client.RestoreSnapshot(name, collection), &restored);
   if (!status.ok()) return Fail(context, args, status);
   context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(restored), "\n")
                                         : absl::StrCat("restored ", Printable(name), " as ", Printable(restored.name()),

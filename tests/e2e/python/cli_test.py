@@ -127,6 +127,58 @@ class CliTest(unittest.TestCase):
         self.assertEqual(checks["model dtop_tiny"]["verdict"], "warn")
         self.assertTrue(checks["model dtop_tiny"]["next_step"])
 
+    def test_snapshots(self):
+        done = self.run_cli("snapshot", "create", "shop", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        snapshot = json.loads(done.stdout)
+        self.assertEqual(snapshot["images"], json.loads(self.run_cli("collections", "get", "shop", "--json").stdout)
+                         ["stats"]["images"])
+        number = snapshot["name"].removeprefix("snapshots/")
+        self.assertIn(snapshot["name"], self.run_cli("snapshot").stdout)
+        self.assertEqual(self.run_cli("snapshot", "list", "nobody").returncode, 1)
+
+        file = self.folder / "shop.snapshot"
+        done = self.run_cli("snapshot", "download", number, file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        content = file.read_bytes()
+        self.assertEqual(self.run_cli("snapshot", "download", number, file).returncode, 1, "it is there already")
+        # A broken download goes on; one that went wrong is begun again.
+        half = content[:len(content) // 2]
+        part = pathlib.Path(f"{file}.part")
+        for start in (half, half[:-1] + bytes([half[-1] ^ 1]), b"something else", b""):
+            file.unlink(missing_ok=True)
+            part.write_bytes(start)
+            done = self.run_cli("snapshot", "download", number, file)
+            if done.returncode != 0:
+                self.assertIn("SHA-256", done.stderr)
+                done = self.run_cli("snapshot", "download", number, file)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(file.read_bytes(), content)
+            self.assertFalse(part.exists())
+
+        damaged = self.folder / "damaged.snapshot"
+        damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        done = self.run_cli("snapshot", "upload", damaged)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is not a whole snapshot", done.stderr)
+        done = self.run_cli("snapshot", "upload", file, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        uploaded = json.loads(done.stdout)
+        self.assertEqual(uploaded["sha256"], snapshot["sha256"])
+
+        done = self.run_cli("snapshot", "restore", uploaded["name"], "shop-copy")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("restored", done.stdout)
+        path = self.images()[0]
+        self.assertIn(path.name, self.run_cli("search", path, "-c", "shop-copy", "-k", "1").stdout)
+        self.assertEqual(self.run_cli("snapshot", "restore", number, "shop").returncode, 1)
+        self.assertEqual(self.run_cli("snapshot", "restore", number).returncode, 64)
+        self.assertEqual(self.run_cli("snapshot", "delete", number).returncode, 64, "--yes is missing")
+        for name in (number, uploaded["name"]):
+            self.assertEqual(self.run_cli("snapshot", "delete", name, "--yes").returncode, 0)
+        self.assertEqual(self.run_cli("snapshot", "delete", number, "--yes").returncode, 1)
+        self.assertEqual(self.run_cli("collections", "delete", "shop-copy", "--yes").returncode, 0)
+
     def test_an_absent_server(self):
         done = self.run_cli("doctor", "--address", "127.0.0.1:1")
         self.assertEqual(done.returncode, 1)

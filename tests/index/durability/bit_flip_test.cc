@@ -109,7 +109,7 @@ class BitFlipTest : public ::testing::Test {
     }
   }
 
-  sightline::testing::TempFolder folder_{FastFolder()};
+  sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
   const std::string template_ = folder_.Path("template");
   Truth truth_{1};
 };

@@ -4,18 +4,15 @@
 #ifndef SIGHTLINE_TESTS_INDEX_DURABILITY_MACHINE_H_
 #define SIGHTLINE_TESTS_INDEX_DURABILITY_MACHINE_H_
 
-#include <unistd.h>
-
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <system_error>
 
 #include "absl/status/status.h"
 #include "index/database.h"
 #include "tests/index/durability/truth.h"
 #include "tests/support/fault_env.h"
+#include "tests/support/temp_folder.h"
 
 namespace sightline::index {
 
@@ -33,16 +30,6 @@ inline constexpr int kSanitizerShare = 1;
 
 // `ci` in CI, a share of it under a sanitizer, `night` at night.
 inline int Dose(int ci, int night) { return SlowTests() ? night : (ci + kSanitizerShare - 1) / kSanitizerShare; }
-
-// In memory where the system has such a folder: thousands of small databases are made and thrown away, and the disk's
-// own syncs prove nothing here.
-inline std::filesystem::path FastFolder() {
-  std::error_code error;
-  const std::filesystem::path memory = "/dev/shm";
-  return std::filesystem::is_directory(memory, error) && ::access(memory.c_str(), W_OK) == 0
-             ? memory
-             : std::filesystem::temp_directory_path();
-}
 
 // Progress that never cancels.
 inline constexpr auto kToTheEnd = [](int64_t, int64_t) { return true; };

@@ -47,7 +47,7 @@ Faults PowerOffAt(uint64_t operation) {
 class PowerLossTest : public ::testing::Test {
  protected:
   PowerLossTest() { base::SetLogLevel(base::Severity::kOff); }
-  sightline::testing::TempFolder folder_{FastFolder()};
+  sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
 };
 
 // The power goes off right after an acknowledgement, or at some operation in the middle of a write or of closing; then
@@ -59,7 +59,7 @@ TEST_F(PowerLossTest, EveryAcknowledgedWriteIsThereAndNothingElse) {
   Machine machine(folder_.path());
   Truth truth(seed);
   ASSERT_TRUE(machine.Open().ok());
-  const int rounds = Dose(150, 5'000);
+  const int rounds = Dose(100, 5'000);
   for (int round = 0; round < rounds; ++round) {
     const int writes = static_cast<int>(random() % 4);
     for (int i = 0; i < writes; ++i) ASSERT_TRUE(truth.Write(*machine.collection));
@@ -95,7 +95,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
   std::mt19937 random(8);
   uint64_t operations = 0;
   {
-    const sightline::testing::TempFolder folder(FastFolder());
+    const sightline::testing::TempFolder folder(sightline::testing::FastFolder());
     Machine machine(folder.path());
     Truth truth(1);
     machine.env.Inject(Faults::EveryChange());
@@ -104,10 +104,10 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
     ASSERT_TRUE(machine.Open().ok());
     ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/true));
   }
-  const uint64_t step = std::max<uint64_t>(1, operations / static_cast<uint64_t>(Dose(150, 1'000'000)));
+  const uint64_t step = std::max<uint64_t>(1, operations / static_cast<uint64_t>(Dose(100, 1'000'000)));
   std::printf("%d operations, every %d\n", static_cast<int>(operations), static_cast<int>(step));
   for (uint64_t at = 1 + random() % step; at <= operations; at += step) {
-    const sightline::testing::TempFolder folder(FastFolder());
+    const sightline::testing::TempFolder folder(sightline::testing::FastFolder());
     Machine machine(folder.path());
     Truth truth(static_cast<unsigned>(at));
     machine.env.Inject(PowerOffAt(at));

@@ -100,7 +100,7 @@ class TornLogTest : public ::testing::Test {
     other.join();
   }
 
-  sightline::testing::TempFolder folder_{FastFolder()};
+  sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
   const std::string template_ = folder_.Path("template");
   std::string log_;           // relative to the data folder
   std::string bytes_;         // of the whole log

@@ -1,0 +1,76 @@
+#include "index/centroids.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "index/store/sealed_file.h"
+
+namespace sightline::index {
+namespace {
+
+constexpr absl::string_view kCentroidsMagic = "SLCENTR\n";
+// Fewer rows for each centroid say little about where it should be.
+constexpr int64_t kMinRowsPerList = 32;
+// Far above what a centroid takes beside its codes.
+constexpr uint64_t kMaxCentroidExtra = 64;
+
+}  // namespace
+
+size_t ListsFor(int64_t rows, int asked) {
+  const size_t lists = asked > 0 ? static_cast<size_t>(asked) : CoarseQuantizer::DefaultLists(rows);
+  return rows >= kMinRowsPerList * static_cast<int64_t>(lists) ? lists : 0;
+}
+
+absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> TrainCentroids(const SegmentList::Segments& segments,
+                                                                      size_t lists, int threads,
+                                                                      const std::function<bool()>& cancelled) {
+  std::vector<std::pair<const Segment*, uint32_t>> rows;
+  for (const auto& segment : segments) {
+    for (uint32_t row = 0; row < segment->rows(); ++row) {
+      if (segment->row_table().Alive(row)) rows.emplace_back(segment.get(), row);
+    }
+  }
+  // The same rows give the same centroids.
+  std::mt19937_64 random(1);
+  std::shuffle(rows.begin(), rows.end(), random);
+  rows.resize(std::min(rows.size(), CoarseQuantizer::SampleRows(lists)));
+  const size_t dim = segments.front()->shape().chunk.dim;
+  std::vector<float> sample(rows.size() * dim);
+  size_t taken = 0;
+  for (const auto& [segment, row] : rows) {
+    const absl::Status read = segment->Read(row, sample.data() + taken * dim);
+    if (absl::IsNotFound(read)) continue;  // deleted meanwhile
+    SIGHTLINE_RETURN_IF_ERROR(read);
+    ++taken;
+  }
+  sample.resize(taken * dim);
+  CoarseQuantizer::TrainOptions options;
+  options.lists = std::min(lists, taken);
+  options.threads = threads;
+  options.cancelled = cancelled;
+  return CoarseQuantizer::Train(sample, dim, options);
+}
+
+absl::Status SaveCentroids(const CoarseQuantizer& quantizer, const Files& files, const std::string& path,
+                           LinksFileInfo* info) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const SealedFileInfo written,
+                             WriteSealedFile(files, path, kCentroidsMagic,
+                                             [&](ByteSink sink) { return quantizer.Save(sink); }));
+  info->rows = static_cast<uint32_t>(quantizer.lists());
+  info->bytes = written.bytes;
+  info->checksum = written.checksum;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> LoadCentroids(const Files& files, const std::string& path,
+                                                                     const LinksFileInfo& info, size_t dim) {
+  const uint64_t most = (info.rows + uint64_t{1}) * (kernels::CodeLayout(dim).stride + kMaxCentroidExtra);
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes,
+                             ReadSealedFile(files, path, kCentroidsMagic, {info.bytes, info.checksum}, most));
+  return CoarseQuantizer::Load(bytes, dim);
+}
+
+}  // namespace sightline::index
