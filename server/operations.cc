@@ -247,7 +247,8 @@ absl::StatusOr<uint64_t> Operations::Find(const std::string& name) const {
                                  "name that the RPC answered, or list operations.",
                                  {{"field", "name"}, {"actual", name.substr(0, 64)}});
   }
-  if (!entries_.contains(number)) {
+  const auto it = entries_.find(number);
+  if (it == entries_.end() || IsOld(it->second)) {
     return base::NotFound("OPERATION_NOT_FOUND",
                           absl::StrCat("there is no operation '", name,
                                        "'; ended ones are kept for a while only. List "
@@ -280,6 +281,7 @@ absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::stri
   base::MutexLock lock(mutex_);
   for (auto it = entries_.lower_bound(before); it != entries_.begin();) {
     --it;
+    if (IsOld(it->second)) continue;
     if (!collection.empty() && it->second.operation.collection() != collection) continue;
     if (static_cast<int>(page.operations.size()) == page_size || bytes > kMaxPageBytes) {
       page.next_page_token = absl::StrCat(kTokenPrefix, OperationNumber(page.operations.back().name()));
@@ -314,7 +316,9 @@ std::map<v1::Operation::State, int> Operations::CountByState() const {
                                  {v1::Operation::STATE_FAILED, 0},
                                  {v1::Operation::STATE_CANCELLED, 0}};
   base::MutexLock lock(mutex_);
-  for (const auto& [number, entry] : entries_) ++counts[entry.operation.state()];
+  for (const auto& [number, entry] : entries_) {
+    if (!IsOld(entry)) ++counts[entry.operation.state()];
+  }
   return counts;
 }
 
@@ -342,15 +346,18 @@ void Operations::SetEnded(Entry& entry, State state) {
   entry.request.Clear();
 }
 
+bool Operations::IsOld(const Entry& entry) const {
+  return IsEnded(entry.operation) &&
+         entry.operation.end_time().seconds() < absl::ToUnixSeconds(options_.clock->Now() - options_.keep_ended);
+}
+
 void Operations::Forget() {
-  const int64_t oldest = absl::ToUnixSeconds(options_.clock->Now() - options_.keep_ended);
   const auto ended = [](const auto& one) { return IsEnded(one.second.operation); };
   int64_t too_many = std::count_if(entries_.begin(), entries_.end(), ended) - static_cast<int64_t>(options_.max_ended);
   for (auto it = entries_.begin(); it != entries_.end();) {
-    const bool old =
-        IsEnded(it->second.operation) && (too_many > 0 || it->second.operation.end_time().seconds() < oldest);
-    if (old) --too_many;
-    it = old ? entries_.erase(it) : std::next(it);
+    const bool forget = IsOld(it->second) || (too_many > 0 && ended(*it));
+    if (forget) --too_many;
+    it = forget ? entries_.erase(it) : std::next(it);
   }
 }
 

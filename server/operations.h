@@ -111,6 +111,9 @@ class Operations {
   absl::StatusOr<uint64_t> Find(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Operation Show(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetEnded(Entry& entry, v1::Operation::State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether it ended so long ago that it is not shown any more.
+  bool IsOld(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Drops what is old, and the oldest of too many.
   void Forget() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;

@@ -315,6 +315,9 @@ TEST_F(OperationsTest, ForgetsTheOldestOfTooManyAndTheTooOld) {
   for (int i = 0; i < 5; ++i) Do(*operations);
   EXPECT_THAT(Names(*operations->List(9, "", "")), ElementsAre("operations/5", "operations/4", "operations/3"));
   clock_.Advance(options_.keep_ended + absl::Seconds(2));
+  EXPECT_TRUE(operations->List(9, "", "")->operations.empty());
+  EXPECT_TRUE(absl::IsNotFound(operations->Get("operations/5").status()));
+  EXPECT_EQ(operations->CountByState().at(Op::STATE_SUCCEEDED), 0);
   Do(*operations);
   EXPECT_THAT(Names(*operations->List(9, "", "")), ElementsAre("operations/6"));
   operations.reset();
