@@ -100,7 +100,7 @@ std::string IndexPolicy::Explain(int64_t images, int64_t linked) const {
   if (kind_ == IndexKind::kExact) {
     return absl::StrFormat("exact: the collection asks for it; comparing %d images takes about %s", images, exact);
   }
-  if (kind_ == IndexKind::kHnsw && linked > 0) {
+  if (kind_ == IndexKind::kHnsw) {
     return absl::StrFormat("hnsw: the collection asks for it; %d of %d images are in the graph", linked, images);
   }
   if (kind_ == IndexKind::kIvf) {

@@ -286,7 +286,9 @@ absl::Status Segment::ReadFromFile(uint32_t chunk, const Files& files, const std
   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<DescriptorChunk> file, ChunkFile::Open(files, path, *info, shape_.chunk));
   base::MutexLock lock(mutex_);
   Chunk& sealed = chunks_[chunk];
-  if (sealed.rows < shape_.chunk_rows && !sealed.closed) return absl::OkStatus();
+  // Rows may have come while the file was written; the chunk is then sealed again.
+  const bool grows = sealed.rows < shape_.chunk_rows && !sealed.closed;
+  if (grows || sealed.rows != info->rows) return absl::OkStatus();
   sealed.descriptors = std::move(file);
   sealed.memory = nullptr;
   return absl::OkStatus();
