@@ -22,7 +22,7 @@ TEST(MetricsTest, EverythingIsThereAtZeroFromTheStart) {
     EXPECT_THAT(text, HasSubstr(std::string("sightline_stage_duration_seconds_count{stage=\"") + stage + "\"} 0"));
   }
   for (const char* reason :
-       {"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue", "memory_budget"}) {
+       {"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue", "memory_budget", "transfers"}) {
     EXPECT_THAT(text, HasSubstr(std::string("sightline_rejected_total{reason=\"") + reason + "\"} 0"));
   }
   for (const char* index : {"exact", "hnsw", "ivf"}) {
