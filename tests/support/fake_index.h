@@ -28,9 +28,7 @@ class FakeCollection : public index::Collection {
   index::CollectionStats Stats() const override { return stats; }
   absl::StatusOr<index::WriteResult> Put(index::Write) override { return index::WriteResult(); }
   void PutAsync(index::Write, std::function<void(absl::StatusOr<index::WriteResult>)> done) override { done(written); }
-  absl::StatusOr<index::Record> Get(const std::string& id, index::RecordView) const override {
-    return RecordOf(id);
-  }
+  absl::StatusOr<index::Record> Get(const std::string& id, index::RecordView) const override { return RecordOf(id); }
   absl::StatusOr<index::RecordPage> List(int, const std::string&, index::RecordView,
                                          const std::string& filter) const override {
     asked_filter = filter;
