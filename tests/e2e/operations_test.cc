@@ -140,7 +140,7 @@ TEST(OperationsRestartTest, EndedOnesAreListedAfterARestartAndADamagedFileIsSetA
 // Whether the stop comes before the work, within it or after it, the operation ends well in the end.
 TEST(OperationsRestartTest, AnInterruptedOptimizeIsBegunAgain) {
   TempFolder folder;
-  constexpr int kImages = 2000;
+  constexpr int kBulkImages = 2000;
   std::string name;
   for (const bool gracefully : {true, false}) {
     SCOPED_TRACE(gracefully);
@@ -159,7 +159,7 @@ TEST(OperationsRestartTest, AnInterruptedOptimizeIsBegunAgain) {
         ASSERT_TRUE(client
                         ->IndexMany(
                             [&]() -> std::optional<v1::IndexRequest> {
-                              if (next == kImages) return std::nullopt;
+                              if (next == kBulkImages) return std::nullopt;
                               std::vector<float> values(32);
                               for (float& value : values) value = normal(random);
                               return NewImage(absl::StrCat("i", next++), values);
@@ -190,7 +190,7 @@ TEST(OperationsRestartTest, AnInterruptedOptimizeIsBegunAgain) {
     }
     EXPECT_EQ(operation.state(), v1::Operation::STATE_SUCCEEDED) << operation.ShortDebugString();
     const v1::Collection collection = *client->GetCollection("v");
-    EXPECT_EQ(collection.stats().images(), kImages);
+    EXPECT_EQ(collection.stats().images(), kBulkImages);
     EXPECT_EQ(collection.stats().graph_backlog(), 0) << "optimise finishes every graph";
     EXPECT_EQ(server->Terminate(), 0);
   }
