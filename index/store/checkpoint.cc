@@ -57,12 +57,13 @@ absl::StatusOr<CheckpointContent> ReadOpened(rocksdb::DB& db,
 
 }  // namespace
 
-absl::Status MakeCheckpoint(const Store& store, const std::string& folder) {
+absl::Status MakeCheckpoint(Store& store, const std::string& folder) {
   rocksdb::Checkpoint* made = nullptr;
   const rocksdb::Status created = rocksdb::Checkpoint::Create(&store.db(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(created, "take a snapshot"));
-  return FromRocks(checkpoint->CreateCheckpoint(folder, kMostCopiedLogBytes), "take a snapshot");
+  return store.BetweenWrites(
+      [&] { return FromRocks(checkpoint->CreateCheckpoint(folder, kMostCopiedLogBytes), "take a snapshot"); });
 }
 
 absl::StatusOr<CheckpointContent> ReadCheckpoint(const std::string& folder, const RocksResources& resources) {

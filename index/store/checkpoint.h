@@ -1,6 +1,6 @@
 // Checkpoints: a RocksDB of its own with what a store held at one moment, sharing the files that never change.
 //
-// Threading: MakeCheckpoint from any thread, while writes go on; the others on a folder that nothing else uses.
+// Threading: MakeCheckpoint from any thread; the others on a folder that nothing else uses.
 // Ownership: none is kept. Failure: Status; DATA_LOSS for a folder that does not hold what a store writes.
 #ifndef SIGHTLINE_INDEX_STORE_CHECKPOINT_H_
 #define SIGHTLINE_INDEX_STORE_CHECKPOINT_H_
@@ -16,8 +16,8 @@
 
 namespace sightline::index {
 
-// `folder` must not exist; its parent must. It holds every write acknowledged before the call, and no part of a batch.
-absl::Status MakeCheckpoint(const Store& store, const std::string& folder);
+// Writes wait meanwhile. `folder` must not exist; its parent must. It holds every write acknowledged before the call, and no part of a batch.
+absl::Status MakeCheckpoint(Store& store, const std::string& folder);
 
 struct CheckpointContent {
   std::string collection;

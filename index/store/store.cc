@@ -211,8 +211,18 @@ absl::Status Store::FillMemtable() {
 }
 
 absl::Status Store::Write(rocksdb::WriteBatch* batch) {
+  // One after the other, and none between a failure and Resume: Debian's RocksDB ends the process when a log that has
+  // failed is written again, and lets a write that waited behind the failed one do just that.
+  base::MutexLock lock(write_mutex_);
+  if (!write_failure_.ok()) return write_failure_;
   SIGHTLINE_RETURN_IF_ERROR(FillMemtable());
-  return FromRocks(db_->Write(Synced(), batch), "write");
+  write_failure_ = FromRocks(db_->Write(Synced(), batch), "write");
+  return write_failure_;
+}
+
+absl::Status Store::BetweenWrites(absl::FunctionRef<absl::Status()> work) {
+  base::MutexLock lock(write_mutex_);
+  return write_failure_.ok() ? work() : write_failure_;
 }
 
 absl::Status Store::Resume() {
@@ -223,7 +233,10 @@ absl::Status Store::Resume() {
                      "go on after a failed write");
   }
   if (resumer_ == nullptr) resumer_ = std::make_unique<Resumer>(*db_);
-  return FromRocks(resumer_->Resume(kResumePatience), "go on after a failed write");
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(resumer_->Resume(kResumePatience), "go on after a failed write"));
+  base::MutexLock lock(write_mutex_);
+  write_failure_ = absl::OkStatus();
+  return absl::OkStatus();
 }
 
 absl::Status Store::Flush() { return FromRocks(db_->Flush(rocksdb::FlushOptions(), handles_), "flush"); }

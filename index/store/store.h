@@ -20,9 +20,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/mutex.h"
 #include "index/collection.h"
 #include "index/store/record_codec.h"
 #include "index/store/resume.h"
@@ -114,8 +116,11 @@ class Store {
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
 
-  // Durable on OK. After a failure nothing of the batch is visible, and RocksDB may refuse writes until Resume.
+  // Durable on OK. After a failure nothing of the batch is visible, and every write fails until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);
+  // Does `work` while no write is under way, for what syncs the log itself; after a failed write, nothing.
+  absl::Status BetweenWrites(absl::FunctionRef<absl::Status()> work);
+
   // Tries to leave the state in which a failure has put RocksDB; may take about two seconds.
   absl::Status Resume();
 
@@ -143,6 +148,8 @@ class Store {
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
   std::unique_ptr<Resumer> resumer_;                   // ends before db_
+  base::Mutex write_mutex_;
+  absl::Status write_failure_ ABSL_GUARDED_BY(write_mutex_);  // of the last write, until Resume
   CollectionConfig config_;
   Counters counters_;
 };

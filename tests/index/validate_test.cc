@@ -139,10 +139,15 @@ TEST(ValidateTest, RefusesEveryBadSetting) {
   config = good;
   config.description = std::string(4097, 'd');
   ExpectRefusal(ValidateConfig(config, {}), "COLLECTION_SETTINGS_INVALID");
-  for (const IndexKind kind : {IndexKind::kHnsw, IndexKind::kIvf}) {
-    config = good;
-    config.index_kind = kind;
-    EXPECT_EQ(ValidateConfig(config, {}).code(), absl::StatusCode::kUnimplemented);
+  for (const auto& [setting, bad] : std::vector<std::pair<int CollectionConfig::*, std::vector<int>>>{
+           {&CollectionConfig::hnsw_m, {-1, 3, 65}},
+           {&CollectionConfig::hnsw_ef_construction, {-1, 15, 1001}},
+           {&CollectionConfig::ivf_lists, {-1, 65'537}}}) {
+    for (const int value : bad) {
+      config = good;
+      config.*setting = value;
+      EXPECT_EQ(ValidateConfig(config, {}).code(), absl::StatusCode::kInvalidArgument) << value;
+    }
   }
 }
 
