@@ -331,6 +331,8 @@ absl::Status LocalCollection::Recover(Store& store) {
     base::MutexLock lock(mutex_);
     reason = read_only_;
   }
+  // It may also have been upkeep's write that failed.
+  if (reason.ok()) reason = store.write_failure();
   if (reason.ok()) return absl::OkStatus();
   if (!store.Resume().ok()) return ReadOnlyError(config_.name, reason);
   SetReadOnly(absl::OkStatus());

@@ -220,6 +220,11 @@ absl::Status Store::Write(rocksdb::WriteBatch* batch) {
   return write_failure_;
 }
 
+absl::Status Store::write_failure() const {
+  base::MutexLock lock(write_mutex_);
+  return write_failure_;
+}
+
 absl::Status Store::BetweenWrites(absl::FunctionRef<absl::Status()> work) {
   base::MutexLock lock(write_mutex_);
   return write_failure_.ok() ? work() : write_failure_;

@@ -118,6 +118,8 @@ class Store {
 
   // Durable on OK. After a failure nothing of the batch is visible, and every write fails until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);
+  // Why writes fail until Resume; OK when they do not.
+  absl::Status write_failure() const;
   // Does `work` while no write is under way, for what syncs the log itself; after a failed write, nothing.
   absl::Status BetweenWrites(absl::FunctionRef<absl::Status()> work);
 
@@ -148,7 +150,7 @@ class Store {
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
   std::unique_ptr<Resumer> resumer_;                   // ends before db_
-  base::Mutex write_mutex_;
+  mutable base::Mutex write_mutex_;
   absl::Status write_failure_ ABSL_GUARDED_BY(write_mutex_);  // of the last write, until Resume
   CollectionConfig config_;
   Counters counters_;
