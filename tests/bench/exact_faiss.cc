@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -25,6 +26,9 @@ constexpr Way kWays[] = {
     {"BLAS, blocks of 4096", 1, 4096},
 };
 
+// What FAISS 1.7.3 sets itself.
+constexpr Way kDefaults = {"defaults", 20, 1024};
+
 void Use(const Way& way) {
   faiss::distance_compute_blas_threshold = way.blas_from;
   faiss::distance_compute_blas_database_bs = way.block_rows;
@@ -41,21 +45,24 @@ FlatFaiss::FlatFaiss(const float* rows, size_t count, size_t dim, int threads)
 FlatFaiss::~FlatFaiss() = default;
 
 void FlatFaiss::Tune(const float* queries, size_t count, size_t k) {
-  const Way* best = nullptr;
   double least = std::numeric_limits<double>::infinity();
-  for (const Way& way : kWays) {
-    Use(way);
+  for (size_t i = 0; i < std::size(kWays); ++i) {
+    Use(kWays[i]);
     // The first one warms up.
     double time = Search(queries, count, k);
     time = std::min(time, Search(queries, count, k));
     if (time < least) {
       least = time;
-      best = &way;
+      way_ = i;
     }
   }
-  Use(*best);
-  name_ = std::string("FAISS IndexFlatIP, ") + best->name;
+  Use(kWays[way_]);
+  name_ = std::string("FAISS IndexFlatIP, ") + kWays[way_].name;
 }
+
+void FlatFaiss::UseDefaults() { Use(kDefaults); }
+
+void FlatFaiss::UseTuned() { Use(kWays[way_]); }
 
 double FlatFaiss::Search(const float* queries, size_t count, size_t k) {
   std::vector<float> scores(count * k);

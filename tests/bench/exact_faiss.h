@@ -25,14 +25,19 @@ class FlatFaiss {
   // Finds which of FAISS's ways, its own loops or BLAS with blocks of several sizes, takes the least time for `count`
   // queries at once, and keeps to it.
   void Tune(const float* queries, size_t count, size_t k);
+  // As FAISS is without being told otherwise, and back to the way that Tune found.
+  void UseDefaults();
+  void UseTuned();
   // Milliseconds for `count` queries at once.
   double Search(const float* queries, size_t count, size_t k);
 
+  // Of the tuned way.
   const std::string& name() const { return name_; }
 
  private:
   std::unique_ptr<faiss::IndexFlatIP> index_;
   std::string name_;
+  size_t way_ = 0;
 };
 
 }  // namespace sightline::bench
