@@ -208,7 +208,8 @@ void Engine::FillStats(CollectionStats* stats) const {
 void Engine::AddDiskBytes(LayerBytes* bytes) const {
   const auto stride =
       static_cast<int64_t>(kernels::CodeLayout(static_cast<size_t>(store_.config().descriptor_dim)).stride);
-  for (const auto& segment : *segments_->segments()) {
+  const auto segments = segments_->segments();
+  for (const auto& segment : *segments) {
     for (const ChunkFileInfo& chunk : segment->sealed_chunks()) {
       bytes->codes += chunk.rows * stride;
       bytes->descriptors += static_cast<int64_t>(chunk.bytes) - chunk.rows * stride;
@@ -219,13 +220,15 @@ void Engine::AddDiskBytes(LayerBytes* bytes) const {
 
 int64_t Engine::live() const {
   int64_t images = 0;
-  for (const auto& segment : *segments_->segments()) images += segment->live();
+  const auto segments = segments_->segments();
+  for (const auto& segment : *segments) images += segment->live();
   return images;
 }
 
 int64_t Engine::SearchCost() const {
   int64_t cost = 0;
-  for (const auto& segment : *segments_->segments()) {
+  const auto segments = segments_->segments();
+  for (const auto& segment : *segments) {
     const bool graph = segment->linked_rows() > 0 && policy_.UseLinks(segment->live());
     const int64_t compared = graph ? kRowsOfGraphSearch + segment->rows() - segment->linked_rows() : segment->rows();
     cost += compared * store_.config().descriptor_dim;

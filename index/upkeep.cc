@@ -116,7 +116,8 @@ void Upkeep::Stop(bool orderly) {
 
 absl::Status Upkeep::ReportTo(const Progress& progress) const {
   int64_t done = 0, total = 0;
-  for (const auto& segment : *context_.segments.segments()) {
+  const auto segments = context_.segments.segments();
+  for (const auto& segment : *segments) {
     total += segment->rows();
     done += context_.policy.WantsLinks(segment->live()) ? segment->linked_rows() : segment->rows();
   }
@@ -375,7 +376,8 @@ absl::Status Upkeep::Finish(Replacement& replacement) {
     SIGHTLINE_RETURN_IF_ERROR(more.status());
     SegmentList::Segments next;
     bool last = false;
-    for (const auto& segment : *context_.segments.segments()) {
+    const auto segments = context_.segments.segments();
+    for (const auto& segment : *segments) {
       const auto& sources = replacement.sources();
       last = std::find(sources.begin(), sources.end(), segment) != sources.end();
       if (segment == sources.front()) next.push_back(target);

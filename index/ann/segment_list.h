@@ -55,6 +55,7 @@ class SegmentList {
   SegmentList(std::function<std::shared_ptr<Segment>()> make, uint32_t segment_rows, Segments segments);
 
   Moment Now() const;
+  // Keep the pointer while looking at what it points to: writes replace the list.
   std::shared_ptr<const Segments> segments() const;
 
   // Visible together when it returns.

@@ -87,6 +87,64 @@ TEST_F(ConcurrencyTest, EveryThreadFindsItsOwnAcknowledgedWrites) {
   EXPECT_EQ(collection_->Stats().images, expected.load());
 }
 
+// Segments so small that chunks are sealed, graphs grow and are saved, and segments are replaced all the time, while
+// every thread checks what it knows: its own acknowledged writes are found, by graph, exact and filtered searches alike,
+// once each, and what it deleted is not.
+TEST_F(ConcurrencyTest, SearchesAgreeWithAcknowledgedWritesWhileEverythingIsRearranged) {
+  options_.segments = {.chunk_rows = 32, .segment_rows = 256, .max_dead_share = 0.2, .background = true};
+  options_.build_threads = 2;
+  config_.index_kind = IndexKind::kHnsw;
+  Start();
+  std::atomic<int64_t> expected = 0;
+  RunThreads([&](int t, std::mt19937& random) {
+    std::set<std::string> mine;
+    for (int step = 0; step < kSteps; ++step) {
+      const std::string id = absl::StrCat("t", t, "-", random() % 60);
+      const auto vector = RandomVector(random, 8);
+      if (random() % 4 == 0) {
+        ASSERT_TRUE(collection_->Delete(absl::MakeConstSpan(&id, 1)).ok());
+        mine.erase(id);
+      } else {
+        Write write = MakeWrite(id, vector);
+        write.record.attributes = {{"thread", int64_t{t}}, {"id", id}};
+        ASSERT_TRUE(collection_->Put(std::move(write)).ok());
+        mine.insert(id);
+      }
+      SearchQuery query;
+      query.descriptor = vector;
+      query.top_k = 30;
+      query.exact = step % 2 == 0;
+      if (step % 3 == 0) query.filter = absl::StrCat("thread = ", t);
+      if (step % 5 == 0) query.group_by = "thread";
+      if (step % 7 == 0) query.refinement.method = Refinement::Method::kSuperGlobal;
+      const auto outcome = collection_->Search(query);
+      ASSERT_TRUE(outcome.ok()) << outcome.status();
+      std::set<std::string> ids;
+      for (const Hit& hit : outcome->hits) EXPECT_TRUE(ids.insert(hit.id).second) << hit.id << " twice";
+      query = {};
+      query.descriptor = vector;
+      query.top_k = 1;
+      query.filter = absl::StrCat("id = \"", id, "\"");
+      const auto own = collection_->Search(query);
+      ASSERT_TRUE(own.ok()) << own.status();
+      EXPECT_EQ(own->hits.size(), mine.contains(id) ? 1u : 0u) << id;
+      if (t == 0 && step % 50 == 49) {
+        const absl::Status optimized = collection_->Optimize({}, nullptr);
+        EXPECT_TRUE(optimized.ok()) << optimized;
+      }
+      if (t == 1 && step % 50 == 25) {
+        const auto snapshot = database_->CreateSnapshot(config_.name, nullptr);
+        EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+      }
+      EXPECT_GE(collection_->Stats().images, static_cast<int64_t>(mine.size()));
+    }
+    expected += static_cast<int64_t>(mine.size());
+  });
+  EXPECT_EQ(collection_->Stats().images, expected.load());
+  Restart();
+  EXPECT_EQ(collection_->Stats().images, expected.load());
+}
+
 TEST_F(ConcurrencyTest, OneRequestIdFromManyThreadsWritesOnce) {
   Start();
   std::atomic<int> fresh = 0;
