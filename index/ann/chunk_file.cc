@@ -18,20 +18,23 @@ namespace {
 constexpr absl::string_view kChunkMagic = "SLCHUNK\n";
 constexpr uint32_t kChunkVersion = 1;
 constexpr size_t kChunkHeaderBytes = 64;
+constexpr size_t kChunkPage = 4096;
 constexpr size_t kChunkPieceBytes = 1 << 20;
 
 size_t ValueBytes(const ChunkShape& shape) {
   return shape.precision == DescriptorPrecision::kFloat16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-// Where the sections begin: header, row checksums, keys, codes, descriptors.
+// Where the sections begin: header, codes, row checksums, keys, descriptors. The codes begin with a page, so that they
+// can be mapped into memory.
 struct ChunkSections {
   ChunkSections(const ChunkShape& shape, uint32_t rows)
-      : keys(kChunkHeaderBytes + rows * sizeof(uint32_t)),
-        codes(keys + rows * sizeof(uint64_t)),
-        descriptors(codes + rows * kernels::CodeLayout(shape.dim).stride),
+      : codes(kChunkPage),
+        checksums(codes + rows * kernels::CodeLayout(shape.dim).stride),
+        keys(checksums + rows * sizeof(uint32_t)),
+        descriptors(keys + rows * sizeof(uint64_t)),
         end(descriptors + rows * shape.dim * ValueBytes(shape)) {}
-  uint64_t keys, codes, descriptors, end;
+  uint64_t codes, checksums, keys, descriptors, end;
 };
 
 struct ChunkHeader {
@@ -82,7 +85,7 @@ absl::StatusOr<ChunkFileInfo> WriteChunkFile(const Files& files, const std::stri
   const ChunkShape& shape = content.shape;
   const uint32_t rows = static_cast<uint32_t>(content.keys.size());
   const ChunkSections sections(shape, rows);
-  const absl::string_view codes(reinterpret_cast<const char*>(content.codes), sections.descriptors - sections.codes);
+  const absl::string_view codes(reinterpret_cast<const char*>(content.codes), sections.checksums - sections.codes);
   std::vector<float> values(shape.dim);
   std::vector<uint16_t> halves(shape.dim);
   std::vector<uint32_t> row_checksums(rows);
@@ -103,11 +106,12 @@ absl::StatusOr<ChunkFileInfo> WriteChunkFile(const Files& files, const std::stri
 
   SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileSink> sink, files.Create(path));
   SIGHTLINE_RETURN_IF_ERROR(sink->Append(head));
-  SIGHTLINE_RETURN_IF_ERROR(sink->Append(ChunkBytesOf(absl::MakeConstSpan(row_checksums))));
-  SIGHTLINE_RETURN_IF_ERROR(sink->Append(ChunkBytesOf(content.keys)));
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(std::string(kChunkPage - head.size(), '\0')));
   for (size_t at = 0; at < codes.size(); at += kChunkPieceBytes) {
     SIGHTLINE_RETURN_IF_ERROR(sink->Append(codes.substr(at, kChunkPieceBytes)));
   }
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(ChunkBytesOf(absl::MakeConstSpan(row_checksums))));
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(ChunkBytesOf(content.keys)));
   std::string piece;
   for (uint32_t row = 0; row < rows; ++row) {
     SIGHTLINE_RETURN_IF_ERROR(content.descriptors->Read(row, values.data()));
@@ -171,8 +175,8 @@ absl::Status ChunkFile::ReadHeader() {
   codes_checksum_ = field(6);
   row_checksums_.resize(info_.rows);
   char* const checksums = reinterpret_cast<char*>(row_checksums_.data());
-  SIGHTLINE_RETURN_IF_ERROR(file_->Read(kChunkHeaderBytes, sections.keys - kChunkHeaderBytes, checksums));
-  if (base::Crc32c({checksums, sections.keys - kChunkHeaderBytes}) != field(4)) {
+  SIGHTLINE_RETURN_IF_ERROR(file_->Read(sections.checksums, sections.keys - sections.checksums, checksums));
+  if (base::Crc32c({checksums, sections.keys - sections.checksums}) != field(4)) {
     return Damaged("the checksums of its descriptors are wrong");
   }
   return absl::OkStatus();
@@ -182,12 +186,12 @@ absl::Status ChunkFile::LoadRows(std::vector<uint64_t>* keys, uint8_t* codes) {
   const ChunkSections sections(shape_, info_.rows);
   keys->resize(info_.rows);
   char* const key_bytes = reinterpret_cast<char*>(keys->data());
-  SIGHTLINE_RETURN_IF_ERROR(file_->Read(sections.keys, sections.codes - sections.keys, key_bytes));
-  if (base::Crc32c({key_bytes, sections.codes - sections.keys}) != keys_checksum_) {
+  SIGHTLINE_RETURN_IF_ERROR(file_->Read(sections.keys, sections.descriptors - sections.keys, key_bytes));
+  if (base::Crc32c({key_bytes, sections.descriptors - sections.keys}) != keys_checksum_) {
     return Damaged("its keys are wrong");
   }
   char* const code_bytes = reinterpret_cast<char*>(codes);
-  const uint64_t size = sections.descriptors - sections.codes;
+  const uint64_t size = sections.checksums - sections.codes;
   uint32_t checksum = 0;
   for (uint64_t at = 0; at < size; at += kChunkPieceBytes) {
     const size_t piece = std::min<uint64_t>(kChunkPieceBytes, size - at);

@@ -439,7 +439,7 @@ TEST_F(EngineTest, DamagedFilesAreSetAsideAndMadeAgain) {
   ASSERT_GE(links.size(), 2u);
   collection_.reset();
   database_.reset();
-  FlipByte(rows[2], 3000);  // its codes
+  FlipByte(rows[2], 5000);  // its codes
   FlipByte(rows[5], 10);    // its header
   fs::resize_file(rows[7], fs::file_size(rows[7]) / 2);
   fs::remove(rows[8]);
