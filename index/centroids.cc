@@ -1,11 +1,13 @@
 #include "index/centroids.h"
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "index/store/codec.h"
 #include "index/store/sealed_file.h"
 
 namespace sightline::index {
@@ -24,9 +26,8 @@ size_t ListsFor(int64_t rows, int asked) {
   return rows >= kMinRowsPerList * static_cast<int64_t>(lists) ? lists : 0;
 }
 
-absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> TrainCentroids(const SegmentList::Segments& segments,
-                                                                      size_t lists, int threads,
-                                                                      const std::function<bool()>& cancelled) {
+absl::StatusOr<Quantizers> TrainCentroids(const SegmentList::Segments& segments, size_t lists, bool product,
+                                          int threads, const std::function<bool()>& cancelled) {
   std::vector<std::pair<const Segment*, uint32_t>> rows;
   for (const auto& segment : segments) {
     for (uint32_t row = 0; row < segment->rows(); ++row) {
@@ -51,26 +52,56 @@ absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> TrainCentroids(const Segm
   options.lists = std::min(lists, taken);
   options.threads = threads;
   options.cancelled = cancelled;
-  return CoarseQuantizer::Train(sample, dim, options);
+  Quantizers quantizers;
+  SIGHTLINE_ASSIGN_OR_RETURN(quantizers.coarse, CoarseQuantizer::Train(sample, dim, options));
+  if (product) {
+    ProductQuantizer::TrainOptions codes;
+    codes.threads = threads;
+    SIGHTLINE_ASSIGN_OR_RETURN(quantizers.product, ProductQuantizer::Train(sample, dim, codes));
+  }
+  return quantizers;
 }
 
-absl::Status SaveCentroids(const CoarseQuantizer& quantizer, const Files& files, const std::string& path,
+// The bytes: the size of the coarse quantiser (8 bytes), the coarse quantiser, and what there is of a product
+// quantiser.
+absl::Status SaveCentroids(const Quantizers& quantizers, const Files& files, const std::string& path,
                            LinksFileInfo* info) {
-  SIGHTLINE_ASSIGN_OR_RETURN(
-      const SealedFileInfo written,
-      WriteSealedFile(files, path, kCentroidsMagic, [&](ByteSink sink) { return quantizer.Save(sink); }));
-  info->rows = static_cast<uint32_t>(quantizer.lists());
+  std::string bytes(sizeof(uint64_t), '\0');
+  SIGHTLINE_RETURN_IF_ERROR(quantizers.coarse->Save([&bytes](absl::string_view more) {
+    bytes.append(more.data(), more.size());
+    return absl::OkStatus();
+  }));
+  const uint64_t size = bytes.size() - sizeof(size);
+  std::memcpy(bytes.data(), &size, sizeof(size));
+  if (quantizers.product != nullptr) {
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::string product, quantizers.product->Save());
+    bytes += product;
+  }
+  SIGHTLINE_ASSIGN_OR_RETURN(const SealedFileInfo written,
+                             WriteSealedFile(files, path, kCentroidsMagic, [&](ByteSink sink) { return sink(bytes); }));
+  info->rows = static_cast<uint32_t>(quantizers.coarse->lists());
   info->bytes = written.bytes;
   info->checksum = written.checksum;
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> LoadCentroids(const Files& files, const std::string& path,
-                                                                     const LinksFileInfo& info, size_t dim) {
-  const uint64_t most = (info.rows + uint64_t{1}) * (kernels::CodeLayout(dim).stride + kMaxCentroidExtra);
+absl::StatusOr<Quantizers> LoadCentroids(const Files& files, const std::string& path, const LinksFileInfo& info,
+                                         size_t dim) {
+  const uint64_t most = (info.rows + uint64_t{1}) * (kernels::CodeLayout(dim).stride + kMaxCentroidExtra) +
+                        ProductQuantizer::kCentroids * (dim + kMaxCentroidExtra) * sizeof(float) * 2;
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes,
                              ReadSealedFile(files, path, kCentroidsMagic, {info.bytes, info.checksum}, most));
-  return CoarseQuantizer::Load(bytes, dim);
+  uint64_t size = 0;
+  if (bytes.size() < sizeof(size)) return DamagedError("centroids", "they end too soon");
+  std::memcpy(&size, bytes.data(), sizeof(size));
+  const absl::string_view rest = absl::string_view(bytes).substr(sizeof(size));
+  if (size > rest.size()) return DamagedError("centroids", "they end too soon");
+  Quantizers quantizers;
+  SIGHTLINE_ASSIGN_OR_RETURN(quantizers.coarse, CoarseQuantizer::Load(rest.substr(0, size), dim));
+  if (size < rest.size()) {
+    SIGHTLINE_ASSIGN_OR_RETURN(quantizers.product, ProductQuantizer::Load(rest.substr(size), dim));
+  }
+  return quantizers;
 }
 
 }  // namespace sightline::index

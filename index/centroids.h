@@ -1,7 +1,8 @@
-// Centroids: the coarse quantiser of a collection with inverted lists: when it is trained, on what, and its file.
+// Centroids: the quantisers of a collection with inverted lists: when they are trained, on what, and their file.
 //
-// One quantiser serves all segments of a collection for good, so that lists of two segments can be joined. It is
-// trained once, when there are enough rows to learn from; until then searches compare every row.
+// They serve all segments of a collection for good, so that lists of two segments can be joined. They are trained once,
+// when there are enough rows to learn from; until then searches compare every row. A product quantiser is trained with
+// them where memory is too short for int8 codes.
 //
 // Threading: any; TrainCentroids runs for seconds to minutes on its caller's thread and enters OpenMP regions.
 // Ownership: none. Failure: Status; CANCELLED when `cancelled` says so.
@@ -15,7 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "index/ann/coarse_quantizer.h"
+#include "index/ann/quantizers.h"
 #include "index/ann/segment_list.h"
 #include "index/store/files.h"
 #include "index/store/segment_manifest.h"
@@ -25,15 +26,14 @@ namespace sightline::index {
 // How many lists a collection of so many rows should have (`asked`, unless 0), or 0 while there are too few rows.
 size_t ListsFor(int64_t rows, int asked);
 
-absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> TrainCentroids(const SegmentList::Segments& segments,
-                                                                      size_t lists, int threads,
-                                                                      const std::function<bool()>& cancelled);
+absl::StatusOr<Quantizers> TrainCentroids(const SegmentList::Segments& segments, size_t lists, bool product,
+                                          int threads, const std::function<bool()>& cancelled);
 
 // Completes `info`. Durable on OK.
-absl::Status SaveCentroids(const CoarseQuantizer& quantizer, const Files& files, const std::string& path,
+absl::Status SaveCentroids(const Quantizers& quantizers, const Files& files, const std::string& path,
                            LinksFileInfo* info);
-absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> LoadCentroids(const Files& files, const std::string& path,
-                                                                     const LinksFileInfo& info, size_t dim);
+absl::StatusOr<Quantizers> LoadCentroids(const Files& files, const std::string& path, const LinksFileInfo& info,
+                                         size_t dim);
 
 }  // namespace sightline::index
 

@@ -32,7 +32,10 @@ struct SegmentOptions {
   uint32_t chunk_rows = 32'768;       // rows sealed into one file; a power of two
   uint32_t segment_rows = 1'048'576;  // rows under one graph; a multiple of chunk_rows
   double max_dead_share = 0.2;        // a segment with more dead rows is rebuilt
-  bool background = true;             // false: seal and build only in Optimize
+  // A collection with inverted lists whose int8 codes would take a greater share of the memory budget gets product
+  // codes, of an eighth of their size, and reads the others from disk.
+  double max_code_share = 0.25;
+  bool background = true;  // false: seal and build only in Optimize
 };
 
 struct DatabaseOptions {

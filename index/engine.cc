@@ -1,6 +1,7 @@
 #include "index/engine.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -67,6 +68,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
                                      std::vector<float>* descriptor) { return raw->Augment(how, key, descriptor); },
                       .inverted = store.config().index_kind == IndexKind::kIvf,
                       .lists = store.config().ivf_lists,
+                      .most_code_bytes = options.memory_budget_bytes == 0
+                                             ? std::numeric_limits<int64_t>::max()
+                                             : static_cast<int64_t>(static_cast<double>(options.memory_budget_bytes) *
+                                                                    options.segments.max_code_share),
                       .pool = options.segments.background ? pools.build : nullptr},
       files, std::move(loaded.known));
   engine->upkeep_->Wake();

@@ -35,8 +35,9 @@ class Loader {
         [this](uint64_t key, StoredRecord stored) { return Place(key, std::move(stored.record)); }));
     while (next_ < places_.size()) AddNextChunk();
     for (const auto& segment : result_.segments) segment->FinishLoading();
-    LoadQuantizer();
+    LoadQuantizers();
     LoadLinks();
+    for (const auto& segment : result_.segments) segment->MapSealedCodes(folder_);
     if (result_.segments.empty()) result_.segments.push_back(make_segment_(false));
     return std::move(result_);
   }
@@ -145,18 +146,18 @@ class Loader {
     return absl::OkStatus();
   }
 
-  void LoadQuantizer() {
+  void LoadQuantizers() {
     if (!manifest_.centroids) return;
     const std::string name = CentroidsFileName(manifest_.centroids->number);
     const auto dim = static_cast<size_t>(store_.config().descriptor_dim);
-    auto quantizer = LoadCentroids(files_, PathOf(name), *manifest_.centroids, dim);
-    absl::Status status = quantizer.status();
+    auto quantizers = LoadCentroids(files_, PathOf(name), *manifest_.centroids, dim);
+    absl::Status status = quantizers.status();
     for (const auto& segment : result_.segments) {
-      if (status.ok()) status = segment->SetQuantizer(*quantizer);
+      if (status.ok()) status = segment->SetQuantizers(*quantizers);
     }
     if (!status.ok()) return SetAside(name, status);
     result_.known.centroids = manifest_.centroids;
-    result_.known.quantizer = *std::move(quantizer);
+    result_.known.quantizers = *std::move(quantizers);
   }
 
   void LoadLinks() {

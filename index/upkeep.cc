@@ -21,6 +21,8 @@ constexpr int64_t kCopiedAtTheEnd = 1024;
 // building.
 constexpr double kGrowthBetweenSaves = 0.25;
 constexpr absl::Duration kRetryAfter = absl::Seconds(5);
+// A product quantiser learns 256 centroids for every part of a descriptor.
+constexpr size_t kMinRowsOfProduct = 4 * ProductQuantizer::kCentroids;
 
 }  // namespace
 
@@ -29,7 +31,7 @@ Upkeep::Upkeep(const Context& context, const Files& files, Known known)
       files_(files),
       next_file_(known.next_file),
       links_(std::move(known.links)),
-      quantizer_(std::move(known.quantizer)),
+      quantizers_(std::move(known.quantizers)),
       centroids_(known.centroids) {
   base::MutexLock step(step_mutex_);
   CountLinks();
@@ -284,27 +286,32 @@ absl::StatusOr<bool> Upkeep::TrainLists(const SegmentList::Segments& segments) {
   const size_t lists = ListsFor(rows, context_.lists);
   if (lists == 0) return false;
   const int threads = context_.pool == nullptr ? 1 : context_.pool->threads();
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<const CoarseQuantizer> quantizer,
-                             TrainCentroids(segments, lists, threads, [this] { return stopping_.load(); }));
+  const auto stride = static_cast<int64_t>(segments.front()->codes().layout().stride);
+  const bool product = rows * stride > context_.most_code_bytes && rows >= static_cast<int64_t>(kMinRowsOfProduct);
+  SIGHTLINE_ASSIGN_OR_RETURN(const Quantizers quantizers,
+                             TrainCentroids(segments, lists, product, threads, [this] { return stopping_.load(); }));
   LinksFileInfo info;
   info.number = next_file_++;
-  SIGHTLINE_RETURN_IF_ERROR(SaveCentroids(*quantizer, files_, PathOf(CentroidsFileName(info.number)), &info));
+  SIGHTLINE_RETURN_IF_ERROR(SaveCentroids(quantizers, files_, PathOf(CentroidsFileName(info.number)), &info));
   centroids_ = info;
   if (const absl::Status named = WriteManifest(*context_.segments.segments()); !named.ok()) {
     centroids_.reset();
     RemoveFiles({CentroidsFileName(info.number)});
     return named;
   }
-  quantizer_ = quantizer;
+  quantizers_ = quantizers;
   return true;
 }
 
 absl::StatusOr<bool> Upkeep::Grow(Segment& segment) {
   if (segment.linked_rows() == 0) {
     if (!context_.policy.WantsLinks(segment.live())) return false;
-    if (quantizer_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(segment.SetQuantizer(quantizer_));
+    if (quantizers_.coarse != nullptr) SIGHTLINE_RETURN_IF_ERROR(segment.SetQuantizers(quantizers_));
   }
-  return segment.GrowLinks(kLinkedPerStep, context_.pool);
+  const bool grown = segment.GrowLinks(kLinkedPerStep, context_.pool);
+  // Linked rows are searched by other codes than these, where memory is short.
+  if (grown && segment.linked_rows() == segment.rows()) segment.MapSealedCodes(context_.folder);
+  return grown;
 }
 
 absl::StatusOr<bool> Upkeep::GrowOne(const SegmentList::Segments& segments) {

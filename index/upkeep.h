@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,8 +61,8 @@ class Upkeep {
   struct Known {
     uint64_t next_file = 1;
     std::map<const Segment*, LinksFileInfo> links;
-    std::optional<LinksFileInfo> centroids;            // of inverted lists, with
-    std::shared_ptr<const CoarseQuantizer> quantizer;  // what is in that file
+    std::optional<LinksFileInfo> centroids;  // of inverted lists, with
+    Quantizers quantizers;                   // what is in that file
   };
 
   Upkeep(const Context& context, const Files& files, Known known);
@@ -120,7 +121,7 @@ class Upkeep {
   base::Mutex step_mutex_;  // held during a step
   uint64_t next_file_ ABSL_GUARDED_BY(step_mutex_);
   std::map<const Segment*, LinksFileInfo> links_ ABSL_GUARDED_BY(step_mutex_);
-  std::shared_ptr<const CoarseQuantizer> quantizer_ ABSL_GUARDED_BY(step_mutex_);
+  Quantizers quantizers_ ABSL_GUARDED_BY(step_mutex_);
   std::optional<LinksFileInfo> centroids_ ABSL_GUARDED_BY(step_mutex_);
   std::unique_ptr<Replacement> replacement_ ABSL_GUARDED_BY(step_mutex_);
   absl::Time retry_at_ ABSL_GUARDED_BY(step_mutex_) = absl::InfinitePast();

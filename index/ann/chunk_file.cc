@@ -18,7 +18,6 @@ namespace {
 constexpr absl::string_view kChunkMagic = "SLCHUNK\n";
 constexpr uint32_t kChunkVersion = 1;
 constexpr size_t kChunkHeaderBytes = 64;
-constexpr size_t kChunkPage = 4096;
 constexpr size_t kChunkPieceBytes = 1 << 20;
 
 size_t ValueBytes(const ChunkShape& shape) {
@@ -29,7 +28,7 @@ size_t ValueBytes(const ChunkShape& shape) {
 // can be mapped into memory.
 struct ChunkSections {
   ChunkSections(const ChunkShape& shape, uint32_t rows)
-      : codes(kChunkPage),
+      : codes(static_cast<uint64_t>(kChunkCodesOffset)),
         checksums(codes + rows * kernels::CodeLayout(shape.dim).stride),
         keys(checksums + rows * sizeof(uint32_t)),
         descriptors(keys + rows * sizeof(uint64_t)),
@@ -106,7 +105,7 @@ absl::StatusOr<ChunkFileInfo> WriteChunkFile(const Files& files, const std::stri
 
   SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileSink> sink, files.Create(path));
   SIGHTLINE_RETURN_IF_ERROR(sink->Append(head));
-  SIGHTLINE_RETURN_IF_ERROR(sink->Append(std::string(kChunkPage - head.size(), '\0')));
+  SIGHTLINE_RETURN_IF_ERROR(sink->Append(std::string(static_cast<uint64_t>(kChunkCodesOffset) - head.size(), '\0')));
   for (size_t at = 0; at < codes.size(); at += kChunkPieceBytes) {
     SIGHTLINE_RETURN_IF_ERROR(sink->Append(codes.substr(at, kChunkPieceBytes)));
   }

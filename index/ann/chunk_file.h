@@ -43,6 +43,9 @@ struct ChunkContent {
 // Durable on OK. The number is left to the caller.
 absl::StatusOr<ChunkFileInfo> WriteChunkFile(const Files& files, const std::string& path, const ChunkContent& content);
 
+// Where the codes begin in the file; a multiple of the page size.
+inline constexpr int64_t kChunkCodesOffset = 4096;
+
 class ChunkFile : public DescriptorChunk {
  public:
   static absl::StatusOr<std::unique_ptr<ChunkFile>> Open(const Files& files, const std::string& path,

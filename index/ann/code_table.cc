@@ -1,6 +1,7 @@
 #include "index/ann/code_table.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <new>
 
@@ -25,6 +26,16 @@ uint8_t* CodeTable::MutableRow(uint32_t row) {
     chunk = {static_cast<uint8_t*>(memory), Unmap{chunk_bytes()}};
   }
   return chunk.get() + static_cast<size_t>(row & mask_) * layout_.stride;
+}
+
+bool CodeTable::MapChunk(uint32_t chunk, int file, int64_t offset) {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t bytes = chunk_bytes() / page * page;
+  if (bytes == 0) return false;
+  uint8_t* const memory = chunks_[chunk].get();
+  if (::mmap(memory, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, offset) == MAP_FAILED) return false;
+  mapped_bytes_.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+  return true;
 }
 
 }  // namespace sightline::index

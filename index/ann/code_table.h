@@ -10,6 +10,7 @@
 #ifndef SIGHTLINE_INDEX_ANN_CODE_TABLE_H_
 #define SIGHTLINE_INDEX_ANN_CODE_TABLE_H_
 
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,13 @@ class CodeTable {
   }
   uint8_t* MutableRow(uint32_t row);
 
+  // Lets the pages of a full chunk, whose rows are in an open file from `offset` (a multiple of the page size) on, be
+  // read from there: the memory goes back to the system, and what is used comes from the page cache. The addresses
+  // stay, so readers notice nothing. For collections that memory is too short for: a disk that fails to read a page
+  // ends the process. False when the system refuses; everything is then as before.
+  bool MapChunk(uint32_t chunk, int file, int64_t offset);
+  int64_t mapped_bytes() const { return mapped_bytes_.load(std::memory_order_relaxed); }
+
   const kernels::CodeLayout& layout() const { return layout_; }
   uint32_t chunk_rows() const { return mask_ + 1; }
   uint32_t max_rows() const { return max_rows_; }
@@ -48,6 +56,7 @@ class CodeTable {
   const int shift_;
   const uint32_t mask_;
   std::vector<std::unique_ptr<uint8_t, Unmap>> chunks_;
+  std::atomic<int64_t> mapped_bytes_ = 0;
 };
 
 }  // namespace sightline::index

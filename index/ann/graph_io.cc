@@ -106,7 +106,8 @@ absl::Status Graph::Save(uint32_t rows, Sink sink) const {
 
 absl::StatusOr<std::unique_ptr<Graph>> Graph::Load(const CodeTable& codes, Options options, absl::string_view bytes) {
   if (bytes.size() < kGraphHeaderBytes || bytes.substr(0, kGraphMagic.size()) != kGraphMagic) {
-    return Damaged(absl::StrCat("they do not begin with '", kGraphMagic, "' and a header of ", kGraphHeaderBytes, " bytes"));
+    return Damaged(
+        absl::StrCat("they do not begin with '", kGraphMagic, "' and a header of ", kGraphHeaderBytes, " bytes"));
   }
   GraphReader reader{bytes.substr(kGraphMagic.size())};
   const uint32_t m = reader.U32();

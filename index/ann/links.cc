@@ -2,16 +2,27 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include "base/parallel.h"
 #include "base/status.h"
 #include "index/ann/ivf.h"
+#include "index/ann/pq_codes.h"
+#include "index/store/codec.h"
 
 namespace sightline::index {
 namespace {
 
 constexpr size_t kDefaultEf = 128;
+
+// The scores of int8 codes are off by less than what separates most neighbours, so little more than k has to be read in
+// full precision; product codes are coarser (measured: docs/performance.md).
+constexpr size_t kCandidatesPerResult = 2;
+constexpr size_t kMoreCandidates = 16;
+constexpr size_t kProductCandidatesPerResult = 4;
+constexpr size_t kMinProductCandidates = 200;
 
 class GraphLinks : public Links {
  public:
@@ -37,6 +48,8 @@ class GraphLinks : public Links {
     return {std::move(found.best), found.compared, found.cancelled, found.gave_up};
   }
 
+  size_t CandidatesFor(size_t k) const override { return std::max(k * kCandidatesPerResult, k + kMoreCandidates); }
+
   absl::Status Save(uint32_t rows, absl::FunctionRef<absl::Status(absl::string_view)> sink) const override {
     return graph_->Save(rows, sink);
   }
@@ -47,32 +60,91 @@ class GraphLinks : public Links {
   const std::unique_ptr<Graph> graph_;
 };
 
+// The bytes of inverted lists: the size of the lists (8 bytes), the lists (ivf.cc), and with product codes those of
+// every row, one after the other.
 class InvertedLinks : public Links {
  public:
-  explicit InvertedLinks(std::unique_ptr<Ivf> lists) : lists_(std::move(lists)) {}
+  InvertedLinks(const CodeTable& codes, std::unique_ptr<Ivf> lists,
+                const std::shared_ptr<const ProductQuantizer>& product)
+      : codes_(codes), lists_(std::move(lists)) {
+    if (product != nullptr) product_ = std::make_unique<PqCodes>(product, codes.chunk_rows(), codes.max_rows());
+  }
 
   const char* name() const override { return "ivf"; }
 
-  void Insert(uint32_t begin, uint32_t end, base::ThreadPool* /*pool*/) override { lists_->Insert(begin, end); }
+  void Insert(uint32_t begin, uint32_t end, base::ThreadPool* /*pool*/) override {
+    if (product_ != nullptr) {
+      std::vector<float> values(codes_.layout().dim);
+      for (uint32_t row = begin; row < end; ++row) {
+        // The int8 code stands for the descriptor: what it is off by is nothing beside what a product code is.
+        const float scale = codes_.layout().Trailer(codes_.Row(row)).scale;
+        for (size_t i = 0; i < values.size(); ++i) values[i] = scale * static_cast<float>(codes_.Row(row)[i] - 128);
+        product_->Set(row, values.data());
+      }
+    }
+    lists_->Insert(begin, end);
+  }
 
   LinksResult Search(const LinksRequest& request) const override {
+    std::vector<float> table;
+    std::function<void(absl::Span<const uint32_t>, float*)> scores;
+    if (product_ != nullptr) {
+      table = product_->quantizer().Table(request.vector);
+      scores = [&](absl::Span<const uint32_t> rows, float* out) { product_->Scores(table.data(), rows, out); };
+    }
     Ivf::Result found = lists_->Search({.query = request.query,
                                         .k = request.k,
                                         .nprobe = request.effort,
                                         .filter = request.filter,
                                         .accept = request.accept,
-                                        .cancelled = request.cancelled});
+                                        .cancelled = request.cancelled,
+                                        .scores = product_ == nullptr ? nullptr : &scores});
     return {std::move(found.best), found.compared, found.cancelled, false};
   }
 
-  absl::Status Save(uint32_t rows, absl::FunctionRef<absl::Status(absl::string_view)> sink) const override {
-    return lists_->Save(rows, sink);
+  size_t CandidatesFor(size_t k) const override {
+    if (product_ != nullptr) return std::max(k * kProductCandidatesPerResult, kMinProductCandidates);
+    return std::max(k * kCandidatesPerResult, k + kMoreCandidates);
   }
+
+  absl::Status Save(uint32_t rows, absl::FunctionRef<absl::Status(absl::string_view)> sink) const override {
+    std::string lists;
+    SIGHTLINE_RETURN_IF_ERROR(lists_->Save(rows, [&lists](absl::string_view bytes) {
+      lists.append(bytes.data(), bytes.size());
+      return absl::OkStatus();
+    }));
+    const uint64_t size = lists.size();
+    SIGHTLINE_RETURN_IF_ERROR(sink({reinterpret_cast<const char*>(&size), sizeof(size)}));
+    SIGHTLINE_RETURN_IF_ERROR(sink(lists));
+    if (product_ == nullptr) return absl::OkStatus();
+    for (uint32_t row = 0; row < rows; row += codes_.chunk_rows()) {
+      const size_t count = std::min(rows - row, codes_.chunk_rows());
+      SIGHTLINE_RETURN_IF_ERROR(sink({reinterpret_cast<const char*>(product_->Row(row)), count * CodeBytes()}));
+    }
+    return absl::OkStatus();
+  }
+
+  // What Save wrote after the lists.
+  absl::Status LoadProductCodes(absl::string_view bytes) {
+    const size_t wanted = product_ == nullptr ? 0 : lists_->size() * CodeBytes();
+    if (bytes.size() != wanted) return DamagedError("inverted lists", "their product codes have the wrong size");
+    for (uint32_t row = 0; row < lists_->size() && wanted > 0; ++row) {
+      std::memcpy(product_->MutableRow(row), bytes.data() + row * CodeBytes(), CodeBytes());
+    }
+    return absl::OkStatus();
+  }
+
   uint32_t size() const override { return lists_->size(); }
-  int64_t memory_bytes() const override { return lists_->memory_bytes(); }
+  int64_t memory_bytes() const override {
+    return lists_->memory_bytes() + (product_ == nullptr ? 0 : product_->memory_bytes());
+  }
 
  private:
+  size_t CodeBytes() const { return product_->quantizer().code_bytes(); }
+
+  const CodeTable& codes_;
   const std::unique_ptr<Ivf> lists_;
+  std::unique_ptr<PqCodes> product_;  // null: searches go by the int8 codes
 };
 
 }  // namespace
@@ -87,17 +159,22 @@ absl::StatusOr<std::unique_ptr<Links>> LoadGraphLinks(const CodeTable& codes, co
   return std::make_unique<GraphLinks>(std::move(graph));
 }
 
-absl::StatusOr<std::unique_ptr<Links>> MakeInvertedLinks(const CodeTable& codes,
-                                                         std::shared_ptr<const CoarseQuantizer> quantizer) {
-  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Ivf> lists, Ivf::Create(codes, std::move(quantizer)));
-  return std::make_unique<InvertedLinks>(std::move(lists));
+absl::StatusOr<std::unique_ptr<Links>> MakeInvertedLinks(const CodeTable& codes, const Quantizers& quantizers) {
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Ivf> lists, Ivf::Create(codes, quantizers.coarse));
+  return std::make_unique<InvertedLinks>(codes, std::move(lists), quantizers.product);
 }
 
-absl::StatusOr<std::unique_ptr<Links>> LoadInvertedLinks(const CodeTable& codes,
-                                                         std::shared_ptr<const CoarseQuantizer> quantizer,
+absl::StatusOr<std::unique_ptr<Links>> LoadInvertedLinks(const CodeTable& codes, const Quantizers& quantizers,
                                                          absl::string_view bytes) {
-  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Ivf> lists, Ivf::Load(codes, std::move(quantizer), bytes));
-  return std::make_unique<InvertedLinks>(std::move(lists));
+  uint64_t size = 0;
+  if (bytes.size() < sizeof(size)) return DamagedError("inverted lists", "they end too soon");
+  std::memcpy(&size, bytes.data(), sizeof(size));
+  bytes.remove_prefix(sizeof(size));
+  if (size > bytes.size()) return DamagedError("inverted lists", "they end too soon");
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Ivf> lists, Ivf::Load(codes, quantizers.coarse, bytes.substr(0, size)));
+  auto links = std::make_unique<InvertedLinks>(codes, std::move(lists), quantizers.product);
+  SIGHTLINE_RETURN_IF_ERROR(links->LoadProductCodes(bytes.substr(size)));
+  return links;
 }
 
 }  // namespace sightline::index

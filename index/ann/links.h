@@ -21,16 +21,17 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/thread_pool.h"
-#include "index/ann/coarse_quantizer.h"
 #include "index/ann/code_table.h"
 #include "index/ann/graph.h"
+#include "index/ann/quantizers.h"
 #include "index/ann/row_bits.h"
 #include "index/ann/top_k.h"
 
 namespace sightline::index {
 
 struct LinksRequest {
-  const kernels::Int8Query* query = nullptr;
+  const float* vector = nullptr;              // the query, dim values, and
+  const kernels::Int8Query* query = nullptr;  // its code
   size_t k = 0;
   size_t effort = 0;                         // the graph's efSearch, the inverted lists' nprobe; 0: the default
   const RowBits* filter = nullptr;           // rows that may be returned; all where null
@@ -55,6 +56,8 @@ class Links {
   // Rows [begin, end), each once, with the help of `pool` (may be null).
   virtual void Insert(uint32_t begin, uint32_t end, base::ThreadPool* pool) = 0;
   virtual LinksResult Search(const LinksRequest& request) const = 0;
+  // How many candidates the best `k` should be picked from, in full precision.
+  virtual size_t CandidatesFor(size_t k) const = 0;
   // The links among the first `rows` rows.
   virtual absl::Status Save(uint32_t rows, absl::FunctionRef<absl::Status(absl::string_view)> sink) const = 0;
   virtual uint32_t size() const = 0;  // rows inserted
@@ -65,10 +68,10 @@ std::unique_ptr<Links> MakeGraphLinks(const CodeTable& codes, const Graph::Optio
 absl::StatusOr<std::unique_ptr<Links>> LoadGraphLinks(const CodeTable& codes, const Graph::Options& options,
                                                       absl::string_view bytes);
 
-absl::StatusOr<std::unique_ptr<Links>> MakeInvertedLinks(const CodeTable& codes,
-                                                         std::shared_ptr<const CoarseQuantizer> quantizer);
-absl::StatusOr<std::unique_ptr<Links>> LoadInvertedLinks(const CodeTable& codes,
-                                                         std::shared_ptr<const CoarseQuantizer> quantizer,
+// With a product quantiser, searches go by its codes, of which the links hold one for each row: `codes` is then read
+// only when rows are inserted.
+absl::StatusOr<std::unique_ptr<Links>> MakeInvertedLinks(const CodeTable& codes, const Quantizers& quantizers);
+absl::StatusOr<std::unique_ptr<Links>> LoadInvertedLinks(const CodeTable& codes, const Quantizers& quantizers,
                                                          absl::string_view bytes);
 
 }  // namespace sightline::index

@@ -1,5 +1,8 @@
 #include "index/ann/segment.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -15,9 +18,9 @@ namespace {
 constexpr size_t kMaxAttributeChanges = 4096;
 
 constexpr absl::string_view kLinksMagic = "SLLINKS\n";
-// Far above what the largest graph takes; lists take less, beside their centroids' number.
+// Far above what the largest graph takes, and lists with product codes of up to 8,192 values.
 constexpr uint64_t kMaxLinksBytes = 1 << 20;
-constexpr uint64_t kMaxLinksBytesPerRow = 1024;
+constexpr uint64_t kMaxLinksBytesPerRow = 2048;
 
 }  // namespace
 
@@ -39,7 +42,8 @@ void Segment::BeginChunk() {
   growing_ = memory.get();
   base::MutexLock lock(mutex_);
   if (!chunks_.empty()) chunks_.back().closed = true;
-  chunks_.push_back({.descriptors = memory, .memory = memory, .rows = 0, .closed = false, .file = std::nullopt});
+  chunks_.push_back(
+      {.descriptors = memory, .memory = memory, .rows = 0, .closed = false, .mapped = false, .file = std::nullopt});
 }
 
 void Segment::Append(Row row) {
@@ -121,8 +125,12 @@ absl::Status Segment::AddChunk(std::unique_ptr<ChunkFile> file, const ChunkFileI
   for (const uint64_t key : keys) row_table_.SetUnused(next_row_++, key);
   last_key_appended_ = keys.back();
   base::MutexLock lock(mutex_);
-  chunks_.push_back(
-      {.descriptors = std::move(file), .memory = nullptr, .rows = info.rows, .closed = true, .file = info});
+  chunks_.push_back({.descriptors = std::move(file),
+                     .memory = nullptr,
+                     .rows = info.rows,
+                     .closed = true,
+                     .mapped = false,
+                     .file = info});
   return absl::OkStatus();
 }
 
@@ -191,7 +199,7 @@ int64_t Segment::CountAlive(const Roaring& rows) const {
 LayerBytes Segment::memory() const {
   LayerBytes bytes;
   const auto rows = static_cast<int64_t>(rows_.load(std::memory_order_relaxed));
-  bytes.codes = rows * static_cast<int64_t>(codes_.layout().stride);
+  bytes.codes = std::max<int64_t>(rows * static_cast<int64_t>(codes_.layout().stride) - codes_.mapped_bytes(), 0);
   // Until a row is linked, the links may be about to be made.
   if (linked_rows() > 0) bytes.graph = links_->memory_bytes();
   bytes.attributes = row_table_.memory_bytes() + attributes_.memory_bytes();
@@ -217,9 +225,10 @@ absl::Status Segment::LoadLinks(const Files& files, const std::string& path, con
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes,
                              ReadSealedFile(files, path, kLinksMagic, {info.bytes, info.checksum}, most));
   const std::string what = absl::StrCat("segment file ", path);
-  if (shape_.inverted && quantizer_ == nullptr) return DamagedError(what, "the centroids it belongs to are not there");
+  if (shape_.inverted && quantizers_.coarse == nullptr)
+    return DamagedError(what, "the centroids it belongs to are not there");
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Links> links, shape_.inverted
-                                                               ? LoadInvertedLinks(codes_, quantizer_, bytes)
+                                                               ? LoadInvertedLinks(codes_, quantizers_, bytes)
                                                                : LoadGraphLinks(codes_, shape_.graph, bytes));
   if (links->size() != info.rows) return DamagedError(what, "it links another number of rows");
   links_ = std::move(links);
@@ -229,11 +238,33 @@ absl::Status Segment::LoadLinks(const Files& files, const std::string& path, con
 
 // ---- Upkeep
 
-absl::Status Segment::SetQuantizer(std::shared_ptr<const CoarseQuantizer> quantizer) {
-  if (links_ != nullptr) return absl::OkStatus();  // made when there was one already
-  SIGHTLINE_ASSIGN_OR_RETURN(links_, MakeInvertedLinks(codes_, quantizer));
-  quantizer_ = std::move(quantizer);
+absl::Status Segment::SetQuantizers(const Quantizers& quantizers) {
+  if (links_ != nullptr) return absl::OkStatus();  // made when there were some already
+  SIGHTLINE_ASSIGN_OR_RETURN(links_, MakeInvertedLinks(codes_, quantizers));
+  quantizers_ = quantizers;
   return absl::OkStatus();
+}
+
+void Segment::MapSealedCodes(const std::string& folder) {
+  if (quantizers_.product == nullptr) return;
+  std::vector<std::pair<uint32_t, uint64_t>> files;  // chunks, and the numbers of their files
+  {
+    base::MutexLock lock(mutex_);
+    for (uint32_t i = 0; i < chunks_.size(); ++i) {
+      const Chunk& chunk = chunks_[i];
+      const bool whole = chunk.file && chunk.file->rows == shape_.chunk_rows && chunk.memory == nullptr;
+      if (whole && !chunk.mapped) files.emplace_back(i, chunk.file->number);
+    }
+  }
+  for (const auto& [chunk, number] : files) {
+    const std::string path = absl::StrCat(folder, "/", ChunkFileName(number));
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) continue;
+    const bool mapped = codes_.MapChunk(chunk, file, kChunkCodesOffset);
+    ::close(file);
+    base::MutexLock lock(mutex_);
+    chunks_[chunk].mapped = mapped;
+  }
 }
 
 bool Segment::GrowLinks(uint32_t most, base::ThreadPool* pool) {

@@ -117,7 +117,7 @@ class Segment {
   uint32_t unsealed_rows() const;
   uint32_t linked_rows() const { return linked_.load(std::memory_order_acquire); }
   // Inverted lists need one before they can link anything. Once, before any row is linked.
-  absl::Status SetQuantizer(std::shared_ptr<const CoarseQuantizer> quantizer);
+  absl::Status SetQuantizers(const Quantizers& quantizers);
   // Links published rows, up to `most`, with the help of `pool` (may be null). False when none was left, or none can
   // be.
   bool GrowLinks(uint32_t most, base::ThreadPool* pool);
@@ -128,6 +128,8 @@ class Segment {
   void SetChunkFile(uint32_t chunk, const std::optional<ChunkFileInfo>& info);
   // From now on the chunk's descriptors are read from its file, unless it is still growing.
   absl::Status ReadFromFile(uint32_t chunk, const Files& files, const std::string& path);
+  // Where searches go by product codes: lets the int8 codes of sealed chunks be read from their files in `folder`.
+  void MapSealedCodes(const std::string& folder);
   std::vector<ChunkFileInfo> sealed_chunks() const;
   // Rows before the first one that no file holds.
   uint32_t sealed_rows() const;
@@ -166,7 +168,7 @@ class Segment {
   CodeTable codes_;
   ConcurrentAttributeIndex attributes_;  // of the dead rows too, because a search may still see them
   LeftRight<Roaring> dead_;              // for counting
-  std::shared_ptr<const CoarseQuantizer> quantizer_;
+  Quantizers quantizers_;
   std::unique_ptr<Links> links_;  // null while inverted lists have no quantiser; set before linked_ is
   std::atomic<uint32_t> rows_ = 0;
   std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in links_

@@ -12,11 +12,6 @@
 namespace sightline::index {
 namespace {
 
-// The scores of codes are off by less than what separates most neighbours, so little more than k has to be read in full
-// precision (measured: docs/performance.md).
-constexpr size_t kRescoredPerResult = 2;
-constexpr size_t kRescoredAtLeast = 16;
-
 // Handing a part to another thread costs as much as comparing a few hundred rows.
 constexpr uint32_t kRowsPerPart = 8'192;
 
@@ -87,7 +82,7 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
 }
 
 void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) const {
-  const size_t candidates = std::max(query.k * kRescoredPerResult, query.k + kRescoredAtLeast);
+  const size_t candidates = links_->CandidatesFor(query.k);
   RowBits bits;
   int64_t most = std::numeric_limits<int64_t>::max();
   if (query.matching != nullptr) {
@@ -99,7 +94,8 @@ void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) cons
   const kernels::Int8Query code(codes_.layout(), query.query);
   const auto accept = [&](uint32_t row) { return row < query.rows && row_table_.VisibleAt(row, query.clock); };
   const uint32_t linked = linked_rows();
-  const LinksResult found = links_->Search({.query = &code,
+  const LinksResult found = links_->Search({.vector = query.query,
+                                            .query = &code,
                                             .k = candidates,
                                             .effort = query.effort,
                                             .filter = query.matching == nullptr ? nullptr : &bits,

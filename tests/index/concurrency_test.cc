@@ -88,10 +88,11 @@ TEST_F(ConcurrencyTest, EveryThreadFindsItsOwnAcknowledgedWrites) {
 }
 
 // Segments so small that chunks are sealed, graphs grow and are saved, and segments are replaced all the time, while
-// every thread checks what it knows: its own acknowledged writes are found, by graph, exact and filtered searches alike,
-// once each, and what it deleted is not.
+// every thread checks what it knows: its own acknowledged writes are found, by graph, exact and filtered searches
+// alike, once each, and what it deleted is not.
 TEST_F(ConcurrencyTest, SearchesAgreeWithAcknowledgedWritesWhileEverythingIsRearranged) {
-  options_.segments = {.chunk_rows = 32, .segment_rows = 256, .max_dead_share = 0.2, .background = true};
+  options_.segments = {
+      .chunk_rows = 32, .segment_rows = 256, .max_dead_share = 0.2, .max_code_share = 0.25, .background = true};
   options_.build_threads = 2;
   config_.index_kind = IndexKind::kHnsw;
   Start();

@@ -26,7 +26,8 @@ constexpr int kDim = 24;
 class EngineTest : public IndexTest {
  protected:
   EngineTest() {
-    options_.segments = {.chunk_rows = 64, .segment_rows = 512, .max_dead_share = 0.2, .background = false};
+    options_.segments = {
+        .chunk_rows = 64, .segment_rows = 512, .max_dead_share = 0.2, .max_code_share = 0.25, .background = false};
     config_.descriptor_dim = kDim;
     config_.index_kind = IndexKind::kHnsw;
   }
@@ -427,6 +428,37 @@ TEST_F(EngineTest, InvertedListsAreTrainedOnceAndKept) {
   Check();
   Optimize();
   EXPECT_EQ(Ask(query).index, "ivf");
+}
+
+TEST_F(EngineTest, InvertedListsGetProductCodesWhereMemoryIsShort) {
+  config_.index_kind = IndexKind::kIvf;
+  config_.ivf_lists = 16;
+  options_.memory_budget_bytes = 1 << 30;
+  options_.segments.max_code_share = 0;
+  Start();
+  Fill(1500);
+  Optimize();
+  Check();
+  const auto vector = Draw();
+  SearchQuery query;
+  query.descriptor = vector;
+  query.nprobe = 16;
+  EXPECT_EQ(Ask(query).index, "ivf");
+  EXPECT_EQ(Ids(Ask(query)), Expected(vector, 10));
+  // The codes of sealed chunks are no longer held.
+  EXPECT_LT(collection_->Stats().memory.codes, 1500 * 64 / 4);
+  const auto files = SegmentFiles();
+  Restart();
+  EXPECT_EQ(SegmentFiles(), files);
+  EXPECT_LT(collection_->Stats().memory.codes, 1500 * 64 / 4);
+  EXPECT_EQ(Ask(query).index, "ivf");
+  EXPECT_EQ(Ids(Ask(query)), Expected(vector, 10));
+  for (int i = 0; i < 500; ++i) Delete(absl::StrCat("r", i));
+  Fill(200);
+  Check();
+  Optimize();
+  EXPECT_EQ(collection_->Stats().deleted_images, 0);
+  Check();
 }
 
 TEST_F(EngineTest, DamagedFilesAreSetAsideAndMadeAgain) {
