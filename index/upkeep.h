@@ -52,8 +52,10 @@ class Upkeep {
     std::function<std::shared_ptr<Segment>(bool augmented)> make_segment;
     // The augmented form of a row's descriptor (database-side augmentation).
     std::function<absl::Status(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor)> augment;
-    bool inverted = false;             // the collection is to have inverted lists
-    int lists = 0;                     // so many; 0 leaves it to their default
+    bool inverted = false;  // the collection is to have inverted lists
+    int lists = 0;          // so many; 0 leaves it to their default
+    // Where int8 codes of more bytes than this would be needed, inverted lists get product codes.
+    int64_t most_code_bytes = std::numeric_limits<int64_t>::max();
     base::ThreadPool* pool = nullptr;  // null: work is done in Optimize only
   };
 

@@ -148,6 +148,7 @@ class Segment {
     std::shared_ptr<const MemoryDescriptors> memory;  // the same, while they are in memory
     uint32_t rows = 0;                                // published
     bool closed = false;                              // takes no more rows
+    bool mapped = false;                              // its codes are read from the file
     std::optional<ChunkFileInfo> file;
   };
   class Source;
