@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "index/store/codec.h"
@@ -64,6 +65,8 @@ absl::Status Store::OpenRocks(const std::string& folder, const RocksResources& r
 
 absl::Status Store::Create(const std::string& folder, const CollectionConfig& config, const RocksResources& resources) {
   Store store;
+  // RocksDB would make it too, and complain first that it is not there.
+  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(folder));
   SIGHTLINE_RETURN_IF_ERROR(store.OpenRocks(folder, resources, /*create=*/true));
   rocksdb::WriteBatch batch;
   batch.Put(store.family(Family::kManifest), ToSlice(kConfigKey), EncodeConfig(kConfigKey, config));

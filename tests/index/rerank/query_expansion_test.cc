@@ -1,4 +1,4 @@
-// Query expansion and augmentation against their formulas in double precision.
+// Query expansion against its formula in double precision.
 #include "index/rerank/query_expansion.h"
 
 #include <gtest/gtest.h>
@@ -8,9 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "index/kernels/inner_product.h"
-#include "index/rerank/augmentation.h"
 #include "tests/index/clusters.h"
 
 namespace sightline::index::rerank {
@@ -89,93 +87,6 @@ TEST(QueryExpansionTest, AZeroSumLeavesTheQuery) {
   const std::vector<float> query = {0.6f, 0.8f};
   const std::vector<float> opposite = {-0.6f, -0.8f};
   EXPECT_EQ(ExpandAverage(query.data(), {opposite.data(), 1, 2, 2}, 10), query);
-}
-
-// Rows on a line of angles; row 2 is dead.
-class FakeSource : public AugmentationSource {
- public:
-  static constexpr int64_t kDead = 2;
-
-  explicit FakeSource(int64_t rows) : rows_(rows) {}
-
-  int64_t rows() const override { return rows_; }
-  size_t dim() const override { return 2; }
-
-  absl::StatusOr<bool> Read(int64_t row, absl::Span<float> descriptor) override {
-    if (row == kDead) return false;
-    descriptor[0] = std::cos(Angle(row));
-    descriptor[1] = std::sin(Angle(row));
-    return true;
-  }
-
-  absl::StatusOr<Neighbours> Nearest(int64_t row, absl::Span<const float> descriptor, size_t count) override {
-    if (row == fail_at) return base::FailedPrecondition("BROKEN", "the row is broken. Mend it.");
-    EXPECT_NEAR(descriptor[0], std::cos(Angle(row)), 1e-6);
-    EXPECT_EQ(count, 2u);
-    Neighbours neighbours;
-    for (const int64_t other : {row - 1, row + 1}) {
-      if (other < 0 || other >= rows_ || other == kDead) continue;
-      neighbours.rows.push_back(std::cos(Angle(other)));
-      neighbours.rows.push_back(std::sin(Angle(other)));
-      neighbours.cosines.push_back(std::cos(Angle(1)));
-    }
-    return neighbours;
-  }
-
-  absl::Status Write(int64_t row, absl::Span<const float> augmented) override {
-    written.push_back(row);
-    vectors.emplace_back(augmented.begin(), augmented.end());
-    return absl::OkStatus();
-  }
-
-  static float Angle(int64_t row) { return static_cast<float>(row) * 0.1f; }
-
-  int64_t fail_at = -1;
-  std::vector<int64_t> written;
-  std::vector<std::vector<float>> vectors;
-
- private:
-  const int64_t rows_;
-};
-
-TEST(AugmentationTest, EveryLivingRowBecomesTheWeightedSum) {
-  FakeSource source(5);
-  std::vector<int64_t> reported;
-  ASSERT_TRUE(AugmentRows(source, {.neighbours = 2, .alpha = 3}, [&reported](int64_t done, int64_t total) {
-                EXPECT_EQ(total, 5);
-                reported.push_back(done);
-                return true;
-              }).ok());
-  EXPECT_EQ(source.written, (std::vector<int64_t>{0, 1, 3, 4}));
-  EXPECT_EQ(reported, (std::vector<int64_t>{0, 5}));
-  const double weight = std::pow(std::cos(0.1), 3);
-  const std::vector<std::vector<int64_t>> neighbours = {{1}, {0}, {4}, {3}};
-  for (size_t w = 0; w < source.written.size(); ++w) {
-    double x = std::cos(FakeSource::Angle(source.written[w]));
-    double y = std::sin(FakeSource::Angle(source.written[w]));
-    for (const int64_t other : neighbours[w]) {
-      x += weight * std::cos(FakeSource::Angle(other));
-      y += weight * std::sin(FakeSource::Angle(other));
-    }
-    EXPECT_NEAR(source.vectors[w][0], x / std::hypot(x, y), 1e-6);
-    EXPECT_NEAR(source.vectors[w][1], y / std::hypot(x, y), 1e-6);
-  }
-}
-
-TEST(AugmentationTest, StopsWhenToldToAndWhereTheSourceFails) {
-  FakeSource source(1000);
-  const absl::Status cancelled =
-      AugmentRows(source, {.neighbours = 2}, [](int64_t done, int64_t) { return done < 512; });
-  EXPECT_EQ(cancelled.code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(source.written.back(), 511);
-
-  FakeSource broken(1000);
-  broken.fail_at = 4;
-  EXPECT_EQ(base::GetErrorInfo(AugmentRows(broken, {.neighbours = 2}, {})).reason, "BROKEN");
-  EXPECT_EQ(broken.written, (std::vector<int64_t>{0, 1, 3}));
-
-  FakeSource empty(0);
-  EXPECT_TRUE(AugmentRows(empty, {.neighbours = 2}, {}).ok());
 }
 
 }  // namespace
