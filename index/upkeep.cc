@@ -177,10 +177,15 @@ absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
   if (done) return true;
   SIGHTLINE_ASSIGN_OR_RETURN(done, TrainLists(*segments));
   if (done) return true;
+  // What has grown enough is saved before it grows on: building for minutes must not be lost to a crash.
+  SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, /*all=*/false));
+  if (done) return true;
   SIGHTLINE_ASSIGN_OR_RETURN(done, GrowOne(*segments));
   if (done) return true;
-  SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, goals.partial));
-  if (done) return true;
+  if (goals.partial) {
+    SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, /*all=*/true));
+    if (done) return true;
+  }
   return ReplaceOne(*segments, goals.max_dead_share);
 }
 
