@@ -218,6 +218,11 @@ absl::Status ChunkFile::Read(uint32_t row, float* out) const {
   return absl::OkStatus();
 }
 
+void ChunkFile::Prefetch(uint32_t row) const {
+  const size_t bytes = shape_.dim * ValueBytes(shape_);
+  file_->Prefetch(static_cast<int64_t>(ChunkSections(shape_, info_.rows).descriptors + row * bytes), bytes);
+}
+
 int64_t ChunkFile::memory_bytes() const { return static_cast<int64_t>(row_checksums_.size() * sizeof(uint32_t)); }
 
 }  // namespace sightline::index

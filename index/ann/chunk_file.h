@@ -55,6 +55,7 @@ class ChunkFile : public DescriptorChunk {
   absl::Status LoadRows(std::vector<uint64_t>* keys, uint8_t* codes);
 
   absl::Status Read(uint32_t row, float* out) const override;
+  void Prefetch(uint32_t row) const override;
   int64_t memory_bytes() const override;
 
  private:

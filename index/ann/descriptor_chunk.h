@@ -22,6 +22,9 @@ class DescriptorChunk {
   // Writes the dim values of row `row` of the chunk to `out`.
   virtual absl::Status Read(uint32_t row, float* out) const = 0;
 
+  // Says that Read will be called for this row: several such rows are then fetched from disk at once.
+  virtual void Prefetch(uint32_t /*row*/) const {}
+
   virtual int64_t memory_bytes() const = 0;
 };
 

@@ -58,6 +58,7 @@ class Graph {
     size_t k = 0;
     size_t ef = 0;                    // rows kept while searching: recall against time; at least k is used
     const RowBits* filter = nullptr;  // rows that may be returned; all where null
+    double filter_width = 1.3;        // with a filter, so many times `ef` rows are kept (filter_plan.h)
     // Whether a row that passes the filter is visible. Asked only about rows that would enter the result; rows that
     // are not visible lead the search on but are not returned.
     absl::FunctionRef<bool(uint32_t)> accept;

@@ -42,13 +42,16 @@ class GraphLinks : public Links {
                                           .k = request.k,
                                           .ef = std::max(request.effort > 0 ? request.effort : kDefaultEf, request.k),
                                           .filter = request.filter,
+                                          .filter_width = request.filter_width,
                                           .accept = request.accept,
                                           .cancelled = request.cancelled,
                                           .max_compared = request.max_compared});
     return {std::move(found.best), found.compared, found.cancelled, found.gave_up};
   }
 
+  size_t default_effort() const override { return kDefaultEf; }
   size_t CandidatesFor(size_t k) const override { return std::max(k * kCandidatesPerResult, k + kMoreCandidates); }
+  bool scores_by_codes() const override { return true; }
 
   absl::Status Save(uint32_t rows, absl::FunctionRef<absl::Status(absl::string_view)> sink) const override {
     return graph_->Save(rows, sink);
@@ -102,6 +105,8 @@ class InvertedLinks : public Links {
     return {std::move(found.best), found.compared, found.cancelled, false};
   }
 
+  size_t default_effort() const override { return CoarseQuantizer::DefaultNprobe(lists_->quantizer().lists()); }
+  bool scores_by_codes() const override { return product_ == nullptr; }
   size_t CandidatesFor(size_t k) const override {
     if (product_ != nullptr) return std::max(k * kProductCandidatesPerResult, kMinProductCandidates);
     return std::max(k * kCandidatesPerResult, k + kMoreCandidates);

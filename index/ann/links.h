@@ -35,6 +35,7 @@ struct LinksRequest {
   size_t k = 0;
   size_t effort = 0;                         // the graph's efSearch, the inverted lists' nprobe; 0: the default
   const RowBits* filter = nullptr;           // rows that may be returned; all where null
+  double filter_width = 1;                   // with a filter, how many times wider a graph is searched
   absl::FunctionRef<bool(uint32_t)> accept;  // whether a row that passes is visible
   const std::function<bool()>* cancelled = nullptr;
   int64_t max_compared = std::numeric_limits<int64_t>::max();  // where a search is given up
@@ -56,8 +57,12 @@ class Links {
   // Rows [begin, end), each once, with the help of `pool` (may be null).
   virtual void Insert(uint32_t begin, uint32_t end, base::ThreadPool* pool) = 0;
   virtual LinksResult Search(const LinksRequest& request) const = 0;
+  // The effort that 0 stands for.
+  virtual size_t default_effort() const = 0;
   // How many candidates the best `k` should be picked from, in full precision.
   virtual size_t CandidatesFor(size_t k) const = 0;
+  // Whether scores are those of the int8 codes, whose error is known.
+  virtual bool scores_by_codes() const = 0;
   // The links among the first `rows` rows.
   virtual absl::Status Save(uint32_t rows, absl::FunctionRef<absl::Status(absl::string_view)> sink) const = 0;
   virtual uint32_t size() const = 0;  // rows inserted

@@ -187,6 +187,8 @@ absl::Status Segment::Read(uint32_t row, float* out) const {
   return absl::OkStatus();
 }
 
+void Segment::Prefetch(uint32_t row) const { Descriptors(row / shape_.chunk_rows)->Prefetch(row % shape_.chunk_rows); }
+
 void Segment::RemoveDead(Roaring* rows) const {
   dead_.Read([rows](const Roaring& dead) { *rows -= dead; });
 }

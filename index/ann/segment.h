@@ -111,6 +111,7 @@ class Segment {
 
   // The dim values of a published row.
   absl::Status Read(uint32_t row, float* out) const;
+  void Prefetch(uint32_t row) const;
 
   // ---- Upkeep
 
@@ -159,7 +160,9 @@ class Segment {
   std::shared_ptr<const DescriptorChunk> Descriptors(uint32_t chunk) const;
   // Compares the query with the rows from `first` on, or with those of them that satisfy the filter.
   void CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const;
-  // Leaves used_links false when comparing costs less.
+  std::vector<ScoredRow> Rescore(const SegmentQuery& query, const kernels::Int8Query& code,
+                                 absl::Span<const ScoredRow> candidates) const;
+  // Leaves `used` null when comparing costs less.
   void SearchLinks(const SegmentQuery& query, SegmentResult* result) const;
 
   const SegmentShape shape_;

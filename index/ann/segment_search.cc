@@ -1,5 +1,6 @@
 // How a segment is searched: with every row, with the rows that satisfy a filter, or by its links.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -11,6 +12,11 @@
 
 namespace sightline::index {
 namespace {
+
+// How far a score of codes is off at most, in all likelihood: so many times the error's standard deviation.
+constexpr double kLikelyErrors = 4;
+// Candidates scored again together, after the first k.
+constexpr size_t kRescoredAtOnce = 4;
 
 // Handing a part to another thread costs as much as comparing a few hundred rows.
 constexpr uint32_t kRowsPerPart = 8'192;
@@ -31,6 +37,9 @@ class Segment::Source : public RowSource {
     const size_t dim = segment_.shape().chunk.dim;
     thread_local std::vector<float> descriptor;
     descriptor.resize(dim);
+    if (rows.size() > 1) {
+      for (const uint32_t row : rows) segment_.Prefetch(row);
+    }
     for (size_t i = 0; i < rows.size(); ++i) {
       if (segment_.Read(rows[i], descriptor.data()).ok()) {
         kernels::InnerProducts(query, descriptor.data(), dim, dim, 1, out + i);
@@ -81,13 +90,46 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
   result->best.insert(result->best.end(), scan.best.begin(), scan.best.end());
 }
 
+// The candidates in full precision, the most promising first, until no other is likely to reach the best k.
+std::vector<ScoredRow> Segment::Rescore(const SegmentQuery& query, const kernels::Int8Query& code,
+                                        absl::Span<const ScoredRow> candidates) const {
+  Source source(*this);
+  const double root = std::sqrt(static_cast<double>(shape_.chunk.dim));
+  std::vector<ScoredRow> scored;
+  TopK top(query.k);
+  std::vector<uint32_t> rows;
+  std::vector<float> scores;
+  for (size_t i = 0; i < candidates.size();) {
+    if (top.full() && links_->scores_by_codes()) {
+      // The bound of the error holds always; the error itself is a sum of so many small ones, each as often up as down.
+      const float error =
+          code.ScoreError(codes_.layout().Trailer(codes_.Row(static_cast<uint32_t>(candidates[i].row))).error);
+      if (candidates[i].score + kLikelyErrors * error / root < top.bar()) break;
+    }
+    const size_t count = std::min(i == 0 ? query.k : kRescoredAtOnce, candidates.size() - i);
+    rows.clear();
+    for (size_t j = i; j < i + count; ++j) rows.push_back(static_cast<uint32_t>(candidates[j].row));
+    scores.resize(count);
+    source.Score(query.query, rows, scores.data());
+    for (size_t j = 0; j < count; ++j) {
+      scored.push_back({scores[j], rows[j]});
+      top.Add(scores[j], rows[j]);
+    }
+    i += count;
+  }
+  return scored;
+}
+
 void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) const {
   const size_t candidates = links_->CandidatesFor(query.k);
   RowBits bits;
+  double width = 1;
   int64_t most = std::numeric_limits<int64_t>::max();
   if (query.matching != nullptr) {
-    const auto plan = PlanFilter(query.rows, query.matching->cardinality(), std::max(query.effort, candidates));
+    const size_t effort = query.effort > 0 ? query.effort : links_->default_effort();
+    const FilterPlan plan = PlanFilter(query.rows, query.matching->cardinality(), std::max(effort, candidates));
     if (!plan.use_graph) return;
+    width = plan.width;
     most = plan.max_compared;
     ToRowBits(*query.matching, query.rows, bits);
   }
@@ -99,6 +141,7 @@ void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) cons
                                             .k = candidates,
                                             .effort = query.effort,
                                             .filter = query.matching == nullptr ? nullptr : &bits,
+                                            .filter_width = width,
                                             .accept = accept,
                                             .cancelled = &query.cancelled,
                                             .max_compared = most});
@@ -107,21 +150,14 @@ void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) cons
   if (found.cancelled || found.gave_up) return;
   result->used = links_->name();
 
-  std::vector<uint32_t> rows(found.best.size());
-  std::transform(found.best.begin(), found.best.end(), rows.begin(),
-                 [](const ScoredRow& scored) { return static_cast<uint32_t>(scored.row); });
-  std::sort(rows.begin(), rows.end());
-  std::vector<float> scores(rows.size());
-  Source(*this).Score(query.query, rows, scores.data());
+  std::vector<ScoredRow> scored = Rescore(query, code, found.best);
   // Rows on their way into the graph are found there or here, or in both.
   if (linked < query.rows) CompareRows(query, linked, result);
   TopK top(query.k, query.min_score);
-  std::sort(result->best.begin(), result->best.end(),
-            [](const ScoredRow& a, const ScoredRow& b) { return a.row < b.row; });
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i] < linked) top.Add(scores[i], rows[i]);
+  for (const ScoredRow& row : scored) {
+    if (row.row < linked) top.Add(row.score, row.row);
   }
-  for (const ScoredRow& scored : result->best) top.Add(scored.score, scored.row);
+  for (const ScoredRow& row : result->best) top.Add(row.score, row.row);
   result->best = std::move(top).Take();
 }
 

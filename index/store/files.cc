@@ -79,6 +79,11 @@ absl::StatusOr<std::unique_ptr<FileSink>> Files::Create(const std::string& path)
 
 // ---- Reading
 
+void FileReader::Prefetch(int64_t offset, size_t n) const {
+  // A hint: what cannot be fetched shows when it is read.
+  file_->Prefetch(static_cast<uint64_t>(offset), n).PermitUncheckedError();
+}
+
 absl::Status FileReader::Read(int64_t offset, size_t n, char* out) const {
   if (offset < 0 || n > static_cast<uint64_t>(size_) || offset > size_ - static_cast<int64_t>(n)) {
     return base::Error(absl::StatusCode::kDataLoss, "DATA_DAMAGED",

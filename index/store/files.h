@@ -57,6 +57,9 @@ class FileReader {
   // Exactly `n` bytes from `offset` into `out`. Asking beyond the end is DATA_LOSS.
   absl::Status Read(int64_t offset, size_t n, char* out) const;
 
+  // Asks the system to have these bytes ready; returns at once.
+  void Prefetch(int64_t offset, size_t n) const;
+
   // When it was opened.
   int64_t size() const { return size_; }
 
