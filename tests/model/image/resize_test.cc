@@ -83,7 +83,9 @@ TEST(ResizeBicubicTest, FollowsThePlainReference) {
     // A tie rounded the other way in the first pass may grow to two levels in the second.
     EXPECT_LE(MaxDifference(got, expected), 2);
     const double values = static_cast<double>(got.rgb.size());
-    EXPECT_LE(MeanDifference(got, expected) * values, 6 + 0.02 * values);
+    // Such a tie is a value between the passes, which reaches as many rows as the filter spreads it over.
+    const double reach = 4.0 * (1 + static_cast<double>(height) / region.height);
+    EXPECT_LE(MeanDifference(got, expected) * values, 6 + 0.02 * values + 2 * reach);
   }
 }
 
