@@ -30,9 +30,10 @@ std::vector<Embedding> RunInference(Network& network, const torch::Tensor& proje
   std::vector<torch::Tensor> descriptors;
   std::vector<PatchTokens> tokens;
   for (size_t scale = 0; scale < config.preprocess.scales.size(); ++scale) {
-    const Features features = network.backbone().Forward(StackPlanes(batch, scale), network.head().layers());
+    const bool wants_rollout = scale == token_scale && config.tokens.importance == Importance::kRollout;
+    const Features features = network.Look(StackPlanes(batch, scale), wants_rollout);
     descriptors.push_back(network.head().Forward(features));
-    if (scale == token_scale) tokens = ExtractTokens(features, projection, config.tokens);
+    if (scale == token_scale) tokens = ExtractTokens(features, network.head(), projection, config.tokens);
   }
   const torch::Tensor merged = MergeScales(descriptors).contiguous();
 

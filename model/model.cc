@@ -58,12 +58,12 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
                      ". Put one there, or pass --allow_untrained to run from a seeded random initialisation."),
         {{"path", path}});
   }
-  if (config.tokens.stored_projection) {
+  if (config.tokens.projection == TokenProjection::kStored) {
     return base::FailedPrecondition(
         "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its token projection in ", path,
                                         ", which is not there. Add the file or set tokens.projection to orthonormal."));
   }
-  InitialiseSeeded(targets, Encoder(config.backbone).depth, config.seed);
+  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).layers), config.seed);
   return absl::OkStatus();
 }
 
@@ -73,12 +73,12 @@ class LoadedModel : public Model {
       : config_(std::move(config)),
         intra_op_threads_(intra_op_threads),
         network_(std::make_shared<Network>(config_.backbone, config_.head)),
-        projection_(torch::zeros({Encoder(config_.backbone).dim, config_.tokens.dim})) {}
+        projection_(torch::zeros({Facts(config_.backbone).dim, config_.tokens.dim})) {}
 
   absl::Status Fill(const std::string& directory, const LoadOptions& options) {
     const std::vector<NamedTensor> tensors = InferenceTensors(*network_);
     std::vector<NamedTensor> targets = tensors;
-    if (config_.tokens.stored_projection) {
+    if (config_.tokens.projection == TokenProjection::kStored) {
       targets.push_back({std::string(kProjectionName), projection_});
     } else {
       const std::vector<float> values = OrthonormalProjection(static_cast<int>(projection_.size(0)), config_.tokens.dim,
@@ -134,7 +134,7 @@ class LoadedModel : public Model {
     info_.token_space = spaces.token;
     info_.numeric = "fp32/cpu";
     info_.provenance = config_.provenance;
-    info_.descriptor_dim = DescriptorDim(config_.head);
+    info_.descriptor_dim = DescriptorDim(config_.backbone, config_.head);
     info_.token_dim = config_.tokens.dim;
     info_.max_token_cells = config_.tokens.max_cells;
     info_.parameters = config_.parameters();

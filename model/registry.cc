@@ -16,20 +16,23 @@ struct BackboneBuilder {
 };
 
 struct HeadBuilder {
-  int64_t token_dim;
-  std::shared_ptr<Head> operator()(const DtopConfig& config) const { return std::make_shared<Dtop>(config, token_dim); }
+  BackboneFacts backbone;
+  std::shared_ptr<Head> operator()(const DtopConfig& config) const {
+    return std::make_shared<Dtop>(config, backbone.dim);
+  }
 };
 
 }  // namespace
 
 std::shared_ptr<Backbone> BuildBackbone(const BackboneConfig& config) { return std::visit(BackboneBuilder{}, config); }
 
-std::shared_ptr<Head> BuildHead(const HeadConfig& config, int64_t token_dim) {
-  return std::visit(HeadBuilder{token_dim}, config);
+std::shared_ptr<Head> BuildHead(const HeadConfig& config, const BackboneFacts& backbone) {
+  return std::visit(HeadBuilder{backbone}, config);
 }
 
 Network::Network(const BackboneConfig& backbone, const HeadConfig& head)
-    : backbone_(register_module("backbone", BuildBackbone(backbone))),
-      head_(register_module(std::string(TypeName(head)), BuildHead(head, Encoder(backbone).dim))) {}
+    : needs_(Facts(head)),
+      backbone_(register_module("backbone", BuildBackbone(backbone))),
+      head_(register_module(std::string(TypeName(head)), BuildHead(head, Facts(backbone)))) {}
 
 }  // namespace sightline::model

@@ -3,6 +3,7 @@
 #ifndef SIGHTLINE_MODEL_REGISTRY_H_
 #define SIGHTLINE_MODEL_REGISTRY_H_
 
+#include <algorithm>
 #include <memory>
 
 #include "model/backbone/backbone.h"
@@ -19,13 +20,19 @@ class Network : public Layer {
   Backbone& backbone() { return *backbone_; }
   Head& head() { return *head_; }
 
+  // What the head needs, and attention rollout if `rollout`.
+  Features Look(const torch::Tensor& images, bool rollout = false) {
+    return backbone_->Forward(images, {.layers = std::max(1, needs_.layers), .maps = needs_.maps, .rollout = rollout});
+  }
+
  private:
+  const HeadFacts needs_;
   std::shared_ptr<Backbone> backbone_;
   std::shared_ptr<Head> head_;
 };
 
 std::shared_ptr<Backbone> BuildBackbone(const BackboneConfig& config);
-std::shared_ptr<Head> BuildHead(const HeadConfig& config, int64_t token_dim);
+std::shared_ptr<Head> BuildHead(const HeadConfig& config, const BackboneFacts& backbone);
 
 }  // namespace sightline::model
 

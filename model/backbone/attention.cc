@@ -12,6 +12,15 @@ Attention::Attention(int64_t dim, int64_t heads)
       proj_(register_module("proj", std::make_shared<Linear>(dim, dim))) {}
 
 torch::Tensor Attention::Forward(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const {
+  return proj_->Forward(Mix(x, cls_attention, max_scores));
+}
+
+torch::Tensor Attention::AddTo(const torch::Tensor& residual, const torch::Tensor& x,
+                               torch::Tensor* cls_attention) const {
+  return proj_->AddTo(residual, Mix(x, cls_attention, kMaxScores));
+}
+
+torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const {
   const int64_t batch = x.size(0);
   const int64_t tokens = x.size(1);
   const int64_t dim = x.size(2);
@@ -35,7 +44,7 @@ torch::Tensor Attention::Forward(const torch::Tensor& x, torch::Tensor* cls_atte
     pieces.push_back(torch::bmm(scores, v));
   }
   const torch::Tensor mixed = pieces.size() == 1 ? pieces[0] : torch::cat(pieces, 1);
-  return proj_->Forward(mixed.view({batch, heads_, tokens, head_dim}).transpose(1, 2).reshape({batch, tokens, dim}));
+  return mixed.view({batch, heads_, tokens, head_dim}).transpose(1, 2).reshape({batch, tokens, dim});
 }
 
 }  // namespace sightline::model

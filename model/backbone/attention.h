@@ -20,7 +20,13 @@ class Attention : public Layer {
   // attention without its own column, mean over heads: (B, T - 1).
   torch::Tensor Forward(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores = kMaxScores) const;
 
+  // residual + Forward(x). In inference the sum may be written into `residual`, which is not to be read again.
+  torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x, torch::Tensor* cls_attention) const;
+
  private:
+  // Forward before the projection.
+  torch::Tensor Mix(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const;
+
   const int64_t heads_;
   std::shared_ptr<Linear> qkv_;
   std::shared_ptr<Linear> proj_;

@@ -28,8 +28,8 @@ Bottleneck::Bottleneck(const Shape& shape) {
 }
 
 torch::Tensor Bottleneck::Forward(const torch::Tensor& x) const {
-  torch::Tensor y = torch::relu(norm1_->Forward(conv1_->Forward(x)));
-  y = torch::relu(norm2_->Forward(conv2_->Forward(y)));
+  torch::Tensor y = norm1_->Forward(conv1_->Forward(x), Activation::kRelu);
+  y = norm2_->Forward(conv2_->Forward(y), Activation::kRelu);
   y = norm3_->Forward(conv3_->Forward(y));
   return torch::relu(y + (downsample_ ? downsample_->Forward(x) : x));
 }
@@ -59,7 +59,7 @@ HybridStem::HybridStem(const HybridVitConfig& config) {
 
 torch::Tensor HybridStem::Forward(const torch::Tensor& images) const {
   torch::Tensor x = images.contiguous(torch::MemoryFormat::ChannelsLast);
-  x = MaxPoolSame(torch::relu(stem_norm_->Forward(stem_conv_->Forward(x))));
+  x = MaxPoolSame(stem_norm_->Forward(stem_conv_->Forward(x), Activation::kRelu));
   for (const auto& block : blocks_) x = block->Forward(x);
   return x;
 }

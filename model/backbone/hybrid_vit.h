@@ -18,9 +18,8 @@ class HybridPatchEmbed : public PatchEmbed {
   torch::Tensor Forward(const torch::Tensor& images) const override;
 
  private:
-  class Projection;
   std::shared_ptr<HybridStem> backbone_;
-  std::shared_ptr<Projection> proj_;
+  std::shared_ptr<Conv> proj_;
 };
 
 std::shared_ptr<Backbone> BuildHybridVit(const HybridVitConfig& config);

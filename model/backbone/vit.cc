@@ -7,28 +7,20 @@
 
 namespace sightline::model {
 
-class LinearPatchEmbed::Projection : public Layer {
- public:
-  Projection(int64_t dim, int64_t patch)
-      : weight(register_parameter("weight", torch::empty({dim, 3, patch, patch}))),
-        bias(register_parameter("bias", torch::empty({dim}))) {}
-  torch::Tensor weight;
-  torch::Tensor bias;
-};
-
 LinearPatchEmbed::LinearPatchEmbed(int64_t dim, int64_t patch)
-    : patch_(patch), proj_(register_module("proj", std::make_shared<Projection>(dim, patch))) {}
+    : proj_(register_module(
+          "proj", std::make_shared<Conv>(ConvShape{.in = 3, .out = dim, .kernel = patch, .stride = patch}))) {}
 
-torch::Tensor LinearPatchEmbed::Forward(const torch::Tensor& images) const {
-  return torch::conv2d(images, proj_->weight, proj_->bias, {patch_, patch_});
-}
+torch::Tensor LinearPatchEmbed::Forward(const torch::Tensor& images) const { return proj_->Forward(images); }
 
 class VitBlock::Mlp : public Layer {
  public:
   Mlp(int64_t dim, int64_t hidden)
       : fc1_(register_module("fc1", std::make_shared<Linear>(dim, hidden))),
         fc2_(register_module("fc2", std::make_shared<Linear>(hidden, dim))) {}
-  torch::Tensor Forward(const torch::Tensor& x) const { return fc2_->Forward(torch::gelu(fc1_->Forward(x))); }
+  torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x) const {
+    return fc2_->AddTo(residual, fc1_->Forward(x, Activation::kGelu));
+  }
 
  private:
   std::shared_ptr<Linear> fc1_;
@@ -42,8 +34,8 @@ VitBlock::VitBlock(const EncoderConfig& config)
       mlp_(register_module("mlp", std::make_shared<Mlp>(config.dim, config.dim * config.mlp_ratio))) {}
 
 torch::Tensor VitBlock::Forward(const torch::Tensor& x, torch::Tensor* cls_attention) const {
-  const torch::Tensor attended = x + attn_->Forward(norm1_->Forward(x), cls_attention);
-  return attended + mlp_->Forward(norm2_->Forward(attended));
+  const torch::Tensor attended = attn_->AddTo(x, norm1_->Forward(x), cls_attention);
+  return mlp_->AddTo(attended, norm2_->Forward(attended));
 }
 
 Vit::Vit(const EncoderConfig& config, std::shared_ptr<PatchEmbed> patch_embed)
@@ -57,9 +49,10 @@ Vit::Vit(const EncoderConfig& config, std::shared_ptr<PatchEmbed> patch_embed)
   norm_ = register_module("norm", std::make_shared<LayerNorm>(config.dim));
 }
 
-Features Vit::Forward(const torch::Tensor& images, int64_t layers) {
+Features Vit::Forward(const torch::Tensor& images, const Wanted& wanted) {
   const torch::Tensor map = patch_embed_->Forward(images);
   Features features;
+  features.prefix = 1;
   features.height = map.size(2);
   features.width = map.size(3);
   torch::Tensor tokens = torch::cat({cls_token_.expand({map.size(0), -1, -1}), map.flatten(2).transpose(1, 2)}, 1);
@@ -68,7 +61,7 @@ Features Vit::Forward(const torch::Tensor& images, int64_t layers) {
   const auto depth = static_cast<int64_t>(blocks_.size());
   for (int64_t i = 0; i < depth; ++i) {
     tokens = blocks_[i]->Forward(tokens, i + 1 == depth ? &features.cls_attention : nullptr);
-    if (i >= depth - layers) features.layers.push_back(norm_->Forward(tokens));
+    if (i >= depth - wanted.layers) features.layers.push_back(norm_->Forward(tokens));
   }
   return features;
 }

@@ -11,6 +11,7 @@
 #include "model/backbone/attention.h"
 #include "model/backbone/backbone.h"
 #include "model/config/architecture.h"
+#include "model/layers/conv.h"
 #include "model/layers/linear.h"
 #include "model/layers/norm.h"
 
@@ -29,15 +30,14 @@ class LinearPatchEmbed : public PatchEmbed {
   torch::Tensor Forward(const torch::Tensor& images) const override;
 
  private:
-  class Projection;
-  const int64_t patch_;
-  std::shared_ptr<Projection> proj_;
+  std::shared_ptr<Conv> proj_;
 };
 
 // x += attn(norm1(x)); x += fc2(gelu(fc1(norm2(x)))), with the exact (erf) GELU.
 class VitBlock : public Layer {
  public:
   explicit VitBlock(const EncoderConfig& config);
+  // The result may be written into `x`, which is not to be read again.
   torch::Tensor Forward(const torch::Tensor& x, torch::Tensor* cls_attention) const;
 
  private:
@@ -51,7 +51,7 @@ class VitBlock : public Layer {
 class Vit : public Backbone {
  public:
   Vit(const EncoderConfig& config, std::shared_ptr<PatchEmbed> patch_embed);
-  Features Forward(const torch::Tensor& images, int64_t layers) override;
+  Features Forward(const torch::Tensor& images, const Wanted& wanted) override;
 
  private:
   std::shared_ptr<PatchEmbed> patch_embed_;

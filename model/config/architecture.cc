@@ -1,6 +1,8 @@
 #include "model/config/architecture.h"
 
 #include <array>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -11,124 +13,87 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<absl::string_view, 2> kBackbones = {"vit", "hybrid_vit"};
-constexpr std::array<absl::string_view, 1> kHeads = {"dtop"};
-constexpr std::array<absl::string_view, 3> kFuse = {"sum", "fast_norm", "softmax"};
+template <typename Variant>
+struct Kinds;
 
-EncoderConfig ReadEncoder(Fields& fields) {
-  const EncoderConfig defaults;
-  EncoderConfig config;
-  config.dim = static_cast<int>(fields.Int("dim", 8, 4096, defaults.dim));
-  config.depth = static_cast<int>(fields.Int("depth", 1, 64, defaults.depth));
-  config.heads = static_cast<int>(fields.Int("heads", 1, 64, defaults.heads));
-  config.mlp_ratio = static_cast<int>(fields.Int("mlp_ratio", 1, 8, defaults.mlp_ratio));
-  config.grid = static_cast<int>(fields.Int("grid", 1, 128, defaults.grid));
-  fields.Require(config.dim % config.heads == 0, "dim", "must be a multiple of heads");
-  return config;
-}
+template <typename... Kind>
+struct Kinds<std::variant<Kind...>> {
+  static constexpr std::array<absl::string_view, sizeof...(Kind)> kNames = {Kind::kType...};
 
-absl::StatusOr<StageConfig> ReadStage(const json& value, absl::string_view path, int groups) {
-  Fields fields(value, path);
-  StageConfig stage;
-  stage.blocks = static_cast<int>(fields.Int("blocks", 1, 64));
-  stage.channels = static_cast<int>(fields.Int("channels", 4, 4096));
-  stage.stride = static_cast<int>(fields.Int("stride", 1, 2));
-  fields.Require(stage.channels % (4 * groups) == 0, "channels", "must be a multiple of 4 times groups");
-  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
-  return stage;
-}
-
-absl::StatusOr<BackboneConfig> ReadHybrid(Fields& fields) {
-  HybridVitConfig config;
-  config.encoder = ReadEncoder(fields);
-  config.stem_channels = static_cast<int>(fields.Int("stem_channels", 1, 1024, config.stem_channels));
-  config.groups = static_cast<int>(fields.Int("groups", 1, 256, config.groups));
-  fields.Require(config.stem_channels % config.groups == 0, "stem_channels", "must be a multiple of groups");
-  const json& stages = fields.List("stages", 1, 8);
-  for (size_t i = 0; i < stages.size() && stages.is_array(); ++i) {
-    SIGHTLINE_ASSIGN_OR_RETURN(const StageConfig stage,
-                               ReadStage(stages[i], absl::StrCat(fields.Path("stages"), "[", i, "]"), config.groups));
-    config.stages.push_back(stage);
+  static absl::StatusOr<std::variant<Kind...>> Parse(const json& value, absl::string_view path) {
+    Fields fields(value, path);
+    const auto type = static_cast<size_t>(fields.OneOf("type", kNames));
+    using Reader = absl::StatusOr<std::variant<Kind...>> (*)(Fields&);
+    constexpr std::array<Reader, sizeof...(Kind)> kReaders = {&Read<Kind>...};
+    return kReaders[type](fields);
   }
-  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
-  return config;
-}
 
-json EncoderJson(const EncoderConfig& config) {
-  return {{"dim", config.dim},
-          {"depth", config.depth},
-          {"heads", config.heads},
-          {"mlp_ratio", config.mlp_ratio},
-          {"grid", config.grid}};
+ private:
+  template <typename One>
+  static absl::StatusOr<std::variant<Kind...>> Read(Fields& fields) {
+    SIGHTLINE_ASSIGN_OR_RETURN(One config, One::Parse(fields));
+    return config;
+  }
+};
+
+template <typename Variant>
+json TypedJson(const Variant& config) {
+  json result = std::visit([](const auto& one) { return one.ToJson(); }, config);
+  result["type"] = std::string(TypeName(config));
+  return result;
 }
 
 }  // namespace
 
-int HybridVitConfig::stride() const {
-  int stride = 4;
-  for (const StageConfig& stage : stages) stride *= stage.stride;
-  return stride;
-}
-
 absl::StatusOr<BackboneConfig> ParseBackbone(const json& value) {
-  Fields fields(value, "backbone");
-  if (fields.OneOf("type", kBackbones) == 1) return ReadHybrid(fields);
-  VitConfig config;
-  config.encoder = ReadEncoder(fields);
-  config.patch = static_cast<int>(fields.Int("patch", 1, 64, config.patch));
-  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
-  return config;
+  return Kinds<BackboneConfig>::Parse(value, "backbone");
 }
 
-absl::StatusOr<HeadConfig> ParseHead(const json& value) {
-  Fields fields(value, "head");
-  fields.OneOf("type", kHeads);
-  DtopConfig config;
-  config.layers = static_cast<int>(fields.Int("layers", 1, 64, config.layers));
-  config.dim = static_cast<int>(fields.Int("dim", 1, 8192, config.dim));
-  config.fuse = static_cast<Fuse>(fields.OneOf("fuse", kFuse, static_cast<int>(config.fuse)));
-  config.expand = static_cast<int>(fields.Int("expand", 1, 8, config.expand));
-  config.aspp_dim = static_cast<int>(fields.Int("aspp_dim", 1, 2048, config.aspp_dim));
-  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
-  return HeadConfig(config);
-}
+absl::StatusOr<HeadConfig> ParseHead(const json& value) { return Kinds<HeadConfig>::Parse(value, "head"); }
 
-json ToJson(const BackboneConfig& config) {
-  json result = EncoderJson(Encoder(config));
-  result["type"] = std::string(TypeName(config));
-  if (const auto* vit = std::get_if<VitConfig>(&config)) result["patch"] = vit->patch;
-  if (const auto* hybrid = std::get_if<HybridVitConfig>(&config)) {
-    result["stem_channels"] = hybrid->stem_channels;
-    result["groups"] = hybrid->groups;
-    result["stages"] = json::array();
-    for (const StageConfig& stage : hybrid->stages) {
-      result["stages"].push_back({{"blocks", stage.blocks}, {"channels", stage.channels}, {"stride", stage.stride}});
-    }
+absl::Status CheckTogether(const BackboneConfig& backbone, const HeadConfig& head) {
+  const BackboneFacts facts = Facts(backbone);
+  const HeadFacts needs = Facts(head);
+  std::string problem;
+  if (needs.class_token && !facts.class_token) {
+    problem = absl::StrCat("the head ", TypeName(head), " needs a class token; the backbone ", TypeName(backbone),
+                           " has none. Use a backbone that has one, or another head.");
+  } else if (needs.layers > facts.layers) {
+    problem = absl::StrCat("head.layers is ", needs.layers, "; the backbone has ", facts.layers,
+                           " blocks. Pool at most as many layers as there are.");
+  } else if (needs.maps > static_cast<int>(facts.maps.size())) {
+    problem = absl::StrCat("the head ", TypeName(head), " reads the last ", needs.maps, " maps; the backbone ",
+                           TypeName(backbone), " gives ", facts.maps.size(),
+                           ". Use a convolutional backbone with that many stages, or another head.");
   }
-  return result;
+  if (problem.empty()) return absl::OkStatus();
+  return base::InvalidArgument("INVALID_MODEL_CONFIG", absl::StrCat("model.json: ", problem));
 }
 
-json ToJson(const HeadConfig& config) {
-  const auto& dtop = std::get<DtopConfig>(config);
-  return {{"type", std::string(TypeName(config))},
-          {"layers", dtop.layers},
-          {"dim", dtop.dim},
-          {"fuse", std::string(kFuse[static_cast<size_t>(dtop.fuse)])},
-          {"expand", dtop.expand},
-          {"aspp_dim", dtop.aspp_dim}};
+json ToJson(const BackboneConfig& config) { return TypedJson(config); }
+json ToJson(const HeadConfig& config) { return TypedJson(config); }
+
+BackboneFacts Facts(const BackboneConfig& config) {
+  return std::visit([](const auto& one) { return one.facts(); }, config);
 }
 
-const EncoderConfig& Encoder(const BackboneConfig& config) {
-  return std::visit([](const auto& backbone) -> const EncoderConfig& { return backbone.encoder; }, config);
+HeadFacts Facts(const HeadConfig& config) {
+  return std::visit([](const auto& one) { return one.facts(); }, config);
 }
 
-int TokenStride(const BackboneConfig& config) {
-  if (const auto* hybrid = std::get_if<HybridVitConfig>(&config)) return hybrid->stride();
-  return std::get<VitConfig>(config).patch;
+absl::string_view TypeName(const BackboneConfig& config) { return Kinds<BackboneConfig>::kNames[config.index()]; }
+absl::string_view TypeName(const HeadConfig& config) { return Kinds<HeadConfig>::kNames[config.index()]; }
+
+int DescriptorDim(const BackboneConfig& backbone, const HeadConfig& head) {
+  return std::visit([&](const auto& one) { return one.descriptor_dim(Facts(backbone)); }, head);
 }
 
-absl::string_view TypeName(const BackboneConfig& config) { return kBackbones[config.index()]; }
-absl::string_view TypeName(const HeadConfig& config) { return kHeads[config.index()]; }
-int DescriptorDim(const HeadConfig& config) { return std::get<DtopConfig>(config).dim; }
+int64_t CountParameters(const BackboneConfig& config) {
+  return std::visit([](const auto& one) { return one.parameters(); }, config);
+}
+
+int64_t CountParameters(const BackboneConfig& backbone, const HeadConfig& head) {
+  return std::visit([&](const auto& one) { return one.parameters(Facts(backbone)); }, head);
+}
 
 }  // namespace sightline::model

@@ -1,4 +1,8 @@
-// What model.json says about a model's architecture: a backbone and a head. Defaults are those of ViT-B/16 and DToP.
+// What model.json says about a model's architecture: a backbone and a head. Each kind is a struct in a file of its own,
+// with the name that "type" gives it; a new kind is a line in the variants here and one in registry.cc.
+//
+// The canonical JSON decides a model's embedding space: a member that is added to a kind later is written only where it
+// differs from what held before it existed, so that spaces stay what they are.
 //
 // Threading: pure functions and values. Failure: INVALID_ARGUMENT with reason INVALID_MODEL_CONFIG.
 //
@@ -7,74 +11,45 @@
 #ifndef SIGHTLINE_MODEL_CONFIG_ARCHITECTURE_H_
 #define SIGHTLINE_MODEL_CONFIG_ARCHITECTURE_H_
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <variant>
-#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/config/dtop_config.h"
+#include "model/config/facts.h"
+#include "model/config/vit_config.h"
 
 namespace sightline::model {
 
-// The transformer of every ViT: pre-norm blocks over a class token and a grid of patch tokens.
-struct EncoderConfig {
-  int dim = 768;   // D, token width; a multiple of heads
-  int depth = 12;  // L, blocks
-  int heads = 12;
-  int mlp_ratio = 4;  // hidden width of the MLP / D
-  int grid = 14;      // g: the learned position embedding has g x g cells
-};
-
-// Plain ViT: patches of `patch` x `patch` pixels, one linear map each.
-struct VitConfig {
-  EncoderConfig encoder;
-  int patch = 16;
-};
-
-// Convolutional stages with post-activation bottlenecks, standardised weights and group norm.
-struct StageConfig {
-  int blocks = 1;
-  int channels = 256;  // out; the bottleneck is a quarter as wide
-  int stride = 1;      // of the first block
-};
-
-struct HybridVitConfig {
-  EncoderConfig encoder;
-  int stem_channels = 64;  // of the 7x7 convolution with stride 2, before a max pool with stride 2
-  int groups = 32;         // of every group norm
-  std::vector<StageConfig> stages = {};
-  // How many pixels one token spans: 4 times the strides of all stages.
-  int stride() const;
-};
-
-using BackboneConfig = std::variant<VitConfig, HybridVitConfig>;
-
-enum class Fuse { kSum, kFastNorm, kSoftmax };
-
-// DToP (deep token pooling).
-struct DtopConfig {
-  int layers = 6;  // k, the last k encoder layers are pooled
-  int dim = 1536;  // N, the descriptor's size
-  Fuse fuse = Fuse::kFastNorm;
-  int expand = 2;      // t of the inverted residual bottleneck
-  int aspp_dim = 256;  // width of each ASPP branch
-};
-
-using HeadConfig = std::variant<DtopConfig>;
+// A backbone kind has kType, Parse, ToJson, facts and parameters; a head kind kType, Parse, ToJson, facts,
+// descriptor_dim and parameters, the last two given the backbone's facts.
+using BackboneConfig = std::variant<  //
+    VitConfig,                        //
+    HybridVitConfig>;
+using HeadConfig = std::variant<  //
+    DtopConfig>;
 
 absl::StatusOr<BackboneConfig> ParseBackbone(const nlohmann::json& json);
 absl::StatusOr<HeadConfig> ParseHead(const nlohmann::json& json);
+// Whether the head can work on the backbone.
+absl::Status CheckTogether(const BackboneConfig& backbone, const HeadConfig& head);
 
 nlohmann::json ToJson(const BackboneConfig& config);
 nlohmann::json ToJson(const HeadConfig& config);
 
-const EncoderConfig& Encoder(const BackboneConfig& config);
-// Pixels of an image's side per token.
-int TokenStride(const BackboneConfig& config);
+BackboneFacts Facts(const BackboneConfig& config);
+HeadFacts Facts(const HeadConfig& config);
 // "hybrid_vit", "dtop" and so on.
 absl::string_view TypeName(const BackboneConfig& config);
 absl::string_view TypeName(const HeadConfig& config);
-int DescriptorDim(const HeadConfig& config);
+int DescriptorDim(const BackboneConfig& backbone, const HeadConfig& head);
+
+// All learned values.
+int64_t CountParameters(const BackboneConfig& config);
+int64_t CountParameters(const BackboneConfig& backbone, const HeadConfig& head);  // of the head alone
 
 }  // namespace sightline::model
 

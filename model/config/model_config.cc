@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/config/fields.h"
-#include "model/config/parameter_count.h"
 #include "model/weights/strict_json.h"
 
 namespace sightline::model {
@@ -17,8 +16,8 @@ using nlohmann::json;
 constexpr int64_t kMaxSeed = int64_t{1} << 53;  // exact in every JSON reader
 constexpr std::array<absl::string_view, 1> kFilters = {"bicubic"};
 constexpr std::array<absl::string_view, 1> kMerges = {"mean"};
-constexpr std::array<absl::string_view, 2> kProjections = {"orthonormal", "stored"};
-constexpr std::array<absl::string_view, 3> kImportance = {"cls_attention", "centre", "rollout"};
+constexpr std::array<absl::string_view, 3> kProjections = {"orthonormal", "stored", "head"};
+constexpr std::array<absl::string_view, 4> kImportance = {"cls_attention", "centre", "rollout", "norm"};
 // A side beyond this makes attention over the tokens of one image take minutes.
 constexpr double kMaxSide = 4096;
 
@@ -51,17 +50,19 @@ absl::StatusOr<PreprocessConfig> ParsePreprocess(const json& value) {
   return config;
 }
 
-absl::StatusOr<TokensConfig> ParseTokens(const json& value, int token_dim) {
+absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts& backbone) {
   Fields fields(value, "tokens");
   TokensConfig config;
   config.dim = static_cast<int>(fields.Int("dim", 1, 1024));
   config.max_cells = static_cast<int>(fields.Int("max_cells", 1, 4096, config.max_cells));
   config.importance = static_cast<Importance>(fields.OneOf("importance", kImportance));
-  fields.Require(config.dim <= token_dim, "dim", absl::StrCat("must be at most the backbone's dim, ", token_dim));
+  fields.Require(config.dim <= backbone.dim, "dim", absl::StrCat("must be at most the backbone's dim, ", backbone.dim));
+  fields.Require(config.importance != Importance::kClsAttention || backbone.class_token, "importance",
+                 "must not be cls_attention: the backbone has no class token");
   Fields projection(fields.Object("projection"), "tokens.projection");
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
-  config.stored_projection = projection.OneOf("type", kProjections) == 1;
-  if (!config.stored_projection) {
+  config.projection = static_cast<TokenProjection>(projection.OneOf("type", kProjections));
+  if (config.projection == TokenProjection::kOrthonormal) {
     config.projection_seed = static_cast<uint64_t>(projection.Int("seed", 0, kMaxSeed));
   }
   SIGHTLINE_RETURN_IF_ERROR(projection.Finish());
@@ -69,20 +70,23 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, int token_dim) {
 }
 
 // Rules between the parts of the file.
-absl::Status CheckTogether(const ModelConfig& config) {
-  const int depth = Encoder(config.backbone).depth;
-  const int layers = std::get<DtopConfig>(config.head).layers;
-  if (layers > depth) {
-    return base::InvalidArgument("INVALID_MODEL_CONFIG",
-                                 absl::StrCat("model.json: head.layers is ", layers, "; the backbone has ", depth,
-                                              " blocks. Pool at most as many layers as there are."));
-  }
-  const int stride = TokenStride(config.backbone);
-  if (std::holds_alternative<VitConfig>(config.backbone) && config.preprocess.size_multiple % stride != 0) {
+absl::Status CheckParts(const ModelConfig& config) {
+  SIGHTLINE_RETURN_IF_ERROR(CheckTogether(config.backbone, config.head));
+  const int shared_dim = Facts(config.head).token_dim;
+  if (config.tokens.projection == TokenProjection::kHead && config.tokens.dim != shared_dim) {
+    const std::string what = shared_dim == 0 ? "shares no map with the patches"
+                                             : absl::StrCat("maps patches to ", shared_dim, " dimensions");
     return base::InvalidArgument(
         "INVALID_MODEL_CONFIG",
-        absl::StrCat("model.json: preprocess.size_multiple is ", config.preprocess.size_multiple,
-                     "; a plain ViT needs a multiple of its patch, ", stride, ". Correct model.json."));
+        absl::StrCat("model.json: tokens.projection is head with ", config.tokens.dim, " dimensions; the head ",
+                     TypeName(config.head), " ", what, ". Use that number, or another projection."));
+  }
+  const BackboneFacts facts = Facts(config.backbone);
+  if (facts.whole_cells && config.preprocess.size_multiple % facts.stride != 0) {
+    return base::InvalidArgument(
+        "INVALID_MODEL_CONFIG",
+        absl::StrCat("model.json: preprocess.size_multiple is ", config.preprocess.size_multiple, "; the backbone ",
+                     TypeName(config.backbone), " needs a multiple of ", facts.stride, ". Correct model.json."));
   }
   if (const int64_t parameters = config.parameters(); parameters > kMaxParameters) {
     return base::InvalidArgument(
@@ -96,9 +100,7 @@ absl::Status CheckTogether(const ModelConfig& config) {
 
 }  // namespace
 
-int64_t ModelConfig::parameters() const {
-  return CountParameters(backbone) + CountParameters(head, Encoder(backbone).dim);
-}
+int64_t ModelConfig::parameters() const { return CountParameters(backbone) + CountParameters(backbone, head); }
 
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(const json root, weights::ParseStrictJson(text, "model.json", {.max_bytes = 1 << 20}));
@@ -118,8 +120,8 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(config.backbone, ParseBackbone(backbone));
   SIGHTLINE_ASSIGN_OR_RETURN(config.head, ParseHead(head));
   SIGHTLINE_ASSIGN_OR_RETURN(config.preprocess, ParsePreprocess(preprocess));
-  SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Encoder(config.backbone).dim));
-  SIGHTLINE_RETURN_IF_ERROR(CheckTogether(config));
+  SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Facts(config.backbone)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckParts(config));
   return config;
 }
 
@@ -137,8 +139,8 @@ json ToJson(const PreprocessConfig& config) {
 }
 
 json ToJson(const TokensConfig& config) {
-  json projection = {{"type", std::string(kProjections[config.stored_projection ? 1 : 0])}};
-  if (!config.stored_projection) projection["seed"] = config.projection_seed;
+  json projection = {{"type", std::string(kProjections[static_cast<size_t>(config.projection)])}};
+  if (config.projection == TokenProjection::kOrthonormal) projection["seed"] = config.projection_seed;
   return {{"dim", config.dim},
           {"max_cells", config.max_cells},
           {"projection", std::move(projection)},

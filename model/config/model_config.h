@@ -34,14 +34,25 @@ struct PreprocessConfig {
   std::vector<double> scales = {1.0};
 };
 
-enum class Importance { kClsAttention, kCentre, kRollout };
+enum class Importance {
+  kClsAttention,  // how much the class token attends to a patch
+  kCentre,        // relu of the cosine to the centre
+  kRollout,       // attention followed through all blocks
+  kNorm,          // length of a cell before its projection
+};
+
+// The map from the backbone's channels to token space.
+enum class TokenProjection {
+  kOrthonormal,  // from a seed
+  kStored,       // the tensor "tokens.projection" (D, dim) of the weights file
+  kHead,         // the linear map that the head shares with the patches
+};
 
 // The patch tokens kept for re-ranking.
 struct TokensConfig {
   int dim = 128;        // Ct, after projection
   int max_cells = 196;  // the grid is pooled to at most this many cells
-  // The projection: orthonormal from a seed, or the tensor "tokens.projection" (D, dim) of the weights file.
-  bool stored_projection = false;
+  TokenProjection projection = TokenProjection::kOrthonormal;
   uint64_t projection_seed = 0;
   Importance importance = Importance::kClsAttention;
 };

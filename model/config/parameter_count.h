@@ -1,21 +1,23 @@
-// How many learned values an architecture has, from its numbers alone: a hostile model.json is refused before anything
-// of its size is allocated. Running statistics of batch norms are not counted.
+// How many learned values a layer has. Configurations add these up, so that a hostile model.json is refused before
+// anything of its size is allocated. Running statistics of batch norms are not counted.
 //
 // Threading: pure functions. Failure: none.
-//
-//   CountParameters(backbone)  // 97890112 for the R50+ViT-B/16 hybrid with grid 14
 #ifndef SIGHTLINE_MODEL_CONFIG_PARAMETER_COUNT_H_
 #define SIGHTLINE_MODEL_CONFIG_PARAMETER_COUNT_H_
 
 #include <cstdint>
 
-#include "model/config/architecture.h"
-
 namespace sightline::model {
 
-int64_t CountParameters(const BackboneConfig& config);
-// `token_dim` is the backbone's D.
-int64_t CountParameters(const HeadConfig& config, int64_t token_dim);
+constexpr int64_t LinearParameters(int64_t in, int64_t out, bool bias = true) { return in * out + (bias ? out : 0); }
+
+// Weight and bias of a layer, batch or group norm.
+constexpr int64_t NormParameters(int64_t channels) { return 2 * channels; }
+
+// A convolution without bias, then a norm.
+constexpr int64_t ConvNormParameters(int64_t in_per_group, int64_t out, int64_t kernel) {
+  return in_per_group * out * kernel * kernel + NormParameters(out);
+}
 
 }  // namespace sightline::model
 

@@ -19,8 +19,7 @@ class Dtop::LocalConv : public Layer {
 };
 
 Dtop::Dtop(const DtopConfig& config, int64_t token_dim)
-    : layers_(config.layers),
-      global_fc_(register_module("global_fc", std::make_shared<Linear>(config.layers * token_dim, config.dim))),
+    : global_fc_(register_module("global_fc", std::make_shared<Linear>(config.layers * token_dim, config.dim))),
       local_conv_(register_module("local_conv", std::make_shared<LocalConv>(config.layers * token_dim, token_dim))),
       elm_(register_module("elm", std::make_shared<Elm>(token_dim, config.expand, config.aspp_dim))),
       fuse_(register_module("fuse", std::make_shared<FuseLayer>(config.fuse))),
@@ -34,7 +33,7 @@ Dtop::Parts Dtop::ForwardParts(const Features& features) {
   std::vector<torch::Tensor> patches;
   for (const torch::Tensor& layer : features.layers) {
     cls.push_back(layer.select(1, 0));
-    patches.push_back(layer.narrow(1, 1, cells));
+    patches.push_back(layer.narrow(1, features.prefix, cells));
   }
   Parts parts;
   parts.global = global_fc_->Forward(torch::cat(cls, 1));

@@ -36,11 +36,9 @@ class Dtop : public Head {
   Dtop(const DtopConfig& config, int64_t token_dim);
   Parts ForwardParts(const Features& features);
   torch::Tensor Forward(const Features& features) override { return ForwardParts(features).result; }
-  int64_t layers() const override { return layers_; }
 
  private:
   class LocalConv;
-  const int64_t layers_;
   std::shared_ptr<Linear> global_fc_;
   std::shared_ptr<LocalConv> local_conv_;
   std::shared_ptr<Elm> elm_;

@@ -32,10 +32,9 @@ class Aspp : public Layer {
   torch::Tensor Forward(const torch::Tensor& x) const;
 
  private:
-  class Out;
   std::vector<std::shared_ptr<ConvBn>> branches_;
   std::shared_ptr<ConvBn> pool_, merge_;
-  std::shared_ptr<Out> out_;
+  std::shared_ptr<Conv> out_;
 };
 
 // (B, D, h, w) -> (B, D, h, w)

@@ -10,8 +10,10 @@ class Head : public Layer {
  public:
   // (B, N)
   virtual torch::Tensor Forward(const Features& features) = 0;
-  // How many of the backbone's last layers it pools.
-  virtual int64_t layers() const = 0;
+
+  // The map into token space that this head shares with the patches, (..., C) -> (..., Ct), for a model whose
+  // tokens.projection is "head". Undefined for a head that has none.
+  virtual torch::Tensor ProjectTokens(const torch::Tensor&) const { return {}; }
 };
 
 }  // namespace sightline::model

@@ -1,6 +1,7 @@
 #include "model/layers/conv.h"
 
 #include <limits>
+#include <utility>
 
 #include "model/layers/same_padding.h"
 
@@ -13,6 +14,16 @@ torch::Tensor StandardiseFilters(const torch::Tensor& weight) {
   const torch::Tensor variance = centred.square().mean(1, /*keepdim=*/true);
   return (centred / torch::sqrt(variance + kEpsilon)).view(weight.sizes());
 }
+
+namespace {
+
+torch::Tensor Convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                       const ConvShape& shape) {
+  return torch::conv2d(x, weight, bias, {shape.stride, shape.stride}, {shape.padding, shape.padding},
+                       {shape.dilation, shape.dilation}, shape.groups);
+}
+
+}  // namespace
 
 torch::Tensor PadSame(const torch::Tensor& x, int64_t kernel, int64_t stride, double value) {
   const Padding rows = SamePadding(x.size(2), kernel, stride);
@@ -30,7 +41,9 @@ StdConv::StdConv(int64_t in, int64_t out, int64_t kernel, int64_t stride)
       stride_(stride),
       weight_(register_parameter("weight", torch::empty({out, in, kernel, kernel}))) {}
 
-void StdConv::Plan() { planned_weight_ = StandardiseFilters(weight_).contiguous(torch::MemoryFormat::ChannelsLast); }
+void StdConv::Plan(const PlanOptions&) {
+  planned_weight_ = StandardiseFilters(weight_).contiguous(torch::MemoryFormat::ChannelsLast);
+}
 
 torch::Tensor StdConv::Forward(const torch::Tensor& x) const {
   const torch::Tensor weight =
@@ -43,25 +56,39 @@ torch::Tensor StdConv::Forward(const torch::Tensor& x) const {
   return torch::conv2d(PadSame(x, kernel_, stride_, 0), weight, {}, {stride_, stride_});
 }
 
-ConvBn::ConvBn(const Shape& shape)
+Conv::Conv(const ConvShape& shape)
     : shape_(shape),
-      conv_(register_module("conv", std::make_shared<ConvWeight>(shape.out, shape.in / shape.groups, shape.kernel))),
-      bn_(register_module("bn", std::make_shared<BatchNorm>(shape.out))) {}
+      weight_(
+          register_parameter("weight", torch::empty({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}))),
+      bias_(shape.bias ? register_parameter("bias", torch::empty({shape.out})) : torch::Tensor()) {}
 
-void ConvBn::Plan() {
-  const torch::Tensor scale = bn_->Scale().view({-1, 1, 1, 1});
-  planned_weight_ = (conv_->weight * scale).contiguous(torch::MemoryFormat::ChannelsLast);
-  planned_bias_ = bn_->Shift();
+torch::Tensor Conv::Forward(const torch::Tensor& x, Activation activation) const {
+  return Activate(Convolve(x, weight_, bias_, shape_), activation);
 }
 
-torch::Tensor ConvBn::Forward(const torch::Tensor& x) const {
-  const int64_t padding = shape_.dilation * (shape_.kernel / 2);
-  const auto convolve = [&](const torch::Tensor& weight, const torch::Tensor& bias) {
-    return torch::conv2d(x, weight, bias, {1, 1}, {padding, padding}, {shape_.dilation, shape_.dilation},
-                         shape_.groups);
-  };
-  if (is_training() || !planned_weight_.defined()) return bn_->Forward(convolve(conv_->weight, {}));
-  return convolve(planned_weight_, planned_bias_);
+ConvNorm::ConvNorm(std::shared_ptr<Conv> conv, std::shared_ptr<BatchNorm> norm)
+    : conv_(std::move(conv)), norm_(std::move(norm)) {}
+
+void ConvNorm::Plan(const PlanOptions&) {
+  const torch::Tensor scale = norm_->Scale();
+  planned_weight_ = (conv_->weight() * scale.view({-1, 1, 1, 1})).contiguous(torch::MemoryFormat::ChannelsLast);
+  planned_bias_ = norm_->Shift();
+  if (conv_->bias().defined()) planned_bias_ = planned_bias_ + conv_->bias() * scale;
 }
+
+torch::Tensor ConvNorm::Forward(const torch::Tensor& x, Activation activation) const {
+  if (conv_->is_training() || !planned_weight_.defined()) {
+    return Activate(norm_->Forward(conv_->Forward(x)), activation);
+  }
+  return Activate(Convolve(x, planned_weight_, planned_bias_, conv_->shape()), activation);
+}
+
+torch::Tensor ConvNorm::AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const {
+  return torch::relu(residual + Forward(x));
+}
+
+ConvBn::ConvBn(const ConvShape& shape)
+    : folded_(register_module("conv", std::make_shared<Conv>(shape)),
+              register_module("bn", std::make_shared<BatchNorm>(shape.out))) {}
 
 }  // namespace sightline::model

@@ -1,9 +1,12 @@
-// Convolutions over (B, C, H, W): standardised with SAME padding (the hybrid's stages), and plain with batch norm.
+// Convolutions over (B, C, H, W): plain, with the norm and activation that follow, and standardised with SAME padding.
+//
+// In inference maps are channels-last; a caller may pass any layout.
 #ifndef SIGHTLINE_MODEL_LAYERS_CONV_H_
 #define SIGHTLINE_MODEL_LAYERS_CONV_H_
 
 #include <memory>
 
+#include "model/layers/activation.h"
 #include "model/layers/layer.h"
 #include "model/layers/norm.h"
 
@@ -18,49 +21,80 @@ torch::Tensor PadSame(const torch::Tensor& x, int64_t kernel, int64_t stride, do
 // Max pool 3x3 with stride 2 and SAME padding by -inf.
 torch::Tensor MaxPoolSame(const torch::Tensor& x);
 
+// Square kernels, the same on both axes.
+struct ConvShape {
+  int64_t in = 0;
+  int64_t out = 0;
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t padding = 0;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+};
+
+// A convolution with the parameters "weight" (out, in / groups, k, k) and, if it has one, "bias".
+class Conv : public Layer {
+ public:
+  explicit Conv(const ConvShape& shape);
+  torch::Tensor Forward(const torch::Tensor& x, Activation activation = Activation::kNone) const;
+
+  const ConvShape& shape() const { return shape_; }
+  const torch::Tensor& weight() const { return weight_; }
+  const torch::Tensor& bias() const { return bias_; }  // undefined without one
+
+ private:
+  const ConvShape shape_;
+  torch::Tensor weight_;
+  torch::Tensor bias_;
+};
+
+// A convolution and the batch norm behind it, wherever the two have their names. Inference folds the norm into the
+// convolution. Not a layer itself: the one that owns both calls Plan from its own.
+class ConvNorm {
+ public:
+  ConvNorm(std::shared_ptr<Conv> conv, std::shared_ptr<BatchNorm> norm);
+  void Plan(const PlanOptions& options);
+
+  // activation(norm(conv(x)))
+  torch::Tensor Forward(const torch::Tensor& x, Activation activation = Activation::kNone) const;
+
+  // relu(residual + norm(conv(x))), the end of a bottleneck. In inference the sum may be written into `residual`, which
+  // is not to be read again.
+  torch::Tensor AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const;
+
+ private:
+  std::shared_ptr<Conv> conv_;
+  std::shared_ptr<BatchNorm> norm_;
+  torch::Tensor planned_weight_;
+  torch::Tensor planned_bias_;
+};
+
+// A convolution under the name "conv" and its norm under "bn".
+class ConvBn : public Layer {
+ public:
+  explicit ConvBn(const ConvShape& shape);
+  torch::Tensor Forward(const torch::Tensor& x, Activation activation = Activation::kNone) const {
+    return folded_.Forward(x, activation);
+  }
+  void Plan(const PlanOptions& options) override { folded_.Plan(options); }
+
+ private:
+  ConvNorm folded_;
+};
+
 // Standardised weights, SAME padding, no bias: (B, in, H, W) -> (B, out, ceil(H / stride), ceil(W / stride)).
 class StdConv : public Layer {
  public:
   StdConv(int64_t in, int64_t out, int64_t kernel, int64_t stride);
   torch::Tensor Forward(const torch::Tensor& x) const;
-  void Plan() override;
+  void Plan(const PlanOptions& options) override;
 
  private:
   const int64_t kernel_;
   const int64_t stride_;
   torch::Tensor weight_;
   torch::Tensor planned_weight_;
-};
-
-// A convolution's weight under the name "conv", so that keys read "conv.weight"; used through ConvBn.
-class ConvWeight : public Layer {
- public:
-  ConvWeight(int64_t out, int64_t in_per_group, int64_t kernel)
-      : weight(register_parameter("weight", torch::empty({out, in_per_group, kernel, kernel}))) {}
-  torch::Tensor weight;
-};
-
-// Convolution without bias, then batch norm; stride 1, padding keeps the size. Inference folds the norm into the
-// convolution.
-class ConvBn : public Layer {
- public:
-  struct Shape {
-    int64_t in = 0;
-    int64_t out = 0;
-    int64_t kernel = 1;
-    int64_t dilation = 1;
-    int64_t groups = 1;
-  };
-  explicit ConvBn(const Shape& shape);
-  torch::Tensor Forward(const torch::Tensor& x) const;
-  void Plan() override;
-
- private:
-  const Shape shape_;
-  std::shared_ptr<ConvWeight> conv_;
-  std::shared_ptr<BatchNorm> bn_;
-  torch::Tensor planned_weight_;
-  torch::Tensor planned_bias_;
 };
 
 }  // namespace sightline::model

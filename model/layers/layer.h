@@ -13,19 +13,21 @@
 
 namespace sightline::model {
 
+struct PlanOptions {};
+
 class Layer : public torch::nn::Module {
  public:
   // Called once, after the parameters hold their values, with gradients off.
-  virtual void Plan() {}
+  virtual void Plan(const PlanOptions&) {}
 };
 
 // Puts `module` into evaluation mode and plans every layer in it.
-inline void PlanInference(torch::nn::Module& module) {
+inline void PlanInference(torch::nn::Module& module, const PlanOptions& options = {}) {
   torch::NoGradGuard no_grad;
   module.eval();
-  if (auto* layer = dynamic_cast<Layer*>(&module)) layer->Plan();
+  if (auto* layer = dynamic_cast<Layer*>(&module)) layer->Plan(options);
   for (const auto& child : module.modules(/*include_self=*/false)) {
-    if (auto* layer = dynamic_cast<Layer*>(child.get())) layer->Plan();
+    if (auto* layer = dynamic_cast<Layer*>(child.get())) layer->Plan(options);
   }
 }
 

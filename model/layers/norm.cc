@@ -4,13 +4,13 @@ namespace sightline::model {
 
 torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, -1, /*keepdim=*/true), 1e-12); }
 
-LayerNorm::LayerNorm(int64_t dim)
-    : weight_(register_parameter("weight", torch::ones({dim}))),
+LayerNorm::LayerNorm(int64_t dim, double epsilon)
+    : epsilon_(epsilon),
+      weight_(register_parameter("weight", torch::ones({dim}))),
       bias_(register_parameter("bias", torch::zeros({dim}))) {}
 
 torch::Tensor LayerNorm::Forward(const torch::Tensor& x) const {
-  constexpr double kEpsilon = 1e-6;
-  return torch::layer_norm(x, weight_.sizes(), weight_, bias_, kEpsilon);
+  return torch::layer_norm(x, weight_.sizes(), weight_, bias_, epsilon_);
 }
 
 GroupNorm::GroupNorm(int64_t groups, int64_t channels)
@@ -18,9 +18,9 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels)
       weight_(register_parameter("weight", torch::ones({channels}))),
       bias_(register_parameter("bias", torch::zeros({channels}))) {}
 
-torch::Tensor GroupNorm::Forward(const torch::Tensor& x) const {
+torch::Tensor GroupNorm::Forward(const torch::Tensor& x, Activation activation) const {
   constexpr double kEpsilon = 1e-5;
-  return torch::group_norm(x, groups_, weight_, bias_, kEpsilon);
+  return Activate(torch::group_norm(x, groups_, weight_, bias_, kEpsilon), activation);
 }
 
 BatchNorm::BatchNorm(int64_t channels)

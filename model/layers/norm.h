@@ -2,6 +2,7 @@
 #ifndef SIGHTLINE_MODEL_LAYERS_NORM_H_
 #define SIGHTLINE_MODEL_LAYERS_NORM_H_
 
+#include "model/layers/activation.h"
 #include "model/layers/layer.h"
 
 namespace sightline::model {
@@ -9,14 +10,15 @@ namespace sightline::model {
 // x / max(|x|, 1e-12), norms over the last dimension.
 torch::Tensor L2(const torch::Tensor& x);
 
-// (x - mean) / sqrt(var + 1e-6) * weight + bias over the last dimension, biased variance. The epsilon is the one the
-// public ViT weights were trained with, not LibTorch's default.
+// (x - mean) / sqrt(var + epsilon) * weight + bias over the last dimension, biased variance. The default epsilon is the
+// one the public ViT weights were trained with, not LibTorch's.
 class LayerNorm : public Layer {
  public:
-  explicit LayerNorm(int64_t dim);
+  explicit LayerNorm(int64_t dim, double epsilon = 1e-6);
   torch::Tensor Forward(const torch::Tensor& x) const;
 
  private:
+  const double epsilon_;
   torch::Tensor weight_;
   torch::Tensor bias_;
 };
@@ -25,7 +27,7 @@ class LayerNorm : public Layer {
 class GroupNorm : public Layer {
  public:
   GroupNorm(int64_t groups, int64_t channels);
-  torch::Tensor Forward(const torch::Tensor& x) const;
+  torch::Tensor Forward(const torch::Tensor& x, Activation activation = Activation::kNone) const;
 
  private:
   const int64_t groups_;

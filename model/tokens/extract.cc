@@ -15,31 +15,36 @@ torch::Tensor Pool(const torch::Tensor& map, GridSize grid) {
   return pooled.flatten(2).transpose(1, 2).contiguous();
 }
 
-// (B, cells), not yet normalised.
-torch::Tensor ImportanceWeights(const Features& features, const torch::Tensor& tokens, const torch::Tensor& centres,
-                                GridSize grid, Importance kind) {
-  if (kind == Importance::kCentre) {
-    return torch::relu(torch::bmm(L2(tokens), centres.unsqueeze(2)).squeeze(2)).contiguous();
+// (B, cells), not yet normalised. `pooled` (B, cells, C) as the backbone gives them, `tokens` and `centres` projected.
+torch::Tensor ImportanceWeights(const Features& features, const torch::Tensor& pooled, const torch::Tensor& tokens,
+                                const torch::Tensor& centres, GridSize grid, Importance kind) {
+  const auto from_cells = [&](const torch::Tensor& weights) {
+    return Pool(weights.reshape({pooled.size(0), 1, features.height, features.width}), grid).squeeze(2).contiguous();
+  };
+  switch (kind) {
+    case Importance::kClsAttention: return from_cells(features.cls_attention);
+    case Importance::kRollout: return from_cells(features.rollout);
+    case Importance::kNorm: return pooled.norm(2, -1).contiguous();
+    case Importance::kCentre: break;
   }
-  const torch::Tensor map = features.cls_attention.reshape({tokens.size(0), 1, features.height, features.width});
-  return Pool(map, grid).squeeze(2).contiguous();
+  return torch::relu(torch::bmm(L2(tokens), centres.unsqueeze(2)).squeeze(2)).contiguous();
 }
 
 }  // namespace
 
-std::vector<PatchTokens> ExtractTokens(const Features& features, const torch::Tensor& projection,
+std::vector<PatchTokens> ExtractTokens(const Features& features, const Head& head, const torch::Tensor& projection,
                                        const TokensConfig& config) {
-  const torch::Tensor& last = features.layers.back();
-  const int64_t batch = last.size(0);
+  const auto project = [&](const torch::Tensor& x) {
+    return config.projection == TokenProjection::kHead ? head.ProjectTokens(x) : torch::matmul(x, projection);
+  };
   const GridSize grid =
       PooledGrid(static_cast<int>(features.height), static_cast<int>(features.width), config.max_cells);
   const int64_t cells = int64_t{grid.height} * grid.width;
-  const torch::Tensor map = last.narrow(1, 1, features.height * features.width)
-                                .transpose(1, 2)
-                                .reshape({batch, last.size(2), features.height, features.width});
-  const torch::Tensor tokens = torch::matmul(Pool(map, grid), projection).contiguous();
-  const torch::Tensor centres = L2(torch::matmul(last.select(1, 0), projection)).contiguous();
-  const torch::Tensor weights = ImportanceWeights(features, tokens, centres, grid, config.importance);
+  const torch::Tensor pooled = Pool(LastMap(features), grid);
+  const int64_t batch = pooled.size(0);
+  const torch::Tensor tokens = project(pooled).contiguous();
+  const torch::Tensor centres = L2(project(Centre(features))).contiguous();
+  const torch::Tensor weights = ImportanceWeights(features, pooled, tokens, centres, grid, config.importance);
 
   const auto dim = static_cast<size_t>(config.dim);
   std::vector<PatchTokens> result(static_cast<size_t>(batch));

@@ -107,7 +107,7 @@ void RunCase(const ParityCase& parity, const std::filesystem::path& folder) {
   Network network(*backbone_config, *head_config);
   const std::vector<NamedTensor> tensors = InferenceTensors(network);
   if (parity.seeded) {
-    InitialiseSeeded(tensors, Encoder(*backbone_config).depth, kSeed);
+    InitialiseSeeded(tensors, Facts(*backbone_config).layers, kSeed);
   } else {
     Randomise(tensors);
   }
@@ -120,7 +120,7 @@ void RunCase(const ParityCase& parity, const std::filesystem::path& folder) {
     const std::string scale = std::to_string(s);
     const torch::Tensor images = torch::randn({2, 3, parity.sizes[s][0], parity.sizes[s][1]});
     in["image." + scale] = images;
-    const Features features = network.backbone().Forward(images, network.head().layers());
+    const Features features = network.Look(images);
     for (size_t i = 0; i < features.layers.size(); ++i) {
       out[scale + ".layer." + std::to_string(i)] = features.layers[i];
     }

@@ -83,7 +83,7 @@ TEST(VitTiny, NamesTheClassOfEveryTestPhotograph) {
   for (const auto& entry : std::filesystem::directory_iterator(root + "/imagenet17")) {
     if (entry.path().extension() != ".JPEG") continue;
     const std::string name = entry.path().filename().string();
-    const Features features = vit->Forward(LoadImage(entry.path().string()), 1);
+    const Features features = vit->Forward(LoadImage(entry.path().string()), {});
     const torch::Tensor logits = torch::linear(features.layers.back().select(1, 0), weight, bias);
     EXPECT_EQ(logits.argmax(1).item<int64_t>(), index.at(name.substr(0, name.find('_')))) << name;
     ++images;

@@ -32,12 +32,13 @@ TEST(ModelConfigTest, ReadsEveryZooEntry) {
   }
   const auto tiny = ParseModelConfig(Text("dtop_tiny"));
   EXPECT_LT(tiny->parameters(), 8'000'000);
-  EXPECT_EQ(Encoder(tiny->backbone).dim, 192);
-  EXPECT_EQ(Encoder(tiny->backbone).depth, 12);
-  EXPECT_EQ(Encoder(tiny->backbone).heads, 3);
+  EXPECT_EQ(std::get<HybridVitConfig>(tiny->backbone).encoder.dim, 192);
+  EXPECT_EQ(std::get<HybridVitConfig>(tiny->backbone).encoder.depth, 12);
+  EXPECT_EQ(std::get<HybridVitConfig>(tiny->backbone).encoder.heads, 3);
   EXPECT_EQ(std::get<DtopConfig>(tiny->head).layers, 6);
-  EXPECT_EQ(DescriptorDim(tiny->head), 256);
-  EXPECT_EQ(DescriptorDim(ParseModelConfig(Text("dtop_r50_vit_b"))->head), 1536);
+  EXPECT_EQ(DescriptorDim(tiny->backbone, tiny->head), 256);
+  const auto base = ParseModelConfig(Text("dtop_r50_vit_b"));
+  EXPECT_EQ(DescriptorDim(base->backbone, base->head), 1536);
 }
 
 TEST(ModelConfigTest, CanonicalFormSpellsOutDefaults) {
@@ -91,7 +92,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/preprocess/size_multiple", 0, "\"preprocess.size_multiple\""},
       {"/preprocess/aspect_ratios", {0.0}, "\"preprocess.aspect_ratios\""},
       {"/tokens/dim", 193, "at most the backbone's dim, 192"},
-      {"/tokens/importance", "norm", "\"tokens.importance\""},
+      {"/tokens/importance", "entropy", "\"tokens.importance\""},
       {"/tokens/projection/type", "pca", "\"tokens.projection.type\""},
       {"/tokens/projection/seed", "x", "\"tokens.projection.seed\""},
   };

@@ -1,6 +1,5 @@
-#include "model/config/parameter_count.h"
-
 #include "gtest/gtest.h"
+#include "model/config/architecture.h"
 
 namespace sightline::model {
 namespace {
@@ -18,11 +17,12 @@ TEST(ParameterCountTest, AgreesWithThePublishedCounts) {
 }
 
 TEST(ParameterCountTest, CountsTheHead) {
+  const BackboneConfig vit = VitConfig{};
   DtopConfig sum{.fuse = Fuse::kSum};
   DtopConfig weighted;
-  EXPECT_EQ(CountParameters(HeadConfig(weighted), 768) - CountParameters(HeadConfig(sum), 768), 2);
+  EXPECT_EQ(CountParameters(vit, HeadConfig(weighted)) - CountParameters(vit, HeadConfig(sum)), 2);
   // Global FC, conv1x1, local FC, final FC and BN as the table of the method gives them; the rest is ELM and FUSE.
-  const int64_t elm = CountParameters(HeadConfig(sum), 768) - (7'079'424 + 3'539'712 + 1'181'184 + 4'720'128 + 3'072);
+  const int64_t elm = CountParameters(vit, HeadConfig(sum)) - (7'079'424 + 3'539'712 + 1'181'184 + 4'720'128 + 3'072);
   const int64_t irb = 2 * 768 * 1536 + 9 * 1536 + 2 * (1536 + 1536 + 768);
   const int64_t aspp = 2 * 768 * 256 + 3 * 9 * 768 * 256 + 1280 * 256 + 6 * 2 * 256 + 256 * 768 + 768;
   EXPECT_EQ(elm, irb + aspp);

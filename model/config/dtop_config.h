@@ -1,0 +1,36 @@
+// The head of DToP (deep token pooling, arXiv 2210.11909) in model.json. Defaults are the paper's.
+//
+// Threading: pure functions and values. Failure: INVALID_ARGUMENT with reason INVALID_MODEL_CONFIG.
+#ifndef SIGHTLINE_MODEL_CONFIG_DTOP_CONFIG_H_
+#define SIGHTLINE_MODEL_CONFIG_DTOP_CONFIG_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/config/facts.h"
+#include "model/config/fields.h"
+
+namespace sightline::model {
+
+enum class Fuse { kSum, kFastNorm, kSoftmax };
+
+struct DtopConfig {
+  static constexpr absl::string_view kType = "dtop";
+  int layers = 6;  // k, the last k encoder layers are pooled
+  int dim = 1536;  // N, the descriptor's size
+  Fuse fuse = Fuse::kFastNorm;
+  int expand = 2;      // t of the inverted residual bottleneck
+  int aspp_dim = 256;  // width of each ASPP branch
+
+  static absl::StatusOr<DtopConfig> Parse(Fields& fields);
+  nlohmann::json ToJson() const;
+  HeadFacts facts() const;
+  int descriptor_dim(const BackboneFacts& backbone) const;
+  int64_t parameters(const BackboneFacts& backbone) const;
+};
+
+}  // namespace sightline::model
+
+#endif  // SIGHTLINE_MODEL_CONFIG_DTOP_CONFIG_H_

@@ -1,0 +1,133 @@
+#include "model/config/vit_config.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/config/parameter_count.h"
+
+namespace sightline::model {
+namespace {
+
+using nlohmann::json;
+
+EncoderConfig ReadEncoder(Fields& fields) {
+  const EncoderConfig defaults;
+  EncoderConfig config;
+  config.dim = static_cast<int>(fields.Int("dim", 8, 4096, defaults.dim));
+  config.depth = static_cast<int>(fields.Int("depth", 1, 64, defaults.depth));
+  config.heads = static_cast<int>(fields.Int("heads", 1, 64, defaults.heads));
+  config.mlp_ratio = static_cast<int>(fields.Int("mlp_ratio", 1, 8, defaults.mlp_ratio));
+  config.grid = static_cast<int>(fields.Int("grid", 1, 128, defaults.grid));
+  fields.Require(config.dim % config.heads == 0, "dim", "must be a multiple of heads");
+  return config;
+}
+
+json EncoderJson(const EncoderConfig& config) {
+  return {{"dim", config.dim},
+          {"depth", config.depth},
+          {"heads", config.heads},
+          {"mlp_ratio", config.mlp_ratio},
+          {"grid", config.grid}};
+}
+
+absl::StatusOr<StageConfig> ReadStage(const json& value, absl::string_view path, int groups) {
+  Fields fields(value, path);
+  StageConfig stage;
+  stage.blocks = static_cast<int>(fields.Int("blocks", 1, 64));
+  stage.channels = static_cast<int>(fields.Int("channels", 4, 4096));
+  stage.stride = static_cast<int>(fields.Int("stride", 1, 2));
+  fields.Require(stage.channels % (4 * groups) == 0, "channels", "must be a multiple of 4 times groups");
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return stage;
+}
+
+BackboneFacts EncoderFacts(const EncoderConfig& config) {
+  return {.dim = config.dim, .layers = config.depth, .class_token = true, .maps = {config.dim}};
+}
+
+}  // namespace
+
+int64_t EncoderConfig::parameters() const {
+  const int64_t d = dim;
+  const int64_t hidden = d * mlp_ratio;
+  const int64_t block = NormParameters(d) + LinearParameters(d, 3 * d) + LinearParameters(d, d) + NormParameters(d) +
+                        LinearParameters(d, hidden) + LinearParameters(hidden, d);
+  const int64_t cells = int64_t{grid} * grid;
+  return d + (1 + cells) * d + depth * block + NormParameters(d);
+}
+
+absl::StatusOr<VitConfig> VitConfig::Parse(Fields& fields) {
+  VitConfig config;
+  config.encoder = ReadEncoder(fields);
+  config.patch = static_cast<int>(fields.Int("patch", 1, 64, config.patch));
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return config;
+}
+
+json VitConfig::ToJson() const {
+  json result = EncoderJson(encoder);
+  result["patch"] = patch;
+  return result;
+}
+
+BackboneFacts VitConfig::facts() const {
+  BackboneFacts facts = EncoderFacts(encoder);
+  facts.stride = patch;
+  facts.whole_cells = true;
+  return facts;
+}
+
+int64_t VitConfig::parameters() const {
+  return encoder.parameters() + LinearParameters(int64_t{3} * patch * patch, encoder.dim);
+}
+
+absl::StatusOr<HybridVitConfig> HybridVitConfig::Parse(Fields& fields) {
+  HybridVitConfig config;
+  config.encoder = ReadEncoder(fields);
+  config.stem_channels = static_cast<int>(fields.Int("stem_channels", 1, 1024, config.stem_channels));
+  config.groups = static_cast<int>(fields.Int("groups", 1, 256, config.groups));
+  fields.Require(config.stem_channels % config.groups == 0, "stem_channels", "must be a multiple of groups");
+  const json& stages = fields.List("stages", 1, 8);
+  for (size_t i = 0; i < stages.size() && stages.is_array(); ++i) {
+    SIGHTLINE_ASSIGN_OR_RETURN(const StageConfig stage,
+                               ReadStage(stages[i], absl::StrCat(fields.Path("stages"), "[", i, "]"), config.groups));
+    config.stages.push_back(stage);
+  }
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return config;
+}
+
+json HybridVitConfig::ToJson() const {
+  json result = EncoderJson(encoder);
+  result["stem_channels"] = stem_channels;
+  result["groups"] = groups;
+  result["stages"] = json::array();
+  for (const StageConfig& stage : stages) {
+    result["stages"].push_back({{"blocks", stage.blocks}, {"channels", stage.channels}, {"stride", stage.stride}});
+  }
+  return result;
+}
+
+BackboneFacts HybridVitConfig::facts() const {
+  BackboneFacts facts = EncoderFacts(encoder);
+  facts.stride = 4;  // the stem's
+  for (const StageConfig& stage : stages) facts.stride *= stage.stride;
+  return facts;
+}
+
+int64_t HybridVitConfig::parameters() const {
+  int64_t count = encoder.parameters() + ConvNormParameters(3, stem_channels, 7);
+  int64_t in = stem_channels;
+  for (const StageConfig& stage : stages) {
+    const int64_t out = stage.channels;
+    const int64_t middle = out / 4;
+    count += ConvNormParameters(in, out, 1);
+    for (int b = 0; b < stage.blocks; ++b) {
+      count += ConvNormParameters(in, middle, 1) + ConvNormParameters(middle, middle, 3) +
+               ConvNormParameters(middle, out, 1);
+      in = out;
+    }
+  }
+  return count + LinearParameters(in, encoder.dim);
+}
+
+}  // namespace sightline::model
