@@ -20,6 +20,8 @@
 #include "absl/strings/string_view.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
+#include "model/config/resnet_config.h"
+#include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
 
 namespace sightline::model {
@@ -28,7 +30,9 @@ namespace sightline::model {
 // descriptor_dim and parameters, the last two given the backbone's facts.
 using BackboneConfig = std::variant<  //
     VitConfig,                        //
-    HybridVitConfig>;
+    HybridVitConfig,                  //
+    ResnetConfig,                     //
+    VggConfig>;
 using HeadConfig = std::variant<  //
     DtopConfig>;
 
