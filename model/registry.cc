@@ -3,7 +3,9 @@
 #include <string>
 #include <variant>
 
+#include "model/backbone/cvt.h"
 #include "model/backbone/hybrid_vit.h"
+#include "model/backbone/swin.h"
 #include "model/backbone/vit.h"
 #include "model/head/dtop.h"
 
@@ -13,6 +15,8 @@ namespace {
 struct BackboneBuilder {
   std::shared_ptr<Backbone> operator()(const VitConfig& config) const { return BuildVit(config); }
   std::shared_ptr<Backbone> operator()(const HybridVitConfig& config) const { return BuildHybridVit(config); }
+  std::shared_ptr<Backbone> operator()(const SwinConfig& config) const { return BuildSwin(config); }
+  std::shared_ptr<Backbone> operator()(const CvtConfig& config) const { return BuildCvt(config); }
 };
 
 struct HeadBuilder {

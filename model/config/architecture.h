@@ -18,8 +18,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/config/cvt_config.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
+#include "model/config/swin_config.h"
 #include "model/config/vit_config.h"
 
 namespace sightline::model {
@@ -28,7 +30,9 @@ namespace sightline::model {
 // descriptor_dim and parameters, the last two given the backbone's facts.
 using BackboneConfig = std::variant<  //
     VitConfig,                        //
-    HybridVitConfig>;
+    HybridVitConfig,                  //
+    SwinConfig,                       //
+    CvtConfig>;
 using HeadConfig = std::variant<  //
     DtopConfig>;
 
