@@ -63,7 +63,7 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
         "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its token projection in ", path,
                                         ", which is not there. Add the file or set tokens.projection to orthonormal."));
   }
-  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).layers), config.seed);
+  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).blocks), config.seed);
   return absl::OkStatus();
 }
 
@@ -178,12 +178,6 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const std::string& directory,
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
                              base::ReadFile(absl::StrCat(directory, "/model.json"), kMaxConfigBytes));
   SIGHTLINE_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(text));
-  if (config.tokens.importance == Importance::kRollout) {
-    return base::Error(absl::StatusCode::kUnimplemented, "IMPORTANCE_NOT_OFFERED",
-                       absl::StrCat("model ", config.name,
-                                    " asks for token importance by attention rollout, which is not offered yet. Set "
-                                    "tokens.importance to cls_attention or centre."));
-  }
   try {
     auto model = std::make_unique<LoadedModel>(std::move(config), options.intra_op_threads);
     SIGHTLINE_RETURN_IF_ERROR(model->Fill(directory, options));

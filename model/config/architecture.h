@@ -18,10 +18,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/config/cvt_config.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
 #include "model/config/pool_config.h"
 #include "model/config/resnet_config.h"
+#include "model/config/swin_config.h"
 #include "model/config/token_config.h"
 #include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
@@ -34,7 +36,9 @@ using BackboneConfig = std::variant<  //
     VitConfig,                        //
     HybridVitConfig,                  //
     ResnetConfig,                     //
-    VggConfig>;
+    VggConfig,                        //
+    SwinConfig,                       //
+    CvtConfig>;
 using HeadConfig = std::variant<  //
     DtopConfig,                   //
     GapConfig,                    //

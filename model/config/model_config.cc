@@ -59,6 +59,8 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
   fields.Require(config.dim <= backbone.dim, "dim", absl::StrCat("must be at most the backbone's dim, ", backbone.dim));
   fields.Require(config.importance != Importance::kClsAttention || backbone.class_token, "importance",
                  "must not be cls_attention: the backbone has no class token");
+  fields.Require(config.importance != Importance::kRollout || backbone.rollout, "importance",
+                 "must not be rollout: the backbone offers no attention over the whole image to follow");
   Fields projection(fields.Object("projection"), "tokens.projection");
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   config.projection = static_cast<TokenProjection>(projection.OneOf("type", kProjections));
