@@ -7,7 +7,10 @@
 #include "model/backbone/resnet.h"
 #include "model/backbone/vgg.h"
 #include "model/backbone/vit.h"
+#include "model/head/class_token.h"
 #include "model/head/dtop.h"
+#include "model/head/pool.h"
+#include "model/head/shared_map.h"
 
 namespace sightline::model {
 namespace {
@@ -23,6 +26,20 @@ struct HeadBuilder {
   BackboneFacts backbone;
   std::shared_ptr<Head> operator()(const DtopConfig& config) const {
     return std::make_shared<Dtop>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const PoolConfig& config) const {
+    return std::make_shared<PoolHead>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const DelgConfig& config) const { return (*this)(config.pool()); }
+  std::shared_ptr<Head> operator()(const SolarConfig& config) const { return (*this)(config.pool()); }
+  std::shared_ptr<Head> operator()(const ClassTokenConfig& config) const {
+    return std::make_shared<ClassTokenHead>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const LinearConfig& config) const {
+    return std::make_shared<LinearHead>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const DimlConfig& config) const {
+    return std::make_shared<DimlHead>(config, backbone.dim);
   }
 };
 

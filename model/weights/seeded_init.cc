@@ -23,6 +23,8 @@ constexpr double kAttentionGain = 0.1;
 constexpr double kMlpGain = 3.0;
 // The class token's share of the descriptor beside the patches'.
 constexpr float kGlobalGain = 0.1f;
+// Where GeM starts in every published recipe.
+constexpr float kGemExponent = 3;
 // What the enhanced locality module adds to the patches' map.
 constexpr double kLocalityGain = 0.1;
 
@@ -70,7 +72,7 @@ int64_t MeanGroups(absl::string_view name, const torch::Tensor& tensor, int64_t 
     return tensor.size(1) / token_dim;
   }
   if (absl::EndsWith(name, ".local_fc.weight")) return 1;
-  return absl::EndsWith(name, ".final_fc.weight") ? 2 : 0;
+  return absl::EndsWith(name, ".final_fc.weight") ? tensor.size(1) / tensor.size(0) : 0;
 }
 
 void Fill(const NamedTensor& target, int depth, int64_t token_dim, uint64_t seed) {
@@ -79,6 +81,8 @@ void Fill(const NamedTensor& target, int depth, int64_t token_dim, uint64_t seed
   weights::SeededRandom random(seed, name);
   if (absl::EndsWith(name, "running_var") || absl::EndsWith(name, "fuse.w")) {
     tensor.fill_(1);
+  } else if (absl::EndsWith(name, ".pool.p")) {
+    tensor.fill_(kGemExponent);
   } else if (absl::EndsWith(name, "cls_token")) {
     // The class token starts empty, so that all it holds later was gathered from the image.
     tensor.zero_();
