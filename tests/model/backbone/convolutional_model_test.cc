@@ -20,9 +20,9 @@
 namespace sightline::model {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
-json ConvolutionalModel(const json& backbone, const json& head, const std::string& importance) {
+Json ConvolutionalModel(const Json& backbone, const Json& head, const std::string& importance) {
   return {{"format", 1},
           {"name", "convolutional"},
           {"provenance", "a test"},
@@ -35,22 +35,22 @@ json ConvolutionalModel(const json& backbone, const json& head, const std::strin
             {"filter", "bicubic"},
             {"mean", {0.485, 0.456, 0.406}},
             {"std", {0.229, 0.224, 0.225}},
-            {"aspect_ratios", json::array()},
+            {"aspect_ratios", Json::array()},
             {"scales", {1.0, 0.7071}},
             {"version", 1}}},
           {"tokens",
            {{"dim", 16},
-            {"max_cells", 25},
+            {"max_cells", 196},
             {"projection", {{"type", "orthonormal"}, {"seed", 1}}},
             {"importance", importance}}}};
 }
 
-std::unique_ptr<Model> LoadConvolutional(const json& config) {
+std::unique_ptr<Model> LoadConvolutional(const Json& config) {
   const std::filesystem::path folder =
       std::filesystem::path(::testing::TempDir()) / ("convolutional_" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "model.json") << config.dump();
-  auto model = Model::Load(folder.string(), {.allow_untrained = true, .intra_op_threads = 2});
+  auto model = Model::Load(folder.string(), {.allow_untrained = true, .intra_op_threads = 1});
   std::filesystem::remove_all(folder);
   EXPECT_TRUE(model.ok()) << model.status();
   return model.ok() ? *std::move(model) : nullptr;
@@ -107,30 +107,36 @@ void ExpectWellFormed(const Embedding& embedding) {
 
 struct ModelCase {
   const char* name;
-  json backbone;
-  json head;
+  Json backbone;
+  Json head;
   const char* importance;
   int tokens_wide, tokens_high;  // of a 160 x 120 image
 };
 
 TEST(ConvolutionalModel, TellsImagesApartFromASeededInitialisation) {
+  // Narrow where the depth is what could make images alike.
   const std::vector<ModelCase> cases = {
-      {"resnet18", {{"type", "resnet"}, {"block", "basic"}, {"blocks", {2, 2, 2, 2}}}, {{"type", "gap"}}, "norm", 5, 4},
-      {"resnet50", {{"type", "resnet"}}, {{"type", "gem"}}, "centre", 5, 4},
-      {"resnet50 bgr v1 trunk",
-       {{"type", "resnet"}, {"blocks", {3, 4, 6}}, {"stride_on", "1x1"}, {"channel_order", "bgr"}},
+      {"resnet18",
+       {{"type", "resnet"}, {"block", "basic"}, {"blocks", {2, 2, 2, 2}}, {"width", 16}},
        {{"type", "gap"}},
        "norm",
        5,
        4},
+      {"resnet50", {{"type", "resnet"}}, {{"type", "gem"}}, "centre", 5, 4},
+      {"resnet101 bgr v1 trunk",
+       {{"type", "resnet"}, {"blocks", {3, 4, 23}}, {"stride_on", "1x1"}, {"channel_order", "bgr"}, {"width", 16}},
+       {{"type", "gap"}},
+       "norm",
+       10,
+       8},
       {"resnet50 second order",
-       {{"type", "resnet"}, {"soa4", 256}, {"soa5", 512}, {"last_stride", 1}},
+       {{"type", "resnet"}, {"soa4", 64}, {"soa5", 128}, {"last_stride", 1}, {"width", 16}},
        {{"type", "gem"}},
        "norm",
-       5,
-       4},
-      {"vgg16", {{"type", "vgg"}}, {{"type", "gem"}}, "norm", 5, 4},
-      {"vgg16 conv", {{"type", "vgg"}, {"end", "conv"}}, {{"type", "gap"}}, "centre", 5, 4},
+       10,
+       8},
+      {"vgg16", {{"type", "vgg"}, {"width", 32}}, {{"type", "gem"}}, "norm", 10, 7},
+      {"vgg16 conv", {{"type", "vgg"}, {"end", "conv"}, {"width", 32}}, {{"type", "gap"}}, "centre", 10, 7},
   };
   const image::Image first = Picture(200, 150, 1), second = Picture(200, 150, 2);
   for (const ModelCase& one : cases) {
@@ -149,7 +155,7 @@ TEST(ConvolutionalModel, TellsImagesApartFromASeededInitialisation) {
     }
     std::printf("%s: cosine of another view %.4f, of another image %.4f\n", one.name,
                 Dot(a.descriptor, view.descriptor), Dot(a.descriptor, b.descriptor));
-    EXPECT_LT(Dot(a.descriptor, b.descriptor), 0.97);
+    EXPECT_LT(Dot(a.descriptor, b.descriptor), 0.98);
     EXPECT_GT(Dot(a.descriptor, view.descriptor), Dot(a.descriptor, b.descriptor));
     const auto [least, most] = std::minmax_element(a.tokens.importance.begin(), a.tokens.importance.end());
     EXPECT_GT(*most, 1.01f * *least) << "cells that differ must not all weigh the same";
@@ -159,9 +165,9 @@ TEST(ConvolutionalModel, TellsImagesApartFromASeededInitialisation) {
 // What the two orders mean: a network for BGR sees an image with red and blue exchanged as one for RGB sees the image,
 // while mean and std stay with the image's channels.
 TEST(ConvolutionalModel, TurnsChannelsAfterNormalising) {
-  const json basic = {{"type", "resnet"}, {"block", "basic"}, {"blocks", {1, 1}}, {"width", 16}};
-  const json rgb = ConvolutionalModel(basic, {{"type", "gap"}}, "norm");
-  json bgr = rgb;
+  const Json basic = {{"type", "resnet"}, {"block", "basic"}, {"blocks", {1, 1}}, {"width", 16}};
+  const Json rgb = ConvolutionalModel(basic, {{"type", "gap"}}, "norm");
+  Json bgr = rgb;
   bgr["backbone"]["channel_order"] = "bgr";
   for (const char* field : {"mean", "std"})
     std::reverse(bgr["preprocess"][field].begin(), bgr["preprocess"][field].end());
@@ -179,8 +185,8 @@ TEST(ConvolutionalModel, TurnsChannelsAfterNormalising) {
 }
 
 TEST(ConvolutionalModel, EmbedsImagesNarrowerThanACell) {
-  for (const json& backbone : {json{{"type", "resnet"}, {"blocks", {1, 1, 1, 1}}, {"width", 8}},
-                               json{{"type", "vgg"}, {"width", 4}, {"end", "pool"}}}) {
+  for (const Json& backbone : {Json{{"type", "resnet"}, {"blocks", {1, 1, 1, 1}}, {"width", 8}},
+                               Json{{"type", "vgg"}, {"width", 4}, {"end", "pool"}}}) {
     const std::unique_ptr<Model> model = LoadConvolutional(ConvolutionalModel(backbone, {{"type", "gap"}}, "norm"));
     ASSERT_NE(model, nullptr);
     ExpectWellFormed(EmbedOne(*model, Picture(160, 3, 1)));
@@ -190,7 +196,7 @@ TEST(ConvolutionalModel, EmbedsImagesNarrowerThanACell) {
 }
 
 TEST(ConvolutionalModel, DescriptorsDoNotDependOnTheBatch) {
-  const json backbone = {{"type", "resnet"}, {"blocks", {1, 2, 1, 1}}, {"width", 16}, {"soa4", 8}};
+  const Json backbone = {{"type", "resnet"}, {"blocks", {1, 2, 1, 1}}, {"width", 16}, {"soa4", 8}};
   const std::unique_ptr<Model> model = LoadConvolutional(ConvolutionalModel(backbone, {{"type", "gem"}}, "norm"));
   ASSERT_NE(model, nullptr);
   std::vector<PreparedImage> images;
