@@ -116,7 +116,7 @@ weights::TensorView View(const std::string& name, const std::vector<float>& valu
 }
 
 // The weights first: a folder without model.json is no model, however far the writing came.
-absl::Status WriteModel(const WhitenSettings& settings, const WhiteningFit& fit, const std::string& json) {
+absl::Status WriteModel(const WhitenSettings& settings, const WhiteningFit& fit, const std::string& config) {
   SIGHTLINE_ASSIGN_OR_RETURN(const auto file,
                              base::MappedFile::Open(settings.directory + "/weights.safetensors", kMaxWhitenedBytes));
   SIGHTLINE_ASSIGN_OR_RETURN(weights::Safetensors old, weights::ParseSafetensors(file->bytes(), {}));
@@ -125,7 +125,7 @@ absl::Status WriteModel(const WhitenSettings& settings, const WhiteningFit& fit,
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, weights::SerializeSafetensors(old.tensors, old.metadata));
   SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(settings.out));
   SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(settings.out + "/weights.safetensors", bytes));
-  return base::WriteFileDurably(settings.out + "/model.json", json);
+  return base::WriteFileDurably(settings.out + "/model.json", config);
 }
 
 absl::Status RunWhiten(const std::vector<std::string>& arguments) {
@@ -152,10 +152,10 @@ absl::Status RunWhiten(const std::vector<std::string>& arguments) {
   const std::string on = learned ? absl::StrCat(pairs.size(), " pairs of ", source.descriptors.count, " images")
                                  : absl::StrCat(source.descriptors.count, " images");
   SIGHTLINE_ASSIGN_OR_RETURN(
-      const std::string json,
+      const std::string config,
       WhitenedJson(text, settings,
                    absl::StrCat("Whitening to ", dim, " dimensions (", settings.method, ") fitted to ", on, "."), dim));
-  SIGHTLINE_RETURN_IF_ERROR(WriteModel(settings, fit, json));
+  SIGHTLINE_RETURN_IF_ERROR(WriteModel(settings, fit, config));
 
   SIGHTLINE_ASSIGN_OR_RETURN(const auto whitened, model::Model::Load(settings.out, {}));
   if (source.skipped > 0) absl::PrintF("%d files are no images and were skipped\n", source.skipped);
