@@ -4,6 +4,8 @@
 #include <variant>
 
 #include "model/backbone/hybrid_vit.h"
+#include "model/backbone/resnet.h"
+#include "model/backbone/vgg.h"
 #include "model/backbone/vit.h"
 #include "model/head/class_token.h"
 #include "model/head/dolg.h"
@@ -19,6 +21,8 @@ namespace {
 struct BackboneBuilder {
   std::shared_ptr<Backbone> operator()(const VitConfig& config) const { return BuildVit(config); }
   std::shared_ptr<Backbone> operator()(const HybridVitConfig& config) const { return BuildHybridVit(config); }
+  std::shared_ptr<Backbone> operator()(const ResnetConfig& config) const { return std::make_shared<Resnet>(config); }
+  std::shared_ptr<Backbone> operator()(const VggConfig& config) const { return std::make_shared<Vgg>(config); }
 };
 
 struct HeadBuilder {

@@ -24,7 +24,9 @@
 #include "model/config/glam_config.h"
 #include "model/config/netvlad_config.h"
 #include "model/config/pool_config.h"
+#include "model/config/resnet_config.h"
 #include "model/config/token_config.h"
+#include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
 
 namespace sightline::model {
@@ -33,7 +35,9 @@ namespace sightline::model {
 // descriptor_dim and parameters, the last two given the backbone's facts.
 using BackboneConfig = std::variant<  //
     VitConfig,                        //
-    HybridVitConfig>;
+    HybridVitConfig,                  //
+    ResnetConfig,                     //
+    VggConfig>;
 using HeadConfig = std::variant<  //
     DtopConfig,                   //
     GapConfig,                    //
