@@ -20,14 +20,22 @@ using nlohmann::json;
 
 constexpr unsigned kImageSeed = 12;
 
-json TransformerModel(const json& head, const std::string& projection) {
+json SmallVit() {
+  return {{"type", "vit"}, {"dim", 48}, {"depth", 3}, {"heads", 3}, {"grid", 4}, {"patch", 16}, {"mlp_ratio", 2}};
+}
+
+// Its last map has 16 pixels per cell.
+json SmallResnet() {
+  return {{"type", "resnet"}, {"block", "basic"}, {"width", 8}, {"blocks", {1, 1, 1, 1}}, {"last_stride", 1}};
+}
+
+json SmallModel(const json& backbone, const json& head, const std::string& projection = "orthonormal") {
   json tokens = {{"dim", 16}, {"importance", "centre"}, {"projection", {{"type", projection}}}};
   if (projection == "orthonormal") tokens["projection"]["seed"] = 3;
   return {{"format", 1},
           {"name", "small"},
           {"provenance", "Made by a test."},
-          {"backbone",
-           {{"type", "vit"}, {"dim", 48}, {"depth", 3}, {"heads", 3}, {"grid", 4}, {"patch", 16}, {"mlp_ratio", 2}}},
+          {"backbone", backbone},
           {"head", head},
           {"preprocess",
            {{"version", 1},
@@ -105,7 +113,7 @@ void ExpectValid(const json& config) {
   EXPECT_LT(Dot(embeddings[0].descriptor, embeddings[1].descriptor), 0.9999) << "descriptors collapse";
 }
 
-TEST(HeadModelTest, EveryHeadRunsEndToEnd) {
+TEST(HeadModelTest, EveryHeadRunsOnATransformer) {
   std::printf("seed %u\n", kImageSeed);
   const json fc = {{"dim", 20}, {"l2_before", true}};
   const std::vector<json> heads = {
@@ -128,9 +136,32 @@ TEST(HeadModelTest, EveryHeadRunsEndToEnd) {
       {{"type", "netvlad"}, {"clusters", 4}},
       {{"type", "netvlad"}, {"clusters", 4}, {"wpca", 20}},
   };
-  for (const json& head : heads) ExpectValid(TransformerModel(head, "orthonormal"));
-  ExpectValid(TransformerModel({{"type", "linear"}, {"dim", 16}}, "head"));
-  ExpectValid(TransformerModel({{"type", "diml"}, {"dim", 16}}, "head"));
+  for (const json& head : heads) ExpectValid(SmallModel(SmallVit(), head));
+  ExpectValid(SmallModel(SmallVit(), {{"type", "linear"}, {"dim", 16}}, "head"));
+  ExpectValid(SmallModel(SmallVit(), {{"type", "diml"}, {"dim", 16}}, "head"));
+}
+
+TEST(HeadModelTest, HeadsOfMapsRunOnAResidualNetwork) {
+  std::printf("seed %u\n", kImageSeed);
+  const std::vector<json> heads = {
+      {{"type", "gap"}},
+      {{"type", "spoc"}},
+      {{"type", "mac"}},
+      {{"type", "crow"}},
+      {{"type", "rmac"}},
+      {{"type", "gem"}, {"fc", {{"dim", 20}, {"l2_before", true}}}},
+      {{"type", "delg"}, {"dim", 20}},
+      {{"type", "glam"}, {"dim", 20}},
+      {{"type", "netvlad"}, {"clusters", 4}, {"wpca", 20}},
+      {{"type", "dolg"}, {"dim", 20}, {"hidden", 24}, {"aspp_dim", 8}},
+  };
+  for (const json& head : heads) ExpectValid(SmallModel(SmallResnet(), head));
+  ExpectValid(SmallModel(SmallResnet(), {{"type", "linear"}, {"dim", 16}}, "head"));
+  ExpectValid(SmallModel(SmallResnet(), {{"type", "diml"}, {"dim", 16}}, "head"));
+  json attentive = SmallResnet();
+  attentive["soa4"] = 8;
+  attentive["soa5"] = 8;
+  ExpectValid(SmallModel(attentive, {{"type", "solar"}, {"dim", 20}}));
 }
 
 }  // namespace
