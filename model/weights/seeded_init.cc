@@ -48,7 +48,8 @@ double Deviation(absl::string_view name, const torch::Tensor& tensor, int depth)
   if (absl::EndsWith(name, ".attn.proj.weight")) gain = kAttentionGain / std::sqrt(depth);
   if (absl::EndsWith(name, ".fc2.weight")) gain = kMlpGain / std::sqrt(depth);
   if (absl::EndsWith(name, ".aspp.out.weight")) gain = kLocalityGain;
-  if (absl::EndsWith(name, "netvlad.pool.conv.weight")) gain = kAssignmentGain * std::sqrt(static_cast<double>(FanIn(tensor)));
+  if (absl::EndsWith(name, "netvlad.pool.conv.weight"))
+    gain = kAssignmentGain * std::sqrt(static_cast<double>(FanIn(tensor)));
   if (absl::EndsWith(name, "netvlad.pool.centroids")) gain = kCentroidGain;
   return gain / std::sqrt(static_cast<double>(FanIn(tensor)));
 }
