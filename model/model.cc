@@ -63,6 +63,11 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
         "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its token projection in ", path,
                                         ", which is not there. Add the file or set tokens.projection to orthonormal."));
   }
+  if (config.whitening.has_value()) {
+    return base::FailedPrecondition(
+        "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its whitening in ", path,
+                                        ", which is not there. Add the file, or take whitening out of model.json."));
+  }
   InitialiseSeeded(targets, std::max(1, Facts(config.backbone).blocks), config.seed);
   return absl::OkStatus();
 }
@@ -72,7 +77,7 @@ class LoadedModel : public Model {
   LoadedModel(ModelConfig config, int intra_op_threads)
       : config_(std::move(config)),
         intra_op_threads_(intra_op_threads),
-        network_(std::make_shared<Network>(config_.backbone, config_.head)),
+        network_(std::make_shared<Network>(config_.backbone, config_.head, config_.whitening)),
         projection_(torch::zeros({Facts(config_.backbone).dim, config_.tokens.dim})) {}
 
   absl::Status Fill(const std::string& directory, const LoadOptions& options) {
@@ -134,7 +139,7 @@ class LoadedModel : public Model {
     info_.token_space = spaces.token;
     info_.numeric = "fp32/cpu";
     info_.provenance = config_.provenance;
-    info_.descriptor_dim = DescriptorDim(config_.backbone, config_.head);
+    info_.descriptor_dim = config_.descriptor_dim();
     info_.token_dim = config_.tokens.dim;
     info_.max_token_cells = config_.tokens.max_cells;
     info_.parameters = config_.parameters();

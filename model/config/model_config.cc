@@ -71,6 +71,14 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
   return config;
 }
 
+absl::StatusOr<WhiteningConfig> ParseWhitening(const json& value, int descriptor_dim) {
+  Fields fields(value, "whitening");
+  WhiteningConfig config;
+  config.dim = static_cast<int>(fields.Int("dim", 1, descriptor_dim));
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return config;
+}
+
 // Rules between the parts of the file.
 absl::Status CheckParts(const ModelConfig& config) {
   SIGHTLINE_RETURN_IF_ERROR(CheckTogether(config.backbone, config.head));
@@ -102,7 +110,15 @@ absl::Status CheckParts(const ModelConfig& config) {
 
 }  // namespace
 
-int64_t ModelConfig::parameters() const { return CountParameters(backbone) + CountParameters(backbone, head); }
+int64_t ModelConfig::parameters() const {
+  const int64_t count = CountParameters(backbone) + CountParameters(backbone, head);
+  if (!whitening.has_value()) return count;
+  return count + int64_t{DescriptorDim(backbone, head)} * (1 + whitening->dim);
+}
+
+int ModelConfig::descriptor_dim() const {
+  return whitening.has_value() ? whitening->dim : DescriptorDim(backbone, head);
+}
 
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(const json root, weights::ParseStrictJson(text, "model.json", {.max_bytes = 1 << 20}));
@@ -117,12 +133,18 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   const json& head = fields.Object("head");
   const json& preprocess = fields.Object("preprocess");
   const json& tokens = fields.Object("tokens");
+  const bool whitened = fields.Has("whitening");
+  const json whitening = whitened ? fields.Object("whitening") : json();
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
 
   SIGHTLINE_ASSIGN_OR_RETURN(config.backbone, ParseBackbone(backbone));
   SIGHTLINE_ASSIGN_OR_RETURN(config.head, ParseHead(head));
   SIGHTLINE_ASSIGN_OR_RETURN(config.preprocess, ParsePreprocess(preprocess));
   SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Facts(config.backbone)));
+  if (whitened) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.whitening,
+                               ParseWhitening(whitening, DescriptorDim(config.backbone, config.head)));
+  }
   SIGHTLINE_RETURN_IF_ERROR(CheckParts(config));
   return config;
 }

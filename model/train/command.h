@@ -26,6 +26,7 @@ struct Command {
 
 Command ScenesCommand();
 Command PixelBaselineCommand();
+Command WhitenCommand();
 
 }  // namespace sightline::train
 
