@@ -23,7 +23,7 @@ std::string Help(const std::vector<Command>& commands) {
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  const std::vector<Command> commands = {ScenesCommand(), PixelBaselineCommand()};
+  const std::vector<Command> commands = {ImportCommand(), ScenesCommand(), PixelBaselineCommand()};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "help") {
     std::fputs(Help(commands).c_str(), arguments.empty() ? stderr : stdout);
     return arguments.empty() ? kUsageError : 0;

@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 // Where training programs put a state dict, the likeliest first: averaged weights before the ones they average.
-constexpr absl::string_view kUsualKeys[] = {"teacher",     "model_ema", "state_dict_ema", "ema",     "state_dict",
+constexpr absl::string_view kUsualKeys[] = {"teacher",     "model_ema", "state_dict_ema",   "ema", "state_dict",
                                             "model_state", "model",     "model_state_dict", "net", "network",
                                             "weights",     "params",    "student"};
 constexpr absl::string_view kMeta = "meta";
@@ -111,13 +111,15 @@ class CheckpointReader {
     SIGHTLINE_ASSIGN_OR_RETURN(const Table table, FindTable(root));
     checkpoint_.wrapper_ = absl::StrJoin(table.path, ".");
     if (table.tensors > options_.max_tensors) {
-      return MalformedCheckpoint(absl::StrCat("holds ", table.tensors, " tensors; the limit is ", options_.max_tensors));
+      return MalformedCheckpoint(
+          absl::StrCat("holds ", table.tensors, " tensors; the limit is ", options_.max_tensors));
     }
     for (size_t i = 0; i + 1 < table.dict->items.size(); i += 2) {
       const PickleValue& key = file_.pickle.at(table.dict->items[i]);
       const PickleValue& value = file_.pickle.at(table.dict->items[i + 1]);
       if (value.kind != PickleKind::kTensor) continue;
-      if (key.kind != PickleKind::kText || key.text.empty()) return MalformedCheckpoint("holds a tensor without a name");
+      if (key.kind != PickleKind::kText || key.text.empty())
+        return MalformedCheckpoint("holds a tensor without a name");
       SIGHTLINE_ASSIGN_OR_RETURN(TensorView view, View(std::string(key.text), value));
       checkpoint_.tensors_.push_back(std::move(view));
     }

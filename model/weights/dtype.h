@@ -20,8 +20,8 @@ inline constexpr DType kDTypes[] = {DType::kF64, DType::kF32, DType::kF16, DType
 absl::string_view DTypeName(DType dtype);
 int64_t DTypeBytes(DType dtype);
 
-// Little-endian values, not necessarily aligned, each rounded to the nearest float32. `bytes` must hold as many values as
-// there is room for in `out`.
+// Little-endian values, not necessarily aligned, each rounded to the nearest float32. `bytes` must hold as many values
+// as there is room for in `out`.
 void ToFloats(DType dtype, absl::string_view bytes, absl::Span<float> out);
 
 }  // namespace sightline::weights

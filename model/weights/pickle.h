@@ -1,8 +1,8 @@
 // A reader of the pickles that torch.save writes. It builds plain values and descriptions of tensors, and runs nothing:
 // the names of Python objects that a state dict needs are known to it, and any other name is refused.
 //
-// Protocols 2 and 3. The values refer to each other by number; a dict or list that contains itself is refused, so a walk
-// over the values ends.
+// Protocols 2 and 3. The values refer to each other by number; a dict or list that contains itself is refused, so a
+// walk over the values ends.
 //
 // Threading: pure functions. Ownership: texts view the bytes that were read, or `Pickle::owned`. Failure:
 // INVALID_ARGUMENT with reason MALFORMED_WEIGHTS and a sentence that names the object or operation.
@@ -45,8 +45,8 @@ enum class PickleKind {
 
 struct PickleValue {
   PickleKind kind = PickleKind::kNone;
-  int64_t integer = 0;          // kBool, kInt; kGlobal: which; kStorage, kTensor: index into the lists of Pickle
-  double real = 0;              // kFloat
+  int64_t integer = 0;               // kBool, kInt; kGlobal: which; kStorage, kTensor: index into the lists of Pickle
+  double real = 0;                   // kFloat
   absl::string_view text = {};       // kText, kBytes; kGlobal: its name
   std::vector<PickleId> items = {};  // kTuple, kList; kDict: keys and values in turn
 };

@@ -42,9 +42,9 @@ struct NamedStorage {
 };
 
 constexpr NamedStorage kStorages[] = {
-    {"DoubleStorage", DType::kF64},   {"FloatStorage", DType::kF32}, {"HalfStorage", DType::kF16},
+    {"DoubleStorage", DType::kF64},    {"FloatStorage", DType::kF32}, {"HalfStorage", DType::kF16},
     {"BFloat16Storage", DType::kBF16}, {"LongStorage", DType::kI64},  {"IntStorage", DType::kI32},
-    {"ShortStorage", DType::kI16},    {"CharStorage", DType::kI8},   {"ByteStorage", DType::kU8},
+    {"ShortStorage", DType::kI16},     {"CharStorage", DType::kI8},   {"ByteStorage", DType::kU8},
     {"BoolStorage", DType::kBool},
 };
 

@@ -84,8 +84,8 @@ absl::StatusOr<TorchFile> ReadTorchLegacy(absl::string_view bytes) {
   size_t position = kLegacyMagic.size();
   SIGHTLINE_ASSIGN_OR_RETURN(const Pickle version, NextPickle(bytes, position));
   if (version.at(version.root).integer != kLegacyVersion) {
-    return MalformedCheckpoint(absl::StrCat("has version ", version.at(version.root).integer,
-                                            " of the older format; 1001 is read"));
+    return MalformedCheckpoint(
+        absl::StrCat("has version ", version.at(version.root).integer, " of the older format; 1001 is read"));
   }
   SIGHTLINE_ASSIGN_OR_RETURN(const Pickle machine, NextPickle(bytes, position));
   const PickleValue* const little = machine.Find(machine.at(machine.root), "little_endian");

@@ -25,8 +25,8 @@ bool LooksLikeTorchLegacy(absl::string_view bytes);
 
 absl::StatusOr<TorchFile> ReadTorchZip(absl::string_view bytes);
 
-// Three pickles (a number that marks the format, its version, the machine that wrote it), the pickle of the content, the
-// list of storage keys, then per key the count of values in 8 bytes and the values.
+// Three pickles (a number that marks the format, its version, the machine that wrote it), the pickle of the content,
+// the list of storage keys, then per key the count of values in 8 bytes and the values.
 absl::StatusOr<TorchFile> ReadTorchLegacy(absl::string_view bytes);
 
 }  // namespace sightline::weights

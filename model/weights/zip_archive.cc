@@ -31,7 +31,9 @@ constexpr uint64_t kSaturated32 = 0xffffffff;
 constexpr uint64_t kZip64Extra = 1;
 constexpr uint64_t kEncrypted = 1;
 
-absl::Status DirectoryProblem() { return MalformedCheckpoint("is a zip archive whose directory is damaged or cut off"); }
+absl::Status DirectoryProblem() {
+  return MalformedCheckpoint("is a zip archive whose directory is damaged or cut off");
+}
 
 absl::Status EntryProblem(absl::string_view name, absl::string_view problem) {
   return MalformedCheckpoint(absl::StrCat("is a zip archive whose entry ", Quoted(name), " ", problem));
@@ -74,7 +76,8 @@ absl::StatusOr<Directory> FindDirectory(absl::string_view file) {
     directory = {*entries, *bytes, *offset};
     directory_end = at;
   }
-  if (directory.offset > directory_end || directory.bytes != directory_end - directory.offset) return DirectoryProblem();
+  if (directory.offset > directory_end || directory.bytes != directory_end - directory.offset)
+    return DirectoryProblem();
   return directory;
 }
 
@@ -152,9 +155,9 @@ uint64_t Crc(absl::string_view bytes) {
 absl::StatusOr<std::vector<ZipEntry>> ReadZip(absl::string_view file, const ZipLimits& limits) {
   SIGHTLINE_ASSIGN_OR_RETURN(const Directory directory, FindDirectory(file));
   if (directory.entries > limits.max_entries) {
-    return MalformedCheckpoint(absl::StrCat("is a zip archive of ", directory.entries, " entries; the limit is ",
-                                            limits.max_entries),
-                               "Save the model's state_dict() alone.");
+    return MalformedCheckpoint(
+        absl::StrCat("is a zip archive of ", directory.entries, " entries; the limit is ", limits.max_entries),
+        "Save the model's state_dict() alone.");
   }
   if (directory.entries > directory.bytes / kDirectoryEntryBytes) return DirectoryProblem();
   ByteReader reader(file.substr(directory.offset, directory.bytes));
