@@ -33,7 +33,7 @@ usual key). Python is not needed, and nothing in the file is run.
 Prints every tensor that was not simply taken. Exits with 1 and writes nothing when the file does not fit.
 )";
 
-constexpr size_t kMostRows = 60;
+constexpr size_t kMostRows = 400;
 
 std::string ModelJson(const std::string& model, const std::string& zoo) {
   if (model.find('/') == std::string::npos && !model.ends_with(".json"))
