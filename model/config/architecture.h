@@ -20,6 +20,10 @@
 #include "absl/strings/string_view.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
+#include "model/config/pool_config.h"
+#include "model/config/resnet_config.h"
+#include "model/config/token_config.h"
+#include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
 
 namespace sightline::model {
@@ -28,9 +32,23 @@ namespace sightline::model {
 // descriptor_dim and parameters, the last two given the backbone's facts.
 using BackboneConfig = std::variant<  //
     VitConfig,                        //
-    HybridVitConfig>;
+    HybridVitConfig,                  //
+    ResnetConfig,                     //
+    VggConfig>;
 using HeadConfig = std::variant<  //
-    DtopConfig>;
+    DtopConfig,                   //
+    GapConfig,                    //
+    SpocConfig,                   //
+    MacConfig,                    //
+    CrowConfig,                   //
+    RmacConfig,                   //
+    GemConfig,                    //
+    DelgConfig,                   //
+    SolarConfig,                  //
+    ClsConfig,                    //
+    IrtConfig,                    //
+    LinearConfig,                 //
+    DimlConfig>;
 
 absl::StatusOr<BackboneConfig> ParseBackbone(const nlohmann::json& json);
 absl::StatusOr<HeadConfig> ParseHead(const nlohmann::json& json);
