@@ -37,7 +37,7 @@ struct PoolConfig {
 
   static absl::StatusOr<PoolConfig> ParsePooling(Fields& fields, Pooling pooling);
   nlohmann::json ToJson() const;
-  HeadFacts facts() const { return {}; }
+  HeadFacts facts() const { return {.positive = pooling == Pooling::kGem && !fc.has_value()}; }
   int descriptor_dim(const BackboneFacts& backbone) const { return FcDim(fc, backbone.dim); }
   int64_t parameters(const BackboneFacts& backbone) const;
 };

@@ -15,6 +15,8 @@ void GemPool::Plan(const PlanOptions&) {
               " as the exponent of GeM; it must be from 0.1 to 64");
 }
 
+double GemPool::exponent() const { return planned_p_.has_value() ? *planned_p_ : p_.item<double>(); }
+
 torch::Tensor GemPool::Forward(const torch::Tensor& map) const {
   constexpr double kFloor = 1e-6;
   const torch::Tensor x = torch::clamp_min(map, kFloor);
