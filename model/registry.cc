@@ -3,8 +3,10 @@
 #include <string>
 #include <variant>
 
+#include "model/backbone/cvt.h"
 #include "model/backbone/hybrid_vit.h"
 #include "model/backbone/resnet.h"
+#include "model/backbone/swin.h"
 #include "model/backbone/vgg.h"
 #include "model/backbone/vit.h"
 #include "model/head/class_token.h"
@@ -23,6 +25,8 @@ struct BackboneBuilder {
   std::shared_ptr<Backbone> operator()(const HybridVitConfig& config) const { return BuildHybridVit(config); }
   std::shared_ptr<Backbone> operator()(const ResnetConfig& config) const { return std::make_shared<Resnet>(config); }
   std::shared_ptr<Backbone> operator()(const VggConfig& config) const { return std::make_shared<Vgg>(config); }
+  std::shared_ptr<Backbone> operator()(const SwinConfig& config) const { return BuildSwin(config); }
+  std::shared_ptr<Backbone> operator()(const CvtConfig& config) const { return BuildCvt(config); }
 };
 
 struct HeadBuilder {

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/config/cvt_config.h"
 #include "model/config/dolg_config.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
@@ -25,6 +26,7 @@
 #include "model/config/netvlad_config.h"
 #include "model/config/pool_config.h"
 #include "model/config/resnet_config.h"
+#include "model/config/swin_config.h"
 #include "model/config/token_config.h"
 #include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
@@ -37,7 +39,9 @@ using BackboneConfig = std::variant<  //
     VitConfig,                        //
     HybridVitConfig,                  //
     ResnetConfig,                     //
-    VggConfig>;
+    VggConfig,                        //
+    SwinConfig,                       //
+    CvtConfig>;
 using HeadConfig = std::variant<  //
     DtopConfig,                   //
     GapConfig,                    //

@@ -55,6 +55,7 @@ double Deviation(absl::string_view name, const torch::Tensor& tensor, int depth)
 }
 
 float NormValue(absl::string_view name) {
+  if (absl::EndsWith(name, ".gamma")) return 1;
   const bool weight = absl::EndsWith(name, ".weight");
   if (absl::EndsWith(name, ".mlp.fc1.bias")) return kMlpThreshold;
   if (!absl::StrContains(name, ".patch_embed.backbone.")) return weight ? 1 : 0;
