@@ -72,7 +72,6 @@ TEST(PickleTest, DescribesTensors) {
 TEST(PickleTest, SharedValuesAreNoCycle) {
   // [a, a] with a = [1], by the memo.
   const std::string file =
-      
       "\x80\x02]](K\x01"
       "eq\x01"
       "ah\x01"
