@@ -73,7 +73,12 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
         "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its token projection in ", path,
                                         ", which is not there. Add the file or set tokens.projection to orthonormal."));
   }
-  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).layers), config.seed);
+  if (config.whitening.has_value()) {
+    return base::FailedPrecondition(
+        "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its whitening in ", path,
+                                        ", which is not there. Add the file, or take whitening out of model.json."));
+  }
+  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).blocks), config.seed);
   return absl::OkStatus();
 }
 
@@ -82,7 +87,7 @@ class LoadedModel : public Model {
   LoadedModel(ModelConfig config, int intra_op_threads)
       : config_(std::move(config)),
         intra_op_threads_(intra_op_threads),
-        network_(std::make_shared<Network>(config_.backbone, config_.head)),
+        network_(std::make_shared<Network>(config_.backbone, config_.head, config_.whitening)),
         projection_(torch::zeros({Facts(config_.backbone).dim, config_.tokens.dim})) {}
 
   absl::Status Fill(const std::string& directory, const LoadOptions& options) {
@@ -141,7 +146,7 @@ class LoadedModel : public Model {
     info_.token_space = spaces.token;
     info_.numeric = "fp32/cpu";
     info_.provenance = config_.provenance;
-    info_.descriptor_dim = DescriptorDim(config_.backbone, config_.head);
+    info_.descriptor_dim = config_.descriptor_dim();
     info_.token_dim = config_.tokens.dim;
     info_.max_token_cells = config_.tokens.max_cells;
     info_.parameters = config_.parameters();
@@ -185,12 +190,6 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const std::string& directory,
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
                              base::ReadFile(absl::StrCat(directory, "/model.json"), kMaxConfigBytes));
   SIGHTLINE_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(text));
-  if (config.tokens.importance == Importance::kRollout) {
-    return base::Error(absl::StatusCode::kUnimplemented, "IMPORTANCE_NOT_OFFERED",
-                       absl::StrCat("model ", config.name,
-                                    " asks for token importance by attention rollout, which is not offered yet. Set "
-                                    "tokens.importance to cls_attention or centre."));
-  }
   try {
     auto model = std::make_unique<LoadedModel>(std::move(config), options.intra_op_threads);
     SIGHTLINE_RETURN_IF_ERROR(model->Fill(directory, options));

@@ -68,6 +68,8 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
   fields.Require(config.dim <= backbone.dim, "dim", absl::StrCat("must be at most the backbone's dim, ", backbone.dim));
   fields.Require(config.importance != Importance::kClsAttention || backbone.class_token, "importance",
                  "must not be cls_attention: the backbone has no class token");
+  fields.Require(config.importance != Importance::kRollout || backbone.rollout, "importance",
+                 "must not be rollout: the backbone offers no attention over the whole image to follow");
   Fields projection(fields.Object("projection"), "tokens.projection");
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   config.projection = static_cast<TokenProjection>(projection.OneOf("type", kProjections));
@@ -75,6 +77,14 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
     config.projection_seed = static_cast<uint64_t>(projection.Int("seed", 0, kMaxSeed));
   }
   SIGHTLINE_RETURN_IF_ERROR(projection.Finish());
+  return config;
+}
+
+absl::StatusOr<WhiteningConfig> ParseWhitening(const json& value, int descriptor_dim) {
+  Fields fields(value, "whitening");
+  WhiteningConfig config;
+  config.dim = static_cast<int>(fields.Int("dim", 1, descriptor_dim));
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   return config;
 }
 
@@ -134,7 +144,15 @@ absl::Status CheckParts(const ModelConfig& config) {
 
 }  // namespace
 
-int64_t ModelConfig::parameters() const { return CountParameters(backbone) + CountParameters(backbone, head); }
+int64_t ModelConfig::parameters() const {
+  const int64_t count = CountParameters(backbone) + CountParameters(backbone, head);
+  if (!whitening.has_value()) return count;
+  return count + int64_t{DescriptorDim(backbone, head)} * (1 + whitening->dim);
+}
+
+int ModelConfig::descriptor_dim() const {
+  return whitening.has_value() ? whitening->dim : DescriptorDim(backbone, head);
+}
 
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(const json root, weights::ParseStrictJson(text, "model.json", {.max_bytes = 1 << 20}));
@@ -149,6 +167,8 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   const json& head = fields.Object("head");
   const json& preprocess = fields.Object("preprocess");
   const json& tokens = fields.Object("tokens");
+  const bool whitened = fields.Has("whitening");
+  const json whitening = whitened ? fields.Object("whitening") : json();
   const json* const source = fields.Has("source") ? &fields.Object("source") : nullptr;
   const json* const seeded = fields.Has("seeded") ? &fields.List("seeded", 0, 8) : nullptr;
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
@@ -163,6 +183,10 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(config.head, ParseHead(head));
   SIGHTLINE_ASSIGN_OR_RETURN(config.preprocess, ParsePreprocess(preprocess));
   SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Facts(config.backbone)));
+  if (whitened) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.whitening,
+                               ParseWhitening(whitening, DescriptorDim(config.backbone, config.head)));
+  }
   SIGHTLINE_RETURN_IF_ERROR(CheckParts(config));
   return config;
 }

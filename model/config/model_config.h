@@ -40,7 +40,8 @@ struct PreprocessConfig {
   std::array<float, 3> std = {0.5f, 0.5f, 0.5f};
   // Width / height of the buckets; an image takes the one closest in ratio. Empty: every image keeps its own.
   std::vector<double> aspect_ratios = {};
-  // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean".
+  // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean"; a whitening
+  // follows.
   std::vector<double> scales = {1.0};
 };
 
@@ -85,12 +86,15 @@ struct ModelConfig {
   std::vector<std::string> seeded = {};
   BackboneConfig backbone;
   HeadConfig head;
+  std::optional<WhiteningConfig> whitening;
   PreprocessConfig preprocess;
   TokensConfig tokens;
   uint64_t seed = 0;  // of the initialisation used when there are no weights
 
-  // All learned values, backbone and head.
+  // All learned values, backbone, head and whitening.
   int64_t parameters() const;
+  // Of what the model gives: the whitening's, or the head's.
+  int descriptor_dim() const;
 };
 
 // Refuses architectures of more values than any published retrieval model needs: 2 GiB as float32.

@@ -27,6 +27,7 @@ struct Command {
 Command ImportCommand();
 Command ScenesCommand();
 Command PixelBaselineCommand();
+Command WhitenCommand();
 
 }  // namespace sightline::train
 
