@@ -15,8 +15,8 @@
 namespace sightline::index {
 namespace {
 
-// More than one batch of writes ever holds (DatabaseOptions::max_pending_writes).
-constexpr uint32_t kMaxBatchRows = 65'536;
+// Room for one batch of writes, at least.
+constexpr size_t kMinBatchRows = 65'536;
 // About as many rows does a search of a graph look at.
 constexpr int64_t kRowsOfGraphSearch = 3'000;
 
@@ -25,6 +25,7 @@ constexpr int64_t kRowsOfGraphSearch = 3'000;
 Engine::Engine(Store& store, const DatabaseOptions& options, const EnginePools& pools)
     : store_(store),
       options_(options.segments),
+      batch_rows_(static_cast<uint32_t>(std::max(kMinBatchRows, options.max_pending_writes))),
       pools_(pools),
       policy_(store.config().index_kind,
               kernels::CodeLayout(static_cast<size_t>(store.config().descriptor_dim)).stride) {}
@@ -37,7 +38,8 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   shape.chunk = {static_cast<size_t>(config.descriptor_dim), config.descriptor_precision};
   shape.chunk_rows = options_.chunk_rows;
   // A batch of writes is never split, and may come when a segment is nearly full.
-  shape.max_rows = options_.segment_rows + options_.chunk_rows + kMaxBatchRows;
+  const uint32_t batch_chunks = (batch_rows_ + options_.chunk_rows - 1) / options_.chunk_rows;
+  shape.max_rows = options_.segment_rows + (1 + batch_chunks) * options_.chunk_rows;
   if (config.hnsw_m > 0) shape.graph.m = config.hnsw_m;
   if (config.hnsw_ef_construction > 0) shape.graph.ef_construction = config.hnsw_ef_construction;
   shape.inverted = config.index_kind == IndexKind::kIvf;

@@ -38,6 +38,10 @@ SegmentList::Segments Replacement::Choose(const SegmentList::Segments& segments,
 }
 
 absl::Status Replacement::CopyRow(const Segment& source, uint32_t row) {
+  if (target_->full()) {
+    return base::Error(absl::StatusCode::kAborted, "SEGMENT_OUTGROWN",
+                       "the segments to be replaced have grown beyond one. They are chosen again.");
+  }
   std::vector<float> descriptor(source.shape().chunk.dim);
   const absl::Status read = source.Read(row, descriptor.data());
   // Its record went away after it was found alive: the row's death is known to the segment list and follows.

@@ -4,7 +4,8 @@
 // is copied too, the last rows while writes wait.
 //
 // Threading: one thread at a time (upkeep's). Ownership: shares the segments. Failure: Status when a descriptor can be
-// read neither from its file nor from the store.
+// read neither from its file nor from the store; ABORTED when the last segment has grown so much meanwhile that one
+// cannot hold all of it any more.
 #ifndef SIGHTLINE_INDEX_REPLACEMENT_H_
 #define SIGHTLINE_INDEX_REPLACEMENT_H_
 

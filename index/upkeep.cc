@@ -370,7 +370,8 @@ absl::Status Upkeep::AdvanceReplacement() {
     if (status.ok()) replacement_.reset();
   }
   if (!status.ok()) DropReplacement();
-  return status;
+  // What has outgrown its target is not chosen together again.
+  return absl::IsAborted(status) ? absl::OkStatus() : status;
 }
 
 absl::Status Upkeep::Finish(Replacement& replacement) {

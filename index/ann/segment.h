@@ -46,8 +46,8 @@ namespace sightline::index {
 struct SegmentShape {
   ChunkShape chunk;
   uint32_t chunk_rows = 32'768;
-  uint32_t max_rows = 1'048'576;
-  bool inverted = false;  // linked by inverted lists, not by a graph
+  uint32_t max_rows = 1'048'576;  // a multiple of chunk_rows
+  bool inverted = false;          // linked by inverted lists, not by a graph
   Graph::Options graph;
 };
 
@@ -69,7 +69,7 @@ class Segment {
 
   // ---- The writer's
 
-  // Not seen before Publish.
+  // Not seen before Publish. There must be room (full()).
   void Append(Row row);
   void Publish();
   // False when `key` is not here.
@@ -78,6 +78,8 @@ class Segment {
   // The next row begins a new chunk.
   void CloseChunk();
 
+  // Whether there is no room for another row: it must not be appended.
+  bool full() const { return next_row_ >= shape_.max_rows; }
   // Rows appended so far, and those of them that are not published.
   uint32_t next_row() const { return next_row_; }
   uint32_t pending_rows() const { return next_row_ - rows_.load(std::memory_order_relaxed); }
