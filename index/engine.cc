@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "index/collection_search.h"
 #include "index/filter/filter_parser.h"
+#include "index/kernels/inner_product.h"
 #include "index/rerank/augmentation.h"
 #include "index/segment_loader.h"
 
@@ -175,7 +176,8 @@ absl::Status Engine::Augment(const OptimizeOptions& options, uint64_t key, std::
     if (absl::IsNotFound(written.status())) continue;  // deleted meanwhile
     SIGHTLINE_RETURN_IF_ERROR(written.status());
     rows.insert(rows.end(), written->begin(), written->end());
-    cosines.push_back(score);
+    // Not the score: that may be of what an earlier augmentation has made of the other.
+    kernels::InnerProducts(descriptor->data(), written->data(), dim, dim, 1, &cosines.emplace_back());
   }
   *descriptor = rerank::AugmentRow(descriptor->data(), {rows.data(), cosines.size(), dim, dim}, cosines.data(),
                                    options.augment_alpha);

@@ -21,9 +21,10 @@ bool TooManyDead(const Segment& segment, double max_dead_share) {
 }  // namespace
 
 SegmentList::Segments Replacement::Choose(const SegmentList::Segments& segments, double max_dead_share,
-                                          uint32_t segment_rows) {
+                                          uint32_t segment_rows, const SegmentList::Segments* among) {
   for (size_t i = 0; i < segments.size(); ++i) {
     if (!TooManyDead(*segments[i], max_dead_share)) continue;
+    if (among != nullptr && std::find(among->begin(), among->end(), segments[i]) == among->end()) continue;
     size_t begin = i;
     size_t end = i + 1;
     int64_t live = segments[i]->live();

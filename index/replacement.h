@@ -27,10 +27,11 @@ class Replacement {
   Replacement(SegmentList::Segments sources, std::shared_ptr<Segment> target, Transform transform)
       : sources_(std::move(sources)), target_(std::move(target)), transform_(std::move(transform)) {}
 
-  // Which segments to replace: the first one whose share of dead rows is above `max_dead_share`, with neighbours as
-  // long as their rows alive fit into `segment_rows` together. Empty when there is none.
+  // Which segments to replace: the first one (of `among`; null: of all) whose share of dead rows is above
+  // `max_dead_share`, with neighbours as long as their rows alive fit into `segment_rows` together. Empty when there is
+  // none.
   static SegmentList::Segments Choose(const SegmentList::Segments& segments, double max_dead_share,
-                                      uint32_t segment_rows);
+                                      uint32_t segment_rows, const SegmentList::Segments* among);
 
   // Copies up to `most` rows. False when none was left.
   absl::StatusOr<bool> Copy(uint32_t most);

@@ -282,12 +282,14 @@ bool Segment::GrowLinks(uint32_t most, base::ThreadPool* pool) {
   return true;
 }
 
-std::optional<uint32_t> Segment::ChunkToSeal(bool partial) const {
+std::optional<uint32_t> Segment::ChunkToSeal(uint64_t partial_until) const {
   base::MutexLock lock(mutex_);
   for (uint32_t i = 0; i < chunks_.size(); ++i) {
     const Chunk& chunk = chunks_[i];
-    if (chunk.rows == 0 || (chunk.file && chunk.file->rows == chunk.rows)) continue;
-    if (chunk.rows == shape_.chunk_rows || chunk.closed || partial) return i;
+    const uint32_t sealed = chunk.file ? chunk.file->rows : 0;
+    if (chunk.rows == sealed) continue;
+    if (chunk.rows == shape_.chunk_rows || chunk.closed) return i;
+    if (row_table_.Key(i * shape_.chunk_rows + sealed) <= partial_until) return i;
   }
   return std::nullopt;
 }

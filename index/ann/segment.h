@@ -124,8 +124,9 @@ class Segment {
   // Links published rows, up to `most`, with the help of `pool` (may be null). False when none was left, or none can
   // be.
   bool GrowLinks(uint32_t most, base::ThreadPool* pool);
-  // The first chunk that is full, or closed, and not sealed; with `partial`, also the last one when it has new rows.
-  std::optional<uint32_t> ChunkToSeal(bool partial) const;
+  // The first chunk that is full, or closed, and not sealed; also the last one when it has new rows with keys up to
+  // `partial_until`.
+  std::optional<uint32_t> ChunkToSeal(uint64_t partial_until) const;
   absl::StatusOr<ChunkFileInfo> WriteChunk(uint32_t chunk, const Files& files, const std::string& path) const;
   std::optional<ChunkFileInfo> chunk_file(uint32_t chunk) const;
   void SetChunkFile(uint32_t chunk, const std::optional<ChunkFileInfo>& info);

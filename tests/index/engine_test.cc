@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -385,6 +387,79 @@ TEST_F(EngineTest, AugmentationCanBePutBack) {
   Optimize();
   EXPECT_EQ(Ids(Ask(query)), Ids(plain));
   Check();
+}
+
+// Each of a pair is the other's one neighbour, augmented or not.
+TEST_F(EngineTest, AugmentingAgainBeginsWithWhatWasWritten) {
+  Start();
+  std::vector<std::vector<float>> pairs;
+  for (int i = 0; i < kDim / 2; ++i) {
+    std::vector<float> vector(kDim);
+    vector[static_cast<size_t>(2 * i)] = 1;
+    Put(absl::StrCat("a", i), vector);
+    pairs.push_back(vector);
+    vector[static_cast<size_t>(2 * i + 1)] = 0.7F;
+    Put(absl::StrCat("b", i), vector);
+  }
+  std::vector<double> once;
+  for (int round = 0; round < 2; ++round) {
+    Optimize({.augment_neighbours = 1, .augment_alpha = 3});
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      SearchQuery query;
+      query.descriptor = pairs[i];
+      query.exact = true;
+      const SearchOutcome outcome = Ask(query);
+      ASSERT_GE(outcome.hits.size(), 1u);
+      if (round == 0) once.push_back(outcome.hits[0].score);
+      EXPECT_LT(outcome.hits[0].score, 0.999);
+      EXPECT_NEAR(outcome.hits[0].score, once[i], 1e-6);
+    }
+  }
+}
+
+// Whoever asks to optimise gets what is there optimised, and an end, however much is written meanwhile.
+TEST_F(EngineTest, OptimizingEndsWhileWritesGoOn) {
+  Start();
+  Fill(700);
+  Put("r5", Draw());
+  int steps = 0;
+  const absl::Status status = collection_->Optimize({.augment_neighbours = 1}, [&](int64_t, int64_t) {
+    Put(absl::StrCat("r", random_() % 700), Draw());
+    return ++steps < 2000;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_GE(steps, 10);
+  Optimize();
+  EXPECT_EQ(collection_->Stats().deleted_images, 0);
+  EXPECT_EQ(collection_->Stats().tail_images, 0);
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  Check();
+}
+
+// Two that augment would drop each other's work for ever.
+TEST_F(EngineTest, OptimizingTakesTurns) {
+  options_.segments.background = true;
+  Start();
+  Fill(600);
+  std::thread other([this] { Optimize({.augment_neighbours = 2}); });
+  Optimize({.augment_neighbours = 2});
+  other.join();
+  Optimize();
+  Check();
+}
+
+// Work that is under way when the collection goes must not go on without it.
+TEST_F(EngineTest, NoStepBeginsAfterTheCollectionIsDeleted) {
+  Start();
+  Fill(700);
+  bool deleted = false;
+  const absl::Status status = collection_->Optimize({}, [&](int64_t, int64_t) {
+    const bool first = !std::exchange(deleted, true);
+    EXPECT_TRUE(!first || database_->Delete(config_.name).ok());
+    return true;
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(SegmentFiles().empty());
 }
 
 TEST_F(EngineTest, InvertedListsAreTrainedOnceAndKept) {

@@ -66,7 +66,7 @@ TEST_F(SegmentTest, AChunkSealedInTheMiddleOfABatchKeepsTheBatch) {
   Append(2);
   segment_.Publish();
   for (uint64_t key = 3; key <= 5; ++key) Append(key);
-  ASSERT_EQ(segment_.ChunkToSeal(/*partial=*/false), 0u);
+  ASSERT_EQ(segment_.ChunkToSeal(0), 0u);
   Seal(0);
   segment_.Publish();
   std::vector<float> read(kSegmentDim);
@@ -77,10 +77,23 @@ TEST_F(SegmentTest, AChunkSealedInTheMiddleOfABatchKeepsTheBatch) {
   EXPECT_EQ(asked_, 0);
   // What was not in the file yet is sealed next.
   EXPECT_EQ(segment_.unsealed_rows(), 3u);
-  ASSERT_EQ(segment_.ChunkToSeal(/*partial=*/false), 0u);
+  ASSERT_EQ(segment_.ChunkToSeal(0), 0u);
   Seal(0);
   EXPECT_EQ(segment_.chunk_file(0)->rows, kChunkRows);
-  EXPECT_EQ(segment_.ChunkToSeal(/*partial=*/false), std::nullopt);
+  EXPECT_EQ(segment_.ChunkToSeal(0), std::nullopt);
+}
+
+TEST_F(SegmentTest, AChunkThatIsNotFullIsSealedForRowsUpToAKey) {
+  Append(5);
+  segment_.Publish();
+  EXPECT_EQ(segment_.ChunkToSeal(4), std::nullopt);
+  ASSERT_EQ(segment_.ChunkToSeal(5), 0u);
+  Seal(0);
+  EXPECT_EQ(segment_.ChunkToSeal(5), std::nullopt);
+  Append(6);
+  segment_.Publish();
+  EXPECT_EQ(segment_.ChunkToSeal(5), std::nullopt);
+  EXPECT_EQ(segment_.ChunkToSeal(6), 0u);
 }
 
 TEST_F(SegmentTest, RowsThatAClosedChunkLeavesUnusedAreNotCounted) {
