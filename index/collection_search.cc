@@ -114,7 +114,7 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
       return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
                          "the search was cancelled by its caller. Send it again if the result is still wanted.");
     }
-    if (matching_.empty() && result.used != nullptr) policy_.ObserveLinks(absl::Now() - begin);
+    if (matching_.empty() && result.used != nullptr && ask.effort == 0) policy_.ObserveLinks(absl::Now() - begin);
     if (matching_.empty() && result.used == nullptr) policy_.ObserveExact(ask.rows, absl::Now() - begin);
     if (result.used != nullptr) used = result.used;
     outcome_.compared += result.compared;
