@@ -209,6 +209,7 @@ void Engine::FillStats(CollectionStats* stats) const {
     stats->memory.graph += bytes.graph;
     stats->memory.attributes += bytes.attributes;
   }
+  stats->memory.graph += upkeep_->quantizer_bytes();
   stats->deleted_images = rows - stats->images;
   stats->segments = static_cast<int>(segments->size());
   stats->index_choice = policy_.Explain(stats->images, linked);

@@ -25,8 +25,6 @@ constexpr double kGrowthBetweenSaves = 0.25;
 constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 // How long who waits for another's Optimize does not ask whether it is to go on waiting.
 constexpr std::chrono::milliseconds kAskWhileWaiting{100};
-// A product quantiser learns 256 centroids for every part of a descriptor.
-constexpr size_t kMinRowsOfProduct = 4 * ProductQuantizer::kCentroids;
 
 absl::Status OptimizeCancelled() {
   return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
@@ -51,9 +49,9 @@ Upkeep::Upkeep(const Context& context, const Files& files, Known known)
       files_(files),
       next_file_(known.next_file),
       links_(std::move(known.links)),
-      quantizers_(std::move(known.quantizers)),
       centroids_(known.centroids) {
   base::MutexLock step(step_mutex_);
+  SetQuantizers(std::move(known.quantizers));
   CountLinks();
 }
 
@@ -263,6 +261,14 @@ absl::Status Upkeep::WriteManifest(const SegmentList::Segments& segments) {
   return absl::OkStatus();
 }
 
+void Upkeep::SetQuantizers(Quantizers quantizers) {
+  quantizers_ = std::move(quantizers);
+  int64_t bytes = 0;
+  if (quantizers_.coarse != nullptr) bytes += quantizers_.coarse->memory_bytes();
+  if (quantizers_.product != nullptr) bytes += quantizers_.product->memory_bytes();
+  quantizer_bytes_.store(bytes, std::memory_order_relaxed);
+}
+
 void Upkeep::CountLinks() {
   int64_t bytes = 0;
   for (const auto& [segment, info] : links_) bytes += static_cast<int64_t>(info.bytes);
@@ -358,7 +364,7 @@ absl::StatusOr<bool> Upkeep::TrainLists(const SegmentList::Segments& segments) {
     RemoveFiles({CentroidsFileName(info.number)});
     return named;
   }
-  quantizers_ = quantizers;
+  SetQuantizers(quantizers);
   return true;
 }
 

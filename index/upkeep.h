@@ -86,6 +86,8 @@ class Upkeep {
 
   // Of the files that hold graphs.
   int64_t links_bytes() const { return links_bytes_.load(std::memory_order_relaxed); }
+  // In memory, of what all inverted lists share.
+  int64_t quantizer_bytes() const { return quantizer_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct Goals {
@@ -115,6 +117,7 @@ class Upkeep {
   void DropReplacement() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status Finish(Replacement& replacement) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   absl::Status WriteManifest(const SegmentList::Segments& segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
+  void SetQuantizers(Quantizers quantizers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void CountLinks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void RemoveFiles(const std::vector<std::string>& names);
   std::string PathOf(const std::string& name) const;
@@ -137,6 +140,7 @@ class Upkeep {
   absl::Time retry_at_ ABSL_GUARDED_BY(step_mutex_) = absl::InfinitePast();
 
   std::atomic<int64_t> links_bytes_ = 0;
+  std::atomic<int64_t> quantizer_bytes_ = 0;
   std::atomic<bool> stopping_ = false;
   base::Mutex mutex_;
   base::CondVar idle_;

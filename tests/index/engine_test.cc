@@ -536,6 +536,21 @@ TEST_F(EngineTest, InvertedListsGetProductCodesWhereMemoryIsShort) {
   Check();
 }
 
+// Two lists need fewer rows to learn from than product codes do.
+TEST_F(EngineTest, ProductCodesAreLearntFromEnoughRowsWhateverTheLists) {
+  config_.index_kind = IndexKind::kIvf;
+  config_.ivf_lists = 2;
+  options_.memory_budget_bytes = 1 << 30;
+  options_.segments.max_code_share = 0;
+  Start();
+  Fill(1100);
+  Optimize();
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  // The codebook, which all lists share, counts: 256 centroids of as many values as a descriptor has.
+  EXPECT_GT(collection_->Stats().memory.graph, 256 * kDim * 4);
+  Check();
+}
+
 TEST_F(EngineTest, DamagedFilesAreSetAsideAndMadeAgain) {
   Start();
   Fill(1200);
