@@ -95,6 +95,7 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
                                                                                size_t k, float min_score) {
   std::vector<Found> found;
   const char* used = "exact";
+  int64_t unreadable = 0;
   for (size_t i = 0; i < moment_.segments->size(); ++i) {
     const Segment& segment = *(*moment_.segments)[i];
     SegmentQuery ask;
@@ -118,11 +119,13 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
     if (matching_.empty() && result.used == nullptr) policy_.ObserveExact(ask.rows, absl::Now() - begin);
     if (result.used != nullptr) used = result.used;
     outcome_.compared += result.compared;
+    unreadable += result.unreadable;
     for (const ScoredRow& scored : result.best) {
       found.push_back({i, static_cast<uint32_t>(scored.row), scored.score, scored.score, 0});
     }
   }
   outcome_.index = used;
+  unreadable_ = std::max(unreadable_, unreadable);
   std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.score > b.score; });
   if (found.size() > k) found.resize(k);
   for (size_t i = 0; i < found.size(); ++i) found[i].before = static_cast<int>(i) + 1;
@@ -246,6 +249,11 @@ absl::StatusOr<SearchOutcome> CollectionSearch::Run(const SearchQuery& query) {
     if (Page(found, all)) break;
     // Too many of them were in groups that are full already.
     k = std::min<size_t>(k * 4, kMaxSearchResults);
+  }
+  if (unreadable_ > 0) {
+    outcome_.degraded_reasons.push_back(
+        absl::StrCat("the descriptors of ", unreadable_,
+                     " images that may belong here could not be read. Check the disk, and restore a backup."));
   }
   return std::move(outcome_);
 }

@@ -64,6 +64,7 @@ class CollectionSearch {
   const SearchQuery* query_ = nullptr;
   std::vector<float> descriptor_;
   std::vector<Roaring> matching_;  // of each segment; empty without a filter
+  int64_t unreadable_ = 0;         // the most rows that one pass over the segments could not read
   SearchOutcome outcome_;
 };
 

@@ -7,7 +7,7 @@
 //
 // Threading: the writer's methods on one thread at a time, those of upkeep likewise; everything else on any thread,
 // also meanwhile, without waiting for either. Ownership: owns its rows; shared by those who search it. Failure: Status.
-// A descriptor that its file no longer holds intact is asked of the store and reported by damaged().
+// A descriptor that its file no longer holds intact is asked of the store; the first time is named in the log.
 //
 //   Segment segment(options);
 //   segment.Append({.key = 7, .id = "a", .descriptor = a.data()});
@@ -143,7 +143,6 @@ class Segment {
   // Before anyone searches.
   absl::Status LoadLinks(const Files& files, const std::string& path, const LinksFileInfo& info);
 
-  bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
   LayerBytes memory() const;
 
  private:
@@ -164,7 +163,7 @@ class Segment {
   // Compares the query with the rows from `first` on, or with those of them that satisfy the filter.
   void CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const;
   std::vector<ScoredRow> Rescore(const SegmentQuery& query, const kernels::Int8Query& code,
-                                 absl::Span<const ScoredRow> candidates) const;
+                                 absl::Span<const ScoredRow> candidates, SegmentResult* result) const;
   // Leaves `used` null when comparing costs less.
   void SearchLinks(const SegmentQuery& query, SegmentResult* result) const;
 

@@ -593,6 +593,32 @@ TEST_F(EngineTest, ADamagedDescriptorIsReadFromTheStore) {
   Check();
 }
 
+TEST_F(EngineTest, WhatNeitherFileNorStoreGivesIsSaid) {
+  config_.index_kind = IndexKind::kExact;
+  Start();
+  Fill(128);
+  Optimize();
+  Restart();
+  for (const fs::path& file : SegmentFiles(".rows")) {
+    const auto size = static_cast<int64_t>(fs::file_size(file));
+    for (int i = 1; i < 64; ++i) FlipByte(file, size - i * kDim * 4);
+  }
+  SearchQuery query;
+  const auto vector = Draw();
+  query.descriptor = vector;
+  EXPECT_TRUE(Ask(query).degraded_reasons.empty());
+  // The table of the descriptors is the largest: the others are compressed.
+  fs::path largest;
+  for (const auto& entry : fs::recursive_directory_iterator(options_.directory + "/collections")) {
+    if (entry.path().extension() != ".sst") continue;
+    if (largest.empty() || entry.file_size() > fs::file_size(largest)) largest = entry.path();
+  }
+  ASSERT_FALSE(largest.empty());
+  Restart();
+  FlipByte(largest, 1000);
+  EXPECT_EQ(Ask(query).degraded_reasons.size(), 1u);
+}
+
 TEST_F(EngineTest, FilesThatNothingNamesAreRemoved) {
   Start();
   Fill(100);

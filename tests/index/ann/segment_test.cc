@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
-#include <set>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -108,6 +108,32 @@ TEST_F(SegmentTest, RowsThatAClosedChunkLeavesUnusedAreNotCounted) {
   EXPECT_EQ(segment_.CountAlive(all), 2);
   segment_.RemoveDead(&all);
   EXPECT_EQ(all.cardinality(), 2u);
+}
+
+TEST_F(SegmentTest, RowsThatCannotBeReadAreCountedAndThoseThatAreGoneAreNot) {
+  for (uint64_t key = 1; key <= kChunkRows; ++key) Append(key);
+  segment_.Publish();
+  const std::string path = Seal(0);
+  // Descriptors are the end of the file; their checksums stand before them.
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - kSegmentDim * sizeof(float));
+  SegmentQuery query;
+  query.query = descriptors_[0].data();
+  query.k = kChunkRows;
+  query.rows = segment_.rows();
+  SegmentResult found = segment_.Search(query);
+  EXPECT_EQ(found.best.size(), kChunkRows - 1);
+  EXPECT_EQ(found.unreadable, 0);
+  store_ = base::Error(absl::StatusCode::kDataLoss, "DATA_DAMAGED", "it is damaged. Restore a backup.");
+  found = segment_.Search(query);
+  EXPECT_EQ(found.best.size(), kChunkRows - 1);
+  EXPECT_EQ(found.unreadable, 1);
+  // Also where a graph chose it.
+  while (segment_.GrowLinks(kChunkRows, nullptr)) {
+  }
+  query.links = true;
+  found = segment_.Search(query);
+  EXPECT_STREQ(found.used, "hnsw");
+  EXPECT_EQ(found.unreadable, 1);
 }
 
 }  // namespace
