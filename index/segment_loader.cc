@@ -17,8 +17,6 @@
 namespace sightline::index {
 namespace {
 
-constexpr absl::string_view kDamagedSuffix = ".damaged";
-
 class Loader {
  public:
   Loader(Store& store, const Files& files, const std::string& folder, uint32_t segment_rows,

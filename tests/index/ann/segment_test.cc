@@ -110,6 +110,16 @@ TEST_F(SegmentTest, RowsThatAClosedChunkLeavesUnusedAreNotCounted) {
   EXPECT_EQ(all.cardinality(), 2u);
 }
 
+TEST(RowTableTest, CountsIdsThatTakeMemoryOfTheirOwn) {
+  RowTable rows(8);
+  rows.Set(0, 1, "short");
+  const int64_t before = rows.memory_bytes();
+  rows.Set(1, 2, "s");
+  EXPECT_EQ(rows.memory_bytes(), before);
+  rows.Set(2, 3, std::string(20, 'x'));
+  EXPECT_GE(rows.memory_bytes(), before + 20);
+}
+
 TEST_F(SegmentTest, RowsThatCannotBeReadAreCountedAndThoseThatAreGoneAreNot) {
   for (uint64_t key = 1; key <= kChunkRows; ++key) Append(key);
   segment_.Publish();
