@@ -148,7 +148,8 @@ absl::StatusOr<std::vector<AttributeCount>> Engine::CountValues(const std::strin
 }
 
 absl::Status Engine::Augment(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor) const {
-  // From what was written, not from what an earlier augmentation made of it.
+  // From what was written, not from what an earlier augmentation made of it; only who its neighbours are is found among
+  // what is searched.
   SIGHTLINE_ASSIGN_OR_RETURN(*descriptor, store_.ReadDescriptor(key));
   if (options.augment_neighbours == 0) return absl::OkStatus();
   const SegmentList::Moment now = segments_->Now();

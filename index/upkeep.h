@@ -13,7 +13,7 @@
 // Threading: Wake from any thread; Optimize from any thread; Stop once. Ownership: borrows segments, store and pool,
 // which outlive it. Failure: steps log; Optimize returns the Status.
 //
-//   Upkeep upkeep(context, loaded.manifest_state);
+//   Upkeep upkeep(context, files, std::move(loaded.known));
 //   upkeep.Wake();  // after a write
 #ifndef SIGHTLINE_INDEX_UPKEEP_H_
 #define SIGHTLINE_INDEX_UPKEEP_H_

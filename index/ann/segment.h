@@ -9,7 +9,7 @@
 // also meanwhile, without waiting for either. Ownership: owns its rows; shared by those who search it. Failure: Status.
 // A descriptor that its file no longer holds intact is asked of the store; the first time is named in the log.
 //
-//   Segment segment(options);
+//   Segment segment(shape, [&store](uint64_t key) { return store.ReadDescriptor(key); });
 //   segment.Append({.key = 7, .id = "a", .descriptor = a.data()});
 //   segment.Publish();
 //   SegmentResult found = segment.Search({.query = q.data(), .k = 10, .rows = segment.rows(), .clock = clock});
