@@ -44,11 +44,11 @@ absl::Status Replacement::CopyRow(const Segment& source, uint32_t row) {
                        "the segments to be replaced have grown beyond one. They are chosen again.");
   }
   std::vector<float> descriptor(source.shape().chunk.dim);
-  const absl::Status read = source.Read(row, descriptor.data());
+  absl::Status read = source.Read(row, descriptor.data());
+  if (read.ok() && transform_) read = transform_(source.row_table().Key(row), &descriptor);
   // Its record went away after it was found alive: the row's death is known to the segment list and follows.
   if (absl::IsNotFound(read)) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(read);
-  if (transform_) SIGHTLINE_RETURN_IF_ERROR(transform_(source.row_table().Key(row), &descriptor));
   const Attributes attributes =
       source.attributes().Read([row](const AttributeIndex& index) { return index.AttributesOf(row); });
   target_->Append({source.row_table().Key(row), source.row_table().Id(row), descriptor.data(), &attributes});

@@ -21,7 +21,8 @@ namespace sightline::index {
 
 class Replacement {
  public:
-  // Changes a row's descriptor on its way (database-side augmentation). May be empty.
+  // Changes a row's descriptor on its way (database-side augmentation). NOT_FOUND leaves out a row whose record is
+  // gone. May be empty.
   using Transform = std::function<absl::Status(uint64_t key, std::vector<float>* descriptor)>;
 
   Replacement(SegmentList::Segments sources, std::shared_ptr<Segment> target, Transform transform)

@@ -472,6 +472,7 @@ absl::Status Upkeep::Finish(Replacement& replacement) {
   SIGHTLINE_RETURN_IF_ERROR(context_.segments.Replace(replacement.sources(), target, finish));
   SIGHTLINE_KILL_POINT("segment.replaced");
   for (const auto& source : replacement.sources()) links_.erase(source.get());
+  CountLinks();
   RemoveFiles(unused);
   return absl::OkStatus();
 }

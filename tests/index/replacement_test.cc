@@ -47,5 +47,20 @@ TEST(ReplacementTest, WhatOutgrowsItsTargetIsNotCopiedBeyondIt) {
   EXPECT_TRUE(target->full());
 }
 
+// The file of a segment still has the descriptor of a record that was deleted a moment ago; the store has not.
+TEST(ReplacementTest, ARecordThatGoesWhileItIsChangedIsLeftOut) {
+  const auto source = MakeSmall(16), target = MakeSmall(16);
+  for (uint64_t key = 1; key <= 5; ++key) Append(*source, key);
+  source->Publish();
+  Replacement replacement({source}, target, [](uint64_t key, std::vector<float>* /*descriptor*/) -> absl::Status {
+    if (key != 3) return absl::OkStatus();
+    return base::NotFound("RECORD_GONE", "the record was deleted. Search again.");
+  });
+  const auto copied = replacement.Copy(16);
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_FALSE(*copied);
+  EXPECT_EQ(target->rows(), 4u);
+}
+
 }  // namespace
 }  // namespace sightline::index
