@@ -63,7 +63,9 @@ struct ModelInfo {
 struct LoadOptions {
   // Run from a seeded initialisation when the directory has no weights file. Never silently: info().untrained says so.
   bool allow_untrained = false;
-  // Threads inside one operation; 0 leaves LibTorch's choice. Taken by the thread that calls Embed.
+  // Threads inside one operation of LibTorch, OpenBLAS and oneDNN; 0 leaves LibTorch's choice, all cores. They belong to
+  // the thread that calls Embed: every such thread has a team of its own, so models that run at the same time should
+  // have the cores divided between them.
   int intra_op_threads = 0;
 };
 

@@ -36,9 +36,9 @@ class PlannedConv {
   // Windows that neither overlap nor leave anything out.
   torch::Tensor ForwardPatches(const torch::Tensor& images, Activation activation) const;
 
-  const std::shared_ptr<engine::BufferPool> buffers_;
-  const ConvShape shape_;
-  const Pad pad_;
+  std::shared_ptr<engine::BufferPool> buffers_;
+  ConvShape shape_;
+  Pad pad_;
   std::optional<PlannedLinear> patches_;
   std::optional<engine::PackedConv> packed_;
 };
