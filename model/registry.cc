@@ -5,9 +5,14 @@
 
 #include "model/backbone/cvt.h"
 #include "model/backbone/hybrid_vit.h"
+#include "model/backbone/resnet.h"
 #include "model/backbone/swin.h"
+#include "model/backbone/vgg.h"
 #include "model/backbone/vit.h"
+#include "model/head/class_token.h"
 #include "model/head/dtop.h"
+#include "model/head/pool.h"
+#include "model/head/shared_map.h"
 
 namespace sightline::model {
 namespace {
@@ -15,6 +20,8 @@ namespace {
 struct BackboneBuilder {
   std::shared_ptr<Backbone> operator()(const VitConfig& config) const { return BuildVit(config); }
   std::shared_ptr<Backbone> operator()(const HybridVitConfig& config) const { return BuildHybridVit(config); }
+  std::shared_ptr<Backbone> operator()(const ResnetConfig& config) const { return std::make_shared<Resnet>(config); }
+  std::shared_ptr<Backbone> operator()(const VggConfig& config) const { return std::make_shared<Vgg>(config); }
   std::shared_ptr<Backbone> operator()(const SwinConfig& config) const { return BuildSwin(config); }
   std::shared_ptr<Backbone> operator()(const CvtConfig& config) const { return BuildCvt(config); }
 };
@@ -23,6 +30,20 @@ struct HeadBuilder {
   BackboneFacts backbone;
   std::shared_ptr<Head> operator()(const DtopConfig& config) const {
     return std::make_shared<Dtop>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const PoolConfig& config) const {
+    return std::make_shared<PoolHead>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const DelgConfig& config) const { return (*this)(config.pool()); }
+  std::shared_ptr<Head> operator()(const SolarConfig& config) const { return (*this)(config.pool()); }
+  std::shared_ptr<Head> operator()(const ClassTokenConfig& config) const {
+    return std::make_shared<ClassTokenHead>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const LinearConfig& config) const {
+    return std::make_shared<LinearHead>(config, backbone.dim);
+  }
+  std::shared_ptr<Head> operator()(const DimlConfig& config) const {
+    return std::make_shared<DimlHead>(config, backbone.dim);
   }
 };
 

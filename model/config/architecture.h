@@ -21,7 +21,11 @@
 #include "model/config/cvt_config.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
+#include "model/config/pool_config.h"
+#include "model/config/resnet_config.h"
 #include "model/config/swin_config.h"
+#include "model/config/token_config.h"
+#include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
 
 namespace sightline::model {
@@ -31,10 +35,24 @@ namespace sightline::model {
 using BackboneConfig = std::variant<  //
     VitConfig,                        //
     HybridVitConfig,                  //
+    ResnetConfig,                     //
+    VggConfig,                        //
     SwinConfig,                       //
     CvtConfig>;
 using HeadConfig = std::variant<  //
-    DtopConfig>;
+    DtopConfig,                   //
+    GapConfig,                    //
+    SpocConfig,                   //
+    MacConfig,                    //
+    CrowConfig,                   //
+    RmacConfig,                   //
+    GemConfig,                    //
+    DelgConfig,                   //
+    SolarConfig,                  //
+    ClsConfig,                    //
+    IrtConfig,                    //
+    LinearConfig,                 //
+    DimlConfig>;
 
 absl::StatusOr<BackboneConfig> ParseBackbone(const nlohmann::json& json);
 absl::StatusOr<HeadConfig> ParseHead(const nlohmann::json& json);

@@ -22,6 +22,7 @@
 #include "base/thread_pool.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/status_map.h"
+#include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
 
 namespace sightline::server {
@@ -40,7 +41,7 @@ struct DownloadMethod {
 };
 
 template <typename Service, typename Req, typename Resp, typename Source>
-class DownloadCall final : public DrainableStream {
+class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Resp, Source>> {
  public:
   using Method = DownloadMethod<Service, Req, Resp, Source>;
 
@@ -49,31 +50,28 @@ class DownloadCall final : public DrainableStream {
   void Drain() override { draining_ = true; }
 
  private:
-  DownloadCall(const Method* method, grpc::ServerCompletionQueue* queue)
-      : method_(*method), queue_(queue), stream_(&context_) {
-    context_.AsyncNotifyWhenDone(&over_tag_);
+  using Base = StreamingCall<Method>;
+  using Base::arrive_tag_;
+  using Base::context_;
+  using Base::method_;
+  using Base::queue_;
+
+  DownloadCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
     (method_.service->*method_.request)(&context_, &message_, &stream_, queue_, queue_, &arrive_tag_);
   }
 
-  void Arrive(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    method_.environment->CallBegins();
-    method_.environment->AddStream(this);
+  void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
     absl::Status refusal = method_.environment->Enter(method_.metrics);
     entered_ = refusal.ok();
-    if (!entered_) return End(std::move(refusal));
+    if (!entered_) return Answer(std::move(refusal));
     Submit();
   }
 
   void Submit() {
     if (method_.pool->TrySubmit([this] { Work(); })) return;
-    End(base::RetryableError(absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
-                             "too many transfers wait for the disk. Try again in a moment.", absl::Seconds(1)));
+    Answer(Base::PoolIsFull());
   }
 
   // On the pool. Nothing may be touched once the stream was told what comes next.
@@ -95,19 +93,13 @@ class DownloadCall final : public DrainableStream {
       stream_.Write(piece_, &written_tag_);
     } else {
       source_.reset();
-      End(std::move(status));
+      Answer(std::move(status));
     }
   }
 
   absl::Status StillWanted() const {
-    if (cancelled_) {
-      return base::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller went away. Go on from where it broke.");
-    }
-    if (draining_) {
-      return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
-                                  "the server is shutting down. Go on later from the last byte received.",
-                                  absl::Seconds(1));
-    }
+    if (cancelled_) return Base::CallerGone("Go on from where it broke.");
+    if (draining_) return Base::Draining(". Go on later from the last byte received.");
     return absl::OkStatus();
   }
 
@@ -116,29 +108,22 @@ class DownloadCall final : public DrainableStream {
     Submit();
   }
 
-  void End(absl::Status status) {
+  void Answer(absl::Status status) {
     if (entered_) method_.environment->Leave(method_.metrics, *request_, status.code());
     stream_.Finish(ToGrpcStatus(status), &finished_tag_);
   }
 
-  void Finished(bool) { Release(); }
+  void Finished(bool) { ReleaseIfLast(); }
 
-  void Over(bool) {
-    if (context_.IsCancelled()) cancelled_ = true;
-    Release();
+  void End(bool cancelled) override {
+    if (cancelled) cancelled_ = true;
+    ReleaseIfLast();
   }
 
-  void Release() {
-    if (--tags_left_ > 0) return;
-    CallEnvironment* environment = method_.environment;
-    environment->RemoveStream(this);
-    delete this;
-    environment->CallEnds();
+  void ReleaseIfLast() {
+    if (--tags_left_ == 0) Base::Release();
   }
 
-  const Method& method_;
-  grpc::ServerCompletionQueue* const queue_;
-  grpc::ServerContext context_;
   grpc::ServerAsyncWriter<Resp> stream_;
   Req message_;
   RequestPtr request_;
@@ -147,11 +132,9 @@ class DownloadCall final : public DrainableStream {
   Resp piece_;  // belongs to gRPC while it is written
   std::atomic<bool> draining_ = false;
   std::atomic<bool> cancelled_ = false;
-  std::atomic<int> tags_left_ = 2;  // finished and over
-  MethodTag<DownloadCall, &DownloadCall::Arrive> arrive_tag_{this};
+  std::atomic<int> tags_left_ = 2;  // the answer sent, and the end
   MethodTag<DownloadCall, &DownloadCall::Written> written_tag_{this};
   MethodTag<DownloadCall, &DownloadCall::Finished> finished_tag_{this};
-  MethodTag<DownloadCall, &DownloadCall::Over> over_tag_{this};
 };
 
 }  // namespace sightline::server

@@ -23,6 +23,7 @@
 #include "base/status.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/status_map.h"
+#include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
 
 namespace sightline::server {
@@ -46,7 +47,7 @@ struct StreamMethod {
 };
 
 template <typename Service, typename Req, typename Resp>
-class StreamCall final : public DrainableStream {
+class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> {
  public:
   using Method = StreamMethod<Service, Req, Resp>;
 
@@ -59,24 +60,22 @@ class StreamCall final : public DrainableStream {
   }
 
  private:
+  using Base = StreamingCall<Method>;
+  using Base::arrive_tag_;
+  using Base::context_;
+  using Base::method_;
+  using Base::queue_;
+
   struct Item {
     RequestPtr request;
     Req message;
   };
 
-  StreamCall(const Method* method, grpc::ServerCompletionQueue* queue)
-      : method_(*method), queue_(queue), stream_(&context_) {
-    context_.AsyncNotifyWhenDone(&over_tag_);
+  StreamCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
     (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
   }
 
-  void Arrive(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    method_.environment->CallBegins();
-    method_.environment->AddStream(this);
+  void Begin() override {
     Listen(&method_, queue_);
     base::MutexLock lock(mutex_);
     draining_ = draining_ || method_.environment->draining();
@@ -156,12 +155,12 @@ class StreamCall final : public DrainableStream {
     ReleaseIfOver();
   }
 
-  void Over(bool) {
+  void End(bool cancelled) override {
     {
       base::MutexLock lock(mutex_);
       --pending_tags_;
       over_ = true;
-      if (context_.IsCancelled()) {
+      if (cancelled) {
         cancelled_ = true;
         broken_ = true;
         for (const std::shared_ptr<Item>& item : in_hand_) item->request->Cancel();
@@ -199,10 +198,7 @@ class StreamCall final : public DrainableStream {
     absl::Status status;
     if (!reads_done_ && draining_) {
       status =
-          base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
-                               "the server is shutting down; what it acknowledged is done. Send the rest again, to "
-                               "another server if there is one.",
-                               absl::Seconds(1));
+          Base::Draining("; what it acknowledged is done. Send the rest again, to another server if there is one.");
     }
     stream_.Finish(ToGrpcStatus(status), &finished_tag_);
   }
@@ -212,21 +208,13 @@ class StreamCall final : public DrainableStream {
       base::MutexLock lock(mutex_);
       if (!over_ || !finishing_ || pending_tags_ > 0 || reader_active_) return;
     }
-    CallEnvironment* environment = method_.environment;
-    environment->RemoveStream(this);
-    delete this;
-    environment->CallEnds();
+    Base::Release();
   }
 
-  const Method& method_;
-  grpc::ServerCompletionQueue* const queue_;
-  grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<Resp, Req> stream_;
-  MethodTag<StreamCall, &StreamCall::Arrive> arrive_tag_{this};
   MethodTag<StreamCall, &StreamCall::Read> read_tag_{this};
   MethodTag<StreamCall, &StreamCall::Written> written_tag_{this};
   MethodTag<StreamCall, &StreamCall::Finished> finished_tag_{this};
-  MethodTag<StreamCall, &StreamCall::Over> over_tag_{this};
 
   base::Mutex mutex_;
   Req incoming_;  // belongs to gRPC while reading_

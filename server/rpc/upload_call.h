@@ -22,6 +22,7 @@
 #include "base/thread_pool.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/status_map.h"
+#include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
 
 namespace sightline::server {
@@ -40,7 +41,7 @@ struct UploadMethod {
 };
 
 template <typename Service, typename Req, typename Resp, typename Sink>
-class UploadCall final : public DrainableStream {
+class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, Sink>> {
  public:
   using Method = UploadMethod<Service, Req, Resp, Sink>;
 
@@ -49,30 +50,28 @@ class UploadCall final : public DrainableStream {
   void Drain() override {
     base::MutexLock lock(mutex_);
     draining_ = true;
-    if (reading_ && !ending_) End(StillWanted());
+    if (reading_ && !ending_) Answer(StillWanted());
   }
 
  private:
-  UploadCall(const Method* method, grpc::ServerCompletionQueue* queue)
-      : method_(*method), queue_(queue), stream_(&context_) {
-    context_.AsyncNotifyWhenDone(&over_tag_);
+  using Base = StreamingCall<Method>;
+  using Base::arrive_tag_;
+  using Base::context_;
+  using Base::method_;
+  using Base::queue_;
+
+  UploadCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
     (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
   }
 
-  void Arrive(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    method_.environment->CallBegins();
-    method_.environment->AddStream(this);
+  void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
     absl::Status status = method_.environment->Enter(method_.metrics);
     base::MutexLock lock(mutex_);
     entered_ = status.ok();
     if (entered_) status = StillWanted();
-    if (!status.ok()) return End(std::move(status));
+    if (!status.ok()) return Answer(std::move(status));
     StartRead();
   }
 
@@ -92,11 +91,10 @@ class UploadCall final : public DrainableStream {
         release = IsOver();
       } else if (!method_.pool->TrySubmit([this, ok] { Work(/*last=*/!ok); })) {
         --pending_;
-        End(base::RetryableError(absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
-                                 "too many transfers wait for the disk. Try again in a moment.", absl::Seconds(1)));
+        Answer(Base::PoolIsFull());
       }
     }
-    if (release) Release();
+    if (release) Base::Release();
   }
 
   // On the pool. `last`: nothing more comes from the caller. A tag follows in any case, which may release the object.
@@ -118,25 +116,19 @@ class UploadCall final : public DrainableStream {
     --pending_;
     if (!over) status = StillWanted();
     if (over || !status.ok()) {
-      End(std::move(status));
+      Answer(std::move(status));
     } else {
       StartRead();
     }
   }
 
   absl::Status StillWanted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (cancelled_) {
-      return base::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller went away. Send all of it again.");
-    }
-    if (draining_) {
-      return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
-                                  "the server is shutting down; nothing of the upload was kept. Send it again later.",
-                                  absl::Seconds(1));
-    }
+    if (cancelled_) return Base::CallerGone("Send all of it again.");
+    if (draining_) return Base::Draining("; nothing of the upload was kept. Send it again later.");
     return absl::OkStatus();
   }
 
-  void End(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void Answer(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ending_ = true;
     if (sink_ != nullptr) {
       // Removing what was taken in may take long. A pool that is full leaves it to this thread.
@@ -159,40 +151,30 @@ class UploadCall final : public DrainableStream {
       base::MutexLock lock(mutex_);
       entered = entered_;
     }
-    // Not in End: a drain ends calls while it holds what this needs.
+    // Not in Answer: a drain ends calls while it holds what this needs.
     if (entered) method_.environment->Leave(method_.metrics, *request_, code_);
     {
       base::MutexLock lock(mutex_);
       --pending_;
       release = IsOver();
     }
-    if (release) Release();
+    if (release) Base::Release();
   }
 
-  void Over(bool) {
+  void End(bool cancelled) override {
     bool release = false;
     {
       base::MutexLock lock(mutex_);
       over_ = true;
-      if (context_.IsCancelled()) cancelled_ = true;
+      if (cancelled) cancelled_ = true;
       release = IsOver();
     }
-    if (release) Release();
+    if (release) Base::Release();
   }
 
   // Becomes true once, with the last tag.
   bool IsOver() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return over_ && ending_ && pending_ == 0; }
 
-  void Release() {
-    CallEnvironment* environment = method_.environment;
-    environment->RemoveStream(this);
-    delete this;
-    environment->CallEnds();
-  }
-
-  const Method& method_;
-  grpc::ServerCompletionQueue* const queue_;
-  grpc::ServerContext context_;
   grpc::ServerAsyncReader<Resp, Req> stream_;
   RequestPtr request_;
   std::unique_ptr<Sink> sink_;  // the pool's while it works, else whoever ends the call
@@ -207,10 +189,8 @@ class UploadCall final : public DrainableStream {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
-  MethodTag<UploadCall, &UploadCall::Arrive> arrive_tag_{this};
   MethodTag<UploadCall, &UploadCall::Read> read_tag_{this};
   MethodTag<UploadCall, &UploadCall::Finished> finished_tag_{this};
-  MethodTag<UploadCall, &UploadCall::Over> over_tag_{this};
 };
 
 }  // namespace sightline::server

@@ -47,36 +47,42 @@ Faults PowerOffAt(uint64_t operation) {
 class PowerLossTest : public ::testing::Test {
  protected:
   PowerLossTest() { base::SetLogLevel(base::Severity::kOff); }
+
+  // The power goes off now, the machine comes back with what the disk made of it, and what it holds is the truth.
+  void LosePowerAndCheck(Machine& machine, Truth& truth, const std::string& when) {
+    machine.env.Cut();
+    machine.Close();
+    const PowerLoss loss = RandomLoss(random_);
+    SCOPED_TRACE(absl::StrCat("seed ", seed_, ", ", when, ": ", ToString(loss)));
+    machine.env.Boot(loss);
+    const absl::Status opened = machine.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
+    ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/true));
+  }
+
+  const unsigned seed_ = std::random_device()();
+  std::mt19937 random_{seed_};
   sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
 };
 
 // The power goes off right after an acknowledgement, or at some operation in the middle of a write or of closing; then
 // the machine goes on with what is left.
 TEST_F(PowerLossTest, EveryAcknowledgedWriteIsThereAndNothingElse) {
-  const unsigned seed = std::random_device()();
-  std::mt19937 random(seed);
-  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  SCOPED_TRACE(absl::StrCat("seed ", seed_));
   Machine machine(folder_.path());
-  Truth truth(seed);
+  Truth truth(seed_);
   ASSERT_TRUE(machine.Open().ok());
   const int rounds = Dose(100, 5'000);
   for (int round = 0; round < rounds; ++round) {
-    const int writes = static_cast<int>(random() % 4);
+    const int writes = static_cast<int>(random_() % 4);
     for (int i = 0; i < writes; ++i) ASSERT_TRUE(truth.Write(*machine.collection));
-    if (random() % 2 == 0) {
-      machine.env.Inject(PowerOffAt(1 + random() % 6));
-      if (random() % 4 == 0) machine.Close();  // writes table files
+    if (random_() % 2 == 0) {
+      machine.env.Inject(PowerOffAt(1 + random_() % 6));
+      if (random_() % 4 == 0) machine.Close();  // writes table files
       while (machine.collection != nullptr && truth.Write(*machine.collection)) {
       }
     }
-    machine.env.Cut();
-    machine.Close();
-    const PowerLoss loss = RandomLoss(random);
-    SCOPED_TRACE(absl::StrCat("round ", round, ": ", ToString(loss)));
-    machine.env.Boot(loss);
-    const absl::Status opened = machine.Open();
-    ASSERT_TRUE(opened.ok()) << opened;
-    ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/true));
+    ASSERT_NO_FATAL_FAILURE(LosePowerAndCheck(machine, truth, absl::StrCat("round ", round)));
   }
 }
 
@@ -92,7 +98,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
       machine.Close();
     }
   };
-  std::mt19937 random(8);
+  SCOPED_TRACE(absl::StrCat("seed ", seed_));
   uint64_t operations = 0;
   {
     const sightline::testing::TempFolder folder(sightline::testing::FastFolder());
@@ -106,30 +112,21 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
   }
   const uint64_t step = std::max<uint64_t>(1, operations / static_cast<uint64_t>(Dose(100, 1'000'000)));
   std::printf("%d operations, every %d\n", static_cast<int>(operations), static_cast<int>(step));
-  for (uint64_t at = 1 + random() % step; at <= operations; at += step) {
+  for (uint64_t at = 1 + random_() % step; at <= operations; at += step) {
     const sightline::testing::TempFolder folder(sightline::testing::FastFolder());
     Machine machine(folder.path());
     Truth truth(static_cast<unsigned>(at));
     machine.env.Inject(PowerOffAt(at));
     live(machine, truth);
-    machine.env.Cut();
-    machine.Close();
-    const PowerLoss loss = RandomLoss(random);
-    SCOPED_TRACE(absl::StrCat("operation ", at, ": ", ToString(loss)));
-    machine.env.Boot(loss);
-    const absl::Status opened = machine.Open();
-    ASSERT_TRUE(opened.ok()) << opened;
-    ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/true));
+    ASSERT_NO_FATAL_FAILURE(LosePowerAndCheck(machine, truth, absl::StrCat("operation ", at)));
   }
 }
 
 // A sync that fails may have dropped what it was to write: a later one that succeeds must not be believed for it.
 TEST_F(PowerLossTest, AFailedSyncIsNeverAcknowledgedNorRepeated) {
-  const unsigned seed = std::random_device()();
-  std::mt19937 random(seed);
-  SCOPED_TRACE(absl::StrCat("seed ", seed));
+  SCOPED_TRACE(absl::StrCat("seed ", seed_));
   Machine machine(folder_.path());
-  Truth truth(seed);
+  Truth truth(seed_);
   ASSERT_TRUE(machine.Open().ok());
   const int rounds = Dose(40, 1'000);
   for (int round = 0; round < rounds; ++round) {
@@ -143,16 +140,9 @@ TEST_F(PowerLossTest, AFailedSyncIsNeverAcknowledgedNorRepeated) {
     ASSERT_EQ(machine.env.failed(), 1u);
     ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));
     // Some of these bring the collection back to life.
-    const int more = static_cast<int>(random() % 4);
+    const int more = static_cast<int>(random_() % 4);
     for (int i = 0; i < more; ++i) truth.Write(*machine.collection);
-    machine.env.Cut();
-    machine.Close();
-    const PowerLoss loss = RandomLoss(random);
-    SCOPED_TRACE(absl::StrCat("round ", round, ": ", ToString(loss)));
-    machine.env.Boot(loss);
-    const absl::Status opened = machine.Open();
-    ASSERT_TRUE(opened.ok()) << opened;
-    ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/true));
+    ASSERT_NO_FATAL_FAILURE(LosePowerAndCheck(machine, truth, absl::StrCat("round ", round)));
   }
 }
 
