@@ -43,7 +43,7 @@ struct Needed {
 absl::StatusOr<Needed> NeededBy(const std::string& model_json) {
   Needed needed;
   SIGHTLINE_ASSIGN_OR_RETURN(needed.config, ParseModelConfig(model_json));
-  needed.network = std::make_shared<Network>(needed.config.backbone, needed.config.head);
+  needed.network = std::make_shared<Network>(needed.config.backbone, needed.config.head, needed.config.whitening);
   needed.tensors = InferenceTensors(*needed.network);
   for (const NamedTensor& tensor : needed.tensors) {
     needed.shapes.push_back({tensor.name, tensor.tensor.sizes().vec()});
