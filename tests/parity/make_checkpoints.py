@@ -144,7 +144,7 @@ def main(folder):
     exponent, whiten = torch.tensor([2.5]), torch.nn.Linear(512, 16)
     meta = {
         "architecture": "resnet", "mean": [0.48, 0.46, 0.41], "std": [0.23, 0.22, 0.21], "outputdim": 16,
-        "Lw": {"sfm": {"ss": {"m": numpy.ones((16, 1)), "P": numpy.asfortranarray(numpy.eye(16) * 2)}}},
+        "Lw": {"sfm": {"ss": {"m": numpy.ones((16, 1)), "P": numpy.asfortranarray(numpy.eye(16)[::-1][:8] * 2)}}},
     }  # fmt: skip
     pooled = resnet_map(net, image).clamp(min=1e-6).pow(exponent).mean((2, 3)).pow(1 / exponent)
     expected = whiten(pooled / (pooled.norm(dim=1, keepdim=True) + 1e-6))

@@ -144,7 +144,30 @@ TEST_F(ImportTest, ReadsTheWhiteningThatCirtorchKeepsBeside) {
   ASSERT_EQ((*checkpoint)->meta_tensors().size(), 2u);
   const weights::TensorView& projection = (*checkpoint)->meta_tensors()[1];
   EXPECT_EQ(projection.name, "Lw.sfm.ss.P");
-  EXPECT_EQ(projection.shape, (std::vector<int64_t>{16, 16}));
+  EXPECT_EQ(projection.shape, (std::vector<int64_t>{8, 16}));
+}
+
+TEST_F(ImportTest, TakesAWhiteningWhenAskedTo) {
+  ImportOptions options = OptionsFor("cirtorch");
+  options.out = (Folder() / "whitened").string();
+  options.whitening = "sfm.ms";
+  EXPECT_THAT(std::string(ImportCheckpoint(options).status().message()), HasSubstr("Give one of: sfm.ss."));
+  options.whitening = "sfm.ss";
+  const auto report = ImportCheckpoint(options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_TRUE(report->fits);
+  const auto model = Model::Load(options.out, {});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::string truth = Contents(Folder() / "cirtorch.safetensors");
+  const auto tensors = weights::ParseSafetensors(truth, {});
+  ASSERT_TRUE(tensors.ok());
+  const std::vector<float> got = EmbedPlane(**model, 64, 64, Floats(tensors->tensors[1]));
+  // The file's whitening is m = 1, P = the upper 8 rows of 2 I in reverse: v = P (x - m), L2.
+  const std::vector<float> before = Floats(tensors->tensors[0]);
+  ASSERT_EQ(got.size(), 8u);
+  double squares = 0;
+  for (size_t i = 0; i < 8; ++i) squares += std::pow(before[15 - i] - 1, 2);
+  for (size_t i = 0; i < 8; ++i) EXPECT_NEAR(got[i], (before[15 - i] - 1) / std::sqrt(squares), kTolerance) << i;
 }
 
 TEST_F(ImportTest, RefusesWhatWouldRunAndRunsNothing) {
