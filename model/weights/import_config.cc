@@ -79,6 +79,11 @@ void ImportedConfig::TakeMeta(const nlohmann::json& meta) {
   }
 }
 
+void ImportedConfig::SetWhitening(int64_t dim) {
+  json_["whitening"] = {{"dim", dim}};
+  notes_.push_back(absl::StrCat("the descriptor is whitened to ", dim, " values"));
+}
+
 void ImportedConfig::SetSource(const SourceConfig& source, const std::vector<std::string>& seeded) {
   json_["provenance"] =
       absl::StrCat("Weights of ", source.file, " (", source.format, ", names of ", source.names,
