@@ -96,6 +96,10 @@ class Model {
   // The longest side a decoded image needs, for the decoder's reduced sizes; crops need proportionally more.
   virtual int wanted_side() const = 0;
 
+  // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
+  // every weight, then one of each bucket.
+  virtual std::vector<PreparedImage> WarmUpImages() const { return {}; }
+
   // One embedding per image of the batch, in order. All must have the same bucket.
   virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;
 };

@@ -221,7 +221,8 @@ void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
   ToProto(info.create_time, out->mutable_create_time());
 }
 
-void ToProto(const model::ModelInfo& info, v1::Model* out) {
+void ToProto(const ServedModel& model, v1::Model* out) {
+  const model::ModelInfo& info = model.info();
   out->set_name(info.name);
   out->set_architecture(info.architecture);
   out->set_state(v1::Model::STATE_READY);
@@ -236,6 +237,24 @@ void ToProto(const model::ModelInfo& info, v1::Model* out) {
   out->set_untrained(info.untrained);
   out->set_numeric(info.numeric);
   out->set_provenance(info.provenance);
+  const ServedModel::Start& start = model.start();
+  ToProto(start.time, out->mutable_load_time());
+  out->set_load_milliseconds(start.load_milliseconds);
+  out->set_warm_up_milliseconds(start.warm_up_milliseconds);
+  out->set_warm_sizes(start.warm_sizes);
+  out->set_sizes(start.sizes);
+}
+
+void ToProto(const ModelHub::Known& known, v1::Model* out) {
+  if (known.model != nullptr) {
+    ToProto(*known.model, out);
+  } else {
+    out->set_name(known.name);
+    out->set_state(known.loading          ? v1::Model::STATE_LOADING
+                   : known.refused.ok() ? v1::Model::STATE_AVAILABLE
+                                          : v1::Model::STATE_FAILED);
+  }
+  out->set_error(std::string(known.refused.message()));
 }
 
 void ToProto(const model::ModelInfo& info, v1::ModelUse* out) {
@@ -258,6 +277,7 @@ void ToProto(const Limits& limits, v1::Limits* out) {
   out->set_max_delete_ids(limits.max_delete_ids);
   out->set_max_in_flight(limits.max_in_flight);
   out->set_max_queue(limits.max_queue);
+  out->set_max_models(limits.max_models);
   out->set_max_batch(limits.max_batch);
   ToProto(limits.max_batch_delay, out->mutable_max_batch_delay());
   ToProto(limits.default_deadline, out->mutable_default_deadline());

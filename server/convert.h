@@ -15,6 +15,7 @@
 #include "model/image/geometry.h"
 #include "model/model.h"
 #include "server/limits.h"
+#include "server/model_hub.h"
 #include "server/request.h"
 #include "sightline/v1/collection.pb.h"
 #include "sightline/v1/embedding.pb.h"
@@ -45,7 +46,8 @@ void ToProto(const index::Record& record, const index::CollectionConfig& config,
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out);
 
-void ToProto(const model::ModelInfo& info, v1::Model* out);
+void ToProto(const ServedModel& model, v1::Model* out);
+void ToProto(const ModelHub::Known& known, v1::Model* out);
 void ToProto(const model::ModelInfo& info, v1::ModelUse* out);
 void ToProto(const Limits& limits, v1::Limits* out);
 void ToProto(absl::Time time, google::protobuf::Timestamp* out);

@@ -36,11 +36,12 @@ absl::StatusOr<index::CollectionConfig> CollectionService::Configure(const v1::C
         {{"field", "embedding_space"}});
   }
   if (message.embedding_space().empty()) {
-    SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo* info, context_.models.Find(message.model()));
-    config.model = info->name;
-    config.embedding_space = info->embedding_space;
-    config.token_space = config.drop_tokens ? "" : info->token_space;
-    config.descriptor_dim = info->descriptor_dim;
+    SIGHTLINE_ASSIGN_OR_RETURN(const ModelPtr model, context_.models.Find(message.model()));
+    const model::ModelInfo& info = model->info();
+    config.model = info.name;
+    config.embedding_space = info.embedding_space;
+    config.token_space = config.drop_tokens ? "" : info.token_space;
+    config.descriptor_dim = info.descriptor_dim;
     return config;
   }
   if (message.embedding_space().size() > kMaxSpaceBytes) {

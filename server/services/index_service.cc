@@ -59,7 +59,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
     if (message_.item().source_case() == v1::ImageItem::kGlobalDescriptor) return Store();
     EmbedJob job;
     job.request = request_;
-    job.model = collection_->config().model;
+    job.model = model_;
     job.image = message_.item().image();
     if (message_.item().has_crop()) job.crops.push_back(FromProto(message_.item().crop()));
     job.priority = priority_;
@@ -124,7 +124,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
           {{"field", "item.tokens"}});
     }
     SIGHTLINE_ASSIGN_OR_RETURN(model_, FindCollectionModel(context_, config));
-    ToProto(*model_, reply_.mutable_model());
+    ToProto(model_->info(), reply_.mutable_model());
     return absl::OkStatus();
   }
 
@@ -132,7 +132,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
     const index::CollectionConfig& config = collection_->config();
     index::Record& record = write_.record;
     record.descriptor = std::move(result.embeddings.front().descriptor);
-    if (!config.drop_tokens && model_->token_space == config.token_space) {
+    if (!config.drop_tokens && model_->info().token_space == config.token_space) {
       record.tokens = FromModel(std::move(result.embeddings.front().tokens));
     }
     record.width = result.width;
@@ -176,7 +176,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   const Priority priority_;
   const IndexService::Done done_;
   std::shared_ptr<index::Collection> collection_;
-  const model::ModelInfo* model_ = nullptr;
+  ModelPtr model_;
   index::Write write_;
 };
 
