@@ -115,12 +115,12 @@ class LocalCollection : public Collection {
   mutable base::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status read_only_ ABSL_GUARDED_BY(mutex_);  // why; OK when writes are taken
+  absl::Status read_only_ ABSL_GUARDED_BY(mutex_);                        // why; OK when writes are taken
   std::optional<std::set<std::string>> changes_ ABSL_GUARDED_BY(mutex_);  // empty while nobody asks for them
   base::Mutex commit_mutex_;  // held while a batch is committed; taken before mutex_
   bool moved_ ABSL_GUARDED_BY(commit_mutex_) = false;
-  Counters counters_;                               // the committer's
-  CommitQueue<Operation> queue_;                    // last: its thread uses all of the above
+  Counters counters_;             // the committer's
+  CommitQueue<Operation> queue_;  // last: its thread uses all of the above
 };
 
 }  // namespace sightline::index

@@ -131,12 +131,12 @@ absl::Status LocalDatabase::OpenAll() {
     const std::string name = NameOf(folder);
     if (spaces_damaged && folders_of[name] > 1) {
       const std::string key = entries_.contains(name) ? folder : name;
-      entries_[key] = {folder, nullptr,
-                       base::Error(absl::StatusCode::kDataLoss, "SPACES_DAMAGED",
-                                   absl::StrCat("the file that says which of the folders of ", name,
-                                                " in ", PathOf(kCollections),
-                                                " is the collection was damaged. Move the other one away, then "
-                                                "restart."))};
+      entries_[key] = {
+          folder, nullptr,
+          base::Error(absl::StatusCode::kDataLoss, "SPACES_DAMAGED",
+                      absl::StrCat("the file that says which of the folders of ", name, " in ", PathOf(kCollections),
+                                   " is the collection was damaged. Move the other one away, then "
+                                   "restart."))};
       base::Log(base::Severity::kError, "collection set aside",
                 {{"collection", key}, {"folder", folder}, {"error", std::string(entries_[key].damage.message())}});
       continue;
@@ -280,10 +280,10 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
     const auto it = entries_.find(name);
     if (it == entries_.end()) return NotFound(name);
     if (others_.contains(name)) {
-      return base::FailedPrecondition("REEMBED_RUNNING",
-                                      absl::StrCat("collection ", name,
-                                                   " is being embedded again. Cancel that first, then delete it."),
-                                      {{"collection", name}});
+      return base::FailedPrecondition(
+          "REEMBED_RUNNING",
+          absl::StrCat("collection ", name, " is being embedded again. Cancel that first, then delete it."),
+          {{"collection", name}});
     }
     entry = std::move(it->second);
     entries_.erase(it);

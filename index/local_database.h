@@ -122,7 +122,7 @@ class LocalDatabase : public Database {
   mutable base::Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Other> others_ ABSL_GUARDED_BY(mutex_);  // by the collection's name
-  std::set<std::string> reserved_ ABSL_GUARDED_BY(mutex_);  // being created or deleted
+  std::set<std::string> reserved_ ABSL_GUARDED_BY(mutex_);       // being created or deleted
 };
 
 }  // namespace sightline::index

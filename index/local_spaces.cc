@@ -228,8 +228,7 @@ absl::StatusOr<std::unique_ptr<SpaceTransfer>> LocalDatabase::OpenTransfer(const
         return base::FailedPrecondition(
             "OTHER_SPACE_KEPT",
             absl::StrCat("collection ", to.name, " has another space already, of the model ", other.info.model,
-                         other.info.previous ? ": the one before, kept for a way back"
-                                             : ": one that is not filled yet",
+                         other.info.previous ? ": the one before, kept for a way back" : ": one that is not filled yet",
                          ". Drop it first, or embed with that model."),
             {{"collection", to.name}, {"actual", other.info.embedding_space}, {"limit", to.embedding_space}});
       }
@@ -300,7 +299,8 @@ absl::Status LocalDatabase::SwapSpaces(const std::string& name, absl::Time drop_
   if (const absl::Status written = WriteSpaces(after); !written.ok()) {
     // It may have reached its place and not have been made durable.
     if (const absl::Status undone = WriteSpaces(before); !undone.ok()) {
-      base::Log(base::Severity::kError, "spaces not swapped, and not written back; do not restart before the disk is well",
+      base::Log(base::Severity::kError,
+                "spaces not swapped, and not written back; do not restart before the disk is well",
                 {{"collection", name}, {"error", std::string(undone.message())}});
     }
     return written;

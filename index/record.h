@@ -45,9 +45,9 @@ struct Record {
   absl::Time update_time;  // set by the collection
   int width = 0;           // of the image after orientation; 0 when written from a descriptor
   int height = 0;
-  std::string sha256;  // of the encoded image, lower-case hex; empty when written from a descriptor
+  std::string sha256;              // of the encoded image, lower-case hex; empty when written from a descriptor
   std::optional<RecordCrop> crop;  // empty for the whole image
-  std::string image;   // the preview or original kept, encoded
+  std::string image;               // the preview or original kept, encoded
   std::string image_mime_type;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
+#include "server/housekeeper.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
@@ -20,6 +22,7 @@
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
 #include "server/services/optimize.h"
+#include "server/services/reembed.h"
 #include "server/status_page.h"
 #include "server/version.h"
 
@@ -28,6 +31,7 @@ namespace {
 
 constexpr size_t kMaxWork = 4096;
 
+constexpr auto kTidyPeriod = std::chrono::seconds(30);
 constexpr size_t kMaxLoads = 16;  // loads and unloads that wait
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
@@ -78,9 +82,11 @@ class AppImpl final : public App {
     }
     // Before the operations: those that are repeated may need one.
     for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(models_.Load(name).status());
-    SIGHTLINE_ASSIGN_OR_RETURN(
-        operations_,
-        Operations::Open({.directory = options_.data_dir, .repeatable = {{kOptimizeKind, MakeOptimize(*database_)}}}));
+    SIGHTLINE_ASSIGN_OR_RETURN(operations_,
+                               Operations::Open({.directory = options_.data_dir,
+                                                 .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
+                                                                {kReembedKind, MakeReembed(*database_, models_)}}}));
+    housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
     if (!operations_->set_aside().empty()) {
       facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
                                              operations_->set_aside(),
@@ -144,6 +150,7 @@ class AppImpl final : public App {
     }
     http_.reset();
     admin_.reset();
+    housekeeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
   }
 
@@ -214,6 +221,7 @@ class AppImpl final : public App {
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers
+  std::unique_ptr<Housekeeper> housekeeper_;
   base::ThreadPool workers_;
   ModelHub models_;
   base::ThreadPool loader_;  // loads and unloads models, one after the other

@@ -66,8 +66,8 @@ class Batcher {
   };
 
   void Run();
-  // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come back
-  // from a batch.
+  // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come
+  // back from a batch.
   std::vector<Item> NextBatch(bool was_busy) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeDead(std::vector<Item>* dead) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeBucket(const std::string& bucket, std::deque<Item>* queue, std::vector<Item>* batch)

@@ -209,6 +209,28 @@ void ToProto(const index::Record& record, const index::CollectionConfig& config,
     out->mutable_global_descriptor()->set_embedding_space(config.embedding_space);
   }
   if (record.tokens) ToProto(*record.tokens, config.token_space, out->mutable_tokens());
+  if (record.crop) {
+    v1::CropBox* const crop = out->mutable_crop();
+    crop->set_x0(record.crop->x0);
+    crop->set_y0(record.crop->y0);
+    crop->set_x1(record.crop->x1);
+    crop->set_y1(record.crop->y1);
+    crop->set_unit(record.crop->in_pixels ? v1::CropBox::UNIT_PIXEL : v1::CropBox::UNIT_FRACTION);
+  }
+}
+
+void ToProto(const index::OtherSpace& other, v1::OtherSpace* out) {
+  out->set_state(other.previous ? v1::OtherSpace::STATE_PREVIOUS : v1::OtherSpace::STATE_FILLING);
+  out->set_model(other.model);
+  out->set_embedding_space(other.embedding_space);
+  out->set_descriptor_dim(other.descriptor_dim);
+  out->set_images(other.images);
+  if (other.previous) ToProto(other.drop_time, out->mutable_drop_time());
+}
+
+index::RecordCrop FromCrop(const image::CropBox& box) {
+  return {
+      .in_pixels = box.unit == image::CropBox::Unit::kPixel, .x0 = box.x0, .y0 = box.y0, .x1 = box.x1, .y1 = box.y1};
 }
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
@@ -250,9 +272,9 @@ void ToProto(const ModelHub::Known& known, v1::Model* out) {
     ToProto(*known.model, out);
   } else {
     out->set_name(known.name);
-    out->set_state(known.loading          ? v1::Model::STATE_LOADING
+    out->set_state(known.loading        ? v1::Model::STATE_LOADING
                    : known.refused.ok() ? v1::Model::STATE_AVAILABLE
-                                          : v1::Model::STATE_FAILED);
+                                        : v1::Model::STATE_FAILED);
   }
   out->set_error(std::string(known.refused.message()));
 }

@@ -37,6 +37,7 @@ void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v
 index::PatchTokens FromModel(model::PatchTokens tokens);
 
 image::CropBox FromProto(const v1::CropBox& box);
+index::RecordCrop FromCrop(const image::CropBox& box);
 
 absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& settings);
 void ToProto(const index::Collection& collection, v1::Collection* out);
@@ -45,6 +46,7 @@ void ToProto(const index::Collection& collection, v1::Collection* out);
 void ToProto(const index::Record& record, const index::CollectionConfig& config, v1::ImageRecord* out);
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out);
+void ToProto(const index::OtherSpace& other, v1::OtherSpace* out);
 
 void ToProto(const ServedModel& model, v1::Model* out);
 void ToProto(const ModelHub::Known& known, v1::Model* out);

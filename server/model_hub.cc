@@ -131,8 +131,8 @@ absl::Status ModelHub::CheckName(const std::string& name) {
   }
   return base::InvalidArgument(
       "MODEL_NAME_INVALID",
-      absl::StrCat("'", absl::CEscape(name.substr(0, kMaxNameBytes)),
-                   "' is no name of a model: it must be 1 to ", kMaxNameBytes,
+      absl::StrCat("'", absl::CEscape(name.substr(0, kMaxNameBytes)), "' is no name of a model: it must be 1 to ",
+                   kMaxNameBytes,
                    " of letters, digits, '_', '-' and '.', and not begin with '.'. Name a folder of --model_root."),
       {{"field", "name"}, {"actual", name.substr(0, kMaxNameBytes)}});
 }
@@ -181,10 +181,9 @@ absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start)
     if (start->warm_up_milliseconds + expected > budget) break;
     const base::Clock::Ticks begin = clock.Steady();
     std::promise<absl::Status> answer;
-    served.batcher().Submit(request, std::move(image), Priority::kInteractive,
-                            [&answer](const absl::StatusOr<model::Embedding>& embedding) {
-                              answer.set_value(embedding.status());
-                            });
+    served.batcher().Submit(
+        request, std::move(image), Priority::kInteractive,
+        [&answer](const absl::StatusOr<model::Embedding>& embedding) { answer.set_value(embedding.status()); });
     SIGHTLINE_RETURN_IF_ERROR(answer.get_future().get());
     // The first one is slow for other reasons than its size.
     if (start->warm_sizes > 0) last_pixels = pixels;
@@ -200,8 +199,9 @@ absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
     base::MutexLock lock(mutex_);
     if (!models_.contains(name) && models_.size() >= static_cast<size_t>(limits_.max_models)) {
       return base::Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_MODELS",
-                         absl::StrCat(limits_.max_models, " models are loaded, the limit. Unload one, or raise "
-                                                          "--max_models."),
+                         absl::StrCat(limits_.max_models,
+                                      " models are loaded, the limit. Unload one, or raise "
+                                      "--max_models."),
                          {{"limit", absl::StrCat(limits_.max_models)}, {"actual", absl::StrCat(models_.size() + 1)}});
     }
   }
@@ -409,10 +409,11 @@ void ModelHub::DecodeAndSubmit(const EmbedJob& job, EmbedDone done) {
   for (size_t i = 0; i < prepared.size(); ++i) {
     // The model stays until it has answered.
     job.model->batcher().Submit(job.request, std::move(prepared[i]), job.priority,
-                    [this, gather, i, model = job.model](absl::StatusOr<model::Embedding> embedding) {
-                      if (absl::IsResourceExhausted(embedding.status())) metrics_.CountRejected("model_queue");
-                      gather->Set(i, std::move(embedding));
-                    });
+                                [this, gather, i, model = job.model](absl::StatusOr<model::Embedding> embedding) {
+                                  if (absl::IsResourceExhausted(embedding.status()))
+                                    metrics_.CountRejected("model_queue");
+                                  gather->Set(i, std::move(embedding));
+                                });
   }
 }
 

@@ -90,7 +90,8 @@ ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
 ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
-ABSL_FLAG(int, intra_op_threads, 0, "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
+ABSL_FLAG(int, intra_op_threads, 0,
+          "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
 ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
           "what a model runs before it is ready: all (an image of every size), one (the smallest) or none");
 ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(3),

@@ -17,8 +17,8 @@ namespace sightline::server {
 
 class ServedModel {
  public:
-  // `name` is that of the model's folder. The model's own name, in model.json, says where it comes from; a folder may be
-  // a copy of another.
+  // `name` is that of the model's folder. The model's own name, in model.json, says where it comes from; a folder may
+  // be a copy of another.
   ServedModel(const std::string& name, std::unique_ptr<model::Model> model, Batcher::Options options)
       : info_(Renamed(model->info(), name)), batcher_(std::move(model), std::move(options)) {}
 

@@ -80,10 +80,12 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
   std::string out =
       absl::StrCat("sightline-server ", VersionText(), "\nup ",
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
-                   ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability, serving ? ", serving\n\n" : ", not serving\n\n");
+                   ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
+                   serving ? ", serving\n\n" : ", not serving\n\n");
   for (const std::string& warning : WarningsOf(facts, models)) absl::StrAppend(&out, "warning: ", warning, "\n\n");
   absl::StrAppend(&out, metrics.StageTable(), "\n");
-  for (const ModelHub::Known& known : models.ListKnown()) absl::StrAppend(&out, ModelText(known, models.default_model()));
+  for (const ModelHub::Known& known : models.ListKnown())
+    absl::StrAppend(&out, ModelText(known, models.default_model()));
   absl::StrAppendFormat(&out, "memory of the collections %.1f MiB, budget %s\n",
                         static_cast<double>(database.memory_bytes()) / kMib,
                         limits.memory_budget_bytes == 0

@@ -39,8 +39,9 @@ std::vector<PreparedImage> BlankImages(const PreprocessConfig& config) {
   if (ratios.empty()) ratios.push_back(1);
   for (const double ratio : ratios) {
     const double side = config.image_size;
-    PreparedImage image = BlankImage(PlaneSizes(config, std::max(1, static_cast<int>(std::lround(side * std::min(1.0, ratio)))),
-                                                std::max(1, static_cast<int>(std::lround(side / std::max(1.0, ratio))))));
+    PreparedImage image =
+        BlankImage(PlaneSizes(config, std::max(1, static_cast<int>(std::lround(side * std::min(1.0, ratio)))),
+                              std::max(1, static_cast<int>(std::lround(side / std::max(1.0, ratio))))));
     if (buckets.insert(image.bucket).second) images.push_back(std::move(image));
   }
   std::stable_sort(images.begin(), images.end(),
