@@ -1,23 +1,13 @@
-// Other spaces of a collection: filling one, swapping, going back, dropping; and that a crash at any step leaves one
-// collection, the old one or the new one.
+// Other spaces of a collection: filling one, swapping, going back, dropping.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 
-#include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "base/kill_point.h"
 #include "base/status.h"
 #include "index/store/spaces_file.h"
-#include "tests/index/index_fixture.h"
+#include "tests/index/spaces_fixture.h"
 
 namespace sightline::index {
 namespace {
@@ -25,73 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr int kImages = 12;
-
-// As a process of its own, which dies at a kill point when one is named. Returns its exit code, or minus the signal.
-int InChild(const std::string& kill_point, const std::function<bool()>& work) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    if (!kill_point.empty()) {
-      ::setenv("SIGHTLINE_ALLOW_KILL_POINTS", "1", 1);
-      ::setenv("SIGHTLINE_KILL_POINT", kill_point.c_str(), 1);
-    }
-    // What an earlier test of this program has found in the environment.
-    base::internal::kill_point_state = base::internal::KillPointState::kUnknown;
-    ::_exit(work() ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-class SpacesTest : public IndexTest {
- protected:
-  SpacesTest() {
-    other_ = config_;
-    other_.model = "new-model";
-    other_.embedding_space = "new-space";
-    other_.descriptor_dim = 4;
-  }
-
-  static std::vector<float> DescriptorOf(int i, int dim) {
-    std::mt19937 random(static_cast<unsigned>(i));
-    return RandomVector(random, dim);
-  }
-  static std::string IdOf(int i) { return absl::StrCat("image-", i); }
-
-  void Fill() {
-    for (int i = 0; i < kImages; ++i) {
-      ASSERT_TRUE(collection_->Put(MakeWrite(IdOf(i), DescriptorOf(i, 8), absl::StrCat("request-", i))).ok());
-    }
-  }
-
-  // The record of `from` with another descriptor.
-  static absl::Status Carry(SpaceTransfer& transfer, const std::string& id, int number) {
-    SIGHTLINE_ASSIGN_OR_RETURN(Record record, transfer.from()->Get(id, RecordView::kMetadata));
-    record.descriptor = DescriptorOf(number, transfer.to()->config().descriptor_dim);
-    return transfer.to()->Put({.record = std::move(record), .request_id = "", .copy = true}).status();
-  }
-
-  static absl::Status CarryAll(SpaceTransfer& transfer) {
-    for (int i = 0; i < kImages; ++i) SIGHTLINE_RETURN_IF_ERROR(Carry(transfer, IdOf(i), i));
-    return absl::OkStatus();
-  }
-
-  absl::Status SwapAll() {
-    SIGHTLINE_ASSIGN_OR_RETURN(const auto transfer, database_->OpenTransfer(other_));
-    SIGHTLINE_RETURN_IF_ERROR(CarryAll(*transfer));
-    return transfer->Swap(clock_.Now() + absl::Hours(1), [] { return absl::OkStatus(); });
-  }
-
-  size_t Folders() const {
-    const auto folders = fs::directory_iterator(options_.directory + "/collections");
-    return static_cast<size_t>(std::distance(fs::begin(folders), fs::end(folders)));
-  }
-
-  static std::string Reason(const absl::Status& status) { return base::GetErrorInfo(status).reason; }
-
-  CollectionConfig other_;
-};
+using SpacesTest = SpacesFixture;
 
 TEST_F(SpacesTest, FillsBehindTheCollectionAndSwaps) {
   Start();
@@ -287,48 +211,6 @@ TEST_F(SpacesTest, ReadsNoFileThatIsNotOne) {
     std::string flipped = whole;
     flipped[i / 8] = static_cast<char>(flipped[i / 8] ^ (1 << (i % 8)));
     EXPECT_FALSE(DecodeSpaces(flipped).ok());
-  }
-}
-
-TEST_F(SpacesTest, ACrashAtAnyStepLeavesOneOrTheOther) {
-  struct Step {
-    const char* point;
-    const char* space;  // of the collection afterwards
-    bool other;         // whether there is another one then
-  };
-  for (const Step& step :
-       {Step{"space.named", "space", false}, Step{"space.moved", "space", true},
-        Step{"space.before_swap", "space", true}, Step{"space.after_swap", "new-space", true},
-        Step{"space.before_drop", "new-space", true}, Step{"space.after_drop", "new-space", false}}) {
-    SCOPED_TRACE(step.point);
-    fs::remove_all(options_.directory);
-    const int died = InChild(step.point, [&] {
-      Start();
-      Fill();
-      const absl::Status swapped = SwapAll();
-      collection_.reset();
-      return swapped.ok() && database_->DropOtherSpace("shop").ok();
-    });
-    EXPECT_EQ(died, -SIGKILL) << "the point was not passed";
-    const int well = InChild("", [&] {
-      Open();
-      const auto found = database_->Find("shop");
-      if (!found.ok() || database_->List().size() != 1 || !database_->damaged().empty()) {
-        std::printf("not one collection: %s\n", found.status().ToString().c_str());
-        return false;
-      }
-      collection_ = *found;
-      const std::string space = collection_->config().embedding_space;
-      const int dim = collection_->config().descriptor_dim;
-      const bool other = database_->FindOtherSpace("shop").has_value();
-      const bool whole = collection_->Stats().images == kImages && Search(DescriptorOf(3, dim), 1)[0].id == IdOf(3);
-      std::printf("%s: %s, %s\n", step.point, space.c_str(), other ? "another" : "no other");
-      if (space != step.space || other != step.other || !whole) return false;
-      // And it goes on from there.
-      if (space == "space") return SwapAll().ok();
-      return !other || database_->DropOtherSpace("shop").ok();
-    });
-    EXPECT_EQ(well, 0);
   }
 }
 
