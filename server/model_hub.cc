@@ -172,23 +172,26 @@ absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start)
   const double budget = options_.warm_up_budget > absl::ZeroDuration()
                             ? absl::ToDoubleMilliseconds(options_.warm_up_budget)
                             : std::numeric_limits<double>::infinity();
-  double last_milliseconds = 0;
-  int64_t last_pixels = 0;
-  for (model::PreparedImage& image : images) {
-    const int64_t pixels = PixelsOf(image);
-    // A network's time grows at least with its pixels.
-    const double expected = last_pixels == 0 ? 0 : last_milliseconds * static_cast<double>(pixels) / last_pixels;
-    if (start->warm_up_milliseconds + expected > budget) break;
+  const auto run = [&](model::PreparedImage image) -> absl::StatusOr<double> {
     const base::Clock::Ticks begin = clock.Steady();
     std::promise<absl::Status> answer;
     served.batcher().Submit(
         request, std::move(image), Priority::kInteractive,
         [&answer](const absl::StatusOr<model::Embedding>& embedding) { answer.set_value(embedding.status()); });
     SIGHTLINE_RETURN_IF_ERROR(answer.get_future().get());
-    // The first one is slow for other reasons than its size.
-    if (start->warm_sizes > 0) last_pixels = pixels;
-    last_milliseconds = base::MillisecondsBetween(begin, clock.Steady());
-    start->warm_up_milliseconds += last_milliseconds;
+    const double milliseconds = base::MillisecondsBetween(begin, clock.Steady());
+    start->warm_up_milliseconds += milliseconds;
+    return milliseconds;
+  };
+  double per_pixel = 0;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto pixels = static_cast<double>(PixelsOf(images[i]));
+    // A network's time grows at least with its pixels.
+    if (start->warm_up_milliseconds + per_pixel * pixels > budget) break;
+    // The first run of all is slow for other reasons than its size, and says nothing of the others.
+    if (i == 0 && images.size() > 1) SIGHTLINE_RETURN_IF_ERROR(run(images[i]).status());
+    SIGHTLINE_ASSIGN_OR_RETURN(const double milliseconds, run(std::move(images[i])));
+    per_pixel = milliseconds / pixels;
     ++start->warm_sizes;
   }
   return absl::OkStatus();

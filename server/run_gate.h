@@ -2,8 +2,7 @@
 //
 // Every batcher runs its model with `--intra_op_threads` threads. Two models that run at once with all cores each would
 // have twice as many threads as cores and take each other's caches; so as many run at once as there are cores for.
-// Measured on two cores, two models under load: one batch at a time with both cores does as much as two batches with
-// one core each, and answers a lone request in half the time (docs/operations.md).
+// Dividing the cores among the models that are loaded instead would make each slower also when the others are idle.
 //
 // Threading: any thread. Failure: none.
 //

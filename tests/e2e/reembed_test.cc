@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int kPictures = 40;
+constexpr int kPictures = 24;
 
 class ReembedTest : public ModelsFixture {
  protected:
