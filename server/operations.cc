@@ -7,14 +7,13 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "server/convert.h"
 #include "server/operations_file.h"
+#include "server/page_token.h"
 #include "server/rpc/status_map.h"
 
 namespace sightline::server {
@@ -26,7 +25,6 @@ constexpr int64_t kMaxFileBytes = int64_t{256} << 20;
 // A thousand results of this size stay far below what is read back.
 constexpr size_t kMaxResultBytes = 128 << 10;
 constexpr size_t kMaxPageBytes = 8 << 20;
-constexpr absl::string_view kTokenPrefix = "before:";
 
 bool IsEnded(const v1::Operation& operation) {
   return operation.state() != v1::Operation::STATE_PENDING && operation.state() != v1::Operation::STATE_RUNNING;
@@ -266,16 +264,7 @@ absl::StatusOr<v1::Operation> Operations::Get(const std::string& name) const {
 
 absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::string& page_token,
                                                   const std::string& collection) const {
-  // A token is "before:" and the last number of the page before: it stays right while operations come and go.
-  uint64_t before = UINT64_MAX;
-  if (!page_token.empty()) {
-    absl::string_view digits = page_token;
-    if (!absl::ConsumePrefix(&digits, kTokenPrefix) || !absl::SimpleAtoi(digits, &before)) {
-      return base::InvalidArgument("PAGE_TOKEN_INVALID",
-                                   "the page token is not one this server gave. Start again without a token.",
-                                   {{"field", "page_token"}});
-    }
-  }
+  SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t before, ReadTokenBefore(page_token));
   Page page;
   size_t bytes = 0;
   base::MutexLock lock(mutex_);
@@ -284,7 +273,7 @@ absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::stri
     if (IsOld(it->second)) continue;
     if (!collection.empty() && it->second.operation.collection() != collection) continue;
     if (static_cast<int>(page.operations.size()) == page_size || bytes > kMaxPageBytes) {
-      page.next_page_token = absl::StrCat(kTokenPrefix, OperationNumber(page.operations.back().name()));
+      page.next_page_token = TokenBefore(OperationNumber(page.operations.back().name()));
       break;
     }
     page.operations.push_back(Show(it->second));

@@ -18,8 +18,17 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/config/cvt_config.h"
+#include "model/config/dolg_config.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
+#include "model/config/glam_config.h"
+#include "model/config/netvlad_config.h"
+#include "model/config/pool_config.h"
+#include "model/config/resnet_config.h"
+#include "model/config/swin_config.h"
+#include "model/config/token_config.h"
+#include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
 
 namespace sightline::model {
@@ -28,9 +37,33 @@ namespace sightline::model {
 // descriptor_dim and parameters, the last two given the backbone's facts.
 using BackboneConfig = std::variant<  //
     VitConfig,                        //
-    HybridVitConfig>;
+    HybridVitConfig,                  //
+    ResnetConfig,                     //
+    VggConfig,                        //
+    SwinConfig,                       //
+    CvtConfig>;
 using HeadConfig = std::variant<  //
-    DtopConfig>;
+    DtopConfig,                   //
+    GapConfig,                    //
+    SpocConfig,                   //
+    MacConfig,                    //
+    CrowConfig,                   //
+    RmacConfig,                   //
+    GemConfig,                    //
+    DelgConfig,                   //
+    SolarConfig,                  //
+    ClsConfig,                    //
+    IrtConfig,                    //
+    LinearConfig,                 //
+    DimlConfig,                   //
+    GlamConfig,                   //
+    NetvladConfig,                //
+    DolgConfig>;
+
+// The step behind the head and the merging of scales: v = P (x - m), then L2. Both are tensors of the weights file.
+struct WhiteningConfig {
+  int dim = 0;  // d, at most the head's
+};
 
 absl::StatusOr<BackboneConfig> ParseBackbone(const nlohmann::json& json);
 absl::StatusOr<HeadConfig> ParseHead(const nlohmann::json& json);

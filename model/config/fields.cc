@@ -95,6 +95,22 @@ int Fields::OneOf(absl::string_view key, absl::Span<const absl::string_view> cho
   return 0;
 }
 
+std::vector<int> Fields::Ints(absl::string_view key, size_t min_count, size_t max_count, int least, int most,
+                              const std::vector<int>& fallback) {
+  if (!Has(key)) return fallback;
+  std::vector<int> numbers;
+  for (const json& value : List(key, min_count, max_count)) {
+    // As a double, for an unsigned value beyond int64 would wrap when read as signed.
+    const double number = value.is_number_integer() ? value.get<double>() : NAN;
+    if (!(number >= least && number <= most)) {
+      Fail(key, absl::StrCat("must hold whole numbers from ", least, " to ", most));
+      break;
+    }
+    numbers.push_back(static_cast<int>(number));
+  }
+  return numbers;
+}
+
 std::vector<double> Fields::Numbers(absl::string_view key, size_t min_count, size_t max_count, double least,
                                     double most) {
   std::vector<double> numbers;

@@ -36,6 +36,9 @@ class Fields {
   // The index of the member's value in `choices`.
   int OneOf(absl::string_view key, absl::Span<const absl::string_view> choices,
             std::optional<int> fallback = std::nullopt);
+  // Whole numbers; `fallback` where the member is absent.
+  std::vector<int> Ints(absl::string_view key, size_t min_count, size_t max_count, int least, int most,
+                        const std::vector<int>& fallback);
   std::vector<double> Numbers(absl::string_view key, size_t min_count, size_t max_count, double least, double most);
   // An object or a list for another reader; never null, an empty object after a problem.
   const nlohmann::json& Object(absl::string_view key);
@@ -47,6 +50,8 @@ class Fields {
   // The path of a member, for readers of nested objects.
   std::string Path(absl::string_view key) const;
 
+  // Whether everything read so far was as it must be; Finish says what was not.
+  bool ok() const { return status_.ok(); }
   absl::Status Finish();
 
  private:

@@ -46,6 +46,8 @@ std::vector<PreparedImage> BlankImages(const PreprocessConfig& config) {
   }
   std::stable_sort(images.begin(), images.end(),
                    [](const PreparedImage& a, const PreparedImage& b) { return PixelsOf(a) < PixelsOf(b); });
+  // The other modes bring every image to one size, and their networks may know no other.
+  if (config.mode != ResizeMode::kFit) return images;
   const int cells = std::max(kLeastCells, (kLeastSide + config.size_multiple - 1) / config.size_multiple);
   const int least = cells * config.size_multiple;
   PreparedImage smallest = BlankImage(std::vector<PlaneSize>(config.scales.size(), PlaneSize{least, least}));

@@ -12,7 +12,7 @@
 
 namespace sightline::model {
 
-// First the smallest image there can be, then one of each aspect ratio at full size (of a square where a model keeps
+// First the smallest image there can be (where sizes vary), then one of each aspect ratio at full size (of a square where a model keeps
 // every ratio), by rising number of pixels. No bucket is there twice.
 std::vector<PreparedImage> BlankImages(const PreprocessConfig& config);
 

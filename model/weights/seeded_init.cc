@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "model/weights/seeded_convolutional.h"
+#include "model/weights/seeded_gabor.h"
 #include "model/weights/seeded_random.h"
 
 namespace sightline::model {
@@ -22,6 +23,11 @@ constexpr double kAttentionGain = 0.1;
 constexpr double kMlpGain = 3.0;
 // The class token's share of the descriptor beside the patches'.
 constexpr float kGlobalGain = 0.1f;
+// Where GeM starts in every published recipe.
+constexpr float kGemExponent = 3;
+// NetVLAD: sharp assignments, and centroids short enough that they do not hide what differs from them.
+constexpr double kAssignmentGain = 4;
+constexpr double kCentroidGain = 0.1;
 // What the enhanced locality module adds to the patches' map.
 constexpr double kLocalityGain = 0.1;
 
@@ -42,43 +48,19 @@ double Deviation(absl::string_view name, const torch::Tensor& tensor, int depth)
   if (absl::EndsWith(name, ".attn.proj.weight")) gain = kAttentionGain / std::sqrt(depth);
   if (absl::EndsWith(name, ".fc2.weight")) gain = kMlpGain / std::sqrt(depth);
   if (absl::EndsWith(name, ".aspp.out.weight")) gain = kLocalityGain;
+  if (absl::EndsWith(name, "netvlad.pool.conv.weight"))
+    gain = kAssignmentGain * std::sqrt(static_cast<double>(FanIn(tensor)));
+  if (absl::EndsWith(name, "netvlad.pool.centroids")) gain = kCentroidGain;
   return gain / std::sqrt(static_cast<double>(FanIn(tensor)));
 }
 
 float NormValue(absl::string_view name) {
+  if (absl::EndsWith(name, ".gamma")) return 1;
   const bool weight = absl::EndsWith(name, ".weight");
   if (absl::EndsWith(name, ".mlp.fc1.bias")) return kMlpThreshold;
   if (!absl::StrContains(name, ".patch_embed.backbone.")) return weight ? 1 : 0;
   if (absl::StrContains(name, ".norm3.")) return weight ? kBottleneckGain : 0;
   return weight ? 1 : kStageThreshold;
-}
-
-// The first filters (out, 3, k, k): a random colour direction times a random Gabor patch, every second one without a
-// wave, so that colours and textures both get their share; white noise would see mostly the highest frequencies.
-void FillGabor(torch::Tensor tensor, weights::SeededRandom& random) {
-  constexpr double kHighestFrequency = 0.3;          // cycles per pixel
-  constexpr double kNarrowest = 1.2, kWidest = 3.0;  // standard deviation of the window, pixels
-  const int64_t kernel = tensor.size(3);
-  float* value = tensor.data_ptr<float>();
-  for (int64_t filter = 0; filter < tensor.size(0); ++filter) {
-    const double angle = std::numbers::pi * random.Uniform();
-    const double frequency = filter % 2 == 0 ? 0 : kHighestFrequency * random.Uniform();
-    const double phase = filter % 2 == 0 ? 0 : 2 * std::numbers::pi * random.Uniform();
-    const double width = kNarrowest + (kWidest - kNarrowest) * random.Uniform();
-    for (int64_t channel = 0; channel < tensor.size(1); ++channel) {
-      const double colour = random.Normal();
-      for (int64_t row = 0; row < kernel; ++row) {
-        for (int64_t column = 0; column < kernel; ++column) {
-          const double y = static_cast<double>(row) - static_cast<double>(kernel / 2);
-          const double x = static_cast<double>(column) - static_cast<double>(kernel / 2);
-          const double wave = 2 * std::numbers::pi * frequency * (x * std::cos(angle) + y * std::sin(angle)) + phase;
-          const double exact = colour * std::exp(-(x * x + y * y) / (2 * width * width)) * std::cos(wave);
-          // Rounded coarsely, so that the last bit of a mathematics library does not decide an embedding space.
-          *value++ = static_cast<float>(std::nearbyint(exact * 65536) / 65536);
-        }
-      }
-    }
-  }
 }
 
 // (out, k * dim) as the mean of k groups of inputs, entry by entry; surplus outputs stay 0, surplus inputs are dropped.
@@ -97,7 +79,7 @@ int64_t MeanGroups(absl::string_view name, const torch::Tensor& tensor, int64_t 
     return tensor.size(1) / token_dim;
   }
   if (absl::EndsWith(name, ".local_fc.weight")) return 1;
-  return absl::EndsWith(name, ".final_fc.weight") ? 2 : 0;
+  return absl::EndsWith(name, ".final_fc.weight") ? tensor.size(1) / tensor.size(0) : 0;
 }
 
 void Fill(const NamedTensor& target, int depth, int64_t token_dim, uint64_t seed) {
@@ -106,6 +88,8 @@ void Fill(const NamedTensor& target, int depth, int64_t token_dim, uint64_t seed
   weights::SeededRandom random(seed, name);
   if (absl::EndsWith(name, "running_var") || absl::EndsWith(name, "fuse.w")) {
     tensor.fill_(1);
+  } else if (absl::EndsWith(name, ".pool.p") || absl::EndsWith(name, ".pool_g.p")) {
+    tensor.fill_(kGemExponent);
   } else if (absl::EndsWith(name, "cls_token")) {
     // The class token starts empty, so that all it holds later was gathered from the image.
     tensor.zero_();
@@ -131,7 +115,10 @@ void InitialiseSeeded(const std::vector<NamedTensor>& tensors, int depth, uint64
   for (const NamedTensor& target : tensors) {
     if (absl::EndsWith(target.name, "cls_token")) token_dim = target.tensor.size(2);
   }
-  for (const NamedTensor& target : tensors) Fill(target, depth, token_dim, seed);
+  const absl::string_view last_block_norm = LastBlockNorm(tensors);
+  for (const NamedTensor& target : tensors) {
+    if (!FillConvolutional(target, last_block_norm, seed)) Fill(target, depth, token_dim, seed);
+  }
 }
 
 }  // namespace sightline::model

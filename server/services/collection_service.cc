@@ -3,10 +3,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/convert.h"
+#include "server/page_token.h"
 #include "server/services/field_checks.h"
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
@@ -107,22 +107,12 @@ void CollectionService::List(const RequestPtr& request, const v1::ListCollection
       context_, request,
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
-        // A token is "after:" and the last name of the page before: it stays right while collections come and go.
-        std::string after;
-        if (!message.page_token().empty()) {
-          constexpr absl::string_view kPrefix = "after:";
-          after = message.page_token();
-          if (!absl::StartsWith(after, kPrefix) || !index::ValidateCollectionName(after.substr(kPrefix.size())).ok()) {
-            return base::InvalidArgument("PAGE_TOKEN_INVALID",
-                                         "the page token is not one this server gave. Start again without a token.",
-                                         {{"field", "page_token"}});
-          }
-          after = after.substr(kPrefix.size());
-        }
+        SIGHTLINE_ASSIGN_OR_RETURN(const std::string after, ReadTokenAfter(message.page_token()));
+        if (!message.page_token().empty() && !index::ValidateCollectionName(after).ok()) return InvalidPageToken();
         for (const auto& collection : context_.database.List()) {
           if (!after.empty() && collection->config().name <= after) continue;
           if (reply->collections_size() == page_size) {
-            reply->set_next_page_token(absl::StrCat("after:", reply->collections(page_size - 1).name()));
+            reply->set_next_page_token(TokenAfter(reply->collections(page_size - 1).name()));
             break;
           }
           Show(*collection, reply->add_collections());

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "server/convert.h"
 #include "server/operations.h"
+#include "server/page_token.h"
 #include "server/services/field_checks.h"
 
 namespace sightline::server {
@@ -21,16 +22,6 @@ constexpr int kTransferThreads = 2;
 uint64_t SnapshotNumber(absl::string_view name) {
   uint64_t number = 0;
   return absl::ConsumePrefix(&name, "snapshots/") && absl::SimpleAtoi(name, &number) ? number : 0;
-}
-
-// A token is "before:" and the last number of the page before: it stays right while snapshots come and go.
-absl::StatusOr<uint64_t> ReadSnapshotPageToken(absl::string_view token) {
-  if (token.empty()) return UINT64_MAX;
-  uint64_t before = 0;
-  if (absl::ConsumePrefix(&token, "before:") && absl::SimpleAtoi(token, &before)) return before;
-  return base::InvalidArgument("PAGE_TOKEN_INVALID",
-                               "the page token is not one this server gave. Start again without a token.",
-                               {{"field", "page_token"}});
 }
 
 }  // namespace
@@ -70,7 +61,7 @@ void SnapshotService::List(const RequestPtr& request, const v1::ListSnapshotsReq
       context_, request,
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
-        SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t before, ReadSnapshotPageToken(message.page_token()));
+        SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t before, ReadTokenBefore(message.page_token()));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto snapshots, context_.database.ListSnapshots(message.collection()));
         if (snapshots.empty() && !message.collection().empty()) {
           // A deleted collection may have left some; one that never was is a mistake.
@@ -79,8 +70,7 @@ void SnapshotService::List(const RequestPtr& request, const v1::ListSnapshotsReq
         for (const index::SnapshotInfo& info : snapshots) {
           if (SnapshotNumber(info.name) >= before) continue;
           if (reply->snapshots_size() == page_size) {
-            const uint64_t last = SnapshotNumber(reply->snapshots(page_size - 1).name());
-            reply->set_next_page_token(absl::StrCat("before:", last));
+            reply->set_next_page_token(TokenBefore(SnapshotNumber(reply->snapshots(page_size - 1).name())));
             break;
           }
           ToProto(info, reply->add_snapshots());

@@ -1,14 +1,8 @@
 // Networks on random weights against the Python reference in tests/parity, written from the equations alone.
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -19,14 +13,13 @@
 #include "model/inference.h"
 #include "model/registry.h"
 #include "model/weights/load.h"
-#include "model/weights/safetensors.h"
 #include "model/weights/seeded_init.h"
+#include "tests/model/parity_files.h"
 
 namespace sightline::model {
 namespace {
 
 using nlohmann::json;
-using Tensors = std::map<std::string, torch::Tensor>;
 
 constexpr int kSeed = 20;
 
@@ -62,40 +55,6 @@ json Head(int layers, const std::string& fuse) {
 
 json ZooJson(const std::string& name) {
   return json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/" + name + "/model.json"));
-}
-
-// Every kind of tensor away from its identity, so that none can be forgotten unnoticed.
-void Randomise(const std::vector<NamedTensor>& tensors) {
-  torch::NoGradGuard no_grad;
-  for (const NamedTensor& target : tensors) {
-    torch::Tensor tensor = target.tensor;
-    if (target.name.ends_with("running_var")) {
-      tensor.uniform_(0.5, 2);
-    } else if (tensor.dim() == 1 && target.name.ends_with("weight")) {
-      tensor.uniform_(0.5, 1.5);
-    } else if (tensor.dim() == 1) {
-      tensor.uniform_(-0.5, 0.5);
-    } else {
-      tensor.normal_(0, 1.2 / std::sqrt(static_cast<double>(tensor.numel() / tensor.size(0))));
-    }
-    if (target.name.ends_with("fuse.w")) tensor.copy_(torch::tensor({0.7f, 1.6f}));
-  }
-}
-
-void Write(const std::filesystem::path& path, const Tensors& tensors) {
-  std::vector<torch::Tensor> held;
-  std::vector<weights::TensorView> views;
-  for (const auto& [name, tensor] : tensors) {
-    held.push_back(tensor.detach().contiguous());
-    const auto bytes = static_cast<size_t>(held.back().numel()) * sizeof(float);
-    views.push_back({name,
-                     weights::DType::kF32,
-                     held.back().sizes().vec(),
-                     {reinterpret_cast<const char*>(held.back().data_ptr<float>()), bytes}});
-  }
-  const auto file = weights::SerializeSafetensors(views, {});
-  ASSERT_TRUE(file.ok()) << file.status();
-  std::ofstream(path, std::ios::binary) << *file;
 }
 
 void RunCase(const ParityCase& parity, const std::filesystem::path& folder) {
@@ -142,18 +101,15 @@ void RunCase(const ParityCase& parity, const std::filesystem::path& folder) {
     scales.push_back(parts.result);
   }
   out["descriptor"] = MergeScales(scales);
-  Write(folder / (parity.name + ".in.safetensors"), in);
-  Write(folder / (parity.name + ".out.safetensors"), out);
+  WriteTensors(folder / (parity.name + ".in.safetensors"), in);
+  WriteTensors(folder / (parity.name + ".out.safetensors"), out);
   std::ofstream(folder / (parity.name + ".json"))
       << json{{"backbone", ToJson(*backbone_config)}, {"head", ToJson(*head_config)}};
 }
 
 TEST(NetworkParity, EveryPartAgreesWithTheReference) {
   std::printf("seed %d\n", kSeed);
-  const std::filesystem::path folder =
-      std::filesystem::path(::testing::TempDir()) / ("parity_" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
-
+  const ParityFolder folder;
   const json tiny = ZooJson("dtop_tiny");
   std::vector<ParityCase> cases = {
       {"hybrid_fast_norm_odd_size", SmallHybrid(7), Head(3, "fast_norm"), {{363, 282}}},
@@ -168,15 +124,11 @@ TEST(NetworkParity, EveryPartAgreesWithTheReference) {
     const json large = ZooJson("dtop_r50_vit_b");
     cases.push_back({"dtop_r50_vit_b", large["backbone"], large["head"], {{97, 131}}});
   }
-  for (const ParityCase& parity : cases) RunCase(parity, folder);
+  for (const ParityCase& parity : cases) RunCase(parity, folder.path());
 
-  const std::string command =
-      "/usr/bin/python3 " + std::string(SIGHTLINE_PARITY) + "/check_dtop.py " + folder.string() + " 2>&1";
-  const int status = std::system(command.c_str());
-  std::filesystem::remove_all(folder);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "python3-torch is not installed";
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const int status = RunReference("check_dtop.py", folder.path());
+  if (status == kNoTorch) GTEST_SKIP() << "python3-torch is not installed";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

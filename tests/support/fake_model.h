@@ -34,7 +34,7 @@ class FakeModel final : public model::Model {
   static int alive() { return alive_; }
 
   const model::ModelInfo& info() const override { return info_; }
-  int wanted_side() const override { return 32; }
+  int wanted_side(int, int) const override { return 32; }
 
   // One for each of these sides, to be run before others.
   void SetWarmUpSides(std::vector<int> sides) { warm_up_sides_ = std::move(sides); }
