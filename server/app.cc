@@ -59,12 +59,13 @@ class AppImpl final : public App {
 
   ~AppImpl() override { Stop(); }
 
-  absl::Status Open(const BlasCheck& blas) {
+  absl::Status Open(const BlasCheck& blas, const std::string& cpu_capability) {
     facts_.version = Version();
     facts_.commit = Commit();
     facts_.simd_level = index::kernels::LevelName();
     facts_.start_time = base::Clock::Real().Now();
     facts_.blas = blas.name;
+    facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
     metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
 
@@ -238,9 +239,9 @@ class AppImpl final : public App {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options, const LoadModel& load_model,
-                                                const BlasCheck& blas) {
+                                                const BlasCheck& blas, const std::string& cpu_capability) {
   auto app = std::make_unique<AppImpl>(options, load_model);
-  SIGHTLINE_RETURN_IF_ERROR(app->Open(blas));
+  SIGHTLINE_RETURN_IF_ERROR(app->Open(blas, cpu_capability));
   return std::unique_ptr<App>(std::move(app));
 }
 

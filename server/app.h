@@ -27,8 +27,9 @@ class App {
   using LoadModel = ModelHub::LoadModel;
 
   // Opens the data, loads the models, listens, and is ready when it returns.
+  // `cpu_capability` says which vector instructions the models' libraries use.
   static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
-                                                    const BlasCheck& blas);
+                                                    const BlasCheck& blas, const std::string& cpu_capability = "");
   virtual ~App() = default;
 
   virtual int grpc_port() const = 0;
