@@ -212,6 +212,10 @@ absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
                          {{"limit", absl::StrCat(limits_.max_models)}, {"actual", absl::StrCat(models_.size() + 1)}});
     }
   }
+  if (!options_.load) {
+    return base::FailedPrecondition("MODELS_NOT_BUILT",
+                                    "this server was built without models. Send descriptors instead of images.");
+  }
   const base::Clock& clock = base::Clock::Real();
   const base::Clock::Ticks begin = clock.Steady();
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<model::Model> loaded,

@@ -27,6 +27,8 @@ constexpr int kSwapTries = 5;
 constexpr int kDefaultKeepHours = 24;
 constexpr int kShownLeftOut = 1000;
 constexpr size_t kNamedLeftOut = 100;
+// The collection takes more in a moment; a full memory or disk does not go away by itself.
+constexpr char kQueueFullReason[] = "TOO_MANY_PENDING_WRITES";
 constexpr auto kEmbedTime = std::chrono::hours(1);
 constexpr auto kPoll = std::chrono::milliseconds(100);
 constexpr auto kBusyWait = std::chrono::milliseconds(50);
@@ -170,7 +172,7 @@ absl::Status Reembedding::Write(std::vector<index::Record> records) {
     std::vector<index::Record> again;
     for (size_t i = 0; i < records.size(); ++i) {
       const absl::StatusOr<index::WriteResult> result = answers.Take(i);
-      if (absl::IsResourceExhausted(result.status()) && base::GetErrorInfo(result.status()).retry_after) {
+      if (!result.ok() && base::GetErrorInfo(result.status()).reason == kQueueFullReason) {
         again.push_back(std::move(records[i]));
         continue;
       }
