@@ -69,6 +69,9 @@ struct CollectionStats {
 struct Write {
   Record record;
   std::string request_id;  // empty, or a name by which a repeat within 24 hours is known and not written again
+  // The record is one of another space of the same collection: it keeps its revision and times. A later record under
+  // its id stays, and the result says `replayed`.
+  bool copy = false;
 };
 
 struct WriteResult {

@@ -13,6 +13,7 @@
 #include "model/config/model_config.h"
 #include "model/image/resize.h"
 #include "model/inference.h"
+#include "model/preprocess/blank_images.h"
 #include "model/preprocess/planes.h"
 #include "model/preprocess/sizes.h"
 #include "model/registry.h"
@@ -125,6 +126,8 @@ class LoadedModel : public Model {
     }
     return prepared;
   }
+
+  std::vector<PreparedImage> WarmUpImages() const override { return BlankImages(config_.preprocess); }
 
   absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) override {
     if (batch.empty()) return std::vector<Embedding>();

@@ -99,6 +99,10 @@ class Model {
   // sizes.
   virtual int wanted_side(int width, int height) const = 0;
 
+  // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
+  // every weight, then one of each bucket.
+  virtual std::vector<PreparedImage> WarmUpImages() const { return {}; }
+
   // One embedding per image of the batch, in order. All must have the same bucket.
   virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;
 };

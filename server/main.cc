@@ -22,6 +22,14 @@ int Fail(const absl::Status& status, int code) {
   return code;
 }
 
+const char* SignalName(int signal) {
+  switch (signal) {
+    case SIGTERM: return "SIGTERM";
+    case SIGINT: return "SIGINT";
+    default: return "SIGHUP";
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,6 +43,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
@@ -42,9 +51,11 @@ int main(int argc, char** argv) {
   auto app = sightline::server::App::Start(*options, &sightline::model::Model::Load, blas);
   if (!app.ok()) return Fail(app.status(), kExitError);
   int signal = 0;
-  sigwait(&signals, &signal);
-  sightline::base::Log(sightline::base::Severity::kInfo, "signal received",
-                       {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  do {
+    sigwait(&signals, &signal);
+    sightline::base::Log(sightline::base::Severity::kInfo, "signal received", {{"signal", SignalName(signal)}});
+    if (signal == SIGHUP) (*app)->ReloadModels();
+  } while (signal == SIGHUP);
   (*app)->Stop();
   sightline::base::Log(sightline::base::Severity::kInfo, "stopped");
   return 0;

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "base/log.h"
 #include "server/limits.h"
+#include "server/model_hub.h"
 
 namespace sightline::server {
 
@@ -31,6 +32,8 @@ struct ServerOptions {
   int search_threads = 2;
   int decode_threads = 2;
   int intra_op_threads = 0;  // 0: all cores
+  WarmUp warm_up = WarmUp::kAll;
+  absl::Duration warm_up_budget = absl::Seconds(3);
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };

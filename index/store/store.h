@@ -117,6 +117,9 @@ class Store {
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
 
+  // Remembers what `from` remembers of the requests since `since`, durably.
+  absl::Status CopyRequests(const Store& from, absl::Time since);
+
   // Durable on OK. After a failure nothing of the batch is visible, and every write fails until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);
   // Why writes fail until Resume; OK when they do not.
