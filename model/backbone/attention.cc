@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "model/engine/attention_core.h"
+
 namespace sightline::model {
 
 Attention::Attention(int64_t dim, int64_t heads)
@@ -25,9 +27,10 @@ torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attentio
   const int64_t tokens = x.size(1);
   const int64_t dim = x.size(2);
   const int64_t head_dim = dim / heads_;
+  const torch::Tensor qkv = qkv_->Forward(x);
+  if (buffers_ != nullptr && !is_training() && IsPlain(qkv)) return MixFast(qkv, cls_attention);
   // (B, T, 3, heads, head_dim) -> three of (B * heads, T, head_dim)
-  const torch::Tensor split =
-      qkv_->Forward(x).view({batch, tokens, 3, heads_, head_dim}).permute({2, 0, 3, 1, 4}).contiguous();
+  const torch::Tensor split = qkv.view({batch, tokens, 3, heads_, head_dim}).permute({2, 0, 3, 1, 4}).contiguous();
   const auto part = [&](int64_t i) { return split[i].view({batch * heads_, tokens, head_dim}); };
   const torch::Tensor q = part(0) * (1.0 / std::sqrt(static_cast<double>(head_dim)));
   const torch::Tensor k = part(1).transpose(1, 2);
@@ -45,6 +48,27 @@ torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attentio
   }
   const torch::Tensor mixed = pieces.size() == 1 ? pieces[0] : torch::cat(pieces, 1);
   return mixed.view({batch, heads_, tokens, head_dim}).transpose(1, 2).reshape({batch, tokens, dim});
+}
+
+torch::Tensor Attention::MixFast(const torch::Tensor& qkv, torch::Tensor* cls_attention) const {
+  const int64_t batch = qkv.size(0);
+  const int64_t tokens = qkv.size(1);
+  const int64_t dim = qkv.size(2) / 3;
+  const auto part = [&](int64_t i) {
+    return engine::HeadsView{.data = qkv.data_ptr<float>() + i * dim,
+                             .batch_stride = tokens * 3 * dim,
+                             .token_stride = 3 * dim,
+                             .head_stride = dim / heads_};
+  };
+  const engine::AttentionShape shape{
+      .batch = batch, .heads = heads_, .queries = tokens, .keys = tokens, .head_dim = dim / heads_};
+  const torch::Tensor mixed = Borrow(buffers_, {batch, tokens, dim});
+  torch::Tensor first_query;
+  if (cls_attention != nullptr) first_query = torch::empty({batch, tokens});
+  engine::Attend(buffers_, part(0), part(1), part(2), shape, mixed.data_ptr<float>(),
+                 cls_attention == nullptr ? nullptr : first_query.data_ptr<float>());
+  if (cls_attention != nullptr) *cls_attention = first_query.narrow(1, 1, tokens - 1);
+  return mixed;
 }
 
 }  // namespace sightline::model

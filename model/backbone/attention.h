@@ -11,7 +11,8 @@ namespace sightline::model {
 
 class Attention : public Layer {
  public:
-  // At most this many attention values are held at once: 32 MiB as float32, about the last level cache of a server.
+  // At most this many attention values are held at once: 32 MiB as float32, about the last level cache of a server. The
+  // engine's path holds fewer.
   static constexpr int64_t kMaxScores = 8 << 20;
 
   Attention(int64_t dim, int64_t heads);
@@ -23,11 +24,16 @@ class Attention : public Layer {
   // residual + Forward(x). In inference the sum may be written into `residual`, which is not to be read again.
   torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x, torch::Tensor* cls_attention) const;
 
+  void Plan(const PlanOptions& options) override { buffers_ = options.buffers; }
+
  private:
   // Forward before the projection.
   torch::Tensor Mix(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const;
+  // The same from the fused map `qkv` (B, T, 3 D), by the engine.
+  torch::Tensor MixFast(const torch::Tensor& qkv, torch::Tensor* cls_attention) const;
 
   const int64_t heads_;
+  std::shared_ptr<engine::BufferPool> buffers_;
   std::shared_ptr<Linear> qkv_;
   std::shared_ptr<Linear> proj_;
 };

@@ -1,5 +1,6 @@
 #include "model/head/dtop.h"
 
+#include <optional>
 #include <vector>
 
 namespace sightline::model {
@@ -11,11 +12,19 @@ class Dtop::LocalConv : public Layer {
       : weight_(register_parameter("weight", torch::empty({out, in, 1, 1}))),
         bias_(register_parameter("bias", torch::empty({out}))) {}
   // (B, M, in) -> (B, M, out)
-  torch::Tensor Forward(const torch::Tensor& x) const { return torch::linear(x, weight_.flatten(1), bias_); }
+  torch::Tensor Forward(const torch::Tensor& x) const {
+    if (planned_ && !is_training() && IsPlain(x)) return planned_->Forward(x, Activation::kNone);
+    return torch::linear(x, weight_.flatten(1), bias_);
+  }
+  void Plan(const PlanOptions& options) override {
+    planned_.reset();
+    if (IsPlain(weight_)) planned_.emplace(options, weight_, bias_);
+  }
 
  private:
   torch::Tensor weight_;
   torch::Tensor bias_;
+  std::optional<PlannedLinear> planned_;
 };
 
 Dtop::Dtop(const DtopConfig& config, int64_t token_dim)

@@ -1,18 +1,12 @@
-// Activations that follow a linear map or a convolution, so that a planned layer can fuse them.
+// Activations as LibTorch computes them: while training, and wherever nothing fuses them.
 #ifndef SIGHTLINE_MODEL_LAYERS_ACTIVATION_H_
 #define SIGHTLINE_MODEL_LAYERS_ACTIVATION_H_
 
 #include <torch/torch.h>
 
-namespace sightline::model {
+#include "model/engine/activation.h"
 
-enum class Activation {
-  kNone,
-  kRelu,
-  kRelu6,
-  kGelu,       // exact, by erf
-  kQuickGelu,  // x sigmoid(1.702 x)
-};
+namespace sightline::model {
 
 torch::Tensor Activate(const torch::Tensor& x, Activation activation);
 

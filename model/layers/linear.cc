@@ -1,16 +1,54 @@
 #include "model/layers/linear.h"
 
+#include <vector>
+
 namespace sightline::model {
+namespace {
+
+engine::PackedLinear Pack(const PlanOptions& options, const torch::Tensor& weight, const torch::Tensor& bias) {
+  const torch::Tensor rows = weight.detach().flatten(1).contiguous();
+  const torch::Tensor values = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
+  return {options.buffers, rows.data_ptr<float>(), values.defined() ? values.data_ptr<float>() : nullptr, rows.size(1),
+          rows.size(0)};
+}
+
+}  // namespace
+
+PlannedLinear::PlannedLinear(const PlanOptions& options, const torch::Tensor& weight, const torch::Tensor& bias)
+    : buffers_(options.buffers), out_(weight.size(0)), packed_(Pack(options, weight, bias)) {}
+
+torch::Tensor PlannedLinear::Forward(const torch::Tensor& x, Activation activation) const {
+  const torch::Tensor source = x.contiguous();
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes.back() = out_;
+  const torch::Tensor y = Borrow(buffers_, sizes);
+  packed_.Forward(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
+  return y;
+}
+
+torch::Tensor PlannedLinear::AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const {
+  const torch::Tensor source = x.contiguous();
+  const torch::Tensor y = residual.contiguous();
+  packed_.AddTo(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
+  return y;
+}
 
 Linear::Linear(int64_t in, int64_t out, bool bias)
     : weight_(register_parameter("weight", torch::empty({out, in}))),
       bias_(bias ? register_parameter("bias", torch::empty({out})) : torch::Tensor()) {}
 
+void Linear::Plan(const PlanOptions& options) {
+  planned_.reset();
+  if (IsPlain(weight_)) planned_.emplace(options, weight_, bias_);
+}
+
 torch::Tensor Linear::Forward(const torch::Tensor& x, Activation activation) const {
+  if (planned_ && !is_training() && IsPlain(x)) return planned_->Forward(x, activation);
   return Activate(torch::linear(x, weight_, bias_), activation);
 }
 
 torch::Tensor Linear::AddTo(const torch::Tensor& residual, const torch::Tensor& x) const {
+  if (planned_ && !is_training() && IsPlain(x)) return planned_->AddTo(residual, x, Activation::kNone);
   return residual + torch::linear(x, weight_, bias_);
 }
 

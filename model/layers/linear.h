@@ -2,10 +2,32 @@
 #ifndef SIGHTLINE_MODEL_LAYERS_LINEAR_H_
 #define SIGHTLINE_MODEL_LAYERS_LINEAR_H_
 
+#include <memory>
+#include <optional>
+
+#include "model/engine/packed_linear.h"
 #include "model/layers/activation.h"
 #include "model/layers/layer.h"
 
 namespace sightline::model {
+
+// A linear map in inference: weights in the engine's layout, whoever owns the plain ones.
+class PlannedLinear {
+ public:
+  // `weight` (out, in, ...) with all dimensions but the first read as one; `bias` (out) or undefined.
+  PlannedLinear(const PlanOptions& options, const torch::Tensor& weight, const torch::Tensor& bias);
+
+  // activation(x W^T + b): (..., in) -> (..., out), contiguous.
+  torch::Tensor Forward(const torch::Tensor& x, Activation activation) const;
+
+  // activation(residual + x W^T + b), written into `residual` where that is contiguous.
+  torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const;
+
+ private:
+  std::shared_ptr<engine::BufferPool> buffers_;
+  int64_t out_ = 0;
+  engine::PackedLinear packed_;
+};
 
 class Linear : public Layer {
  public:
@@ -17,9 +39,12 @@ class Linear : public Layer {
   // residual + x W^T + b. In inference the sum may be written into `residual`, which is not to be read again.
   torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x) const;
 
+  void Plan(const PlanOptions& options) override;
+
  private:
   torch::Tensor weight_;
   torch::Tensor bias_;  // undefined without one
+  std::optional<PlannedLinear> planned_;
 };
 
 }  // namespace sightline::model

@@ -1,6 +1,14 @@
 #include "model/layers/norm.h"
 
+#include "model/engine/group_norm.h"
+#include "model/engine/layer_norm.h"
+
 namespace sightline::model {
+namespace {
+
+constexpr double kGroupNormEpsilon = 1e-5;
+
+}  // namespace
 
 torch::Tensor L2(const torch::Tensor& x) { return x / torch::clamp_min(x.norm(2, -1, /*keepdim=*/true), 1e-12); }
 
@@ -10,6 +18,14 @@ LayerNorm::LayerNorm(int64_t dim, double epsilon)
       bias_(register_parameter("bias", torch::zeros({dim}))) {}
 
 torch::Tensor LayerNorm::Forward(const torch::Tensor& x) const {
+  if (buffers_ != nullptr && !is_training() && IsPlain(x)) {
+    const torch::Tensor rows = x.contiguous();
+    const torch::Tensor y = Borrow(buffers_, x.sizes());
+    const int64_t dim = weight_.size(0);
+    engine::LayerNorm(rows.data_ptr<float>(), rows.numel() / dim, dim, weight_.data_ptr<float>(),
+                      bias_.data_ptr<float>(), static_cast<float>(epsilon_), y.data_ptr<float>());
+    return y;
+  }
   return torch::layer_norm(x, weight_.sizes(), weight_, bias_, epsilon_);
 }
 
@@ -18,9 +34,29 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels)
       weight_(register_parameter("weight", torch::ones({channels}))),
       bias_(register_parameter("bias", torch::zeros({channels}))) {}
 
+bool GroupNorm::IsFast(const torch::Tensor& x) const {
+  return buffers_ != nullptr && !is_training() && IsPlain(x) && x.dim() == 4 &&
+         x.is_contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+torch::Tensor GroupNorm::InPlace(const torch::Tensor& x, const torch::Tensor* residual, bool relu) const {
+  float* const values = x.data_ptr<float>();
+  engine::GroupNorm(buffers_, values,
+                    {.batch = x.size(0), .pixels = x.size(2) * x.size(3), .channels = x.size(1), .groups = groups_},
+                    weight_.data_ptr<float>(), bias_.data_ptr<float>(), static_cast<float>(kGroupNormEpsilon),
+                    residual == nullptr ? nullptr : residual->data_ptr<float>(), relu, values);
+  return x;
+}
+
 torch::Tensor GroupNorm::Forward(const torch::Tensor& x, Activation activation) const {
-  constexpr double kEpsilon = 1e-5;
-  return Activate(torch::group_norm(x, groups_, weight_, bias_, kEpsilon), activation);
+  const bool relu = activation == Activation::kRelu;
+  if (IsFast(x) && (relu || activation == Activation::kNone)) return InPlace(x, nullptr, relu);
+  return Activate(torch::group_norm(x, groups_, weight_, bias_, kGroupNormEpsilon), activation);
+}
+
+torch::Tensor GroupNorm::AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const {
+  if (IsFast(x) && residual.is_contiguous(torch::MemoryFormat::ChannelsLast)) return InPlace(x, &residual, true);
+  return torch::relu(residual + Forward(x));
 }
 
 BatchNorm::BatchNorm(int64_t channels)

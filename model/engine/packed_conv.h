@@ -1,0 +1,69 @@
+// PackedConv: a convolution with what follows it fused, its weights laid out once as oneDNN wants them.
+//
+// Maps lie channels-last: (batch, height, width, channels) without gaps. The first convolution of a network may take
+// planes instead.
+//
+// Threading: one thread at a time; the work is spread over that thread's OpenMP threads. Ownership: weights are copied.
+// Failure: a std::exception of oneDNN's.
+//
+//   const PackedConv conv(pool, weight, bias, {.in = 64, .out = 64, .kernel = 3});
+//   conv.Forward(x, {.batch = 1, .height = 96, .width = 96, .top = 1, .left = 1, .bottom = 1, .right = 1}, {}, y);
+#ifndef SIGHTLINE_MODEL_ENGINE_PACKED_CONV_H_
+#define SIGHTLINE_MODEL_ENGINE_PACKED_CONV_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "model/engine/activation.h"
+#include "model/engine/buffers.h"
+
+namespace sightline::model::engine {
+
+// Square kernels, the same on both axes.
+struct ConvGeometry {
+  int64_t in = 0;
+  int64_t out = 0;
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+};
+
+struct ConvInput {
+  int64_t batch = 0;
+  int64_t height = 0;
+  int64_t width = 0;
+  // Rows and columns of zeros around the map.
+  int64_t top = 0;
+  int64_t left = 0;
+  int64_t bottom = 0;
+  int64_t right = 0;
+  bool planar = false;  // (batch, channels, height, width)
+  bool operator==(const ConvInput&) const = default;
+};
+
+class PackedConv {
+ public:
+  // `weight` (out, in / groups, kernel, kernel) row by row; `bias` (out), or null.
+  PackedConv(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, const ConvGeometry& geometry);
+  PackedConv(PackedConv&&) noexcept;
+  PackedConv& operator=(PackedConv&&) noexcept;
+  ~PackedConv();
+
+  int64_t OutHeight(const ConvInput& input) const;
+  int64_t OutWidth(const ConvInput& input) const;
+
+  // y (batch, OutHeight, OutWidth, out) = activation(conv(x) + b)
+  void Forward(const float* x, const ConvInput& input, Activation activation, float* y) const;
+
+  // y = activation(y + conv(x) + b)
+  void AddTo(const float* x, const ConvInput& input, Activation activation, float* y) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sightline::model::engine
+
+#endif  // SIGHTLINE_MODEL_ENGINE_PACKED_CONV_H_
