@@ -30,8 +30,7 @@ Bottleneck::Bottleneck(const Shape& shape) {
 torch::Tensor Bottleneck::Forward(const torch::Tensor& x) const {
   torch::Tensor y = norm1_->Forward(conv1_->Forward(x), Activation::kRelu);
   y = norm2_->Forward(conv2_->Forward(y), Activation::kRelu);
-  y = norm3_->Forward(conv3_->Forward(y));
-  return torch::relu(y + (downsample_ ? downsample_->Forward(x) : x));
+  return norm3_->AddToAndRelu(downsample_ ? downsample_->Forward(x) : x, conv3_->Forward(y));
 }
 
 HybridStem::HybridStem(const HybridVitConfig& config) {

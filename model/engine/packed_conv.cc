@@ -14,7 +14,6 @@ using dnnl::memory;
 
 constexpr auto kAny = memory::format_tag::any;
 constexpr auto kChannelsLast = memory::format_tag::nhwc;
-constexpr auto kPlanar = memory::format_tag::nchw;
 
 memory::dims WeightDims(const ConvGeometry& g) {
   if (g.groups == 1) return {g.out, g.in, g.kernel, g.kernel};
@@ -60,8 +59,7 @@ class PackedConv::Impl {
 
   dnnl::convolution_forward::primitive_desc Descriptor(const ConvInput& input, const Epilogue& epilogue) const {
     const ConvGeometry& g = geometry_;
-    const memory::desc source({input.batch, g.in, input.height, input.width}, kFloat,
-                              input.planar ? kPlanar : kChannelsLast);
+    const memory::desc source({input.batch, g.in, input.height, input.width}, kFloat, kChannelsLast);
     const memory::desc weights(WeightDims(g), kFloat, kAny);
     const memory::desc destination({input.batch, g.out, OutSize(g, input.height, input.top + input.bottom),
                                     OutSize(g, input.width, input.left + input.right)},

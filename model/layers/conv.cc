@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "model/engine/max_pool.h"
 #include "model/layers/same_padding.h"
 
 namespace sightline::model {
@@ -23,6 +24,26 @@ torch::Tensor Convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
                        {shape.dilation, shape.dilation}, shape.groups);
 }
 
+// LibTorch's max pool also computes where each maximum was. Windows begin `top` rows above and `left` columns before
+// the map; the output has ceil(n / 2) positions.
+torch::Tensor MaxPoolFast(const torch::Tensor& x, int64_t top, int64_t left) {
+  constexpr auto kChannelsLast = torch::MemoryFormat::ChannelsLast;
+  const torch::Tensor source = x.contiguous(kChannelsLast);
+  const torch::Tensor y = torch::empty({x.size(0), x.size(1), (x.size(2) + 1) / 2, (x.size(3) + 1) / 2},
+                                       torch::TensorOptions().memory_format(kChannelsLast));
+  engine::MaxPool(source.data_ptr<float>(),
+                  {.batch = x.size(0),
+                   .height = x.size(2),
+                   .width = x.size(3),
+                   .channels = x.size(1),
+                   .out_height = y.size(2),
+                   .out_width = y.size(3),
+                   .top = top,
+                   .left = left},
+                  y.data_ptr<float>());
+  return y;
+}
+
 }  // namespace
 
 torch::Tensor PadSame(const torch::Tensor& x, int64_t kernel, int64_t stride, double value) {
@@ -32,28 +53,28 @@ torch::Tensor PadSame(const torch::Tensor& x, int64_t kernel, int64_t stride, do
   return torch::constant_pad_nd(x, {columns.before, columns.after, rows.before, rows.after}, value);
 }
 
+torch::Tensor MaxPoolPadded(const torch::Tensor& x) {
+  if (IsPlain(x)) return MaxPoolFast(x, 1, 1);
+  return torch::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+}
+
 torch::Tensor MaxPoolSame(const torch::Tensor& x) {
+  if (IsPlain(x)) return MaxPoolFast(x, SamePadding(x.size(2), 3, 2).before, SamePadding(x.size(3), 3, 2).before);
   return torch::max_pool2d(PadSame(x, 3, 2, -std::numeric_limits<float>::infinity()), {3, 3}, {2, 2});
 }
 
 StdConv::StdConv(int64_t in, int64_t out, int64_t kernel, int64_t stride)
-    : kernel_(kernel),
-      stride_(stride),
+    : shape_{.in = in, .out = out, .kernel = kernel, .stride = stride, .bias = false},
       weight_(register_parameter("weight", torch::empty({out, in, kernel, kernel}))) {}
 
-void StdConv::Plan(const PlanOptions&) {
-  planned_weight_ = StandardiseFilters(weight_).contiguous(torch::MemoryFormat::ChannelsLast);
+void StdConv::Plan(const PlanOptions& options) {
+  planned_.reset();
+  if (IsPlain(weight_)) planned_.emplace(options, StandardiseFilters(weight_), torch::Tensor(), shape_, Pad::kSame);
 }
 
 torch::Tensor StdConv::Forward(const torch::Tensor& x) const {
-  const torch::Tensor weight =
-      is_training() || !planned_weight_.defined() ? StandardiseFilters(weight_) : planned_weight_;
-  const Padding rows = SamePadding(x.size(2), kernel_, stride_);
-  const Padding columns = SamePadding(x.size(3), kernel_, stride_);
-  if (rows.before == rows.after && columns.before == columns.after) {
-    return torch::conv2d(x, weight, {}, {stride_, stride_}, {rows.before, columns.before});
-  }
-  return torch::conv2d(PadSame(x, kernel_, stride_, 0), weight, {}, {stride_, stride_});
+  if (planned_ && !is_training() && IsPlain(x)) return planned_->Forward(x, Activation::kNone);
+  return Convolve(PadSame(x, shape_.kernel, shape_.stride, 0), StandardiseFilters(weight_), {}, shape_);
 }
 
 Conv::Conv(const ConvShape& shape)
@@ -62,28 +83,38 @@ Conv::Conv(const ConvShape& shape)
           register_parameter("weight", torch::empty({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}))),
       bias_(shape.bias ? register_parameter("bias", torch::empty({shape.out})) : torch::Tensor()) {}
 
+void Conv::Plan(const PlanOptions& options) {
+  planned_.reset();
+  plan_ = options;
+}
+
 torch::Tensor Conv::Forward(const torch::Tensor& x, Activation activation) const {
+  if (plan_ && !is_training() && IsPlain(x)) {
+    if (!planned_) planned_.emplace(*plan_, weight_, bias_, shape_, Pad::kShape);
+    return planned_->Forward(x, activation);
+  }
   return Activate(Convolve(x, weight_, bias_, shape_), activation);
 }
 
 ConvNorm::ConvNorm(std::shared_ptr<Conv> conv, std::shared_ptr<BatchNorm> norm)
     : conv_(std::move(conv)), norm_(std::move(norm)) {}
 
-void ConvNorm::Plan(const PlanOptions&) {
+void ConvNorm::Plan(const PlanOptions& options) {
+  planned_.reset();
+  if (!IsPlain(conv_->weight())) return;
   const torch::Tensor scale = norm_->Scale();
-  planned_weight_ = (conv_->weight() * scale.view({-1, 1, 1, 1})).contiguous(torch::MemoryFormat::ChannelsLast);
-  planned_bias_ = norm_->Shift();
-  if (conv_->bias().defined()) planned_bias_ = planned_bias_ + conv_->bias() * scale;
+  const torch::Tensor shift = norm_->Shift();
+  planned_.emplace(options, conv_->weight() * scale.view({-1, 1, 1, 1}),
+                   conv_->bias().defined() ? shift + conv_->bias() * scale : shift, conv_->shape(), Pad::kShape);
 }
 
 torch::Tensor ConvNorm::Forward(const torch::Tensor& x, Activation activation) const {
-  if (conv_->is_training() || !planned_weight_.defined()) {
-    return Activate(norm_->Forward(conv_->Forward(x)), activation);
-  }
-  return Activate(Convolve(x, planned_weight_, planned_bias_, conv_->shape()), activation);
+  if (planned_ && !conv_->is_training() && IsPlain(x)) return planned_->Forward(x, activation);
+  return Activate(norm_->Forward(conv_->Forward(x)), activation);
 }
 
 torch::Tensor ConvNorm::AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const {
+  if (planned_ && !conv_->is_training() && IsPlain(x)) return planned_->AddTo(residual, x, Activation::kRelu);
   return torch::relu(residual + Forward(x));
 }
 

@@ -5,10 +5,13 @@
 #define SIGHTLINE_MODEL_LAYERS_CONV_H_
 
 #include <memory>
+#include <optional>
 
 #include "model/layers/activation.h"
+#include "model/layers/conv_shape.h"
 #include "model/layers/layer.h"
 #include "model/layers/norm.h"
+#include "model/layers/planned_conv.h"
 
 namespace sightline::model {
 
@@ -18,26 +21,18 @@ torch::Tensor StandardiseFilters(const torch::Tensor& weight);
 // Zero SAME padding in front of a convolution or, with -inf, of a max pool.
 torch::Tensor PadSame(const torch::Tensor& x, int64_t kernel, int64_t stride, double value);
 
+// Max pool 3x3 with stride 2 and one position of padding by -inf on every side: a map of ceil(n / 2) positions.
+torch::Tensor MaxPoolPadded(const torch::Tensor& x);
+
 // Max pool 3x3 with stride 2 and SAME padding by -inf.
 torch::Tensor MaxPoolSame(const torch::Tensor& x);
-
-// Square kernels, the same on both axes.
-struct ConvShape {
-  int64_t in = 0;
-  int64_t out = 0;
-  int64_t kernel = 1;
-  int64_t stride = 1;
-  int64_t padding = 0;
-  int64_t dilation = 1;
-  int64_t groups = 1;
-  bool bias = true;
-};
 
 // A convolution with the parameters "weight" (out, in / groups, k, k) and, if it has one, "bias".
 class Conv : public Layer {
  public:
   explicit Conv(const ConvShape& shape);
   torch::Tensor Forward(const torch::Tensor& x, Activation activation = Activation::kNone) const;
+  void Plan(const PlanOptions& options) override;
 
   const ConvShape& shape() const { return shape_; }
   const torch::Tensor& weight() const { return weight_; }
@@ -47,6 +42,9 @@ class Conv : public Layer {
   const ConvShape shape_;
   torch::Tensor weight_;
   torch::Tensor bias_;
+  std::optional<PlanOptions> plan_;
+  // Made when first used: one whose norm is folded is never used for itself.
+  mutable std::optional<PlannedConv> planned_;
 };
 
 // A convolution and the batch norm behind it, wherever the two have their names. Inference folds the norm into the
@@ -66,8 +64,7 @@ class ConvNorm {
  private:
   std::shared_ptr<Conv> conv_;
   std::shared_ptr<BatchNorm> norm_;
-  torch::Tensor planned_weight_;
-  torch::Tensor planned_bias_;
+  std::optional<PlannedConv> planned_;
 };
 
 // A convolution under the name "conv" and its norm under "bn".
@@ -91,10 +88,9 @@ class StdConv : public Layer {
   void Plan(const PlanOptions& options) override;
 
  private:
-  const int64_t kernel_;
-  const int64_t stride_;
+  const ConvShape shape_;
   torch::Tensor weight_;
-  torch::Tensor planned_weight_;
+  std::optional<PlannedConv> planned_;
 };
 
 }  // namespace sightline::model
