@@ -38,6 +38,12 @@ struct Calibration {
   std::string embedding_space;
   int64_t images = 0;                        // how many it was found on
   std::map<std::string, InputScale> inputs;  // by the name of the layer
+
+  // Null for a layer that has none.
+  const InputScale* Find(const std::string& layer) const {
+    const auto found = inputs.find(layer);
+    return found == inputs.end() ? nullptr : &found->second;
+  }
 };
 
 absl::StatusOr<Calibration> ParseCalibration(absl::string_view text);

@@ -37,7 +37,7 @@ struct ColumnCodes {
 };
 
 // y[n] = activation((products[n] - row.zero * sums[n]) * (row.scale * scales[n]) + bias[n]), plus y[n] before the
-// activation if `add`. GELU is within 1e-6 of the exact one.
+// activation if `add`. GELU is within 1e-6 max(1, |x|) of the exact one.
 void RestoreRow(const int32_t* products, size_t count, const RowCode& row, const ColumnCodes& columns,
                 Activation activation, bool add, float* y);
 
