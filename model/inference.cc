@@ -35,7 +35,7 @@ std::vector<Embedding> RunInference(Network& network, const torch::Tensor& proje
     descriptors.push_back(network.head().Forward(features));
     if (scale == token_scale) tokens = ExtractTokens(features, network.head(), projection, config.tokens);
   }
-  const torch::Tensor merged = MergeScales(descriptors).contiguous();
+  const torch::Tensor merged = network.Finish(MergeScales(descriptors)).contiguous();
 
   std::vector<Embedding> embeddings(batch.size());
   for (size_t b = 0; b < batch.size(); ++b) {

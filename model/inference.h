@@ -1,6 +1,7 @@
 // Inference: a batch of prepared images through a network, at every scale, to embeddings.
 //
-//   d = L2(mean over scales of L2(u_scale)); tokens come from the scale closest to 1.
+//   d = L2(mean over scales of L2(u_scale)), whitened where the model ends with that; tokens come from the scale
+//   closest to 1.
 //
 // Threading: pure functions of a network that belongs to one thread at a time. Failure: LibTorch's exceptions.
 #ifndef SIGHTLINE_MODEL_INFERENCE_H_

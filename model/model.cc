@@ -17,6 +17,7 @@
 #include "model/engine/int8_weights.h"
 #include "model/image/resize.h"
 #include "model/inference.h"
+#include "model/preprocess/planes.h"
 #include "model/preprocess/sizes.h"
 #include "model/registry.h"
 #include "model/space.h"
@@ -54,6 +55,14 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
   if (!untrained) {
     SIGHTLINE_ASSIGN_OR_RETURN(const auto file, base::MappedFile::Open(path, kMaxWeightsBytes));
     SIGHTLINE_ASSIGN_OR_RETURN(const weights::Safetensors parsed, weights::ParseSafetensors(file->bytes(), {}));
+    untrained = !config.seeded.empty();
+    if (untrained && !options.allow_untrained) {
+      return base::FailedPrecondition(
+          "WEIGHTS_SEEDED",
+          absl::StrCat("model ", config.name, " has no trained weights for ", absl::StrJoin(config.seeded, ", "),
+                       ", only seeded ones. Import a checkpoint that holds them, or pass "
+                       "--allow_untrained to run it so."));
+    }
     return LoadTensors(parsed, targets);
   }
   if (!options.allow_untrained) {
@@ -68,7 +77,12 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
         "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its token projection in ", path,
                                         ", which is not there. Add the file or set tokens.projection to orthonormal."));
   }
-  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).layers), config.seed);
+  if (config.whitening.has_value()) {
+    return base::FailedPrecondition(
+        "WEIGHTS_MISSING", absl::StrCat("model ", config.name, " stores its whitening in ", path,
+                                        ", which is not there. Add the file, or take whitening out of model.json."));
+  }
+  InitialiseSeeded(targets, std::max(1, Facts(config.backbone).blocks), config.seed);
   return absl::OkStatus();
 }
 
@@ -111,7 +125,7 @@ class LoadedModel : public Model {
   LoadedModel(ModelConfig config, int intra_op_threads)
       : config_(std::move(config)),
         intra_op_threads_(intra_op_threads),
-        network_(std::make_shared<Network>(config_.backbone, config_.head)),
+        network_(std::make_shared<Network>(config_.backbone, config_.head, config_.whitening)),
         projection_(torch::zeros({Facts(config_.backbone).dim, config_.tokens.dim})) {}
 
   absl::Status Fill(const std::string& directory, const LoadOptions& options) {
@@ -131,10 +145,7 @@ class LoadedModel : public Model {
 
   const ModelInfo& info() const override { return info_; }
 
-  int wanted_side() const override {
-    const std::vector<double>& scales = config_.preprocess.scales;
-    return static_cast<int>(config_.preprocess.image_size * *std::max_element(scales.begin(), scales.end()) + 0.5);
-  }
+  int wanted_side(int width, int height) const override { return WantedSide(config_.preprocess, width, height); }
 
   absl::StatusOr<PreparedImage> Prepare(const image::Image& image,
                                         const std::optional<image::CropBox>& crop) const override {
@@ -145,7 +156,7 @@ class LoadedModel : public Model {
     PreparedImage prepared;
     prepared.bucket = BucketName(sizes);
     for (const PlaneSize& size : sizes) {
-      const image::Image resized = image::ResizeBicubic(image, region, size.width, size.height);
+      const image::Image resized = ResizePlane(config_.preprocess, image, region, size);
       prepared.planes.push_back(
           {size.height, size.width, image::ToChw(resized, config_.preprocess.mean, config_.preprocess.std)});
     }
@@ -199,7 +210,7 @@ class LoadedModel : public Model {
     info_.token_space = spaces.token;
     info_.numeric = "fp32/cpu";
     info_.provenance = config_.provenance;
-    info_.descriptor_dim = DescriptorDim(config_.backbone, config_.head);
+    info_.descriptor_dim = config_.descriptor_dim();
     info_.token_dim = config_.tokens.dim;
     info_.max_token_cells = config_.tokens.max_cells;
     info_.parameters = config_.parameters();
@@ -250,12 +261,6 @@ absl::StatusOr<std::unique_ptr<Model>> Model::Load(const std::string& directory,
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
                              base::ReadFile(absl::StrCat(directory, "/model.json"), kMaxConfigBytes));
   SIGHTLINE_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(text));
-  if (config.tokens.importance == Importance::kRollout) {
-    return base::Error(absl::StatusCode::kUnimplemented, "IMPORTANCE_NOT_OFFERED",
-                       absl::StrCat("model ", config.name,
-                                    " asks for token importance by attention rollout, which is not offered yet. Set "
-                                    "tokens.importance to cls_attention or centre."));
-  }
   try {
     auto model = std::make_unique<LoadedModel>(std::move(config), options.intra_op_threads);
     SIGHTLINE_RETURN_IF_ERROR(model->Fill(directory, options));

@@ -96,12 +96,13 @@ class Model {
 
   virtual const ModelInfo& info() const = 0;
 
-  // Crops (a box in pixels or fractions of the image), resizes keeping the aspect ratio, normalises.
+  // Crops (a box in pixels or fractions of the image), resizes as model.json says, normalises.
   virtual absl::StatusOr<PreparedImage> Prepare(const image::Image& image,
                                                 const std::optional<image::CropBox>& crop) const = 0;
 
-  // The longest side a decoded image needs, for the decoder's reduced sizes; crops need proportionally more.
-  virtual int wanted_side() const = 0;
+  // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's reduced
+  // sizes.
+  virtual int wanted_side(int width, int height) const = 0;
 
   // One embedding per image of the batch, in order. All must have the same bucket.
   virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;

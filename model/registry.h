@@ -5,18 +5,22 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "model/backbone/backbone.h"
 #include "model/config/architecture.h"
 #include "model/head/head.h"
+#include "model/head/whitening.h"
 #include "model/layers/layer.h"
 
 namespace sightline::model {
 
-// Backbone and head under the names that weights files use: "backbone.*" and the head's type, "dtop.*".
+// Backbone, head and whitening under the names that weights files use: "backbone.*", the head's type, "dtop.*", and
+// "whitening.*".
 class Network : public Layer {
  public:
-  Network(const BackboneConfig& backbone, const HeadConfig& head);
+  Network(const BackboneConfig& backbone, const HeadConfig& head,
+          const std::optional<WhiteningConfig>& whitening = std::nullopt);
   Backbone& backbone() { return *backbone_; }
   Head& head() { return *head_; }
 
@@ -25,10 +29,14 @@ class Network : public Layer {
     return backbone_->Forward(images, {.layers = std::max(1, needs_.layers), .maps = needs_.maps, .rollout = rollout});
   }
 
+  // From the merged, L2-normalised vectors of all scales to descriptors: the whitening, if the model ends with one.
+  torch::Tensor Finish(const torch::Tensor& merged) const;
+
  private:
   const HeadFacts needs_;
   std::shared_ptr<Backbone> backbone_;
   std::shared_ptr<Head> head_;
+  std::shared_ptr<Whitening> whitening_;  // null without one
 };
 
 std::shared_ptr<Backbone> BuildBackbone(const BackboneConfig& config);

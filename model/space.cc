@@ -37,7 +37,9 @@ Spaces ComputeSpaces(const ModelConfig& config, const std::vector<NamedTensor>& 
   const json backbone = ToJson(config.backbone);
   const json preprocess = ToJson(config.preprocess);
   Add(embedding, "sightline embedding space 1");
-  Add(embedding, json{{"backbone", backbone}, {"head", ToJson(config.head)}, {"preprocess", preprocess}}.dump());
+  json deciding = {{"backbone", backbone}, {"head", ToJson(config.head)}, {"preprocess", preprocess}};
+  if (config.whitening.has_value()) deciding["whitening"] = {{"dim", config.whitening->dim}};
+  Add(embedding, deciding.dump());
   Add(token, "sightline token space 1");
   Add(token, json{{"backbone", backbone}, {"preprocess", preprocess}, {"tokens", ToJson(config.tokens)}}.dump());
   for (const NamedTensor& tensor : tensors) {

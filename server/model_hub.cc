@@ -50,20 +50,24 @@ class Gather {
   const ModelHub::EmbedDone done_;
 };
 
-// The side to decode at so that the smallest crop still has the pixels the model wants.
-int WantedSide(const EmbedJob& job, int wanted, const image::Header& header) {
-  double side = wanted;
+// The side to decode at so that the image, or each of its crops, still has the pixels the model wants.
+int WantedSide(const EmbedJob& job, const model::Model& model, const image::Header& header) {
+  const bool turned = header.orientation > 4;  // boxes are of the upright image
+  const int image_width = turned ? header.height : header.width;
+  const int image_height = turned ? header.width : header.height;
+  const double longest = std::max(image_width, image_height);
+  double side = model.wanted_side(image_width, image_height);
   for (const image::CropBox& crop : job.crops) {
     double width = crop.x1 - crop.x0;
     double height = crop.y1 - crop.y0;
-    if (crop.unit == image::CropBox::Unit::kPixel) {
-      width /= header.width;
-      height /= header.height;
+    if (crop.unit == image::CropBox::Unit::kFraction) {
+      width *= image_width;
+      height *= image_height;
     }
-    const double fraction = std::max(width, height);
     // A crop that is no box is refused later, with a sentence; here it only must not divide by zero.
-    if (fraction > 0.01 && fraction < 1) side = std::max(side, wanted / fraction);
-    if (!(fraction > 0.01)) return 0;
+    if (!(width >= 1 && height >= 1) || width > 1e6 || height > 1e6) return 0;
+    const double wanted = model.wanted_side(static_cast<int>(width), static_cast<int>(height));
+    side = std::max(side, wanted * longest / std::max(width, height));
   }
   return side < 1e5 ? static_cast<int>(side) : 0;
 }
@@ -150,8 +154,8 @@ void ModelHub::DecodeAndSubmit(const EmbedJob& job, Batcher* batcher, EmbedDone 
     StageTimer timer(*job.request, "decode");
     const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
     if (!header.ok()) return done(header.status());
-    const absl::StatusOr<image::Image> image = image::Decode(
-        job.image, limits_.image, {.wanted_side = WantedSide(job, batcher->model().wanted_side(), *header)});
+    const absl::StatusOr<image::Image> image =
+        image::Decode(job.image, limits_.image, {.wanted_side = WantedSide(job, batcher->model(), *header)});
     if (!image.ok()) return done(image.status());
     result.width = image->original_width;
     result.height = image->original_height;

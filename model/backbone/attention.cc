@@ -8,9 +8,9 @@
 
 namespace sightline::model {
 
-Attention::Attention(int64_t dim, int64_t heads)
+Attention::Attention(int64_t dim, int64_t heads, bool qkv_bias)
     : heads_(heads),
-      qkv_(register_module("qkv", std::make_shared<Linear>(dim, 3 * dim))),
+      qkv_(register_module("qkv", std::make_shared<Linear>(dim, 3 * dim, qkv_bias))),
       proj_(register_module("proj", std::make_shared<Linear>(dim, dim))) {}
 
 torch::Tensor Attention::Forward(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const {
@@ -20,6 +20,14 @@ torch::Tensor Attention::Forward(const torch::Tensor& x, torch::Tensor* cls_atte
 torch::Tensor Attention::AddTo(const torch::Tensor& residual, const torch::Tensor& x,
                                torch::Tensor* cls_attention) const {
   return proj_->AddTo(residual, Mix(x, cls_attention, kMaxScores));
+}
+
+std::pair<torch::Tensor, torch::Tensor> Attention::QueriesAndKeys(const torch::Tensor& x) const {
+  const int64_t head_dim = x.size(2) / heads_;
+  // (B, T, 3, heads, head_dim) -> (3, B, heads, T, head_dim)
+  const torch::Tensor split =
+      qkv_->Forward(x).view({x.size(0), x.size(1), 3, heads_, head_dim}).permute({2, 0, 3, 1, 4});
+  return {split[0] / std::sqrt(static_cast<double>(head_dim)), split[1]};
 }
 
 torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const {

@@ -3,6 +3,7 @@
 #define SIGHTLINE_MODEL_BACKBONE_ATTENTION_H_
 
 #include <memory>
+#include <utility>
 
 #include "model/layers/layer.h"
 #include "model/layers/linear.h"
@@ -15,7 +16,7 @@ class Attention : public Layer {
   // engine's path holds fewer.
   static constexpr int64_t kMaxScores = 8 << 20;
 
-  Attention(int64_t dim, int64_t heads);
+  Attention(int64_t dim, int64_t heads, bool qkv_bias = true);
 
   // x (B, T, D) -> softmax(q k^T / sqrt(D / heads)) v, projected, (B, T, D). With `cls_attention`, also row 0 of the
   // attention without its own column, mean over heads: (B, T - 1).
@@ -23,6 +24,9 @@ class Attention : public Layer {
 
   // residual + Forward(x). In inference the sum may be written into `residual`, which is not to be read again.
   torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x, torch::Tensor* cls_attention) const;
+
+  // q / sqrt(D / heads) and k, each (B, heads, T, D / heads): softmax(q k^T) is the attention that Forward applies.
+  std::pair<torch::Tensor, torch::Tensor> QueriesAndKeys(const torch::Tensor& x) const;
 
   void Plan(const PlanOptions& options) override { buffers_ = options.buffers; }
 

@@ -26,8 +26,8 @@ struct Features {
   // Of the last grid or map.
   int64_t height = 0;
   int64_t width = 0;
-  // (B, height * width): how much the class token of the last block attends to each patch, mean over heads. Undefined
-  // without a class token.
+  // (B, height * width): how much the class token of the last block attends to each patch, mean over heads; where it
+  // attends to a coarser grid, each value is repeated over the patches of its cell. Undefined without a class token.
   torch::Tensor cls_attention;
   // (B, height * width), when asked for and offered.
   torch::Tensor rollout;

@@ -6,10 +6,16 @@
 
 namespace sightline::model {
 
-// `embedding` is (1, 1 + g * g, D), row 0 for the class token, the rest row by row. Returns (1, 1 + height * width, D):
-// row 0 unchanged, the grid resized bilinearly (align_corners = false, no antialiasing, DToP's choice); `embedding`
-// itself when height = width = g. Gradients flow through.
-torch::Tensor ResizePositionEmbedding(const torch::Tensor& embedding, int64_t height, int64_t width);
+enum class GridResize {
+  kBilinear,
+  kBicubic,  // a = -0.75
+};
+
+// `embedding` is (1, prefix + g * g, D): rows for tokens of no place, then the grid row by row. Returns
+// (1, prefix + height * width, D): the first rows unchanged, the grid resized (align_corners = false, no antialiasing);
+// `embedding` itself when height = width = g. Gradients flow through.
+torch::Tensor ResizePositionEmbedding(const torch::Tensor& embedding, int64_t height, int64_t width, int64_t prefix = 1,
+                                      GridResize resize = GridResize::kBilinear);
 
 }  // namespace sightline::model
 

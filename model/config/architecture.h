@@ -18,10 +18,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/config/cvt_config.h"
+#include "model/config/dolg_config.h"
 #include "model/config/dtop_config.h"
 #include "model/config/facts.h"
+#include "model/config/glam_config.h"
+#include "model/config/netvlad_config.h"
 #include "model/config/pool_config.h"
 #include "model/config/resnet_config.h"
+#include "model/config/swin_config.h"
 #include "model/config/token_config.h"
 #include "model/config/vgg_config.h"
 #include "model/config/vit_config.h"
@@ -34,7 +39,9 @@ using BackboneConfig = std::variant<  //
     VitConfig,                        //
     HybridVitConfig,                  //
     ResnetConfig,                     //
-    VggConfig>;
+    VggConfig,                        //
+    SwinConfig,                       //
+    CvtConfig>;
 using HeadConfig = std::variant<  //
     DtopConfig,                   //
     GapConfig,                    //
@@ -48,7 +55,15 @@ using HeadConfig = std::variant<  //
     ClsConfig,                    //
     IrtConfig,                    //
     LinearConfig,                 //
-    DimlConfig>;
+    DimlConfig,                   //
+    GlamConfig,                   //
+    NetvladConfig,                //
+    DolgConfig>;
+
+// The step behind the head and the merging of scales: v = P (x - m), then L2. Both are tensors of the weights file.
+struct WhiteningConfig {
+  int dim = 0;  // d, at most the head's
+};
 
 absl::StatusOr<BackboneConfig> ParseBackbone(const nlohmann::json& json);
 absl::StatusOr<HeadConfig> ParseHead(const nlohmann::json& json);

@@ -12,9 +12,11 @@ struct BackboneFacts {
   int dim = 0;               // channels of the last map, or the width of a token
   int layers = 0;            // token sequences it can give, the last of its blocks; 0: maps only
   bool class_token = false;  // whether the sequences begin with one
+  bool rollout = false;      // offers attention rollout
   std::vector<int> maps;     // channels of the maps it can give, oldest first; the last one has `dim`
   int stride = 0;            // pixels of an image's side per cell of the last map
   bool whole_cells = false;  // sides must be multiples of `stride`
+  int blocks = 0;            // transformer blocks in all, of which `layers` give a sequence
 };
 
 // What a head asks of its backbone, and what it gives beside the descriptor.

@@ -15,6 +15,7 @@ using nlohmann::json;
 
 constexpr int64_t kMaxSeed = int64_t{1} << 53;  // exact in every JSON reader
 constexpr std::array<absl::string_view, 1> kFilters = {"bicubic"};
+constexpr std::array<absl::string_view, 3> kModes = {"fit", "squash", "centre_crop"};
 constexpr std::array<absl::string_view, 1> kMerges = {"mean"};
 constexpr std::array<absl::string_view, 3> kProjections = {"orthonormal", "stored", "head"};
 constexpr std::array<absl::string_view, 4> kImportance = {"cls_attention", "centre", "rollout", "norm"};
@@ -31,7 +32,11 @@ absl::StatusOr<PreprocessConfig> ParsePreprocess(const json& value) {
   Fields fields(value, "preprocess");
   PreprocessConfig config;
   config.version = static_cast<int>(fields.Int("version", 1, 1));
+  config.mode = static_cast<ResizeMode>(fields.OneOf("mode", kModes, 0));
   config.image_size = static_cast<int>(fields.Int("image_size", 16, static_cast<int64_t>(kMaxSide)));
+  if (config.mode == ResizeMode::kCentreCrop) {
+    config.short_side = static_cast<int>(fields.Int("short_side", config.image_size, static_cast<int64_t>(kMaxSide)));
+  }
   config.size_multiple = static_cast<int>(fields.Int("size_multiple", 1, 256, config.size_multiple));
   config.enlarge = fields.Bool("enlarge", config.enlarge);
   fields.OneOf("filter", kFilters);
@@ -41,6 +46,10 @@ absl::StatusOr<PreprocessConfig> ParsePreprocess(const json& value) {
   config.scales = fields.Numbers("scales", 1, 8, 0.1, 4);
   fields.OneOf("merge", kMerges, 0);
   fields.Require(config.size_multiple <= config.image_size, "size_multiple", "must be at most image_size");
+  if (config.mode != ResizeMode::kFit) {
+    fields.Require(config.aspect_ratios.empty(), "aspect_ratios", "must be empty: the mode gives every image one size");
+    fields.Require(config.image_size % config.size_multiple == 0, "image_size", "must be a multiple of size_multiple");
+  }
   if (!config.scales.empty()) {
     const double largest = *std::max_element(config.scales.begin(), config.scales.end());
     fields.Require(config.image_size * largest <= kMaxSide, "scales",
@@ -59,6 +68,8 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
   fields.Require(config.dim <= backbone.dim, "dim", absl::StrCat("must be at most the backbone's dim, ", backbone.dim));
   fields.Require(config.importance != Importance::kClsAttention || backbone.class_token, "importance",
                  "must not be cls_attention: the backbone has no class token");
+  fields.Require(config.importance != Importance::kRollout || backbone.rollout, "importance",
+                 "must not be rollout: the backbone offers no attention over the whole image to follow");
   Fields projection(fields.Object("projection"), "tokens.projection");
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   config.projection = static_cast<TokenProjection>(projection.OneOf("type", kProjections));
@@ -67,6 +78,39 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
   }
   SIGHTLINE_RETURN_IF_ERROR(projection.Finish());
   return config;
+}
+
+absl::StatusOr<WhiteningConfig> ParseWhitening(const json& value, int descriptor_dim) {
+  Fields fields(value, "whitening");
+  WhiteningConfig config;
+  config.dim = static_cast<int>(fields.Int("dim", 1, descriptor_dim));
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return config;
+}
+
+absl::StatusOr<SourceConfig> ParseSource(const json& value) {
+  Fields fields(value, "source");
+  SourceConfig config;
+  config.file = fields.Text("file", 1024);
+  config.sha256 = fields.Text("sha256", 64);
+  config.format = fields.Text("format", 64);
+  config.wrapper = fields.Text("wrapper", 1024, "");
+  config.names = fields.Text("names", 64);
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return config;
+}
+
+absl::StatusOr<std::vector<std::string>> ParseSeeded(const json& list) {
+  std::vector<std::string> parts;
+  for (const json& part : list) {
+    if (!part.is_string()) {
+      return base::InvalidArgument("INVALID_MODEL_CONFIG",
+                                   "model.json: \"seeded\" must hold texts, the parts that are not trained. "
+                                   "Correct model.json.");
+    }
+    parts.push_back(part.get<std::string>());
+  }
+  return parts;
 }
 
 // Rules between the parts of the file.
@@ -100,7 +144,15 @@ absl::Status CheckParts(const ModelConfig& config) {
 
 }  // namespace
 
-int64_t ModelConfig::parameters() const { return CountParameters(backbone) + CountParameters(backbone, head); }
+int64_t ModelConfig::parameters() const {
+  const int64_t count = CountParameters(backbone) + CountParameters(backbone, head);
+  if (!whitening.has_value()) return count;
+  return count + int64_t{DescriptorDim(backbone, head)} * (1 + whitening->dim);
+}
+
+int ModelConfig::descriptor_dim() const {
+  return whitening.has_value() ? whitening->dim : DescriptorDim(backbone, head);
+}
 
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(const json root, weights::ParseStrictJson(text, "model.json", {.max_bytes = 1 << 20}));
@@ -115,27 +167,44 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   const json& head = fields.Object("head");
   const json& preprocess = fields.Object("preprocess");
   const json& tokens = fields.Object("tokens");
+  const bool whitened = fields.Has("whitening");
+  const json whitening = whitened ? fields.Object("whitening") : json();
+  const json* const source = fields.Has("source") ? &fields.Object("source") : nullptr;
+  const json* const seeded = fields.Has("seeded") ? &fields.List("seeded", 0, 8) : nullptr;
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  if (source != nullptr) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.source, ParseSource(*source));
+  }
+  if (seeded != nullptr) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.seeded, ParseSeeded(*seeded));
+  }
 
   SIGHTLINE_ASSIGN_OR_RETURN(config.backbone, ParseBackbone(backbone));
   SIGHTLINE_ASSIGN_OR_RETURN(config.head, ParseHead(head));
   SIGHTLINE_ASSIGN_OR_RETURN(config.preprocess, ParsePreprocess(preprocess));
   SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Facts(config.backbone)));
+  if (whitened) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.whitening,
+                               ParseWhitening(whitening, DescriptorDim(config.backbone, config.head)));
+  }
   SIGHTLINE_RETURN_IF_ERROR(CheckParts(config));
   return config;
 }
 
 json ToJson(const PreprocessConfig& config) {
-  return {{"version", config.version},
-          {"image_size", config.image_size},
-          {"size_multiple", config.size_multiple},
-          {"enlarge", config.enlarge},
-          {"filter", std::string(kFilters[0])},
-          {"mean", config.mean},
-          {"std", config.std},
-          {"aspect_ratios", config.aspect_ratios},
-          {"scales", config.scales},
-          {"merge", std::string(kMerges[0])}};
+  json result = {{"version", config.version},
+                 {"image_size", config.image_size},
+                 {"size_multiple", config.size_multiple},
+                 {"enlarge", config.enlarge},
+                 {"filter", std::string(kFilters[0])},
+                 {"mean", config.mean},
+                 {"std", config.std},
+                 {"aspect_ratios", config.aspect_ratios},
+                 {"scales", config.scales},
+                 {"merge", std::string(kMerges[0])}};
+  if (config.mode != ResizeMode::kFit) result["mode"] = std::string(kModes[static_cast<size_t>(config.mode)]);
+  if (config.mode == ResizeMode::kCentreCrop) result["short_side"] = config.short_side;
+  return result;
 }
 
 json ToJson(const TokensConfig& config) {
@@ -145,6 +214,14 @@ json ToJson(const TokensConfig& config) {
           {"max_cells", config.max_cells},
           {"projection", std::move(projection)},
           {"importance", std::string(kImportance[static_cast<size_t>(config.importance)])}};
+}
+
+json ToJson(const SourceConfig& config) {
+  return {{"file", config.file},
+          {"sha256", config.sha256},
+          {"format", config.format},
+          {"wrapper", config.wrapper},
+          {"names", config.names}};
 }
 
 }  // namespace sightline::model

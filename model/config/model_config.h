@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,17 +21,27 @@
 
 namespace sightline::model {
 
+// How an image is brought to its size.
+enum class ResizeMode {
+  kFit,         // the longest side to image_size, the aspect kept (or the closest bucket's)
+  kSquash,      // both sides to image_size, whatever the aspect
+  kCentreCrop,  // the short side to short_side, the aspect kept; then the middle image_size x image_size
+};
+
 // From pixels to the network's input. All of it decides the descriptor.
 struct PreprocessConfig {
-  int version = 1;         // of the resizing and normalising code; raised when its results change
-  int image_size = 1024;   // the longest side after resizing, pixels, at scale 1
-  int size_multiple = 16;  // sides are rounded to multiples of this
-  bool enlarge = false;    // whether images smaller than image_size are enlarged to it
+  int version = 1;                     // of the resizing and normalising code; raised when its results change
+  ResizeMode mode = ResizeMode::kFit;  // written only where it is not kFit
+  int short_side = 0;                  // of kCentreCrop, pixels, at scale 1; not written otherwise
+  int image_size = 1024;               // the longest side after resizing, pixels, at scale 1
+  int size_multiple = 16;              // sides are rounded to multiples of this
+  bool enlarge = false;  // kFit: whether images smaller than image_size are enlarged to it; the others always are
   std::array<float, 3> mean = {0.5f, 0.5f, 0.5f};  // of values in [0, 1], RGB
   std::array<float, 3> std = {0.5f, 0.5f, 0.5f};
   // Width / height of the buckets; an image takes the one closest in ratio. Empty: every image keeps its own.
   std::vector<double> aspect_ratios = {};
-  // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean".
+  // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean"; a whitening
+  // follows.
   std::vector<double> scales = {1.0};
 };
 
@@ -57,17 +68,33 @@ struct TokensConfig {
   Importance importance = Importance::kClsAttention;
 };
 
+// The file that weights were imported from. It decides nothing.
+struct SourceConfig {
+  std::string file;     // its name, without folders
+  std::string sha256;   // of the file, lower-case hex
+  std::string format;   // "safetensors", "PyTorch zip", "PyTorch legacy"
+  std::string wrapper;  // where in the file the tensors were: "state_dict"; empty for the file itself
+  std::string names;    // the family of names they had
+};
+
 struct ModelConfig {
   std::string name;
   std::string provenance;  // where the weights come from, in words
+  std::optional<SourceConfig> source = std::nullopt;
+  // Parts whose values in the weights file are the seeded initialisation, not trained: "dtop". A model with any is
+  // untrained.
+  std::vector<std::string> seeded = {};
   BackboneConfig backbone;
   HeadConfig head;
+  std::optional<WhiteningConfig> whitening;
   PreprocessConfig preprocess;
   TokensConfig tokens;
   uint64_t seed = 0;  // of the initialisation used when there are no weights
 
-  // All learned values, backbone and head.
+  // All learned values, backbone, head and whitening.
   int64_t parameters() const;
+  // Of what the model gives: the whitening's, or the head's.
+  int descriptor_dim() const;
 };
 
 // Refuses architectures of more values than any published retrieval model needs: 2 GiB as float32.
@@ -77,6 +104,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text);
 
 nlohmann::json ToJson(const PreprocessConfig& config);
 nlohmann::json ToJson(const TokensConfig& config);
+nlohmann::json ToJson(const SourceConfig& config);
 
 }  // namespace sightline::model
 

@@ -14,6 +14,11 @@ constexpr int64_t LinearParameters(int64_t in, int64_t out, bool bias = true) { 
 // Weight and bias of a layer, batch or group norm.
 constexpr int64_t NormParameters(int64_t channels) { return 2 * channels; }
 
+// A convolution with bias.
+constexpr int64_t ConvParameters(int64_t in_per_group, int64_t out, int64_t kernel) {
+  return in_per_group * out * kernel * kernel + out;
+}
+
 // A convolution without bias, then a norm.
 constexpr int64_t ConvNormParameters(int64_t in_per_group, int64_t out, int64_t kernel) {
   return in_per_group * out * kernel * kernel + NormParameters(out);

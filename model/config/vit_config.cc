@@ -1,5 +1,8 @@
 #include "model/config/vit_config.h"
 
+#include <array>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/config/parameter_count.h"
@@ -9,6 +12,9 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::array<absl::string_view, 4> kPositions = {"bilinear", "bicubic", "cpe", "none"};
+constexpr std::array<absl::string_view, 3> kPositionRows = {"all", "class", "patches"};
+
 EncoderConfig ReadEncoder(Fields& fields) {
   const EncoderConfig defaults;
   EncoderConfig config;
@@ -16,17 +22,40 @@ EncoderConfig ReadEncoder(Fields& fields) {
   config.depth = static_cast<int>(fields.Int("depth", 1, 64, defaults.depth));
   config.heads = static_cast<int>(fields.Int("heads", 1, 64, defaults.heads));
   config.mlp_ratio = static_cast<int>(fields.Int("mlp_ratio", 1, 8, defaults.mlp_ratio));
-  config.grid = static_cast<int>(fields.Int("grid", 1, 128, defaults.grid));
+  config.registers = static_cast<int>(fields.Int("registers", 0, 64, defaults.registers));
+  config.distilled = fields.Bool("distilled", defaults.distilled);
+  config.layer_scale = fields.Bool("layer_scale", defaults.layer_scale);
+  config.qkv_bias = fields.Bool("qkv_bias", defaults.qkv_bias);
+  config.norm_epsilon = fields.Number("norm_epsilon", 1e-12, 1e-2, defaults.norm_epsilon);
+  config.position = static_cast<Position>(fields.OneOf("position", kPositions, 0));
+  // Without a learned grid these two would be values that change an embedding space and nothing else.
+  if (config.learned_grid()) {
+    config.grid = static_cast<int>(fields.Int("grid", 1, 128, defaults.grid));
+    config.position_rows = static_cast<PositionRows>(fields.OneOf("position_rows", kPositionRows, 0));
+    fields.Require(config.position_rows != PositionRows::kClass || config.registers > 0, "position_rows",
+                   "must not be class without registers: it means the same as all");
+  }
   fields.Require(config.dim % config.heads == 0, "dim", "must be a multiple of heads");
   return config;
 }
 
 json EncoderJson(const EncoderConfig& config) {
-  return {{"dim", config.dim},
-          {"depth", config.depth},
-          {"heads", config.heads},
-          {"mlp_ratio", config.mlp_ratio},
-          {"grid", config.grid}};
+  const EncoderConfig earlier;
+  json result = {
+      {"dim", config.dim}, {"depth", config.depth}, {"heads", config.heads}, {"mlp_ratio", config.mlp_ratio}};
+  if (config.learned_grid()) result["grid"] = config.grid;
+  if (config.registers != earlier.registers) result["registers"] = config.registers;
+  if (config.distilled != earlier.distilled) result["distilled"] = config.distilled;
+  if (config.layer_scale != earlier.layer_scale) result["layer_scale"] = config.layer_scale;
+  if (config.qkv_bias != earlier.qkv_bias) result["qkv_bias"] = config.qkv_bias;
+  if (config.norm_epsilon != earlier.norm_epsilon) result["norm_epsilon"] = config.norm_epsilon;
+  if (config.position != earlier.position) {
+    result["position"] = std::string(kPositions[static_cast<size_t>(config.position)]);
+  }
+  if (config.position_rows != earlier.position_rows) {
+    result["position_rows"] = std::string(kPositionRows[static_cast<size_t>(config.position_rows)]);
+  }
+  return result;
 }
 
 absl::StatusOr<StageConfig> ReadStage(const json& value, absl::string_view path, int groups) {
@@ -41,18 +70,35 @@ absl::StatusOr<StageConfig> ReadStage(const json& value, absl::string_view path,
 }
 
 BackboneFacts EncoderFacts(const EncoderConfig& config) {
-  return {.dim = config.dim, .layers = config.depth, .class_token = true, .maps = {config.dim}};
+  return {.dim = config.dim,
+          .layers = config.depth,
+          .class_token = true,
+          .rollout = true,
+          .maps = {config.dim},
+          .blocks = config.depth};
 }
 
 }  // namespace
 
+int EncoderConfig::position_prefix() const {
+  switch (position_rows) {
+    case PositionRows::kAll: return prefix();
+    case PositionRows::kClass: return prefix() - registers;
+    case PositionRows::kPatches: return 0;
+  }
+  return 0;
+}
+
 int64_t EncoderConfig::parameters() const {
   const int64_t d = dim;
   const int64_t hidden = d * mlp_ratio;
-  const int64_t block = NormParameters(d) + LinearParameters(d, 3 * d) + LinearParameters(d, d) + NormParameters(d) +
-                        LinearParameters(d, hidden) + LinearParameters(hidden, d);
-  const int64_t cells = int64_t{grid} * grid;
-  return d + (1 + cells) * d + depth * block + NormParameters(d);
+  const int64_t block = NormParameters(d) + LinearParameters(d, 3 * d, qkv_bias) + LinearParameters(d, d) +
+                        NormParameters(d) + LinearParameters(d, hidden) + LinearParameters(hidden, d) +
+                        (layer_scale ? 2 * d : 0);
+  int64_t position_values = 0;
+  if (learned_grid()) position_values = (position_prefix() + int64_t{grid} * grid) * d;
+  if (position == Position::kCpe) position_values = ConvParameters(1, d, 3);
+  return prefix() * d + position_values + depth * block + NormParameters(d);
 }
 
 absl::StatusOr<VitConfig> VitConfig::Parse(Fields& fields) {

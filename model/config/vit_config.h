@@ -1,4 +1,5 @@
-// Vision transformers in model.json: plain ViT and the hybrid with convolutional stages. Defaults are ViT-B/16's.
+// Vision transformers in model.json: plain ViT and the hybrid with convolutional stages. Defaults are ViT-B/16's; with
+// other values they are DeiT, distilled DeiT, DINOv2 with and without registers, and DToP's ablations.
 //
 // Threading: pure functions and values. Failure: INVALID_ARGUMENT with reason INVALID_MODEL_CONFIG.
 #ifndef SIGHTLINE_MODEL_CONFIG_VIT_CONFIG_H_
@@ -15,14 +16,41 @@
 
 namespace sightline::model {
 
-// The transformer of every ViT: pre-norm blocks over a class token and a grid of patch tokens.
+// Where patch tokens learn where they are.
+enum class Position {
+  kBilinear,  // a learned grid, resized bilinearly to the token grid: DToP's choice
+  kBicubic,   // the same, resized by bicubic convolution (a = -0.75, no antialiasing): DINOv2's choice
+  kCpe,       // conditional position encoding: a depthwise 3x3 convolution behind the first block
+  kNone,
+};
+
+// Which tokens have a row in the learned position embedding beside the patches.
+enum class PositionRows {
+  kAll,      // class, distillation and register tokens
+  kClass,    // class and distillation token: DINOv2 with registers as it was published
+  kPatches,  // none: DINOv2 with registers in timm
+};
+
+// The transformer of every ViT: pre-norm blocks over a class token, further tokens of no place, and a grid of patches.
 struct EncoderConfig {
   int dim = 768;   // D, token width; a multiple of heads
   int depth = 12;  // L, blocks
   int heads = 12;
   int mlp_ratio = 4;  // hidden width of the MLP / D
-  int grid = 14;      // g: the learned position embedding has g x g cells
+  int grid = 14;      // g: the learned position embedding has g x g cells; unused and not written without one
+  // Everything below is written only where it differs from these values, which held before it existed.
+  int registers = 0;       // learned tokens behind the class token
+  bool distilled = false;  // a distillation token behind the class token, before any register
+  bool layer_scale = false;
+  bool qkv_bias = true;
+  double norm_epsilon = 1e-6;
+  Position position = Position::kBilinear;
+  PositionRows position_rows = PositionRows::kAll;
 
+  // Tokens in front of the grid, and how many of them have a row in the position embedding.
+  int prefix() const { return 1 + (distilled ? 1 : 0) + registers; }
+  int position_prefix() const;
+  bool learned_grid() const { return position == Position::kBilinear || position == Position::kBicubic; }
   int64_t parameters() const;
 };
 

@@ -27,33 +27,55 @@ class Dtop::LocalConv : public Layer {
   std::optional<PlannedLinear> planned_;
 };
 
-Dtop::Dtop(const DtopConfig& config, int64_t token_dim)
-    : global_fc_(register_module("global_fc", std::make_shared<Linear>(config.layers * token_dim, config.dim))),
-      local_conv_(register_module("local_conv", std::make_shared<LocalConv>(config.layers * token_dim, token_dim))),
-      elm_(register_module("elm", std::make_shared<Elm>(token_dim, config.expand, config.aspp_dim))),
-      fuse_(register_module("fuse", std::make_shared<FuseLayer>(config.fuse))),
-      local_fc_(register_module("local_fc", std::make_shared<Linear>(token_dim, config.dim))),
-      final_fc_(register_module("final_fc", std::make_shared<Linear>(2 * config.dim, config.dim))),
-      bn_(register_module("bn", std::make_shared<BatchNorm>(config.dim))) {}
+Dtop::Dtop(const DtopConfig& config, int64_t token_dim) {
+  const int64_t stacked = config.layers * token_dim;
+  if (config.base()) return;
+  if (config.global) global_fc_ = register_module("global_fc", std::make_shared<Linear>(stacked, config.dim));
+  if (config.local) {
+    local_conv_ = register_module("local_conv", std::make_shared<LocalConv>(stacked, token_dim));
+    local_fc_ = register_module("local_fc", std::make_shared<Linear>(token_dim, config.dim));
+  }
+  if (config.locality()) {
+    elm_ = register_module("elm", std::make_shared<Elm>(token_dim, config.expand, config.aspp_dim));
+    fuse_ = register_module("fuse", std::make_shared<FuseLayer>(config.fuse));
+  }
+  const int branches = config.global + config.local;
+  final_fc_ = register_module("final_fc", std::make_shared<Linear>(branches * config.dim, config.dim));
+  bn_ = register_module("bn", std::make_shared<BatchNorm>(config.dim));
+}
 
-Dtop::Parts Dtop::ForwardParts(const Features& features) {
-  const int64_t cells = features.height * features.width;
-  std::vector<torch::Tensor> cls;
+void Dtop::ForwardLocal(const Features& features, Parts& parts) {
   std::vector<torch::Tensor> patches;
   for (const torch::Tensor& layer : features.layers) {
-    cls.push_back(layer.select(1, 0));
-    patches.push_back(layer.narrow(1, features.prefix, cells));
+    patches.push_back(layer.narrow(1, features.prefix, features.height * features.width));
   }
-  Parts parts;
-  parts.global = global_fc_->Forward(torch::cat(cls, 1));
   // (B, M, D) is (B, D, h, w) with channels last.
   parts.map = local_conv_->Forward(torch::cat(patches, 2))
                   .view({-1, features.height, features.width, patches[0].size(2)})
                   .permute({0, 3, 1, 2});
-  parts.local_map = elm_->Forward(parts.map);
-  parts.fused = fuse_->Forward(parts.map, parts.local_map);
+  parts.fused = parts.map;
+  if (elm_ != nullptr) {
+    parts.local_map = elm_->Forward(parts.map);
+    parts.fused = fuse_->Forward(parts.map, parts.local_map);
+  }
   parts.local = local_fc_->Forward(parts.fused.mean({2, 3}));
-  parts.result = bn_->Forward(final_fc_->Forward(torch::cat({parts.global, parts.local}, 1)));
+}
+
+Dtop::Parts Dtop::ForwardParts(const Features& features) {
+  Parts parts;
+  std::vector<torch::Tensor> branches;
+  if (global_fc_ != nullptr) {
+    std::vector<torch::Tensor> cls;
+    for (const torch::Tensor& layer : features.layers) cls.push_back(layer.select(1, 0));
+    parts.global = global_fc_->Forward(torch::cat(cls, 1));
+    branches.push_back(parts.global);
+  }
+  if (local_conv_ != nullptr) {
+    ForwardLocal(features, parts);
+    branches.push_back(parts.local);
+  }
+  parts.result = branches.empty() ? features.layers.back().select(1, 0)
+                                  : bn_->Forward(final_fc_->Forward(torch::cat(branches, 1)));
   return parts;
 }
 

@@ -5,8 +5,9 @@
 //   Y'  = FUSE(Y, ELM(Y))                  u_p = FC(GAP(Y'))
 //   u   = BN(FC([u_c ; u_p]))
 //
-// Layers are concatenated oldest first along the channels. Parameter names: global_fc, local_conv, elm, fuse, local_fc,
-// final_fc, bn.
+// Layers are concatenated oldest first along the channels. A branch, or ELM with FUSE, may be switched off: the final
+// FC then reads what is left, and without both branches the descriptor is the class token of the last layer. Parameter
+// names: global_fc, local_conv, elm, fuse, local_fc, final_fc, bn.
 #ifndef SIGHTLINE_MODEL_HEAD_DTOP_H_
 #define SIGHTLINE_MODEL_HEAD_DTOP_H_
 
@@ -23,7 +24,7 @@ namespace sightline::model {
 
 class Dtop : public Head {
  public:
-  // Every stage of the computation, in the order above.
+  // Every stage of the computation, in the order above; undefined where it is switched off.
   struct Parts {
     torch::Tensor global;     // u_c (B, N)
     torch::Tensor map;        // Y (B, D, h, w)
@@ -39,6 +40,9 @@ class Dtop : public Head {
 
  private:
   class LocalConv;
+  void ForwardLocal(const Features& features, Parts& parts);
+
+  // Null where they are switched off.
   std::shared_ptr<Linear> global_fc_;
   std::shared_ptr<LocalConv> local_conv_;
   std::shared_ptr<Elm> elm_;

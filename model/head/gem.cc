@@ -8,7 +8,11 @@ GemPool::GemPool(std::optional<double> fixed_p) : planned_p_(fixed_p) {
 }
 
 void GemPool::Plan(const PlanOptions&) {
-  if (p_.defined()) planned_p_ = p_.item<double>();
+  if (!p_.defined()) return;
+  planned_p_ = p_.item<double>();
+  // What no training leaves behind would turn every descriptor into NaN.
+  TORCH_CHECK(*planned_p_ >= 0.1 && *planned_p_ <= 64, "the weights hold ", *planned_p_,
+              " as the exponent of GeM; it must be from 0.1 to 64");
 }
 
 torch::Tensor GemPool::Forward(const torch::Tensor& map) const {

@@ -24,6 +24,20 @@ struct PlaneSize {
 // One size per scale, for an image (or crop) of width x height pixels, both at least 1.
 std::vector<PlaneSize> PlaneSizes(const PreprocessConfig& config, int width, int height);
 
+// Where a plane is cut out of the whole image resized to width x height: mode kCentreCrop.
+struct CentreCut {
+  int width = 0;
+  int height = 0;
+  int x = 0;
+  int y = 0;
+};
+
+// The cut for a plane of an image of width x height pixels, as torchvision's Resize and CenterCrop place it.
+CentreCut CutFor(const PreprocessConfig& config, const PlaneSize& plane, int width, int height);
+
+// The longest side that an image of width x height pixels needs, so that resizing it enlarges nothing.
+int WantedSide(const PreprocessConfig& config, int width, int height);
+
 // "320x240" or, with several scales, "224x160,320x240".
 std::string BucketName(absl::Span<const PlaneSize> sizes);
 

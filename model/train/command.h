@@ -24,8 +24,10 @@ struct Command {
   std::function<absl::Status(const std::vector<std::string>& arguments)> run;
 };
 
+Command ImportCommand();
 Command ScenesCommand();
 Command PixelBaselineCommand();
+Command WhitenCommand();
 
 }  // namespace sightline::train
 

@@ -1,4 +1,5 @@
-// The program `sightline-train`: makes training and sample data, and measures what a model has to beat.
+// The program `sightline-train`: makes training and sample data, measures what a model has to beat, and prepares
+// models.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -23,7 +24,7 @@ std::string Help(const std::vector<Command>& commands) {
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  const std::vector<Command> commands = {ScenesCommand(), PixelBaselineCommand()};
+  const std::vector<Command> commands = {ImportCommand(), ScenesCommand(), PixelBaselineCommand(), WhitenCommand()};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "help") {
     std::fputs(Help(commands).c_str(), arguments.empty() ? stderr : stdout);
     return arguments.empty() ? kUsageError : 0;

@@ -1,12 +1,12 @@
 #include "model/weights/load.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "base/status.h"
 #include "model/weights/strict_json.h"
 
@@ -16,21 +16,12 @@ namespace {
 constexpr absl::string_view kBatchCounter = "num_batches_tracked";
 constexpr absl::string_view kLossWeight = "head.weight";
 
-torch::ScalarType ToScalarType(weights::DType dtype) {
-  switch (dtype) {
-    case weights::DType::kF32: return torch::kFloat;
-    case weights::DType::kF16: return torch::kHalf;
-    case weights::DType::kBF16: return torch::kBFloat16;
-    case weights::DType::kI64: return torch::kLong;
-  }
-  return torch::kFloat;
-}
-
-// The file's values as float32. They may lie unaligned in the file, so they are copied first.
+// The file's values as float32, in a tensor of their own.
 torch::Tensor ToFloat(const weights::TensorView& view) {
-  const torch::Tensor stored = torch::empty(view.shape, torch::TensorOptions().dtype(ToScalarType(view.dtype)));
-  if (!view.bytes.empty()) std::memcpy(stored.data_ptr(), view.bytes.data(), view.bytes.size());
-  return stored.to(torch::kFloat);
+  const torch::Tensor values = torch::empty(view.shape, torch::kFloat);
+  weights::ToFloats(view.dtype, view.bytes,
+                    absl::MakeSpan(values.data_ptr<float>(), static_cast<size_t>(values.numel())));
+  return values;
 }
 
 std::string ShapeText(c10::IntArrayRef shape) { return absl::StrCat("(", absl::StrJoin(shape, ", "), ")"); }

@@ -26,7 +26,7 @@ absl::Status MalformedTensor(absl::string_view name, absl::string_view problem) 
 }
 
 std::optional<DType> ParseDType(absl::string_view name) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kI64}) {
+  for (const DType dtype : kDTypes) {
     if (name == DTypeName(dtype)) return dtype;
   }
   return std::nullopt;
@@ -62,7 +62,7 @@ absl::StatusOr<TensorView> ParseTensor(const std::string& name, const json& entr
   const std::optional<DType> parsed = ParseDType(dtype.get_ref<const std::string&>());
   if (!parsed) {
     return MalformedTensor(name, absl::StrCat("dtype is ", Quoted(dtype.get_ref<const std::string&>()),
-                                              "; F32, F16, BF16 and I64 are read"));
+                                              "; F64, F32, F16, BF16, integers of up to 64 bits and BOOL are read"));
   }
   tensor.dtype = *parsed;
 
@@ -122,26 +122,6 @@ absl::Status CheckCoverage(std::vector<Range> ranges, const std::vector<TensorVi
 }
 
 }  // namespace
-
-absl::string_view DTypeName(DType dtype) {
-  switch (dtype) {
-    case DType::kF32: return "F32";
-    case DType::kF16: return "F16";
-    case DType::kBF16: return "BF16";
-    case DType::kI64: return "I64";
-  }
-  return "";
-}
-
-int64_t DTypeBytes(DType dtype) {
-  switch (dtype) {
-    case DType::kF32: return 4;
-    case DType::kF16: return 2;
-    case DType::kBF16: return 2;
-    case DType::kI64: return 8;
-  }
-  return 0;
-}
 
 absl::StatusOr<Safetensors> ParseSafetensors(absl::string_view file, const SafetensorsLimits& limits) {
   if (file.size() < kLengthBytes) {

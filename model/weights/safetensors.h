@@ -21,14 +21,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "model/weights/dtype.h"
 
 namespace sightline::weights {
-
-enum class DType { kF32, kF16, kBF16, kI64 };
-
-// "F32" and so on.
-absl::string_view DTypeName(DType dtype);
-int64_t DTypeBytes(DType dtype);
 
 struct TensorView {
   std::string name;

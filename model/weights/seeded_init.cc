@@ -25,6 +25,9 @@ constexpr double kMlpGain = 3.0;
 constexpr float kGlobalGain = 0.1f;
 // Where GeM starts in every published recipe.
 constexpr float kGemExponent = 3;
+// NetVLAD: sharp assignments, and centroids short enough that they do not hide what differs from them.
+constexpr double kAssignmentGain = 4;
+constexpr double kCentroidGain = 0.1;
 // What the enhanced locality module adds to the patches' map.
 constexpr double kLocalityGain = 0.1;
 
@@ -45,10 +48,14 @@ double Deviation(absl::string_view name, const torch::Tensor& tensor, int depth)
   if (absl::EndsWith(name, ".attn.proj.weight")) gain = kAttentionGain / std::sqrt(depth);
   if (absl::EndsWith(name, ".fc2.weight")) gain = kMlpGain / std::sqrt(depth);
   if (absl::EndsWith(name, ".aspp.out.weight")) gain = kLocalityGain;
+  if (absl::EndsWith(name, "netvlad.pool.conv.weight"))
+    gain = kAssignmentGain * std::sqrt(static_cast<double>(FanIn(tensor)));
+  if (absl::EndsWith(name, "netvlad.pool.centroids")) gain = kCentroidGain;
   return gain / std::sqrt(static_cast<double>(FanIn(tensor)));
 }
 
 float NormValue(absl::string_view name) {
+  if (absl::EndsWith(name, ".gamma")) return 1;
   const bool weight = absl::EndsWith(name, ".weight");
   if (absl::EndsWith(name, ".mlp.fc1.bias")) return kMlpThreshold;
   if (!absl::StrContains(name, ".patch_embed.backbone.")) return weight ? 1 : 0;
@@ -81,7 +88,7 @@ void Fill(const NamedTensor& target, int depth, int64_t token_dim, uint64_t seed
   weights::SeededRandom random(seed, name);
   if (absl::EndsWith(name, "running_var") || absl::EndsWith(name, "fuse.w")) {
     tensor.fill_(1);
-  } else if (absl::EndsWith(name, ".pool.p")) {
+  } else if (absl::EndsWith(name, ".pool.p") || absl::EndsWith(name, ".pool_g.p")) {
     tensor.fill_(kGemExponent);
   } else if (absl::EndsWith(name, "cls_token")) {
     // The class token starts empty, so that all it holds later was gathered from the image.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -88,11 +89,21 @@ TEST(ModelLoadTest, NamesAFolderThatIsNotThere) {
   EXPECT_FALSE(Model::Load("/nonexistent/model", {.allow_untrained = true}).ok());
 }
 
-TEST(ModelLoadTest, RefusesRolloutWithASentence) {
+TEST(ModelLoadTest, WeighsTokensByRollout) {
   const EditedModel edited("\"cls_attention\"", "\"rollout\"");
-  const auto loaded = Model::Load(edited.folder(), {.allow_untrained = true});
-  EXPECT_EQ(loaded.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(loaded.status().message()), HasSubstr("rollout"));
+  const auto loaded = Model::Load(edited.folder(), {.allow_untrained = true, .intra_op_threads = 1});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto prepared = (*loaded)->Prepare(Noise(320, 240, 1), std::nullopt);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const PreparedImage* const batch[] = {&*prepared};
+  const auto embeddings = (*loaded)->Embed(batch);
+  ASSERT_TRUE(embeddings.ok()) << embeddings.status();
+  const std::vector<float>& importance = embeddings->front().tokens.importance;
+  ASSERT_EQ(importance.size(), 11u * 14);
+  EXPECT_NEAR(std::accumulate(importance.begin(), importance.end(), 0.0), 1, 1e-5);
+  const auto [least, most] = std::minmax_element(importance.begin(), importance.end());
+  EXPECT_LT(0, *least);
+  EXPECT_LT(*least, *most);
 }
 
 TEST(ModelLoadTest, RefusesAStoredProjectionWithoutWeights) {

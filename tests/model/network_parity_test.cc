@@ -126,9 +126,9 @@ TEST(NetworkParity, EveryPartAgreesWithTheReference) {
   }
   for (const ParityCase& parity : cases) RunCase(parity, folder.path());
 
-  const Verdict verdict = RunReference("check_dtop.py", folder.path());
-  if (verdict == Verdict::kNoTorch) GTEST_SKIP() << "python3-torch is not installed";
-  EXPECT_EQ(verdict, Verdict::kAgrees);
+  const int status = RunReference("check_dtop.py", folder.path());
+  if (status == kNoTorch) GTEST_SKIP() << "python3-torch is not installed";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -54,13 +54,11 @@ ParityFolder::ParityFolder()
 
 ParityFolder::~ParityFolder() { std::filesystem::remove_all(path_); }
 
-Verdict RunReference(const std::string& script, const std::filesystem::path& folder) {
+int RunReference(const std::string& script, const std::filesystem::path& folder) {
   const std::string command =
       "/usr/bin/python3 " + std::string(SIGHTLINE_PARITY) + "/" + script + " " + folder.string() + " 2>&1";
   const int status = std::system(command.c_str());
-  if (!WIFEXITED(status)) return Verdict::kDiffers;
-  if (WEXITSTATUS(status) == 77) return Verdict::kNoTorch;
-  return WEXITSTATUS(status) == 0 ? Verdict::kAgrees : Verdict::kDiffers;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 }  // namespace sightline::model

@@ -33,10 +33,10 @@ class ParityFolder {
   const std::filesystem::path path_;
 };
 
-enum class Verdict { kAgrees, kDiffers, kNoTorch };
-
-// Runs tests/parity/`script` over `folder`; it says what differs.
-Verdict RunReference(const std::string& script, const std::filesystem::path& folder);
+// Runs tests/parity/`script` over `folder`, which says what differs: its exit status, 77 where a Python package is
+// missing.
+int RunReference(const std::string& script, const std::filesystem::path& folder);
+inline constexpr int kNoTorch = 77;
 
 }  // namespace sightline::model
 

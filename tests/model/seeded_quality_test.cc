@@ -22,7 +22,7 @@ namespace {
 std::vector<float> Describe(Model& model, const std::string& path) {
   const auto encoded = base::ReadFile(path, 16 << 20);
   EXPECT_TRUE(encoded.ok()) << encoded.status();
-  const auto decoded = image::Decode(*encoded, {}, {.wanted_side = model.wanted_side()});
+  const auto decoded = image::Decode(*encoded, {}, {.wanted_side = model.wanted_side(1, 1)});
   EXPECT_TRUE(decoded.ok()) << decoded.status();
   const auto prepared = model.Prepare(*decoded, std::nullopt);
   EXPECT_TRUE(prepared.ok()) << prepared.status();

@@ -23,7 +23,7 @@ class FakeModel final : public model::Model {
   }
 
   const model::ModelInfo& info() const override { return info_; }
-  int wanted_side() const override { return 32; }
+  int wanted_side(int, int) const override { return 32; }
 
   absl::StatusOr<model::PreparedImage> Prepare(const image::Image& image,
                                                const std::optional<image::CropBox>&) const override {

@@ -48,6 +48,9 @@ void RunConvolutionalCase(const ConvolutionalCase& parity, const std::filesystem
   ASSERT_TRUE(config.ok()) << config.status();
   const std::shared_ptr<Backbone> backbone = BuildBackbone(*config);
   Randomise(InferenceTensors(*backbone));
+  int64_t parameters = 0;
+  for (const torch::Tensor& parameter : backbone->parameters()) parameters += parameter.numel();
+  EXPECT_EQ(parameters, CountParameters(*config));
 
   Tensors in, out;
   for (const NamedTensor& tensor : InferenceTensors(*backbone)) in[tensor.name] = tensor.tensor.detach().clone();
@@ -121,9 +124,9 @@ TEST(ConvolutionalParity, EveryMapAgreesWithTheReference) {
   };
   const ParityFolder folder;
   for (const ConvolutionalCase& parity : cases) RunConvolutionalCase(parity, folder.path());
-  const Verdict verdict = RunReference("check_convolutional.py", folder.path());
-  if (verdict == Verdict::kNoTorch) GTEST_SKIP() << "python3-torch or python3-torchvision is not installed";
-  EXPECT_EQ(verdict, Verdict::kAgrees);
+  const int status = RunReference("check_convolutional.py", folder.path());
+  if (status == kNoTorch) GTEST_SKIP() << "python3-torch or python3-torchvision is not installed";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(SecondOrderAttention, InPiecesEqualsAtOnce) {
