@@ -18,10 +18,10 @@ std::string File(const std::string& inputs, const std::string& more = "") {
 }
 
 TEST(Calibration, ComesBackAsItWasWritten) {
-  const Calibration calibration{.embedding_space = kSpace,
-                                .images = 17,
-                                .inputs = {{"backbone.layer1.0.conv1", {0.1f, false}},
-                                           {"dtop.elm.irb.expand.conv", {1.0f / 3, true}}}};
+  const Calibration calibration{
+      .embedding_space = kSpace,
+      .images = 17,
+      .inputs = {{"backbone.layer1.0.conv1", {0.1f, false}}, {"dtop.elm.irb.expand.conv", {1.0f / 3, true}}}};
   const auto read = ParseCalibration(CalibrationText(calibration));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->embedding_space, calibration.embedding_space);

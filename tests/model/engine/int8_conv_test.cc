@@ -6,8 +6,8 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "model/engine/int8_reference.h"
 #include "model/engine/int8_weights.h"
+#include "tests/model/engine/int8_reference.h"
 
 namespace sightline::model::engine {
 namespace {
@@ -83,7 +83,8 @@ TEST(Int8Conv, IsPlainIntegerArithmetic) {
   for (size_t i = 0; i < problems.size(); ++i) {
     const ConvProblem& p = problems[i];
     const ConvGeometry& g = p.geometry;
-    std::vector<float> x = Normal(generator, static_cast<size_t>(p.input.batch * p.input.height * p.input.width * g.in), 1);
+    std::vector<float> x =
+        Normal(generator, static_cast<size_t>(p.input.batch * p.input.height * p.input.width * g.in), 1);
     x[3] = std::numeric_limits<float>::quiet_NaN();
     std::vector<float> weight = Normal(generator, static_cast<size_t>(g.out * g.in * g.kernel * g.kernel), 0.1f);
     std::fill_n(weight.begin(), g.in * g.kernel * g.kernel, 0.0f);

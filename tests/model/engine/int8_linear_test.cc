@@ -8,8 +8,8 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "model/engine/int8_reference.h"
 #include "model/engine/int8_weights.h"
+#include "tests/model/engine/int8_reference.h"
 
 namespace sightline::model::engine {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "model/engine/int8_reference.h"
+#include "tests/model/engine/int8_reference.h"
 
 namespace sightline::model::engine {
 namespace {
@@ -84,14 +84,15 @@ TEST(Int8Rows, WhatIsNotFiniteGivesANaNScale) {
 }
 
 TEST(Int8Rows, ValuesOfOneScaleAreCutOff) {
-  const std::vector<float> x = {0,    0.24f,     0.26f,      0.75f, 1.25f, 63,   64, 127.4f, 127.6f, 200, -0.3f,
-                                -63,  -64,       -200,       kNaN,  -kNaN, 1e30, -1e30f,    kInfinity, -kInfinity, 127.5f};
+  const std::vector<float> x = {0,   0.24f, 0.26f, 0.75f, 1.25f, 63,   64,     127.4f,    127.6f,     200,   -0.3f,
+                                -63, -64,   -200,  kNaN,  -kNaN, 1e30, -1e30f, kInfinity, -kInfinity, 127.5f};
   std::vector<uint8_t> codes(x.size());
   QuantiseValues(x.data(), x.size(), 0.5f, /*is_signed=*/false, codes.data());
-  EXPECT_EQ(codes, (std::vector<uint8_t>{0, 0, 1, 2, 2, 126, 128, 255, 255, 255, 0, 0, 0, 0, 0, 0, 255, 0, 255, 0, 255}));
+  EXPECT_EQ(codes,
+            (std::vector<uint8_t>{0, 0, 1, 2, 2, 126, 128, 255, 255, 255, 0, 0, 0, 0, 0, 0, 255, 0, 255, 0, 255}));
   QuantiseValues(x.data(), x.size(), 0.5f, /*is_signed=*/true, codes.data());
-  const std::vector<int> expected = {0,  0,    1,    2,    2, 126, 127, 127,  127, 127,  -1,
-                                     -126, -127, -127, 0, 0,   127, -127, 127, -127, 127};
+  const std::vector<int> expected = {0,    0,    1,    2, 2, 126, 127,  127, 127,  127, -1,
+                                     -126, -127, -127, 0, 0, 127, -127, 127, -127, 127};
   for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(static_cast<int8_t>(codes[i]), expected[i]) << x[i];
 }
 
