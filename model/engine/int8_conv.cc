@@ -20,13 +20,6 @@ using dnnl::memory;
 // Values of one task of the step before the product.
 constexpr int64_t kTaskValues = 16384;
 
-struct Int8ConvKey {
-  ConvInput input;
-  int threads = 0;
-  Epilogue epilogue;
-  bool operator==(const Int8ConvKey&) const = default;
-};
-
 }  // namespace
 
 class Int8Conv::Impl {
@@ -55,6 +48,13 @@ class Int8Conv::Impl {
   }
 
  private:
+  struct Key {
+    ConvInput input;
+    int threads = 0;
+    Epilogue epilogue;
+    bool operator==(const Key&) const = default;
+  };
+
   Impl(std::shared_ptr<BufferPool> pool, Int8Weights weights, const float* bias, const ConvGeometry& geometry,
        const InputCode& code)
       : pool_(std::move(pool)),
@@ -102,7 +102,7 @@ class Int8Conv::Impl {
   std::vector<float> scales_;  // (out): from sums of products to values
   std::optional<PackedWeights> bias_;
   memory bias_view_;
-  PreparedCache<Int8ConvKey> cache_;
+  PreparedCache<Key> cache_;
 };
 
 Int8Conv::Int8Conv(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias,

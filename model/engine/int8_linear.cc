@@ -25,12 +25,6 @@ constexpr int64_t kBlockRowsPerThread = 128;
 // Rows of one task of the steps before and behind the product.
 constexpr int64_t kTaskRows = 8;
 
-struct Int8LinearKey {
-  int64_t rows = 0;
-  int threads = 0;
-  bool operator==(const Int8LinearKey&) const = default;
-};
-
 // task(row) for every row in [0, rows).
 template <class Task>
 void ForRows(int64_t rows, const Task& task) {
@@ -64,6 +58,12 @@ class Int8Linear::Impl {
   }
 
  private:
+  struct Key {
+    int64_t rows = 0;
+    int threads = 0;
+    bool operator==(const Key&) const = default;
+  };
+
   Impl(std::shared_ptr<BufferPool> pool, Int8Weights weights, const float* bias, int64_t in, int64_t out)
       : pool_(std::move(pool)),
         in_(in),
@@ -112,7 +112,7 @@ class Int8Linear::Impl {
   std::vector<float> scales_;
   std::vector<int32_t> sums_;
   std::vector<float> bias_;  // empty without one
-  PreparedCache<Int8LinearKey> cache_;
+  PreparedCache<Key> cache_;
 };
 
 Int8Linear::Int8Linear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in,

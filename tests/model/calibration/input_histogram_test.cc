@@ -13,11 +13,11 @@
 namespace sightline::model {
 namespace {
 
-constexpr uint32_t kSeed = 99;
+constexpr uint32_t kHistogramSeed = 99;
 
 std::vector<float> NormalValues(size_t count, float deviation) {
-  std::printf("seed %u\n", kSeed);
-  std::mt19937 generator(kSeed);
+  std::printf("seed %u\n", kHistogramSeed);
+  std::mt19937 generator(kHistogramSeed);
   std::normal_distribution<float> normal(0, deviation);
   std::vector<float> values(count);
   for (float& value : values) value = normal(generator);

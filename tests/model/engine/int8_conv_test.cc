@@ -12,7 +12,7 @@
 namespace sightline::model::engine {
 namespace {
 
-constexpr uint32_t kSeed = 1789;
+constexpr uint32_t kConvSeed = 1789;
 
 struct ConvProblem {
   ConvGeometry geometry;
@@ -61,8 +61,8 @@ std::vector<double> PlainConv(const ConvProblem& p, const std::vector<float>& x,
 
 TEST(Int8Conv, IsPlainIntegerArithmetic) {
   if (!HasInt8()) GTEST_SKIP() << "this machine has no AVX-512 VNNI";
-  std::printf("seed %u\n", kSeed);
-  std::mt19937 generator(kSeed);
+  std::printf("seed %u\n", kConvSeed);
+  std::mt19937 generator(kConvSeed);
   const auto pool = std::make_shared<BufferPool>();
   std::vector<ConvProblem> problems;
   for (const bool is_signed : {false, true}) {
@@ -109,8 +109,8 @@ TEST(Int8Conv, IsPlainIntegerArithmetic) {
 
 TEST(Int8Conv, ManySizesOneAfterTheOther) {
   if (!HasInt8()) GTEST_SKIP() << "this machine has no AVX-512 VNNI";
-  std::printf("seed %u\n", kSeed);
-  std::mt19937 generator(kSeed);
+  std::printf("seed %u\n", kConvSeed);
+  std::mt19937 generator(kConvSeed);
   const auto pool = std::make_shared<BufferPool>();
   const ConvGeometry geometry{.in = 24, .out = 40, .kernel = 3};
   const std::vector<float> weight = Normal(generator, 40 * 24 * 9, 0.1f);

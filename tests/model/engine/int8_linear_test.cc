@@ -14,7 +14,7 @@
 namespace sightline::model::engine {
 namespace {
 
-constexpr uint32_t kSeed = 4711;
+constexpr uint32_t kLinearSeed = 4711;
 
 struct Problem {
   size_t rows, in, out;
@@ -54,7 +54,7 @@ class Int8LinearTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!HasInt8()) GTEST_SKIP() << "this machine has no AVX-512 VNNI";
-    std::printf("seed %u\n", kSeed);
+    std::printf("seed %u\n", kLinearSeed);
   }
 
   Int8Linear Make(const Problem& p) {
@@ -62,7 +62,7 @@ class Int8LinearTest : public ::testing::Test {
   }
 
   const std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
-  std::mt19937 generator_{kSeed};
+  std::mt19937 generator_{kLinearSeed};
 };
 
 TEST_F(Int8LinearTest, IsPlainIntegerArithmeticToTheBit) {

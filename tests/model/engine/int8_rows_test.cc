@@ -10,7 +10,7 @@
 namespace sightline::model::engine {
 namespace {
 
-constexpr uint32_t kSeed = 20261121;
+constexpr uint32_t kRowsSeed = 20261121;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
@@ -24,8 +24,8 @@ void ExpectAsPlain(const std::vector<float>& x, const std::string& what) {
 }
 
 TEST(Int8Rows, QuantisesAsThePlainReferenceToTheBit) {
-  std::printf("seed %u\n", kSeed);
-  std::mt19937 generator(kSeed);
+  std::printf("seed %u\n", kRowsSeed);
+  std::mt19937 generator(kRowsSeed);
   for (const size_t count : {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 100, 192, 577, 768, 3072}) {
     for (const float deviation : {1e-20f, 1e-3f, 1.0f, 50.0f, 1e20f}) {
       std::vector<float> x = Normal(generator, count, deviation);
@@ -41,8 +41,8 @@ TEST(Int8Rows, QuantisesAsThePlainReferenceToTheBit) {
 }
 
 TEST(Int8Rows, RestoresEveryValueWithinHalfAStepAndZeroExactly) {
-  std::printf("seed %u\n", kSeed);
-  std::mt19937 generator(kSeed);
+  std::printf("seed %u\n", kRowsSeed);
+  std::mt19937 generator(kRowsSeed);
   for (const float shift : {-30.0f, -1.0f, 0.0f, 0.3f, 12.0f}) {
     std::vector<float> x = Normal(generator, 203, 1);
     for (float& value : x) value += shift;
@@ -97,8 +97,8 @@ TEST(Int8Rows, ValuesOfOneScaleAreCutOff) {
 }
 
 TEST(Int8Rows, RestoresToTheBitWithoutAnActivation) {
-  std::printf("seed %u\n", kSeed);
-  std::mt19937 generator(kSeed);
+  std::printf("seed %u\n", kRowsSeed);
+  std::mt19937 generator(kRowsSeed);
   std::uniform_int_distribution<int32_t> products(-2'000'000, 90'000'000), sums(-90'000, 90'000);
   for (const size_t count : {1, 5, 16, 19, 64, 77}) {
     const std::vector<float> scales = Normal(generator, count, 0.01f), bias = Normal(generator, count, 1);
