@@ -18,10 +18,11 @@ torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t s
   return images;
 }
 
-torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors) {
+torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors, double p) {
   std::vector<torch::Tensor> normalised;
   for (const torch::Tensor& descriptor : descriptors) normalised.push_back(L2(descriptor));
-  return L2(torch::stack(normalised).mean(0));
+  const torch::Tensor all = torch::stack(normalised);
+  return L2(p == 1 ? all.mean(0) : all.pow(p).mean(0).pow(1 / p));
 }
 
 std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const ModelConfig& config,
@@ -35,7 +36,8 @@ std::vector<Embedding> RunInference(Network& network, const torch::Tensor& proje
     descriptors.push_back(network.head().Forward(features));
     if (scale == token_scale) tokens = ExtractTokens(features, network.head(), projection, config.tokens);
   }
-  const torch::Tensor merged = network.Finish(MergeScales(descriptors)).contiguous();
+  const double p = config.preprocess.merge == ScaleMerge::kPower ? network.head().exponent() : 1;
+  const torch::Tensor merged = network.Finish(MergeScales(descriptors, p)).contiguous();
 
   std::vector<Embedding> embeddings(batch.size());
   for (size_t b = 0; b < batch.size(); ++b) {

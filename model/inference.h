@@ -1,7 +1,8 @@
 // Inference: a batch of prepared images through a network, at every scale, to embeddings.
 //
-//   d = L2(mean over scales of L2(u_scale)), whitened where the model ends with that; tokens come from the scale
-//   closest to 1.
+//   d = L2((mean over scales of L2(u_scale)^p)^(1/p)), whitened where the model ends with that
+//
+// with p = 1 but for models that merge with GeM's exponent. Tokens come from the scale closest to 1.
 //
 // Threading: pure functions of a network that belongs to one thread at a time. Failure: LibTorch's exceptions.
 #ifndef SIGHTLINE_MODEL_INFERENCE_H_
@@ -19,8 +20,8 @@ namespace sightline::model {
 // (B, 3, H, W) from the plane `scale` of every image.
 torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t scale);
 
-// L2(mean of L2(d)) over descriptors (B, N), one per scale.
-torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors);
+// L2((mean of L2(d)^p)^(1/p)) over descriptors (B, N), one per scale. Beside p = 1 they must not be negative.
+torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors, double p = 1);
 
 // `batch` holds at least one image, all of one bucket with the planes the configuration asks for.
 std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const ModelConfig& config,

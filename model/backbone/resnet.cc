@@ -36,7 +36,8 @@ ResnetBlock::ResnetBlock(const Shape& shape) {
   }
   if (shape.in != shape.out || shape.stride != 1) {
     const auto holder = register_module("downsample", std::make_shared<torch::nn::Module>());
-    downsample_ = RegisterResnetConv(*holder, "0", "1", {.in = shape.in, .out = shape.out, .stride = shape.stride});
+    downsample_.emplace(
+        RegisterResnetConv(*holder, "0", "1", {.in = shape.in, .out = shape.out, .stride = shape.stride}));
   }
 }
 

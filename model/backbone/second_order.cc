@@ -15,7 +15,7 @@ ConvNorm RegisterConvAndNorm(torch::nn::Module& owner, const std::string& name, 
 }
 
 // (B, m, h, w) -> (B, h w, m), a view of a channels-last map.
-torch::Tensor PositionRows(const torch::Tensor& map) { return map.flatten(2).transpose(1, 2); }
+torch::Tensor RowsOfMap(const torch::Tensor& map) { return map.flatten(2).transpose(1, 2); }
 
 }  // namespace
 
@@ -32,12 +32,12 @@ void SecondOrderAttention::Plan(const PlanOptions& options) {
 
 torch::Tensor SecondOrderAttention::Forward(const torch::Tensor& x, int64_t max_scores) const {
   const int64_t batch = x.size(0);
-  const torch::Tensor h = PositionRows(h_->Forward(x));
+  const torch::Tensor h = RowsOfMap(h_->Forward(x));
   const int64_t positions = h.size(1);
   const int64_t middle = h.size(2);
   const torch::Tensor f =
-      PositionRows(f_.Forward(x, Activation::kRelu)) * (1.0 / std::sqrt(static_cast<double>(middle)));
-  const torch::Tensor g = PositionRows(g_.Forward(x, Activation::kRelu)).transpose(1, 2);
+      RowsOfMap(f_.Forward(x, Activation::kRelu)) * (1.0 / std::sqrt(static_cast<double>(middle)));
+  const torch::Tensor g = RowsOfMap(g_.Forward(x, Activation::kRelu)).transpose(1, 2);
 
   const int64_t rows = std::clamp<int64_t>(max_scores / (batch * positions), 1, positions);
   std::vector<torch::Tensor> pieces;

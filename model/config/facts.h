@@ -25,6 +25,7 @@ struct HeadFacts {
   int maps = 1;              // the last so many maps
   bool class_token = false;  // does not work without one
   int token_dim = 0;         // of the map into token space that it shares with the patches; 0: it has none
+  bool positive = false;     // its vectors are generalised means, which merge with their own exponent
 };
 
 }  // namespace sightline::model

@@ -7,7 +7,9 @@ namespace sightline::model {
 
 absl::StatusOr<std::optional<FcConfig>> FcConfig::ParseOptional(Fields& fields) {
   if (!fields.Has("fc")) return std::optional<FcConfig>();
-  Fields fc(fields.Object("fc"), fields.Path("fc"));
+  const nlohmann::json& value = fields.Object("fc");
+  if (!fields.ok()) return fields.Finish();
+  Fields fc(value, fields.Path("fc"));
   FcConfig config;
   config.dim = static_cast<int>(fc.Int("dim", 1, 8192));
   config.l2_before = fc.Bool("l2_before", config.l2_before);

@@ -50,6 +50,8 @@ class Fields {
   // The path of a member, for readers of nested objects.
   std::string Path(absl::string_view key) const;
 
+  // Whether everything read so far was as it must be; Finish says what was not.
+  bool ok() const { return status_.ok(); }
   absl::Status Finish();
 
  private:

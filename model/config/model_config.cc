@@ -16,7 +16,7 @@ using nlohmann::json;
 constexpr int64_t kMaxSeed = int64_t{1} << 53;  // exact in every JSON reader
 constexpr std::array<absl::string_view, 1> kFilters = {"bicubic"};
 constexpr std::array<absl::string_view, 3> kModes = {"fit", "squash", "centre_crop"};
-constexpr std::array<absl::string_view, 1> kMerges = {"mean"};
+constexpr std::array<absl::string_view, 2> kMerges = {"mean", "power"};
 constexpr std::array<absl::string_view, 3> kProjections = {"orthonormal", "stored", "head"};
 constexpr std::array<absl::string_view, 4> kImportance = {"cls_attention", "centre", "rollout", "norm"};
 // A side beyond this makes attention over the tokens of one image take minutes.
@@ -44,7 +44,7 @@ absl::StatusOr<PreprocessConfig> ParsePreprocess(const json& value) {
   config.std = Channels(fields.Numbers("std", 3, 3, 0.01, 1));
   config.aspect_ratios = fields.Numbers("aspect_ratios", 0, 64, 0.1, 10);
   config.scales = fields.Numbers("scales", 1, 8, 0.1, 4);
-  fields.OneOf("merge", kMerges, 0);
+  config.merge = static_cast<ScaleMerge>(fields.OneOf("merge", kMerges, static_cast<int>(config.merge)));
   fields.Require(config.size_multiple <= config.image_size, "size_multiple", "must be at most image_size");
   if (config.mode != ResizeMode::kFit) {
     fields.Require(config.aspect_ratios.empty(), "aspect_ratios", "must be empty: the mode gives every image one size");
@@ -125,6 +125,12 @@ absl::Status CheckParts(const ModelConfig& config) {
         absl::StrCat("model.json: tokens.projection is head with ", config.tokens.dim, " dimensions; the head ",
                      TypeName(config.head), " ", what, ". Use that number, or another projection."));
   }
+  if (config.preprocess.merge == ScaleMerge::kPower && !Facts(config.head).positive) {
+    return base::InvalidArgument(
+        "INVALID_MODEL_CONFIG",
+        absl::StrCat("model.json: preprocess.merge is power; the head ", TypeName(config.head),
+                     " does not end with GeM, whose exponent it needs. Use mean, or a head gem without fc."));
+  }
   const BackboneFacts facts = Facts(config.backbone);
   if (facts.whole_cells && config.preprocess.size_multiple % facts.stride != 0) {
     return base::InvalidArgument(
@@ -201,7 +207,7 @@ json ToJson(const PreprocessConfig& config) {
                  {"std", config.std},
                  {"aspect_ratios", config.aspect_ratios},
                  {"scales", config.scales},
-                 {"merge", std::string(kMerges[0])}};
+                 {"merge", std::string(kMerges[static_cast<size_t>(config.merge)])}};
   if (config.mode != ResizeMode::kFit) result["mode"] = std::string(kModes[static_cast<size_t>(config.mode)]);
   if (config.mode == ResizeMode::kCentreCrop) result["short_side"] = config.short_side;
   return result;

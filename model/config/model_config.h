@@ -21,6 +21,14 @@
 
 namespace sightline::model {
 
+// How the vectors of several scales become one, each L2-normalised before.
+enum class ScaleMerge {
+  kMean,
+  // (mean of v^p)^(1/p) with GeM's own p, for a head that ends with GeM: the merging of cirtorch's models without an
+  // FC.
+  kPower,
+};
+
 // How an image is brought to its size.
 enum class ResizeMode {
   kFit,         // the longest side to image_size, the aspect kept (or the closest bucket's)
@@ -40,9 +48,9 @@ struct PreprocessConfig {
   std::array<float, 3> std = {0.5f, 0.5f, 0.5f};
   // Width / height of the buckets; an image takes the one closest in ratio. Empty: every image keeps its own.
   std::vector<double> aspect_ratios = {};
-  // The descriptor is L2(mean over scales of L2(d_scale)), the only merge rule of version 1: "mean"; a whitening
-  // follows.
   std::vector<double> scales = {1.0};
+  // The descriptor is L2 of the merged vectors; a whitening follows.
+  ScaleMerge merge = ScaleMerge::kMean;
 };
 
 enum class Importance {

@@ -9,8 +9,7 @@ absl::StatusOr<PoolConfig> PoolConfig::ParsePooling(Fields& fields, Pooling pool
   config.pooling = pooling;
   if (pooling == Pooling::kSpoc) config.centre_prior = fields.Bool("centre_prior", config.centre_prior);
   if (pooling == Pooling::kRmac) config.levels = static_cast<int>(fields.Int("levels", 1, 8, config.levels));
-  // Beyond 64 the powers of float32 leave its range, and the pool is a maximum long before.
-  if (pooling == Pooling::kGem && fields.Has("p")) config.p = fields.Number("p", 0.1, 64);
+  if (pooling == Pooling::kGem && fields.Has("p")) config.p = fields.Number("p", kLeastExponent, kMostExponent);
   SIGHTLINE_ASSIGN_OR_RETURN(config.fc, FcConfig::ParseOptional(fields));
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   return config;

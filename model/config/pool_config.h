@@ -25,6 +25,11 @@ namespace sightline::model {
 enum class Pooling { kGap, kSpoc, kMac, kCrow, kRmac, kGem };
 inline constexpr std::array<absl::string_view, 6> kPoolingNames = {"gap", "spoc", "mac", "crow", "rmac", "gem"};
 
+// GeM's exponents. Beyond them powers of ordinary activations leave the range of float32, and the pool is a maximum
+// long before; published models have 2 to 4.
+inline constexpr double kLeastExponent = 0.1;
+inline constexpr double kMostExponent = 16;
+
 struct PoolConfig {
   Pooling pooling = Pooling::kGem;
   // spoc: a Gaussian weight around the middle; without it SPoC is the mean.
@@ -37,7 +42,7 @@ struct PoolConfig {
 
   static absl::StatusOr<PoolConfig> ParsePooling(Fields& fields, Pooling pooling);
   nlohmann::json ToJson() const;
-  HeadFacts facts() const { return {}; }
+  HeadFacts facts() const { return {.positive = pooling == Pooling::kGem && !fc.has_value()}; }
   int descriptor_dim(const BackboneFacts& backbone) const { return FcDim(fc, backbone.dim); }
   int64_t parameters(const BackboneFacts& backbone) const;
 };

@@ -1,5 +1,7 @@
 #include "model/head/gem.h"
 
+#include "model/config/pool_config.h"
+
 namespace sightline::model {
 
 GemPool::GemPool(std::optional<double> fixed_p) : planned_p_(fixed_p) {
@@ -11,9 +13,11 @@ void GemPool::Plan(const PlanOptions&) {
   if (!p_.defined()) return;
   planned_p_ = p_.item<double>();
   // What no training leaves behind would turn every descriptor into NaN.
-  TORCH_CHECK(*planned_p_ >= 0.1 && *planned_p_ <= 64, "the weights hold ", *planned_p_,
-              " as the exponent of GeM; it must be from 0.1 to 64");
+  TORCH_CHECK(*planned_p_ >= kLeastExponent && *planned_p_ <= kMostExponent, "the weights hold ", *planned_p_,
+              " as the exponent of GeM; it must be from ", kLeastExponent, " to ", kMostExponent);
 }
+
+double GemPool::exponent() const { return planned_p_.has_value() ? *planned_p_ : p_.item<double>(); }
 
 torch::Tensor GemPool::Forward(const torch::Tensor& map) const {
   constexpr double kFloor = 1e-6;

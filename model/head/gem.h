@@ -17,6 +17,7 @@ class GemPool : public Layer {
   // (B, C, h, w) -> (B, C)
   torch::Tensor Forward(const torch::Tensor& map) const;
   void Plan(const PlanOptions& options) override;
+  double exponent() const;
 
  private:
   torch::Tensor p_;                  // undefined with a fixed exponent

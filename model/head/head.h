@@ -14,6 +14,9 @@ class Head : public Layer {
   // The map into token space that this head shares with the patches, (..., C) -> (..., Ct), for a model whose
   // tokens.projection is "head". Undefined for a head that has none.
   virtual torch::Tensor ProjectTokens(const torch::Tensor&) const { return {}; }
+
+  // Of the generalised mean that its vectors are; 1 for any other head.
+  virtual double exponent() const { return 1; }
 };
 
 }  // namespace sightline::model

@@ -27,6 +27,7 @@ class PoolHead : public Head {
  public:
   PoolHead(const PoolConfig& config, int64_t dim);
   torch::Tensor Forward(const Features& features) override;
+  double exponent() const override { return gem_ == nullptr ? 1 : gem_->exponent(); }
 
  private:
   torch::Tensor Pool(const torch::Tensor& map) const;

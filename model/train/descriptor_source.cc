@@ -43,7 +43,12 @@ absl::StatusOr<std::vector<std::filesystem::path>> FilesBelow(const std::string&
 
 absl::StatusOr<std::vector<float>> EmbedFile(model::Model& model, const std::string& path) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, image::Limits().max_encoded_bytes));
-  SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, image::Decode(bytes, {}, {.wanted_side = model.wanted_side()}));
+  SIGHTLINE_ASSIGN_OR_RETURN(const image::Header header, image::ReadHeader(bytes, {}));
+  // Orientations from 5 on turn an image by a quarter.
+  const bool turned = header.orientation >= 5;
+  const int side =
+      turned ? model.wanted_side(header.height, header.width) : model.wanted_side(header.width, header.height);
+  SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, image::Decode(bytes, {}, {.wanted_side = side}));
   SIGHTLINE_ASSIGN_OR_RETURN(const model::PreparedImage prepared, model.Prepare(image, std::nullopt));
   const model::PreparedImage* const batch[] = {&prepared};
   SIGHTLINE_ASSIGN_OR_RETURN(std::vector<model::Embedding> embeddings, model.Embed(batch));

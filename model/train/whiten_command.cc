@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +11,7 @@
 #include "model/train/descriptor_source.h"
 #include "model/train/flags.h"
 #include "model/train/whitening.h"
+#include "model/weights/model_folder.h"
 #include "model/weights/safetensors.h"
 
 namespace sightline::train {
@@ -23,7 +23,7 @@ constexpr char kWhitenUsage[] =
 Fits a whitening to the descriptors of a model and writes a model directory that ends with it: descriptors of D values
 whose directions count alike. It is another embedding space. Stored descriptors of the old one are not comparable to it.
 
-  --out DIR         the model directory to write; it must not hold a model
+  --out DIR         the model directory to make
   --images FOLDER   embed every image below this folder
   --export FILE     descriptors of a collection, written by `sightline export`; the model must be the collection's
   --dim D           size of a descriptor, at most the model's; without it the model's
@@ -32,6 +32,7 @@ whose directions count alike. It is another embedding space. Stored descriptors 
   --group_by NAME   with --export: images with the same value of this attribute show the same thing; with --images
                     those of one folder do
   --threads N       threads for embedding; without it all cores
+  --force           replace a model that is in DIR
 )";
 
 // Above any published model's weights as float32.
@@ -41,6 +42,7 @@ struct WhitenSettings {
   std::string directory, out, images, exported, method, group_by;
   int64_t dim = 0;  // 0: the model's
   int threads = 0;
+  bool force = false;
 };
 
 absl::Status WrongSetting(absl::string_view reason, absl::string_view text) {
@@ -54,7 +56,8 @@ absl::StatusOr<WhitenSettings> ReadSettings(const std::vector<std::string>& argu
                                                                          {"dim", "D"},
                                                                          {"method", "pca|learned"},
                                                                          {"group_by", "NAME"},
-                                                                         {"threads", "N"}}));
+                                                                         {"threads", "N"},
+                                                                         {"force", ""}}));
   if (flags.positional().size() != 1) {
     return WrongSetting("ARGUMENT_MISSING",
                         absl::StrCat(flags.positional().size(),
@@ -75,6 +78,7 @@ absl::StatusOr<WhitenSettings> ReadSettings(const std::vector<std::string>& argu
                         absl::StrCat("--threads is ", threads, ". Give 0 to ", kMostThreads, "."));
   }
   settings.threads = static_cast<int>(threads);
+  settings.force = flags.Has("force");
   if (settings.out.empty()) return WrongSetting("SETTING_MISSING", "--out is not given. Name the folder to write.");
   if (settings.images.empty() == settings.exported.empty()) {
     return WrongSetting("SETTING_MISSING",
@@ -115,25 +119,26 @@ weights::TensorView View(const std::string& name, const std::vector<float>& valu
           {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}};
 }
 
-// The weights first: a folder without model.json is no model, however far the writing came.
-absl::Status WriteModel(const WhitenSettings& settings, const WhiteningFit& fit, const std::string& config) {
+// Writes the folder beside its place, loads it once to prove that it works, and moves it there.
+absl::StatusOr<model::ModelInfo> WriteModel(const WhitenSettings& settings, const WhiteningFit& fit,
+                                            const std::string& config) {
   SIGHTLINE_ASSIGN_OR_RETURN(const auto file,
                              base::MappedFile::Open(settings.directory + "/weights.safetensors", kMaxWhitenedBytes));
   SIGHTLINE_ASSIGN_OR_RETURN(weights::Safetensors old, weights::ParseSafetensors(file->bytes(), {}));
   old.tensors.push_back(View("whitening.mean", fit.mean, {fit.in}));
   old.tensors.push_back(View("whitening.projection", fit.projection, {fit.out, fit.in}));
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, weights::SerializeSafetensors(old.tensors, old.metadata));
-  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(settings.out));
-  SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(settings.out + "/weights.safetensors", bytes));
-  return base::WriteFileDurably(settings.out + "/model.json", config);
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto folder, model::ModelFolder::Begin(settings.out, settings.force));
+  SIGHTLINE_RETURN_IF_ERROR(folder->Write("weights.safetensors", bytes));
+  SIGHTLINE_RETURN_IF_ERROR(folder->Write("model.json", config));
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto loaded, model::Model::Load(folder->path(), {}));
+  SIGHTLINE_RETURN_IF_ERROR(folder->Commit());
+  return loaded->info();
 }
 
 absl::Status RunWhiten(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(const WhitenSettings settings, ReadSettings(arguments));
-  if (std::filesystem::exists(settings.out + "/model.json")) {
-    return base::FailedPrecondition(
-        "OUT_EXISTS", absl::StrCat(settings.out, " already holds a model. Name another folder, or remove it."));
-  }
+  SIGHTLINE_RETURN_IF_ERROR(model::ModelFolder::CheckFree(settings.out, settings.force));
   constexpr int64_t kMaxConfigText = 1 << 20;
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
                              base::ReadFile(settings.directory + "/model.json", kMaxConfigText));
@@ -155,13 +160,12 @@ absl::Status RunWhiten(const std::vector<std::string>& arguments) {
       const std::string config,
       WhitenedJson(text, settings,
                    absl::StrCat("Whitening to ", dim, " dimensions (", settings.method, ") fitted to ", on, "."), dim));
-  SIGHTLINE_RETURN_IF_ERROR(WriteModel(settings, fit, config));
+  SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo whitened, WriteModel(settings, fit, config));
 
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto whitened, model::Model::Load(settings.out, {}));
   if (source.skipped > 0) absl::PrintF("%d files are no images and were skipped\n", source.skipped);
   absl::PrintF("wrote %s: %d dimensions instead of %d, %.1f %% of the variance, fitted to %s\nembedding space %s\n",
-               settings.out, whitened->info().descriptor_dim, model->info().descriptor_dim, 100 * fit.kept_variance, on,
-               whitened->info().embedding_space);
+               settings.out, whitened.descriptor_dim, model->info().descriptor_dim, 100 * fit.kept_variance, on,
+               whitened.embedding_space);
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -56,12 +57,14 @@ std::unique_ptr<Model> LoadConvolutional(const Json& config) {
   return model.ok() ? *std::move(model) : nullptr;
 }
 
-// Patches of random colours, their borders softened, and stripes over them.
+// Patches of random colours around one of the picture, their borders softened, and stripes over them.
 image::Image Picture(int width, int height, unsigned seed) {
   constexpr int kColumns = 5, kRows = 4;
   std::mt19937 random(seed);
   std::vector<double> colours(3 * (kColumns + 1) * (kRows + 1));
-  for (double& value : colours) value = random() % 200;
+  std::array<uint64_t, 3> base{};
+  for (uint64_t& value : base) value = random() % 120;
+  for (size_t i = 0; i < colours.size(); ++i) colours[i] = static_cast<double>(base[i % 3] + random() % 80);
   const double frequency = 0.02 + 0.3 * (random() % 100) / 100;
   image::Image image{width, height, std::vector<uint8_t>(size_t{3} * width * height), width, height};
   for (int y = 0; y < height; ++y) {

@@ -163,6 +163,17 @@ json SmallModel() {
            {{"dim", 8}, {"projection", {{"type", "orthonormal"}, {"seed", 1}}}, {"importance", "cls_attention"}}}};
 }
 
+TEST(ScaleMergeTest, PowersNeedAHeadThatEndsWithGem) {
+  json model = SmallModel();
+  model["preprocess"]["merge"] = "power";
+  EXPECT_THAT(std::string(ParseModelConfig(model.dump()).status().message()), HasSubstr("a head gem without fc"));
+  model["head"].erase("fc");
+  const auto parsed = ParseModelConfig(model.dump());
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->preprocess.merge, ScaleMerge::kPower);
+  EXPECT_EQ(ToJson(parsed->preprocess)["merge"], "power");
+}
+
 TEST(WhiteningConfigTest, EndsTheModel) {
   json model = SmallModel();
   const auto plain = ParseModelConfig(model.dump());

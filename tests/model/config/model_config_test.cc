@@ -82,6 +82,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/preprocess/version", 2, "\"preprocess.version\""},
       {"/preprocess/filter", "nearest", "\"preprocess.filter\""},
       {"/preprocess/merge", "max", "\"preprocess.merge\""},
+      {"/preprocess/merge", "power", "the head dtop does not end with GeM"},
       {"/preprocess/mean", {0.5, 0.5}, "list of 3 to 3"},
       {"/preprocess/std", {0.5, 0, 0.5}, "\"preprocess.std\""},
       {"/preprocess/scales", json::array(), "\"preprocess.scales\""},

@@ -158,6 +158,9 @@ TEST(HeadModelTest, HeadsOfMapsRunOnAResidualNetwork) {
   for (const json& head : heads) ExpectValid(SmallModel(SmallResnet(), head));
   ExpectValid(SmallModel(SmallResnet(), {{"type", "linear"}, {"dim", 16}}, "head"));
   ExpectValid(SmallModel(SmallResnet(), {{"type", "diml"}, {"dim", 16}}, "head"));
+  json merged = SmallModel(SmallResnet(), {{"type", "gem"}});
+  merged["preprocess"]["merge"] = "power";
+  ExpectValid(merged);
   json attentive = SmallResnet();
   attentive["soa4"] = 8;
   attentive["soa5"] = 8;

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "model/config/architecture.h"
 #include "model/head/rmac.h"
+#include "model/inference.h"
 #include "model/registry.h"
 
 namespace sightline::model {
@@ -41,6 +42,18 @@ TEST(GemTest, ALearnedExponentIsOneParameterThatThePlanReads) {
   pool.train();
   pool.Forward(map).sum().backward();
   EXPECT_NE(pool.named_parameters()["p"].grad().item<double>(), 0);
+}
+
+TEST(MergeScalesTest, KnownAnswer) {
+  // L2 gives (0.6, 0.8) and (1, 0).
+  const std::vector<torch::Tensor> scales = {torch::tensor({{3.0f, 4.0f}}), torch::tensor({{2.0f, 0.0f}})};
+  const auto expect = [](const torch::Tensor& have, double x, double y) {
+    const double norm = std::hypot(x, y);
+    EXPECT_NEAR(have[0][0].item<double>(), x / norm, 1e-6);
+    EXPECT_NEAR(have[0][1].item<double>(), y / norm, 1e-6);
+  };
+  expect(MergeScales(scales), 0.8, 0.4);
+  expect(MergeScales(scales, 3), std::cbrt((0.216 + 1) / 2), std::cbrt(0.512 / 2));
 }
 
 TEST(RmacTest, RegionCounts) {

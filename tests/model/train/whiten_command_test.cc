@@ -53,7 +53,7 @@ json SmallModel() {
 }
 
 void WriteTensors(const std::string& path, const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
-                  const std::map<std::string, std::string>& metadata = {}) {
+                  const std::map<std::string, std::string>& metadata = {}, const std::string& records = "") {
   std::vector<weights::TensorView> views;
   for (const auto& [name, tensor] : tensors) {
     const auto bytes = static_cast<size_t>(tensor.numel()) * sizeof(float);
@@ -61,6 +61,9 @@ void WriteTensors(const std::string& path, const std::vector<std::pair<std::stri
                      weights::DType::kF32,
                      tensor.sizes().vec(),
                      {reinterpret_cast<const char*>(tensor.data_ptr<float>()), bytes}});
+  }
+  if (!records.empty()) {
+    views.push_back({"records", weights::DType::kU8, {static_cast<int64_t>(records.size())}, records});
   }
   const auto file = weights::SerializeSafetensors(views, metadata);
   ASSERT_TRUE(file.ok()) << file.status();
@@ -165,7 +168,9 @@ TEST_F(WhitenCommandTest, FitsPcaToAFolderOfImages) {
   EXPECT_EQ(written["provenance"], "Made by a test. Whitening to 6 dimensions (pca) fitted to 24 images.");
   // Once is enough, and a model is not written over.
   EXPECT_EQ(Reason({out, "--out", Path("again"), "--images", Path("things")}), "WHITENED_ALREADY");
-  EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", Path("things")}), "OUT_EXISTS");
+  EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", Path("things")}), "FOLDER_EXISTS");
+  Whiten({Path("model"), "--out", out, "--images", Path("things"), "--dim", "5", "--force"});
+  ExpectAppliesWhatItStored(out, 5);
 }
 
 TEST_F(WhitenCommandTest, LearnsFromFolders) {
@@ -199,6 +204,22 @@ TEST_F(WhitenCommandTest, FitsToAnExportedCollection) {
   WriteTensors(Path("narrow.safetensors"), {{"descriptors", rows.narrow(1, 0, 5).contiguous()}}, metadata);
   EXPECT_EQ(Reason({Path("model"), "--out", Path("no"), "--export", Path("narrow.safetensors")}), "EXPORT_INVALID");
   EXPECT_EQ(Reason({Path("model"), "--out", Path("no"), "--export", Path("model") + "/weights.safetensors"}),
+            "EXPORT_INVALID");
+  // Records say what belongs together.
+  std::string records;
+  for (int i = 0; i < 24; ++i) {
+    json record = {{"id", std::to_string(i)}, {"attributes", {{"thing", i / 6}}}};
+    if (i == 23) record["attributes"] = json::object();
+    records += record.dump() + "\n";
+  }
+  WriteTensors(Path("grouped.safetensors"), {{"descriptors", rows}}, metadata, records);
+  const std::string printed = Whiten({Path("model"), "--out", Path("grouped"), "--export", Path("grouped.safetensors"),
+                                      "--dim=6", "--method=learned", "--group_by=thing"});
+  EXPECT_THAT(printed, HasSubstr("55 pairs of 24 images"));  // 3 * 15 and, with one of six left out, 10
+  ExpectAppliesWhatItStored(Path("grouped"), 6);
+  WriteTensors(Path("short.safetensors"), {{"descriptors", rows}}, metadata, "{\"id\": \"a\"}\n");
+  EXPECT_EQ(Reason({Path("model"), "--out", Path("no"), "--export", Path("short.safetensors"), "--method=learned",
+                    "--group_by=thing"}),
             "EXPORT_INVALID");
   // Without groups there is nothing to learn from.
   EXPECT_EQ(Reason({Path("model"), "--out", Path("no"), "--export", Path("shop.safetensors"), "--method=learned"}),
