@@ -252,11 +252,6 @@ class LoadedModel : public Model {
 
 }  // namespace
 
-absl::StatusOr<Calibration> Model::MeasuredCalibration() const {
-  return base::FailedPrecondition("NOT_OBSERVING",
-                                  "the model was not loaded to observe its inputs. Load it with observe set.");
-}
-
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(const std::string& directory, const LoadOptions& options) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
                              base::ReadFile(absl::StrCat(directory, "/model.json"), kMaxConfigBytes));

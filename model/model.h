@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/status.h"
 #include "model/calibration/calibration.h"
 #include "model/image/geometry.h"
 #include "model/image/image.h"
@@ -100,8 +101,8 @@ class Model {
   virtual absl::StatusOr<PreparedImage> Prepare(const image::Image& image,
                                                 const std::optional<image::CropBox>& crop) const = 0;
 
-  // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's reduced
-  // sizes.
+  // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's
+  // reduced sizes.
   virtual int wanted_side(int width, int height) const = 0;
 
   // One embedding per image of the batch, in order. All must have the same bucket.
@@ -109,7 +110,10 @@ class Model {
 
   // The scales for int8 that the images embedded so far ask for. FAILED_PRECONDITION when there were none, or when the
   // model was not loaded to observe them.
-  virtual absl::StatusOr<Calibration> MeasuredCalibration() const;
+  virtual absl::StatusOr<Calibration> MeasuredCalibration() const {
+    return base::FailedPrecondition("NOT_OBSERVING",
+                                    "the model was not loaded to observe its inputs. Load it with observe set.");
+  }
 };
 
 }  // namespace sightline::model
