@@ -129,7 +129,7 @@ struct Hit {
   std::string id;
   double score = 0;                    // cosine with the query as it was sent
   std::optional<double> rerank_score;  // what ordered it, where a refinement did
-  int rank_before_rerank = 0;          // from 1
+  int rank_before_rerank = 0;          // from 1; 0 where only the refinement has found it
 };
 
 struct SearchOutcome {

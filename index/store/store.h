@@ -54,7 +54,8 @@ class StoreView {
   // stays nullopt when no record is left behind it.
   absl::StatusOr<std::vector<Record>> ReadPage(uint64_t after, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
-  // The same of the records of `keys` that are still there.
+  // The same of the records of `keys` that are still there. More keys than a page has say that there may be more to
+  // come, also where some of their records are gone.
   absl::StatusOr<std::vector<Record>> ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
 
