@@ -66,7 +66,9 @@ struct ModelInfo {
 struct LoadOptions {
   // Run from a seeded initialisation when the directory has no weights file. Never silently: info().untrained says so.
   bool allow_untrained = false;
-  // Threads inside one operation; 0 leaves LibTorch's choice. Taken by the thread that calls Embed.
+  // Threads inside one operation of LibTorch, OpenBLAS and oneDNN; 0 leaves LibTorch's choice, all cores. They belong to
+  // the thread that calls Embed: every such thread has a team of its own, so models that run at the same time should
+  // have the cores divided between them.
   int intra_op_threads = 0;
   // kInt8 is a wish: on a machine without AVX-512 VNNI the model runs in fp32, and convolutions do where the directory
   // has no calibration.json. The log says so, and info().numeric.

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "base/log.h"
+#include "model/cpu.h"
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
@@ -25,6 +26,7 @@ int Fail(const absl::Status& status, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
   sightline::base::SetLogLevel(options->log_level);
