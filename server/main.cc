@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
+#include "server/int8_choice.h"
 #include "server/options.h"
 
 namespace {
@@ -48,7 +49,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
-  auto app = sightline::server::App::Start(*options, &sightline::model::Model::Load, blas);
+  auto app = sightline::server::App::Start(
+      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas);
   if (!app.ok()) return Fail(app.status(), kExitError);
   int signal = 0;
   do {

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr absl::string_view kPositions = "backbone.pos_embed";
+constexpr absl::string_view kPositionTensor = "backbone.pos_embed";
 
 struct PositionRowsChoice {
   const char* name;
@@ -39,7 +39,7 @@ absl::StatusOr<ImportedConfig> ImportedConfig::Parse(absl::string_view model_jso
 
 bool ImportedConfig::TakeGrid(const weights::NameMapping& mapping) {
   for (const weights::FoundTensor& found : mapping.findings) {
-    if (found.what != weights::Finding::kMisshaped || found.target != kPositions) continue;
+    if (found.what != weights::Finding::kMisshaped || found.target != kPositionTensor) continue;
     if (found.file_shape.size() != 3 || found.file_shape[2] != found.model_shape[2]) return false;
     ordered_json& backbone = json_["backbone"];
     const int64_t tokens = 1 + (backbone.value("distilled", false) ? 1 : 0);

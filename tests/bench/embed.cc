@@ -18,6 +18,7 @@
 #include "model/cpu.h"
 #include "model/model.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/embed_int8.h"
 #include "tests/bench/embed_model.h"
 #include "tests/bench/embed_peer.h"
 #include "tests/bench/fma_peak.h"
@@ -36,10 +37,13 @@ struct EmbedCase {
   int width = 0;
   int batch = 1;
   int rounds = 0;
+  bool int8 = false;  // also in int8
   // As it is customary: one number for a square of a ViT, height x width for the others.
   std::string size = {};
 
-  std::string name() const { return absl::StrCat(model, " ", size, " fp32 b", batch); }
+  std::string name(const std::string& numeric = "fp32") const {
+    return absl::StrCat(model, " ", size, " ", numeric, " b", batch);
+  }
 };
 
 double Milliseconds(std::chrono::steady_clock::time_point since) {
@@ -127,6 +131,14 @@ class EmbedBench {
     return absl::OkStatus();
   }
 
+  // The same model and images in int8, beside fp32. After Run, which writes the model.
+  absl::Status RunInt8(const EmbedCase& one) const {
+    const std::vector<model::PreparedImage> images = Images(one);
+    std::vector<const model::PreparedImage*> batch;
+    for (const model::PreparedImage& image : images) batch.push_back(&image);
+    return CompareInt8(absl::StrCat(folder_, "/", one.model), one.name("int8"), batch, one.rounds, threads_);
+  }
+
   // From nothing to the first embedding; the file is in the page cache.
   absl::Status Load(const std::string& name) {
     const std::string model_folder = absl::StrCat(folder_, "/", name);
@@ -199,10 +211,17 @@ class EmbedBench {
 };
 
 std::vector<EmbedCase> Cases(bool quick) {
-  if (quick) return {{.model = "dtop_tiny", .height = 224, .width = 224, .batch = 1, .rounds = 9, .size = "224"}};
-  return {{.model = "vit_b_16", .height = 224, .width = 224, .batch = 1, .rounds = 25, .size = "224"},
-          {.model = "vit_b_16", .height = 224, .width = 224, .batch = 8, .rounds = 9, .size = "224"},
-          {.model = "dtop_r50_vit_b", .height = 384, .width = 384, .batch = 1, .rounds = 15, .size = "384x384"},
+  if (quick)
+    return {{.model = "dtop_tiny", .height = 224, .width = 224, .batch = 1, .rounds = 9, .int8 = true, .size = "224"}};
+  return {{.model = "vit_b_16", .height = 224, .width = 224, .batch = 1, .rounds = 25, .int8 = true, .size = "224"},
+          {.model = "vit_b_16", .height = 224, .width = 224, .batch = 8, .rounds = 9, .int8 = true, .size = "224"},
+          {.model = "dtop_r50_vit_b",
+           .height = 384,
+           .width = 384,
+           .batch = 1,
+           .rounds = 15,
+           .int8 = true,
+           .size = "384x384"},
           {.model = "dtop_r50_vit_b", .height = 384, .width = 512, .batch = 1, .rounds = 11, .size = "512x384"},
           {.model = "resnet101_glam", .height = 384, .width = 512, .batch = 1, .rounds = 15, .size = "512x384"}};
 }
@@ -216,6 +235,11 @@ absl::Status RunAll(const std::string& folder, bool quick) {
   EmbedBench bench(folder, threads, peer->get());
   for (const EmbedCase& one : Cases(quick)) {
     const absl::Status status = bench.Run(one);
+    if (!status.ok()) return status;
+  }
+  for (const EmbedCase& one : Cases(quick)) {
+    if (!one.int8) continue;
+    const absl::Status status = bench.RunInt8(one);
     if (!status.ok()) return status;
   }
   return bench.Load(quick ? "dtop_tiny" : "dtop_r50_vit_b");
