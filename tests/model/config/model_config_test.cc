@@ -64,7 +64,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/seed", -1, "\"seed\""},
       {"/surprise", 1, "\"surprise\" is not a known field"},
       {"/backbone", 7, "\"backbone\" must be an object"},
-      {"/backbone/type", "resnext", "must be one of: vit, hybrid_vit, swin, cvt"},
+      {"/backbone/type", "resnext", "must be one of: vit, hybrid_vit"},
       {"/backbone/dim", 100, "\"backbone.dim\" must be a multiple of heads"},
       {"/backbone/dim", 1e9, "\"backbone.dim\""},
       {"/backbone/dim", "192", "\"backbone.dim\""},
