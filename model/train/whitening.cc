@@ -86,17 +86,23 @@ std::vector<float> Floats(const torch::Tensor& tensor) {
 // Shares of the variance that can be rounding.
 constexpr double kLeastShare = 1e-10;
 
-absl::StatusOr<WhiteningFit> Assemble(const torch::Tensor& mean, const torch::Tensor& projection, const Axes& axes,
-                                      int64_t out) {
-  const torch::Tensor kept = axes.values.narrow(0, 0, out);
-  WhiteningFit fit{.in = mean.size(0), .out = out};
-  fit.mean = Floats(mean);
-  fit.projection = Floats(projection.narrow(0, 0, out));
-  fit.kept_variance = (kept.sum() / torch::clamp_min(axes.values, 0).sum()).item<double>();
-  const bool finite = torch::isfinite(mean).all().item<bool>() && torch::isfinite(projection).all().item<bool>();
-  if (finite) return fit;
+absl::Status CheckFinite(const torch::Tensor& tensor) {
+  if (torch::isfinite(tensor).all().item<bool>()) return absl::OkStatus();
   return NoFit("WHITENING_NOT_FINITE",
                "the descriptors hold values that are not finite. Embed the images again with a working model.");
+}
+
+// From m, all rows of P and the variances along them to what is kept.
+WhiteningFit Keep(const torch::Tensor& mean, const torch::Tensor& projection, const torch::Tensor& variances,
+                  int64_t out) {
+  const torch::Tensor kept = variances.narrow(0, 0, out);
+  WhiteningFit fit;
+  fit.in = mean.size(0);
+  fit.out = out;
+  fit.mean = Floats(mean);
+  fit.projection = Floats(projection.narrow(0, 0, out));
+  fit.kept_variance = (kept.sum() / torch::clamp_min(variances, 0).sum()).item<double>();
+  return fit;
 }
 
 absl::StatusOr<WhiteningFit> FitPca(const Descriptors& descriptors, int64_t out) {
@@ -104,7 +110,7 @@ absl::StatusOr<WhiteningFit> FitPca(const Descriptors& descriptors, int64_t out)
   ForBlocks(descriptors, [&](const torch::Tensor& rows) { mean += rows.sum(0); });
   mean /= static_cast<double>(descriptors.count);
   const torch::Tensor covariance = Covariance(descriptors, mean);
-  if (!torch::isfinite(covariance).all().item<bool>()) return Assemble(mean, covariance, {covariance[0]}, out);
+  SIGHTLINE_RETURN_IF_ERROR(CheckFinite(covariance));
   const Axes axes = PrincipalAxes(covariance);
   const double least = std::max(axes.values[0].item<double>(), 0.0) * kLeastShare;
   const auto usable = (axes.values > least).sum().item<int64_t>();
@@ -114,7 +120,7 @@ absl::StatusOr<WhiteningFit> FitPca(const Descriptors& descriptors, int64_t out)
                               " descriptors vary in ", usable, ". Ask for at most that, or give more images."));
   }
   const torch::Tensor scale = torch::rsqrt(axes.values.narrow(0, 0, out)).unsqueeze(1);
-  return Assemble(mean, axes.vectors.narrow(0, 0, out) * scale, axes, out);
+  return Keep(mean, axes.vectors.narrow(0, 0, out) * scale, axes.values, out);
 }
 
 // The inverse of the lower Cholesky factor of `matrix` with as little on its diagonal as makes it positive definite.
@@ -143,12 +149,12 @@ absl::StatusOr<WhiteningFit> FitLearned(const Descriptors& descriptors, absl::Sp
   }
   mean /= static_cast<double>(pairs.size());
   differences /= static_cast<double>(pairs.size());
-  if (!torch::isfinite(differences).all().item<bool>()) return Assemble(mean, differences, {differences[0]}, out);
+  SIGHTLINE_RETURN_IF_ERROR(CheckFinite(differences));
   const torch::Tensor white = InverseFactor(differences);
   const torch::Tensor spread = white.matmul(Covariance(descriptors, mean)).matmul(white.t());
-  if (!torch::isfinite(spread).all().item<bool>()) return Assemble(mean, spread, {spread[0]}, out);
+  SIGHTLINE_RETURN_IF_ERROR(CheckFinite(spread));
   const Axes axes = PrincipalAxes(spread);
-  return Assemble(mean, axes.vectors.matmul(white), axes, out);
+  return Keep(mean, axes.vectors.matmul(white), axes.values, out);
 }
 
 template <typename Fit>

@@ -210,9 +210,9 @@ TEST(HeadParity, EveryHeadAgreesWithTheReference) {
   const ParityFolder folder;
   for (const HeadCase& parity : Cases()) RunCase(parity, folder.path());
   WriteRegions(folder.path() / "regions.txt");
-  const Verdict verdict = RunReference("check_heads.py", folder.path());
-  if (verdict == Verdict::kNoTorch) GTEST_SKIP() << "python3-torch is not installed";
-  EXPECT_EQ(verdict, Verdict::kAgrees);
+  const int status = RunReference("check_heads.py", folder.path());
+  if (status == kNoTorch) GTEST_SKIP() << "python3-torch is not installed";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
