@@ -37,7 +37,9 @@ absl::StatusOr<Quantizers> TrainCentroids(const SegmentList::Segments& segments,
   // The same rows give the same centroids.
   std::mt19937_64 random(1);
   std::shuffle(rows.begin(), rows.end(), random);
-  rows.resize(std::min(rows.size(), CoarseQuantizer::SampleRows(lists)));
+  // A few lists would be content with fewer rows than product codes are learnt from.
+  const size_t wanted = std::max(CoarseQuantizer::SampleRows(lists), product ? kMinRowsOfProduct : 0);
+  rows.resize(std::min(rows.size(), wanted));
   const size_t dim = segments.front()->shape().chunk.dim;
   std::vector<float> sample(rows.size() * dim);
   size_t taken = 0;

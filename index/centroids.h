@@ -23,9 +23,13 @@
 
 namespace sightline::index {
 
+// A product quantiser learns 256 centroids for every part of a descriptor.
+inline constexpr size_t kMinRowsOfProduct = 4 * ProductQuantizer::kCentroids;
+
 // How many lists a collection of so many rows should have (`asked`, unless 0), or 0 while there are too few rows.
 size_t ListsFor(int64_t rows, int asked);
 
+// With `product`, there should be kMinRowsOfProduct rows.
 absl::StatusOr<Quantizers> TrainCentroids(const SegmentList::Segments& segments, size_t lists, bool product,
                                           int threads, const std::function<bool()>& cancelled);
 

@@ -69,6 +69,9 @@ struct CollectionStats {
 struct Write {
   Record record;
   std::string request_id;  // empty, or a name by which a repeat within 24 hours is known and not written again
+  // The record is one of another space of the same collection: it keeps its revision and times. A later record under
+  // its id stays, and the result says `replayed`.
+  bool copy = false;
 };
 
 struct WriteResult {
@@ -129,7 +132,7 @@ struct Hit {
   std::string id;
   double score = 0;                    // cosine with the query as it was sent
   std::optional<double> rerank_score;  // what ordered it, where a refinement did
-  int rank_before_rerank = 0;          // from 1
+  int rank_before_rerank = 0;          // from 1; 0 where only the refinement has found it
 };
 
 struct SearchOutcome {

@@ -95,6 +95,7 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
                                                                                size_t k, float min_score) {
   std::vector<Found> found;
   const char* used = "exact";
+  int64_t unreadable = 0;
   for (size_t i = 0; i < moment_.segments->size(); ++i) {
     const Segment& segment = *(*moment_.segments)[i];
     SegmentQuery ask;
@@ -114,25 +115,27 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
       return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
                          "the search was cancelled by its caller. Send it again if the result is still wanted.");
     }
-    if (matching_.empty() && result.used != nullptr) policy_.ObserveLinks(absl::Now() - begin);
+    if (matching_.empty() && result.used != nullptr && ask.effort == 0) policy_.ObserveLinks(absl::Now() - begin);
     if (matching_.empty() && result.used == nullptr) policy_.ObserveExact(ask.rows, absl::Now() - begin);
     if (result.used != nullptr) used = result.used;
     outcome_.compared += result.compared;
+    unreadable += result.unreadable;
     for (const ScoredRow& scored : result.best) {
       found.push_back({i, static_cast<uint32_t>(scored.row), scored.score, scored.score, 0});
     }
   }
   outcome_.index = used;
+  unreadable_ = std::max(unreadable_, unreadable);
   std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.score > b.score; });
   if (found.size() > k) found.resize(k);
   for (size_t i = 0; i < found.size(); ++i) found[i].before = static_cast<int>(i) + 1;
   return found;
 }
 
-absl::StatusOr<std::vector<float>> CollectionSearch::Descriptors(const std::vector<Found>& found, size_t count) const {
+absl::StatusOr<std::vector<float>> CollectionSearch::Descriptors(absl::Span<const Found> found) const {
   const size_t dim = descriptor_.size();
-  std::vector<float> rows(count * dim);
-  for (size_t i = 0; i < count; ++i) {
+  std::vector<float> rows(found.size() * dim);
+  for (size_t i = 0; i < found.size(); ++i) {
     const absl::Status read = (*moment_.segments)[found[i].segment]->Read(found[i].row, rows.data() + i * dim);
     // A record deleted meanwhile takes no part: its zeros are near nothing.
     if (!read.ok() && !absl::IsNotFound(read)) return read;
@@ -149,7 +152,7 @@ absl::Status CollectionSearch::Expand(std::vector<Found>* found, size_t k) {
   const size_t count = std::min(wanted, found->size());
   if (count == 0) return absl::OkStatus();
   const size_t dim = descriptor_.size();
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> rows, Descriptors(*found, count));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> rows, Descriptors(absl::MakeConstSpan(*found).first(count)));
   const rerank::DescriptorRows best{rows.data(), count, dim, dim};
   std::vector<float> cosines(count);
   for (size_t i = 0; i < count; ++i) cosines[i] = (*found)[i].score;
@@ -161,10 +164,10 @@ absl::Status CollectionSearch::Expand(std::vector<Found>* found, size_t k) {
   const auto name = [](const Found& hit) { return static_cast<uint64_t>(hit.segment) << 32 | hit.row; };
   for (const Found& hit : *found) places[name(hit)] = hit.before;
   SIGHTLINE_ASSIGN_OR_RETURN(*found, Nearest(expanded, k, -std::numeric_limits<float>::infinity()));
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> descriptors, Descriptors(*found, found->size()));
-  for (size_t i = 0; i < found->size(); ++i) {
-    Found& hit = (*found)[i];
-    kernels::InnerProducts(descriptor_.data(), descriptors.data() + i * dim, dim, dim, 1, &hit.score);
+  for (Found& hit : *found) {
+    // One at a time: ten thousand results of 8,192 values would take a third of a gigabyte.
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> descriptor, Descriptors(absl::MakeConstSpan(&hit, 1)));
+    kernels::InnerProducts(descriptor_.data(), descriptor.data(), dim, dim, 1, &hit.score);
     const auto place = places.find(name(hit));
     hit.before = place == places.end() ? 0 : place->second;
   }
@@ -176,7 +179,7 @@ absl::Status CollectionSearch::ReorderShortlist(std::vector<Found>* found) {
   const size_t most = super_global ? rerank::kSuperGlobalShortlist : rerank::kReciprocalShortlist;
   const size_t count = std::min(most, found->size());
   if (count == 0) return absl::OkStatus();
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> rows, Descriptors(*found, count));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<float> rows, Descriptors(absl::MakeConstSpan(*found).first(count)));
   const rerank::DescriptorRows candidates{rows.data(), count, descriptor_.size(), descriptor_.size()};
   const size_t neighbours = static_cast<size_t>(query_->refinement.neighbours);
   std::vector<float> scores;
@@ -244,8 +247,13 @@ absl::StatusOr<SearchOutcome> CollectionSearch::Run(const SearchQuery& query) {
       SIGHTLINE_RETURN_IF_ERROR(ReorderShortlist(&found));
     }
     if (Page(found, all)) break;
-    // Too many of them were in groups that are full already.
+    // Too many of them were in groups that are full already, or below min_score.
     k = std::min<size_t>(k * 4, kMaxSearchResults);
+  }
+  if (unreadable_ > 0) {
+    outcome_.degraded_reasons.push_back(
+        absl::StrCat("the descriptors of ", unreadable_,
+                     " images that may belong here could not be read. Check the disk, and restore a backup."));
   }
   return std::move(outcome_);
 }

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "base/thread_pool.h"
 #include "index/ann/index_policy.h"
 #include "index/ann/segment_list.h"
@@ -51,7 +52,7 @@ class CollectionSearch {
   absl::Status Refine(std::vector<Found>* found);
   absl::Status Expand(std::vector<Found>* found, size_t k);
   absl::Status ReorderShortlist(std::vector<Found>* found);
-  absl::StatusOr<std::vector<float>> Descriptors(const std::vector<Found>& found, size_t count) const;
+  absl::StatusOr<std::vector<float>> Descriptors(absl::Span<const Found> found) const;
   // Whether the query's page can be filled from `found`.
   bool Page(const std::vector<Found>& found, bool all);
   std::optional<uint64_t> GroupOf(const Found& found) const;
@@ -64,6 +65,7 @@ class CollectionSearch {
   const SearchQuery* query_ = nullptr;
   std::vector<float> descriptor_;
   std::vector<Roaring> matching_;  // of each segment; empty without a filter
+  int64_t unreadable_ = 0;         // the most rows that one pass over the segments could not read
   SearchOutcome outcome_;
 };
 

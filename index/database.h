@@ -11,9 +11,11 @@
 #define SIGHTLINE_INDEX_DATABASE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -88,6 +90,37 @@ class SnapshotWriter {
   virtual absl::StatusOr<SnapshotInfo> Finish() = 0;
 };
 
+// A second space of the images of a collection, which searches do not use.
+struct OtherSpace {
+  std::string model;
+  std::string embedding_space;
+  int descriptor_dim = 0;
+  int64_t images = 0;
+  bool previous = false;  // the space before the last swap; otherwise one that is being filled
+  absl::Time drop_time;   // with `previous`
+};
+
+// The way from the space of a collection to its other one: who holds this fills `to` with what `from` has, while
+// searches and writes go on in `from`, and swaps the two.
+//
+// Threading: TakeChanges from any thread; Swap from one, once. Ownership: must not outlive the database. Destroyed
+// before Swap it leaves the other space as it is, to be gone on with.
+class SpaceTransfer {
+ public:
+  virtual ~SpaceTransfer() = default;
+  virtual const std::shared_ptr<Collection>& from() const = 0;
+  virtual const std::shared_ptr<Collection>& to() const = 0;
+
+  // The ids written to `from` or deleted from it since the last call, or since the transfer began.
+  virtual std::vector<std::string> TakeChanges() = 0;
+
+  // Holds the writes of `from`, calls `finish`, which carries over the last changes, and makes `to` the collection, in
+  // one durable step. Writes that were held are refused with UNAVAILABLE and COLLECTION_MOVED, and belong to the new
+  // space; searches under way end in the old one, which is kept until `drop_time`. Request ids go along. An error, also
+  // one of `finish`, changes nothing.
+  virtual absl::Status Swap(absl::Time drop_time, absl::FunctionRef<absl::Status()> finish) = 0;
+};
+
 class Database {
  public:
   virtual ~Database() = default;
@@ -131,6 +164,25 @@ class Database {
   virtual absl::StatusOr<std::unique_ptr<SnapshotReader>> ReadSnapshot(const std::string& name) const = 0;
   // `sha256` is that of the stream's manifest, as SnapshotInfo tells it.
   virtual absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(const std::string& sha256) = 0;
+
+  // ---- Other spaces (FORMAT.md): at most one of each collection
+
+  // Opens the other space of the collection `to.name`, or makes it when there is none; `to` says what it holds.
+  // FAILED_PRECONDITION when it is in use, or is one of another embedding space.
+  virtual absl::StatusOr<std::unique_ptr<SpaceTransfer>> OpenTransfer(const CollectionConfig& to) = 0;
+
+  // Empty when the collection has none.
+  virtual std::optional<OtherSpace> FindOtherSpace(const std::string& collection) const = 0;
+
+  // The space that is being filled, for records that only the caller can make. FAILED_PRECONDITION when there is none.
+  virtual absl::StatusOr<std::shared_ptr<Collection>> FindFillingSpace(const std::string& collection) const = 0;
+
+  // Deletes the other space and its files. FAILED_PRECONDITION when there is none, or when it is in use.
+  virtual absl::Status DropOtherSpace(const std::string& collection) = 0;
+
+  // Drops the spaces whose time has come, and lets go of the memory of those that are only kept. To be called now and
+  // then.
+  virtual void TidySpaces() = 0;
 
   virtual const RecordLimits& limits() const = 0;
 };

@@ -9,14 +9,15 @@
 #include "base/status.h"
 #include "index/collection_search.h"
 #include "index/filter/filter_parser.h"
+#include "index/kernels/inner_product.h"
 #include "index/rerank/augmentation.h"
 #include "index/segment_loader.h"
 
 namespace sightline::index {
 namespace {
 
-// More than one batch of writes ever holds (DatabaseOptions::max_pending_writes).
-constexpr uint32_t kMaxBatchRows = 65'536;
+// Room for one batch of writes, at least.
+constexpr size_t kMinBatchRows = 65'536;
 // About as many rows does a search of a graph look at.
 constexpr int64_t kRowsOfGraphSearch = 3'000;
 
@@ -25,6 +26,7 @@ constexpr int64_t kRowsOfGraphSearch = 3'000;
 Engine::Engine(Store& store, const DatabaseOptions& options, const EnginePools& pools)
     : store_(store),
       options_(options.segments),
+      batch_rows_(static_cast<uint32_t>(std::max(kMinBatchRows, options.max_pending_writes))),
       pools_(pools),
       policy_(store.config().index_kind,
               kernels::CodeLayout(static_cast<size_t>(store.config().descriptor_dim)).stride) {}
@@ -37,7 +39,8 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   shape.chunk = {static_cast<size_t>(config.descriptor_dim), config.descriptor_precision};
   shape.chunk_rows = options_.chunk_rows;
   // A batch of writes is never split, and may come when a segment is nearly full.
-  shape.max_rows = options_.segment_rows + options_.chunk_rows + kMaxBatchRows;
+  const uint32_t batch_chunks = (batch_rows_ + options_.chunk_rows - 1) / options_.chunk_rows;
+  shape.max_rows = options_.segment_rows + (1 + batch_chunks) * options_.chunk_rows;
   if (config.hnsw_m > 0) shape.graph.m = config.hnsw_m;
   if (config.hnsw_ef_construction > 0) shape.graph.ef_construction = config.hnsw_ef_construction;
   shape.inverted = config.index_kind == IndexKind::kIvf;
@@ -145,7 +148,8 @@ absl::StatusOr<std::vector<AttributeCount>> Engine::CountValues(const std::strin
 }
 
 absl::Status Engine::Augment(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor) const {
-  // From what was written, not from what an earlier augmentation made of it.
+  // From what was written, not from what an earlier augmentation made of it; only who its neighbours are is found among
+  // what is searched.
   SIGHTLINE_ASSIGN_OR_RETURN(*descriptor, store_.ReadDescriptor(key));
   if (options.augment_neighbours == 0) return absl::OkStatus();
   const SegmentList::Moment now = segments_->Now();
@@ -173,7 +177,8 @@ absl::Status Engine::Augment(const OptimizeOptions& options, uint64_t key, std::
     if (absl::IsNotFound(written.status())) continue;  // deleted meanwhile
     SIGHTLINE_RETURN_IF_ERROR(written.status());
     rows.insert(rows.end(), written->begin(), written->end());
-    cosines.push_back(score);
+    // Not the score: that may be of what an earlier augmentation has made of the other.
+    kernels::InnerProducts(descriptor->data(), written->data(), dim, dim, 1, &cosines.emplace_back());
   }
   *descriptor = rerank::AugmentRow(descriptor->data(), {rows.data(), cosines.size(), dim, dim}, cosines.data(),
                                    options.augment_alpha);
@@ -205,6 +210,7 @@ void Engine::FillStats(CollectionStats* stats) const {
     stats->memory.graph += bytes.graph;
     stats->memory.attributes += bytes.attributes;
   }
+  stats->memory.graph += upkeep_->quantizer_bytes();
   stats->deleted_images = rows - stats->images;
   stats->segments = static_cast<int>(segments->size());
   stats->index_choice = policy_.Explain(stats->images, linked);

@@ -75,6 +75,7 @@ class Engine {
 
   Store& store_;
   const SegmentOptions options_;
+  const uint32_t batch_rows_;  // a batch of writes has no more
   const EnginePools pools_;
   mutable IndexPolicy policy_;
   std::unique_ptr<SegmentList> segments_;

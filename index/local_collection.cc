@@ -217,6 +217,7 @@ absl::StatusOr<PutOperation> LocalCollection::Prepare(Write write) const {
 
   PutOperation operation;
   operation.request_id = std::move(write.request_id);
+  operation.copy = write.copy;
   operation.descriptor_value = EncodeDescriptor(descriptor, config_.descriptor_precision);
   if (config_.descriptor_precision == DescriptorPrecision::kFloat16) {
     // Searches see what is stored, so that a restart changes no score.
@@ -358,10 +359,51 @@ absl::Status LocalCollection::WriteAndApply(WritePlan& plan, const State& state)
   return absl::OkStatus();
 }
 
+absl::Status LocalCollection::MoveWrites(absl::FunctionRef<absl::Status()> move) {
+  base::MutexLock lock(commit_mutex_);
+  SIGHTLINE_RETURN_IF_ERROR(move());
+  moved_ = true;
+  return absl::OkStatus();
+}
+
+void LocalCollection::TrackChanges() {
+  base::MutexLock lock(mutex_);
+  changes_.emplace();
+}
+
+void LocalCollection::StopTracking() {
+  base::MutexLock lock(mutex_);
+  changes_.reset();
+}
+
+std::vector<std::string> LocalCollection::TakeChanges() {
+  base::MutexLock lock(mutex_);
+  std::vector<std::string> ids;
+  if (changes_) {
+    ids.assign(changes_->begin(), changes_->end());
+    changes_->clear();
+  }
+  return ids;
+}
+
+void LocalCollection::NoteChanges(std::vector<std::string> ids) {
+  base::MutexLock lock(mutex_);
+  if (changes_) changes_->insert(std::make_move_iterator(ids.begin()), std::make_move_iterator(ids.end()));
+}
+
+absl::Status LocalCollection::CopyRequests(const LocalCollection& from, absl::Time since) {
+  const State mine = state();
+  const State theirs = from.state();
+  if (mine.store == nullptr || theirs.store == nullptr) return CollectionDeleted(config_.name);
+  return mine.store->CopyRequests(*theirs.store, since);
+}
+
 void LocalCollection::Commit(std::vector<Operation> batch) {
+  base::MutexLock commit_lock(commit_mutex_);
   // The collection lets go of its state only after this thread has ended.
   const State state = this->state();
-  absl::Status status = Recover(*state.store);
+  absl::Status status = moved_ ? CollectionMoved(config_.name) : Recover(*state.store);
+  std::vector<std::string> ids;
   std::vector<std::function<void(const absl::Status&)>> answers;
   answers.reserve(batch.size());
   const auto planned = [&answers](auto result, auto done) {
@@ -380,16 +422,20 @@ void LocalCollection::Commit(std::vector<Operation> batch) {
           using Type = std::decay_t<decltype(typed)>;
           auto done = std::move(typed.done);
           if constexpr (std::is_same_v<Type, PutOperation>) {
+            ids.push_back(typed.stored.record.id);
             planned(status.ok() ? plan.Put(std::move(typed)) : status, std::move(done));
           } else if constexpr (std::is_same_v<Type, DeleteOperation>) {
+            ids.insert(ids.end(), typed.ids.begin(), typed.ids.end());
             planned(status.ok() ? plan.Delete(typed) : status, std::move(done));
           } else {
+            ids.push_back(typed.id);
             planned(status.ok() ? plan.Update(typed) : status, std::move(done));
           }
         },
         operation);
   }
   if (status.ok()) status = WriteAndApply(plan, state);
+  NoteChanges(std::move(ids));
   SIGHTLINE_KILL_POINT("commit.before_answer");
   for (auto& answer : answers) answer(status);
 }

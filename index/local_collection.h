@@ -13,9 +13,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "base/mutex.h"
 #include "index/collection.h"
 #include "index/database.h"
@@ -67,6 +70,18 @@ class LocalCollection : public Collection {
   // Makes `folder`, with every write acknowledged before the call (store/checkpoint.h).
   absl::Status MakeCheckpoint(const std::string& folder) const;
 
+  // Holds writes, calls `move`, and if that went well refuses every write from then on: they belong elsewhere.
+  absl::Status MoveWrites(absl::FunctionRef<absl::Status()> move);
+
+  // From now on, remembers the ids that are written.
+  void TrackChanges();
+  void StopTracking();
+  // Those written since the last call.
+  std::vector<std::string> TakeChanges();
+
+  // Remembers what `from` remembers of requests since `since`.
+  absl::Status CopyRequests(const LocalCollection& from, absl::Time since);
+
   // Finishes the writes queued, then lets go of the store. Returns how many images there were.
   int64_t Close();
 
@@ -92,6 +107,7 @@ class LocalCollection : public Collection {
   absl::Status Recover(Store& store);
   absl::Status WriteAndApply(WritePlan& plan, const State& state);
   void SetReadOnly(const absl::Status& reason);
+  void NoteChanges(std::vector<std::string> ids);
 
   const CollectionConfig config_;
   const DatabaseOptions options_;
@@ -99,9 +115,12 @@ class LocalCollection : public Collection {
   mutable base::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status read_only_ ABSL_GUARDED_BY(mutex_);  // why; OK when writes are taken
-  Counters counters_;                               // the committer's
-  CommitQueue<Operation> queue_;                    // last: its thread uses all of the above
+  absl::Status read_only_ ABSL_GUARDED_BY(mutex_);                        // why; OK when writes are taken
+  std::optional<std::set<std::string>> changes_ ABSL_GUARDED_BY(mutex_);  // empty while nobody asks for them
+  base::Mutex commit_mutex_;  // held while a batch is committed; taken before mutex_
+  bool moved_ ABSL_GUARDED_BY(commit_mutex_) = false;
+  Counters counters_;             // the committer's
+  CommitQueue<Operation> queue_;  // last: its thread uses all of the above
 };
 
 }  // namespace sightline::index

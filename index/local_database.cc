@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "index/store/checkpoint.h"
+#include "index/store/errors.h"
 #include "index/store/file_work.h"
 #include "index/store/random_id.h"
 #include "index/store/snapshot_manifest.h"
@@ -26,9 +27,6 @@ constexpr int kUpkeepNice = 10;
 
 void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kUpkeepNice); }
 
-constexpr absl::string_view kCollections = "collections";
-constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
-constexpr absl::string_view kTrash = "trash";      // the same, being deleted
 constexpr absl::string_view kSnapshots = "snapshots";
 constexpr absl::string_view kFormatFile = "FORMAT";
 constexpr absl::string_view kFormat = "sightline data directory, format 1\n";
@@ -61,6 +59,11 @@ LocalDatabase::~LocalDatabase() {
     if (entry.collection == nullptr) continue;
     entry.collection->Flush();
     entry.collection->Close();
+  }
+  for (auto& [name, other] : others_) {
+    if (other.collection == nullptr) continue;
+    other.collection->Flush();
+    other.collection->Close();
   }
 }
 
@@ -119,31 +122,57 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(c
 
 absl::Status LocalDatabase::OpenAll() {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> folders, base::ListFolder(PathOf(kCollections)));
+  bool spaces_damaged = false;
+  SIGHTLINE_ASSIGN_OR_RETURN(const SpacesByName spaces, ReadSpaces(&spaces_damaged));
+  std::map<std::string, int> folders_of;
+  for (const std::string& folder : folders) ++folders_of[NameOf(folder)];
   base::MutexLock lock(mutex_);
   for (const std::string& folder : folders) {
-    const auto started = options_.clock->Steady();
-    absl::StatusOr<std::shared_ptr<LocalCollection>> collection = OpenCollection(folder);
-    // Two folders of one name can only be a copy made by hand: the second one keeps its whole folder name.
-    const std::string name = entries_.contains(NameOf(folder)) ? folder : NameOf(folder);
-    if (collection.ok() && name != NameOf(folder)) {
-      collection = base::FailedPrecondition(
-          "DUPLICATE_COLLECTION", absl::StrCat("folder ", folder, " holds a second collection named ", NameOf(folder),
-                                               ". Move one of them away."));
-    }
-    if (!collection.ok()) {
+    const std::string name = NameOf(folder);
+    if (spaces_damaged && folders_of[name] > 1) {
+      const std::string key = entries_.contains(name) ? folder : name;
+      entries_[key] = {
+          folder, nullptr,
+          base::Error(absl::StatusCode::kDataLoss, "SPACES_DAMAGED",
+                      absl::StrCat("the file that says which of the folders of ", name, " in ", PathOf(kCollections),
+                                   " is the collection was damaged. Move the other one away, then "
+                                   "restart."))};
       base::Log(base::Severity::kError, "collection set aside",
-                {{"collection", name}, {"folder", folder}, {"error", std::string(collection.status().message())}});
-      entries_[name] = {folder, nullptr, collection.status()};
+                {{"collection", key}, {"folder", folder}, {"error", std::string(entries_[key].damage.message())}});
       continue;
     }
-    const double took = base::MillisecondsBetween(started, options_.clock->Steady());
-    base::Log(base::Severity::kInfo, "collection opened",
-              {{"collection", name},
-               {"images", absl::StrCat((*collection)->Stats().images)},
-               {"milliseconds", absl::StrCat(static_cast<int64_t>(took))}});
-    entries_[name] = {folder, *std::move(collection), absl::OkStatus()};
+    const auto stored = spaces.find(name);
+    if (stored != spaces.end() && stored->second.other_folder == folder) {
+      OpenOther(name, stored->second);
+    } else {
+      OpenOne(folder);
+    }
   }
   return absl::OkStatus();
+}
+
+void LocalDatabase::OpenOne(const std::string& folder) {
+  const auto started = options_.clock->Steady();
+  absl::StatusOr<std::shared_ptr<LocalCollection>> collection = OpenCollection(folder);
+  // Two folders of one name can only be a copy made by hand: the second one keeps its whole folder name.
+  const std::string name = entries_.contains(NameOf(folder)) ? folder : NameOf(folder);
+  if (collection.ok() && name != NameOf(folder)) {
+    collection = base::FailedPrecondition(
+        "DUPLICATE_COLLECTION", absl::StrCat("folder ", folder, " holds a second collection named ", NameOf(folder),
+                                             ". Move one of them away."));
+  }
+  if (!collection.ok()) {
+    base::Log(base::Severity::kError, "collection set aside",
+              {{"collection", name}, {"folder", folder}, {"error", std::string(collection.status().message())}});
+    entries_[name] = {folder, nullptr, collection.status()};
+    return;
+  }
+  const double took = base::MillisecondsBetween(started, options_.clock->Steady());
+  base::Log(base::Severity::kInfo, "collection opened",
+            {{"collection", name},
+             {"images", absl::StrCat((*collection)->Stats().images)},
+             {"milliseconds", absl::StrCat(static_cast<int64_t>(took))}});
+  entries_[name] = {folder, *std::move(collection), absl::OkStatus()};
 }
 
 absl::Status LocalDatabase::Reserve(const std::string& name) {
@@ -240,11 +269,22 @@ std::vector<std::shared_ptr<Collection>> LocalDatabase::List() const {
 }
 
 absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
+  {
+    base::MutexLock space_lock(space_mutex_);
+    const absl::Status dropped = DropOther(name);
+    if (!dropped.ok() && base::GetErrorInfo(dropped).reason != kNoOtherSpace) return dropped;
+  }
   Entry entry;
   {
     base::MutexLock lock(mutex_);
     const auto it = entries_.find(name);
     if (it == entries_.end()) return NotFound(name);
+    if (others_.contains(name)) {
+      return base::FailedPrecondition(
+          "REEMBED_RUNNING",
+          absl::StrCat("collection ", name, " is being embedded again. Cancel that first, then delete it."),
+          {{"collection", name}});
+    }
     entry = std::move(it->second);
     entries_.erase(it);
     reserved_.insert(name);
@@ -287,6 +327,9 @@ int64_t LocalDatabase::memory_bytes() const {
   int64_t bytes = 0;
   for (const auto& [name, entry] : entries_) {
     if (entry.collection != nullptr) bytes += entry.collection->memory().total();
+  }
+  for (const auto& [name, other] : others_) {
+    if (other.collection != nullptr) bytes += other.collection->memory().total();
   }
   return bytes;
 }

@@ -8,11 +8,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
 #include "base/file.h"
 #include "base/mutex.h"
 #include "base/thread_pool.h"
@@ -21,8 +23,17 @@
 #include "index/memory_budget.h"
 #include "index/snapshots.h"
 #include "index/store/rocks.h"
+#include "index/store/spaces_file.h"
 
 namespace sightline::index {
+
+// The folders of a data directory.
+inline constexpr absl::string_view kCollections = "collections";
+inline constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
+inline constexpr absl::string_view kTrash = "trash";      // the same, being deleted
+
+// The reason of the error that a collection has no other space.
+inline constexpr char kNoOtherSpace[] = "NO_OTHER_SPACE";
 
 class LocalDatabase : public Database {
  public:
@@ -43,13 +54,29 @@ class LocalDatabase : public Database {
                                                               const Progress& progress) override;
   absl::StatusOr<std::unique_ptr<SnapshotReader>> ReadSnapshot(const std::string& name) const override;
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(const std::string& sha256) override;
+  absl::StatusOr<std::unique_ptr<SpaceTransfer>> OpenTransfer(const CollectionConfig& to) override;
+  std::optional<OtherSpace> FindOtherSpace(const std::string& collection) const override;
+  absl::StatusOr<std::shared_ptr<Collection>> FindFillingSpace(const std::string& collection) const override;
+  absl::Status DropOtherSpace(const std::string& collection) override;
+  void TidySpaces() override;
 
  private:
+  class LocalTransfer;
   // A collection and its folder's name; without collection when it is set aside.
   struct Entry {
     std::string folder;
     std::shared_ptr<LocalCollection> collection;
     absl::Status damage;
+  };
+
+  // The other space of a collection.
+  struct Other {
+    std::string folder;
+    // Null for a space before that nobody uses, and for one that is set aside.
+    std::shared_ptr<LocalCollection> collection;
+    absl::Status damage;
+    OtherSpace info;    // its number of images is that of an open collection, where there is one
+    bool busy = false;  // a transfer works on it
   };
 
   LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock);
@@ -59,6 +86,19 @@ class LocalDatabase : public Database {
   // Removes what an interrupted Create or Delete has left.
   absl::Status EmptyArea(absl::string_view area) const;
   absl::Status OpenAll();
+  void OpenOne(const std::string& folder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the file `spaces` says; renames a damaged one and says so.
+  absl::StatusOr<SpacesByName> ReadSpaces(bool* damaged) const;
+  void OpenOther(const std::string& name, const StoredSpaces& stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the file is to say.
+  SpacesByName DescribeSpaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WriteSpaces(const SpacesByName& spaces) const;
+  // Makes the folder of a new space and opens it.
+  absl::Status MakeOther(const CollectionConfig& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
+  // Opens a space before again, under a new object: whoever still holds the old one reads from it and writes nothing.
+  absl::Status ReopenOther(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
+  absl::Status DropOther(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
+  absl::Status SwapSpaces(const std::string& name, absl::Time drop_time);
   absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder);
   // Makes a collection of what `fill` puts into a new folder.
   absl::StatusOr<Entry> MakeCollection(const std::string& name,
@@ -78,9 +118,11 @@ class LocalDatabase : public Database {
   base::ThreadPool search_pool_;
   base::ThreadPool build_pool_;
   Snapshots snapshots_;
+  base::Mutex space_mutex_;  // held while the file `spaces` and its folders change; taken before mutex_
   mutable base::Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> reserved_ ABSL_GUARDED_BY(mutex_);  // being created or deleted
+  std::map<std::string, Other> others_ ABSL_GUARDED_BY(mutex_);  // by the collection's name
+  std::set<std::string> reserved_ ABSL_GUARDED_BY(mutex_);       // being created or deleted
 };
 
 }  // namespace sightline::index

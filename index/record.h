@@ -27,6 +27,13 @@ struct PatchTokens {
   std::vector<float> centre;      // dim
 };
 
+// The part of an image that was embedded, in pixels of the original or in fractions of its sides.
+struct RecordCrop {
+  bool in_pixels = false;
+  double x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+  friend bool operator==(const RecordCrop&, const RecordCrop&) = default;
+};
+
 struct Record {
   std::string id;                 // 1 to 512 bytes of UTF-8 without control characters
   std::vector<float> descriptor;  // as many values as the collection's dimension, L2-normalised by the collection
@@ -38,8 +45,9 @@ struct Record {
   absl::Time update_time;  // set by the collection
   int width = 0;           // of the image after orientation; 0 when written from a descriptor
   int height = 0;
-  std::string sha256;  // of the encoded image, lower-case hex; empty when written from a descriptor
-  std::string image;   // the preview or original kept, encoded
+  std::string sha256;              // of the encoded image, lower-case hex; empty when written from a descriptor
+  std::optional<RecordCrop> crop;  // empty for the whole image
+  std::string image;               // the preview or original kept, encoded
   std::string image_mime_type;
 };
 

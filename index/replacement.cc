@@ -21,9 +21,10 @@ bool TooManyDead(const Segment& segment, double max_dead_share) {
 }  // namespace
 
 SegmentList::Segments Replacement::Choose(const SegmentList::Segments& segments, double max_dead_share,
-                                          uint32_t segment_rows) {
+                                          uint32_t segment_rows, const SegmentList::Segments* among) {
   for (size_t i = 0; i < segments.size(); ++i) {
     if (!TooManyDead(*segments[i], max_dead_share)) continue;
+    if (among != nullptr && std::find(among->begin(), among->end(), segments[i]) == among->end()) continue;
     size_t begin = i;
     size_t end = i + 1;
     int64_t live = segments[i]->live();
@@ -38,12 +39,16 @@ SegmentList::Segments Replacement::Choose(const SegmentList::Segments& segments,
 }
 
 absl::Status Replacement::CopyRow(const Segment& source, uint32_t row) {
+  if (target_->full()) {
+    return base::Error(absl::StatusCode::kAborted, "SEGMENT_OUTGROWN",
+                       "the segments to be replaced have grown beyond one. They are chosen again.");
+  }
   std::vector<float> descriptor(source.shape().chunk.dim);
-  const absl::Status read = source.Read(row, descriptor.data());
+  absl::Status read = source.Read(row, descriptor.data());
+  if (read.ok() && transform_) read = transform_(source.row_table().Key(row), &descriptor);
   // Its record went away after it was found alive: the row's death is known to the segment list and follows.
   if (absl::IsNotFound(read)) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(read);
-  if (transform_) SIGHTLINE_RETURN_IF_ERROR(transform_(source.row_table().Key(row), &descriptor));
   const Attributes attributes =
       source.attributes().Read([row](const AttributeIndex& index) { return index.AttributesOf(row); });
   target_->Append({source.row_table().Key(row), source.row_table().Id(row), descriptor.data(), &attributes});

@@ -12,11 +12,10 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "index/centroids.h"
+#include "index/store/codec.h"
 
 namespace sightline::index {
 namespace {
-
-constexpr absl::string_view kDamagedSuffix = ".damaged";
 
 class Loader {
  public:
@@ -33,10 +32,10 @@ class Loader {
     SIGHTLINE_RETURN_IF_ERROR(ReadManifest());
     SIGHTLINE_RETURN_IF_ERROR(store_.ForEachRecord(
         [this](uint64_t key, StoredRecord stored) { return Place(key, std::move(stored.record)); }));
-    while (next_ < places_.size()) AddNextChunk();
+    while (next_ < places_.size()) SIGHTLINE_RETURN_IF_ERROR(AddNextChunk());
     for (const auto& segment : result_.segments) segment->FinishLoading();
-    LoadQuantizers();
-    LoadLinks();
+    SIGHTLINE_RETURN_IF_ERROR(LoadQuantizers());
+    SIGHTLINE_RETURN_IF_ERROR(LoadLinks());
     for (const auto& segment : result_.segments) segment->MapSealedCodes(folder_);
     if (result_.segments.empty()) result_.segments.push_back(make_segment_(false));
     return std::move(result_);
@@ -56,7 +55,7 @@ class Loader {
     absl::StatusOr<std::optional<SegmentManifest>> manifest = store_.ReadSegmentManifest();
     if (manifest.ok() && *manifest) {
       manifest_ = **std::move(manifest);
-    } else if (!manifest.ok() && !absl::IsUnavailable(manifest.status())) {
+    } else if (absl::IsDataLoss(manifest.status())) {
       // Everything it could say is in the store as well.
       LogDamage("segment list", manifest.status());
     } else if (!manifest.ok()) {
@@ -92,16 +91,18 @@ class Loader {
   }
 
   void LogDamage(const std::string& what, const absl::Status& reason) {
-    ++result_.damaged_files;
     base::Log(base::Severity::kError, "damaged segment data is set aside and made again from the records",
               {{"collection", store_.config().name}, {"what", what}, {"reason", std::string(reason.message())}});
   }
 
-  void SetAside(const std::string& name, const absl::Status& reason) {
+  // An error for what another version wrote: it is whole, and that version wants to find it.
+  absl::Status SetAside(const std::string& name, const absl::Status& reason) {
+    if (absl::IsFailedPrecondition(reason)) return reason;
     LogDamage(name, reason);
     // Kept for whoever wants to know what happened. When it cannot be renamed it stays, and is removed at the next
     // start.
     std::rename(PathOf(name).c_str(), absl::StrCat(PathOf(name), kDamagedSuffix).c_str());
+    return absl::OkStatus();
   }
 
   Segment& SegmentAt(size_t index) {
@@ -113,7 +114,7 @@ class Loader {
     return *result_.segments[index];
   }
 
-  void AddNextChunk() {
+  absl::Status AddNextChunk() {
     const ChunkPlace& place = places_[next_++];
     Segment& segment = SegmentAt(place.segment);
     const std::string name = ChunkFileName(place.info.number);
@@ -127,10 +128,11 @@ class Loader {
     }
     if (!broken_.contains(place.segment)) intact_rows_[place.segment] = segment.next_row();
     if (place.last) segment.ReopenLastChunk();
+    return absl::OkStatus();
   }
 
   absl::Status Place(uint64_t key, Record record) {
-    while (next_ < places_.size() && places_[next_].info.first_key <= key) AddNextChunk();
+    while (next_ < places_.size() && places_[next_].info.first_key <= key) SIGHTLINE_RETURN_IF_ERROR(AddNextChunk());
     if (next_ > 0 && key <= places_[next_ - 1].info.last_key &&
         SegmentAt(places_[next_ - 1].segment).Revive(key, record.id, record.attributes)) {
       return absl::OkStatus();
@@ -142,12 +144,17 @@ class Loader {
       // What comes after all files fills new segments.
       if (SegmentAt(at).next_row() >= segment_rows_) ++at;
     }
-    SegmentAt(at).Append({key, std::move(record.id), descriptor.data(), &record.attributes});
+    Segment& segment = SegmentAt(at);
+    // No list that upkeep wrote leaves out so many records between two files.
+    if (segment.full()) return DamagedError("segment list", "its segments have no room for the records between them");
+    segment.Append({key, std::move(record.id), descriptor.data(), &record.attributes});
+    // Files that follow in the same segment no longer begin at the row they began at.
+    broken_.insert(at);
     return absl::OkStatus();
   }
 
-  void LoadQuantizers() {
-    if (!manifest_.centroids) return;
+  absl::Status LoadQuantizers() {
+    if (!manifest_.centroids) return absl::OkStatus();
     const std::string name = CentroidsFileName(manifest_.centroids->number);
     const auto dim = static_cast<size_t>(store_.config().descriptor_dim);
     auto quantizers = LoadCentroids(files_, PathOf(name), *manifest_.centroids, dim);
@@ -158,9 +165,10 @@ class Loader {
     if (!status.ok()) return SetAside(name, status);
     result_.known.centroids = manifest_.centroids;
     result_.known.quantizers = *std::move(quantizers);
+    return absl::OkStatus();
   }
 
-  void LoadLinks() {
+  absl::Status LoadLinks() {
     for (size_t s = 0; s < manifest_.segments.size() && s < result_.segments.size(); ++s) {
       const std::optional<LinksFileInfo>& links = manifest_.segments[s].links;
       if (!links) continue;
@@ -175,9 +183,10 @@ class Loader {
       if (status.ok()) {
         result_.known.links[result_.segments[s].get()] = *links;
       } else {
-        SetAside(name, status);
+        SIGHTLINE_RETURN_IF_ERROR(SetAside(name, status));
       }
     }
+    return absl::OkStatus();
   }
 
   Store& store_;
@@ -190,7 +199,7 @@ class Loader {
   std::vector<ChunkPlace> places_;
   size_t next_ = 0;
   std::vector<uint32_t> intact_rows_;  // of each segment, from its first row on
-  std::set<size_t> broken_;            // segments in which a chunk is missing
+  std::set<size_t> broken_;            // segments in which a chunk is missing, or rows are new
   LoadedSegments result_;
 };
 

@@ -5,7 +5,8 @@
 // from the store. A damaged file therefore costs time and nothing else; it is named in the log and set aside under its
 // name with ".damaged".
 //
-// Threading: one thread. Ownership: the result belongs to the caller. Failure: Status when the store cannot be read.
+// Threading: one thread. Ownership: the result belongs to the caller. Failure: Status when the store cannot be read;
+// FAILED_PRECONDITION for files of a format that this version does not know, which are left as they are.
 #ifndef SIGHTLINE_INDEX_SEGMENT_LOADER_H_
 #define SIGHTLINE_INDEX_SEGMENT_LOADER_H_
 
@@ -24,7 +25,6 @@ namespace sightline::index {
 struct LoadedSegments {
   SegmentList::Segments segments;  // at least one
   Upkeep::Known known;
-  int damaged_files = 0;
 };
 
 absl::StatusOr<LoadedSegments> LoadSegments(

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -17,6 +18,7 @@
 #include "index/store/errors.h"
 #include "index/store/file_work.h"
 #include "index/store/random_id.h"
+#include "index/store/segment_manifest.h"
 #include "index/store/snapshot_stream.h"
 
 namespace sightline::index {
@@ -86,14 +88,14 @@ SnapshotInfo InfoOf(uint64_t number, absl::string_view manifest_bytes, const Sna
 }
 
 // Links the segment files of a collection into a snapshot. They can be made again from the records, so one that goes
-// meanwhile is left out.
+// meanwhile is left out, and so are damaged ones, which are kept for whoever wants to look at them here.
 absl::Status LinkSegments(const std::string& from, const std::string& to) {
   const absl::StatusOr<std::vector<std::string>> names = base::ListFolder(from);
   if (absl::IsNotFound(names.status())) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(names.status());
   SIGHTLINE_RETURN_IF_ERROR(MakeFolder(to));
   for (const std::string& name : *names) {
-    if (!IsSnapshotPath(absl::StrCat(kSegmentFolder, "/", name))) continue;
+    if (!IsSnapshotPath(absl::StrCat(kSegmentFolder, "/", name)) || absl::EndsWith(name, kDamagedSuffix)) continue;
     const absl::Status linked = LinkOrCopyFile(absl::StrCat(from, "/", name), absl::StrCat(to, "/", name));
     if (!linked.ok() && !absl::IsNotFound(linked)) return linked;
   }

@@ -1,8 +1,10 @@
 #include "index/upkeep.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/kill_point.h"
 #include "base/log.h"
@@ -21,8 +23,24 @@ constexpr int64_t kCopiedAtTheEnd = 1024;
 // building.
 constexpr double kGrowthBetweenSaves = 0.25;
 constexpr absl::Duration kRetryAfter = absl::Seconds(5);
-// A product quantiser learns 256 centroids for every part of a descriptor.
-constexpr size_t kMinRowsOfProduct = 4 * ProductQuantizer::kCentroids;
+// How long who waits for another's Optimize does not ask whether it is to go on waiting.
+constexpr std::chrono::milliseconds kAskWhileWaiting{100};
+
+absl::Status OptimizeCancelled() {
+  return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                     "optimising was cancelled; what was done stays. Start it again to finish it.");
+}
+
+bool Contains(const SegmentList::Segments& segments, const std::shared_ptr<Segment>& segment) {
+  return std::find(segments.begin(), segments.end(), segment) != segments.end();
+}
+
+// The greatest key there is so far.
+uint64_t LastKeyOf(const SegmentList::Segments& segments) {
+  uint64_t last = 0;
+  for (const auto& segment : segments) last = std::max(last, segment->last_key());
+  return last;
+}
 
 }  // namespace
 
@@ -31,9 +49,9 @@ Upkeep::Upkeep(const Context& context, const Files& files, Known known)
       files_(files),
       next_file_(known.next_file),
       links_(std::move(known.links)),
-      quantizers_(std::move(known.quantizers)),
       centroids_(known.centroids) {
   base::MutexLock step(step_mutex_);
+  SetQuantizers(std::move(known.quantizers));
   CountLinks();
 }
 
@@ -67,7 +85,7 @@ void Upkeep::Run() {
   if (!stopping_.load()) {
     base::MutexLock step(step_mutex_);
     if (absl::Now() >= retry_at_) {
-      const absl::StatusOr<bool> done = Step({.partial = false, .max_dead_share = context_.options.max_dead_share});
+      const absl::StatusOr<bool> done = Step({});
       if (done.ok()) {
         more = *done;
       } else {
@@ -99,13 +117,15 @@ void Upkeep::Stop(bool orderly) {
     base::MutexLock lock(mutex_);
     while (scheduled_) idle_.Wait(mutex_);
   }
-  if (!orderly) return;
+  // An Optimize may be in a step still.
   base::MutexLock step(step_mutex_);
+  if (!orderly) return;
   DropReplacement();
   const auto segments = context_.segments.segments();
+  const uint64_t until = LastKeyOf(*segments);
   absl::Status status;
   while (status.ok()) {
-    absl::StatusOr<bool> sealed = SealOne(*segments, /*partial=*/true);
+    absl::StatusOr<bool> sealed = SealOne(*segments, until);
     if (sealed.ok() && !*sealed) sealed = SaveOne(*segments, /*all=*/true);
     status = sealed.status();
     if (sealed.ok() && !*sealed) break;
@@ -123,49 +143,81 @@ absl::Status Upkeep::ReportTo(const Progress& progress) const {
     total += segment->rows();
     done += context_.policy.WantsLinks(segment->live()) ? segment->linked_rows() : segment->rows();
   }
-  if (!stopping_.load() && (!progress || progress(done, total))) return absl::OkStatus();
-  return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
-                     "optimising was cancelled; what was done stays. Start it again to finish it.");
+  if (!progress || progress(done, total)) return GoOn();
+  return OptimizeCancelled();
 }
 
+absl::Status Upkeep::GoOn() const { return stopping_.load() ? OptimizeCancelled() : absl::OkStatus(); }
+
 absl::Status Upkeep::FinishAll(const Progress& progress) {
+  const auto segments = context_.segments.segments();
+  const Goals goals{.all = true, .until = LastKeyOf(*segments), .replaceable = segments};
   for (bool more = true; more;) {
     SIGHTLINE_RETURN_IF_ERROR(ReportTo(progress));
     // Between two steps a background one may come in: nothing is lost by it.
     base::MutexLock step(step_mutex_);
-    SIGHTLINE_ASSIGN_OR_RETURN(more, Step({.partial = true, .max_dead_share = 0}));
+    SIGHTLINE_RETURN_IF_ERROR(GoOn());
+    SIGHTLINE_ASSIGN_OR_RETURN(more, Step(goals));
   }
   return absl::OkStatus();
 }
 
 absl::Status Upkeep::Augment(const OptimizeOptions& options, const Progress& progress) {
   const bool wanted = options.augment_neighbours > 0;
-  const auto segments = context_.segments.segments();
-  for (const auto& segment : *segments) {
-    if (!wanted && !segment->augmented()) continue;
+  const auto transform = [this, options](uint64_t key, std::vector<float>* descriptor) {
+    return context_.augment(options, key, descriptor);
+  };
+  // Background steps may replace segments, give up a replacement or begin another in between, so what is left to do is
+  // looked up again after each.
+  SegmentList::Segments done;
+  while (true) {
+    std::shared_ptr<Segment> target;
     {
       base::MutexLock step(step_mutex_);
+      SIGHTLINE_RETURN_IF_ERROR(GoOn());
+      const auto segments = context_.segments.segments();
+      const auto next = std::find_if(segments->begin(), segments->end(), [&](const auto& segment) {
+        return (wanted || segment->augmented()) && !Contains(done, segment);
+      });
+      if (next == segments->end()) return absl::OkStatus();
       DropReplacement();
-      const auto transform = [this, options](uint64_t key, std::vector<float>* descriptor) {
-        return context_.augment(options, key, descriptor);
-      };
-      BeginReplacement({segment}, wanted, transform);
+      BeginReplacement({*next}, wanted, transform);
+      target = replacement_->target();
     }
     for (bool more = true; more;) {
       const absl::Status wanted_still = ReportTo(progress);
       base::MutexLock step(step_mutex_);
+      more = replacement_ != nullptr && replacement_->target() == target;
       if (!wanted_still.ok()) {
-        DropReplacement();
+        if (more) DropReplacement();
         return wanted_still;
       }
-      if (replacement_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(AdvanceReplacement());
-      more = replacement_ != nullptr;
+      SIGHTLINE_RETURN_IF_ERROR(GoOn());
+      if (more) SIGHTLINE_RETURN_IF_ERROR(AdvanceReplacement());
     }
+    done.push_back(target);
   }
-  return absl::OkStatus();
+}
+
+absl::Status Upkeep::AwaitTurn(const Progress& progress) {
+  while (true) {
+    SIGHTLINE_RETURN_IF_ERROR(ReportTo(progress));
+    base::MutexLock lock(mutex_);
+    if (!optimizing_) {
+      optimizing_ = true;
+      return absl::OkStatus();
+    }
+    idle_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kAskWhileWaiting);
+  }
 }
 
 absl::Status Upkeep::Optimize(const OptimizeOptions& options, const Progress& progress) {
+  SIGHTLINE_RETURN_IF_ERROR(AwaitTurn(progress));
+  const absl::Cleanup end_turn = [this] {
+    base::MutexLock lock(mutex_);
+    optimizing_ = false;
+    idle_.NotifyAll();
+  };
   SIGHTLINE_RETURN_IF_ERROR(FinishAll(progress));
   SIGHTLINE_RETURN_IF_ERROR(Augment(options, progress));
   return FinishAll(progress);
@@ -173,20 +225,20 @@ absl::Status Upkeep::Optimize(const OptimizeOptions& options, const Progress& pr
 
 absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
   const auto segments = context_.segments.segments();
-  SIGHTLINE_ASSIGN_OR_RETURN(bool done, SealOne(*segments, goals.partial));
+  SIGHTLINE_ASSIGN_OR_RETURN(bool done, SealOne(*segments, goals.all ? goals.until : 0));
   if (done) return true;
   SIGHTLINE_ASSIGN_OR_RETURN(done, TrainLists(*segments));
   if (done) return true;
   // What has grown enough is saved before it grows on: building for minutes must not be lost to a crash.
   SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, /*all=*/false));
   if (done) return true;
-  SIGHTLINE_ASSIGN_OR_RETURN(done, GrowOne(*segments));
+  SIGHTLINE_ASSIGN_OR_RETURN(done, GrowOne(*segments, goals.until));
   if (done) return true;
-  if (goals.partial) {
+  if (goals.all) {
     SIGHTLINE_ASSIGN_OR_RETURN(done, SaveOne(*segments, /*all=*/true));
     if (done) return true;
   }
-  return ReplaceOne(*segments, goals.max_dead_share);
+  return ReplaceOne(*segments, goals);
 }
 
 // ---- Files
@@ -207,6 +259,14 @@ absl::Status Upkeep::WriteManifest(const SegmentList::Segments& segments) {
   SIGHTLINE_KILL_POINT("segment.after_manifest");
   CountLinks();
   return absl::OkStatus();
+}
+
+void Upkeep::SetQuantizers(Quantizers quantizers) {
+  quantizers_ = std::move(quantizers);
+  int64_t bytes = 0;
+  if (quantizers_.coarse != nullptr) bytes += quantizers_.coarse->memory_bytes();
+  if (quantizers_.product != nullptr) bytes += quantizers_.product->memory_bytes();
+  quantizer_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
 void Upkeep::CountLinks() {
@@ -244,9 +304,9 @@ absl::Status Upkeep::Seal(Segment& segment, uint32_t chunk, bool name_it) {
   return segment.ReadFromFile(chunk, files_, path);
 }
 
-absl::StatusOr<bool> Upkeep::SealOne(const SegmentList::Segments& segments, bool partial) {
+absl::StatusOr<bool> Upkeep::SealOne(const SegmentList::Segments& segments, uint64_t partial_until) {
   for (const auto& segment : segments) {
-    const std::optional<uint32_t> chunk = segment->ChunkToSeal(partial);
+    const std::optional<uint32_t> chunk = segment->ChunkToSeal(partial_until);
     if (!chunk) continue;
     SIGHTLINE_RETURN_IF_ERROR(Seal(*segment, *chunk, /*name_it=*/true));
     return true;
@@ -304,7 +364,7 @@ absl::StatusOr<bool> Upkeep::TrainLists(const SegmentList::Segments& segments) {
     RemoveFiles({CentroidsFileName(info.number)});
     return named;
   }
-  quantizers_ = quantizers;
+  SetQuantizers(quantizers);
   return true;
 }
 
@@ -319,17 +379,21 @@ absl::StatusOr<bool> Upkeep::Grow(Segment& segment) {
   return grown;
 }
 
-absl::StatusOr<bool> Upkeep::GrowOne(const SegmentList::Segments& segments) {
+absl::StatusOr<bool> Upkeep::GrowOne(const SegmentList::Segments& segments, uint64_t until) {
   for (const auto& segment : segments) {
+    const uint32_t linked = segment->linked_rows();
+    if (linked == segment->rows() || segment->row_table().Key(linked) > until) continue;
     SIGHTLINE_ASSIGN_OR_RETURN(const bool grown, Grow(*segment));
     if (grown) return true;
   }
   return false;
 }
 
-absl::StatusOr<bool> Upkeep::ReplaceOne(const SegmentList::Segments& segments, double max_dead_share) {
+absl::StatusOr<bool> Upkeep::ReplaceOne(const SegmentList::Segments& segments, const Goals& goals) {
   if (replacement_ == nullptr) {
-    SegmentList::Segments sources = Replacement::Choose(segments, max_dead_share, context_.options.segment_rows);
+    const double max_dead_share = goals.all ? 0 : context_.options.max_dead_share;
+    SegmentList::Segments sources =
+        Replacement::Choose(segments, max_dead_share, context_.options.segment_rows, goals.replaceable.get());
     if (sources.empty()) return false;
     const bool augmented = sources.front()->augmented();
     BeginReplacement(std::move(sources), augmented, nullptr);
@@ -358,7 +422,7 @@ void Upkeep::DropReplacement() {
 absl::Status Upkeep::AdvanceReplacement() {
   Segment& target = *replacement_->target();
   absl::Status status;
-  if (const std::optional<uint32_t> chunk = target.ChunkToSeal(/*partial=*/false)) {
+  if (const std::optional<uint32_t> chunk = target.ChunkToSeal(/*partial_until=*/0)) {
     status = Seal(target, *chunk, /*name_it=*/false);
   } else if (replacement_->left() > kCopiedAtTheEnd) {
     status = replacement_->Copy(kCopiedPerStep).status();
@@ -370,7 +434,8 @@ absl::Status Upkeep::AdvanceReplacement() {
     if (status.ok()) replacement_.reset();
   }
   if (!status.ok()) DropReplacement();
-  return status;
+  // What has outgrown its target is not chosen together again.
+  return absl::IsAborted(status) ? absl::OkStatus() : status;
 }
 
 absl::Status Upkeep::Finish(Replacement& replacement) {
@@ -391,14 +456,14 @@ absl::Status Upkeep::Finish(Replacement& replacement) {
     const auto segments = context_.segments.segments();
     for (const auto& segment : *segments) {
       const auto& sources = replacement.sources();
-      last = std::find(sources.begin(), sources.end(), segment) != sources.end();
+      last = Contains(sources, segment);
       if (segment == sources.front()) next.push_back(target);
       if (!last) next.push_back(segment);
     }
     if (!last) {
       // Nothing will be appended to it any more.
       target->CloseChunk();
-      if (const auto chunk = target->ChunkToSeal(/*partial=*/true)) {
+      if (const auto chunk = target->ChunkToSeal(/*partial_until=*/0)) {
         SIGHTLINE_RETURN_IF_ERROR(Seal(*target, *chunk, /*name_it=*/false));
       }
     }
@@ -407,6 +472,7 @@ absl::Status Upkeep::Finish(Replacement& replacement) {
   SIGHTLINE_RETURN_IF_ERROR(context_.segments.Replace(replacement.sources(), target, finish));
   SIGHTLINE_KILL_POINT("segment.replaced");
   for (const auto& source : replacement.sources()) links_.erase(source.get());
+  CountLinks();
   RemoveFiles(unused);
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "index/filter/filter_parser.h"
 
 namespace sightline::index {
 namespace {
@@ -181,8 +182,7 @@ absl::Status ValidateAttributes(const Attributes& attributes, const RecordLimits
         ValidateText(absl::StrCat("the attribute key \"", absl::string_view(key).substr(0, 64), "\""),
                      "ATTRIBUTE_INVALID", key, static_cast<size_t>(limits.max_key_bytes)));
     // Filters name attributes without quotes.
-    const auto allowed = [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.'; };
-    if (!absl::ascii_isalpha(key[0]) || !std::all_of(key.begin(), key.end(), allowed)) {
+    if (!IsAttributeKey(key)) {
       return InvalidArgument("ATTRIBUTE_INVALID",
                              absl::StrCat("the attribute key \"", key,
                                           "\" has a character that keys cannot have; they start with a letter and hold "

@@ -1,9 +1,11 @@
 #include "server/app.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -11,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
+#include "server/housekeeper.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
@@ -19,6 +22,7 @@
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
 #include "server/services/optimize.h"
+#include "server/services/reembed.h"
 #include "server/status_page.h"
 #include "server/version.h"
 
@@ -27,32 +31,41 @@ namespace {
 
 constexpr size_t kMaxWork = 4096;
 
-absl::Status CheckModelName(const std::string& name) {
-  if (absl::StrContains(name, '/') || name == "." || name == "..") {
-    return base::InvalidArgument(
-        "MODEL_NAME_INVALID",
-        absl::StrCat("--models names '", name, "', which is a path. Name folders of --model_root."),
-        {{"actual", name}});
-  }
-  return absl::OkStatus();
+constexpr auto kTidyPeriod = std::chrono::seconds(30);
+constexpr size_t kMaxLoads = 16;  // loads and unloads that wait
+
+ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
+  ModelHub::Options hub;
+  hub.root = options.model_root;
+  hub.load = load;
+  hub.load_options.allow_untrained = options.allow_untrained;
+  hub.load_options.intra_op_threads = options.intra_op_threads;
+  hub.decode_threads = options.decode_threads;
+  hub.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  hub.warm_up = options.warm_up;
+  hub.warm_up_budget = options.warm_up_budget;
+  if (!options.models.empty()) hub.default_model = options.models.front();
+  return hub;
 }
 
 class AppImpl final : public App {
  public:
-  explicit AppImpl(const ServerOptions& options)
+  AppImpl(const ServerOptions& options, const LoadModel& load_model)
       : options_(options),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
-        models_(options_.limits, options.decode_threads, metrics_),
+        models_(HubOptions(options_, load_model), options_.limits, metrics_),
+        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}),
         environment_(base::Clock::Real(), options_.limits, metrics_) {}
 
   ~AppImpl() override { Stop(); }
 
-  absl::Status Open(const LoadModel& load_model, const BlasCheck& blas) {
+  absl::Status Open(const BlasCheck& blas, const std::string& cpu_capability) {
     facts_.version = Version();
     facts_.commit = Commit();
     facts_.simd_level = index::kernels::LevelName();
     facts_.start_time = base::Clock::Real().Now();
     facts_.blas = blas.name;
+    facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
     metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
 
@@ -68,27 +81,30 @@ class AppImpl final : public App {
       base::Log(base::Severity::kError, "collection set aside",
                 {{"collection", damaged.name}, {"error", std::string(damaged.status.message())}});
     }
-    SIGHTLINE_ASSIGN_OR_RETURN(
-        operations_,
-        Operations::Open({.directory = options_.data_dir, .repeatable = {{kOptimizeKind, MakeOptimize(*database_)}}}));
+    // Before the operations: those that are repeated may need one.
+    for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(models_.Load(name).status());
+    SIGHTLINE_ASSIGN_OR_RETURN(operations_,
+                               Operations::Open({.directory = options_.data_dir,
+                                                 .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
+                                                                {kReembedKind, MakeReembed(*database_, models_)}}}));
+    housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
     if (!operations_->set_aside().empty()) {
       facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
                                              operations_->set_aside(),
                                              ": what ran or ended before this start is not listed."));
     }
-    for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(LoadOne(name, load_model));
     WarnAboutAddresses();
-    for (const std::string& warning : facts_.warnings) base::Log(base::Severity::kWarning, warning);
+    for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
 
     context_ = std::make_unique<ServiceContext>(
-        ServiceContext{*database_, models_, *operations_, workers_, options_.limits, metrics_, facts_});
+        ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
     rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
                                        &environment_);
     bindings_.push_back(BindSearchService(*context_, rpc_.get()));
     bindings_.push_back(BindIndexService(*context_, rpc_.get()));
     bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
     bindings_.push_back(BindServerService(*context_, rpc_.get()));
-    bindings_.push_back(BindModelService(rpc_.get()));
+    bindings_.push_back(BindModelService(*context_, rpc_.get()));
     bindings_.push_back(BindOperationService(*context_, rpc_.get()));
     metrics_.SetCollector([this] { return Collect(); });
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
@@ -102,13 +118,26 @@ class AppImpl final : public App {
                {"admin", absl::StrCat("port ", admin_port())},
                {"simd", facts_.simd_level},
                {"collections", absl::StrCat(database_->List().size())},
-               {"models", absl::StrCat(options_.models.size())}});
+               {"models", absl::StrCat(models_.List().size())}});
     return absl::OkStatus();
   }
 
   int grpc_port() const override { return rpc_->port(); }
   int http_port() const override { return http_ ? http_->port() : 0; }
   int admin_port() const override { return admin_ ? admin_->port() : 0; }
+
+  void ReloadModels() override {
+    std::vector<std::string> names = options_.models;
+    for (const ModelPtr& model : models_.List()) {
+      if (std::find(names.begin(), names.end(), model->info().name) == names.end()) names.push_back(model->info().name);
+    }
+    for (const std::string& name : names) {
+      // What becomes of it is in the log.
+      const bool accepted = loader_.TrySubmit([this, name] { models_.Load(name).IgnoreError(); });
+      if (!accepted) base::Log(base::Severity::kError, "model not loaded again: too much waits", {{"model", name}});
+    }
+    if (names.empty()) base::Log(base::Severity::kInfo, "no models to load again");
+  }
 
   void Stop() override {
     if (stopped_) return;
@@ -122,36 +151,11 @@ class AppImpl final : public App {
     }
     http_.reset();
     admin_.reset();
+    housekeeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
   }
 
  private:
-  absl::Status LoadOne(const std::string& name, const LoadModel& load_model) {
-    SIGHTLINE_RETURN_IF_ERROR(CheckModelName(name));
-    model::LoadOptions load;
-    load.allow_untrained = options_.allow_untrained;
-    load.intra_op_threads = options_.intra_op_threads;
-    const base::Clock::Ticks begin = base::Clock::Real().Steady();
-    SIGHTLINE_ASSIGN_OR_RETURN(auto model, load_model(absl::StrCat(options_.model_root, "/", name), load));
-    const model::ModelInfo& info = model->info();
-    base::Log(base::Severity::kInfo, "model loaded",
-              {{"model", info.name},
-               {"architecture", info.architecture},
-               {"parameters", absl::StrCat(info.parameters)},
-               {"embedding_space", info.embedding_space},
-               {"milliseconds",
-                absl::StrCat(static_cast<int64_t>(base::MillisecondsBetween(begin, base::Clock::Real().Steady())))}});
-    if (info.untrained) {
-      facts_.warnings.push_back(absl::StrCat("the model '", info.name,
-                                             "' is UNTRAINED: it runs from a seeded initialisation, because "
-                                             "--allow_untrained is set and it has no weights. "
-                                             "Its results show that the service works, not how well it finds; put "
-                                             "weights.safetensors beside its model.json."));
-    }
-    models_.Add(std::move(model));
-    return absl::OkStatus();
-  }
-
   void WarnAboutAddresses() {
     for (const std::string* address : {&options_.listen, &options_.http_listen, &options_.admin_listen}) {
       const absl::StatusOr<HostPort> target = ParseHostPort(*address);
@@ -200,14 +204,16 @@ class AppImpl final : public App {
         absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ", admin_port(), "}\n"));
   }
 
-  std::string StatusText() { return StatusPage(facts_, serving_, metrics_, *database_, *operations_, options_.limits); }
+  std::string StatusText() {
+    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits);
+  }
 
   std::vector<Metrics::Sample> Collect() {
     std::vector<Metrics::Sample> samples = {
         {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
         {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
         {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
-    AddSamples(*database_, *operations_, options_.limits, &samples);
+    AddSamples(*database_, models_, *operations_, options_.limits, &samples);
     return samples;
   }
 
@@ -216,8 +222,10 @@ class AppImpl final : public App {
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers
+  std::unique_ptr<Housekeeper> housekeeper_;
   base::ThreadPool workers_;
   ModelHub models_;
+  base::ThreadPool loader_;  // loads and unloads models, one after the other
   CallEnvironment environment_;
   std::unique_ptr<ServiceContext> context_;
   std::vector<std::unique_ptr<Binding>> bindings_;
@@ -231,9 +239,9 @@ class AppImpl final : public App {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options, const LoadModel& load_model,
-                                                const BlasCheck& blas) {
-  auto app = std::make_unique<AppImpl>(options);
-  SIGHTLINE_RETURN_IF_ERROR(app->Open(load_model, blas));
+                                                const BlasCheck& blas, const std::string& cpu_capability) {
+  auto app = std::make_unique<AppImpl>(options, load_model);
+  SIGHTLINE_RETURN_IF_ERROR(app->Open(blas, cpu_capability));
   return std::unique_ptr<App>(std::move(app));
 }
 

@@ -9,13 +9,13 @@
 #ifndef SIGHTLINE_SERVER_APP_H_
 #define SIGHTLINE_SERVER_APP_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "model/model.h"
 #include "server/blas_check.h"
+#include "server/model_hub.h"
 #include "server/options.h"
 
 namespace sightline::server {
@@ -24,17 +24,21 @@ class App {
  public:
   // How models come into the server: the program passes model::Model::Load, so that a server without models, a test or
   // a benchmark links no LibTorch.
-  using LoadModel = std::function<absl::StatusOr<std::unique_ptr<model::Model>>(const std::string& directory,
-                                                                                const model::LoadOptions& options)>;
+  using LoadModel = ModelHub::LoadModel;
 
   // Opens the data, loads the models, listens, and is ready when it returns.
+  // `cpu_capability` says which vector instructions the models' libraries use.
   static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
-                                                    const BlasCheck& blas);
+                                                    const BlasCheck& blas, const std::string& cpu_capability = "");
   virtual ~App() = default;
 
   virtual int grpc_port() const = 0;
   virtual int http_port() const = 0;   // 0 when it does not listen
   virtual int admin_port() const = 0;  // 0 when it does not listen
+
+  // Loads the models of --models and those loaded since again, in the background. A refused one leaves the one that
+  // serves; the log says what happened.
+  virtual void ReloadModels() = 0;
 
   // Drains within the grace time and ends every thread. Safe to call twice.
   virtual void Stop() = 0;

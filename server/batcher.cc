@@ -34,12 +34,16 @@ Batcher::Batcher(std::shared_ptr<model::Model> model, Options options)
     : model_(std::move(model)), options_(std::move(options)), thread_([this] { Run(); }) {}
 
 Batcher::~Batcher() {
+  Stop();
+  thread_.join();
+}
+
+void Batcher::Stop() {
   {
     base::MutexLock lock(mutex_);
     stopping_ = true;
   }
   changed_.NotifyAll();
-  thread_.join();
 }
 
 void Batcher::Submit(RequestPtr request, model::PreparedImage image, Priority priority, Done done) {
@@ -150,7 +154,11 @@ void Batcher::RunBatch(std::vector<Item> batch) {
   for (const Item& item : batch) images.push_back(&item.image);
   const int size = static_cast<int>(batch.size());
   const base::Clock::Ticks begin = clock.Steady();
-  absl::StatusOr<std::vector<model::Embedding>> embeddings = model_->Embed(images);
+  absl::StatusOr<std::vector<model::Embedding>> embeddings;
+  {
+    const RunGate::Pass pass(options_.gate);
+    embeddings = model_->Embed(images);
+  }
   const double milliseconds = base::MillisecondsBetween(begin, clock.Steady());
   if (options_.on_batch) options_.on_batch(size, milliseconds);
   if (embeddings.ok() && embeddings->size() != batch.size()) {

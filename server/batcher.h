@@ -26,6 +26,7 @@
 #include "base/mutex.h"
 #include "model/model.h"
 #include "server/request.h"
+#include "server/run_gate.h"
 
 namespace sightline::server {
 
@@ -39,6 +40,7 @@ class Batcher {
     size_t max_queue = 256;
     // Called on the batcher's thread after each batch, for metrics.
     std::function<void(int batch_size, double milliseconds)> on_batch;
+    RunGate* gate = nullptr;  // passed for each batch; must outlive the batcher
   };
   using Done = std::function<void(absl::StatusOr<model::Embedding>)>;
 
@@ -48,6 +50,9 @@ class Batcher {
   Batcher& operator=(const Batcher&) = delete;
 
   void Submit(RequestPtr request, model::PreparedImage image, Priority priority, Done done);
+
+  // Answers what waits, and all that comes, with UNAVAILABLE. A batch under way ends well.
+  void Stop();
 
   const model::Model& model() const { return *model_; }
   size_t queue_depth() const;
@@ -61,8 +66,8 @@ class Batcher {
   };
 
   void Run();
-  // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come back
-  // from a batch.
+  // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come
+  // back from a batch.
   std::vector<Item> NextBatch(bool was_busy) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeDead(std::vector<Item>* dead) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeBucket(const std::string& bucket, std::deque<Item>* queue, std::vector<Item>* batch)

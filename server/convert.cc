@@ -209,6 +209,28 @@ void ToProto(const index::Record& record, const index::CollectionConfig& config,
     out->mutable_global_descriptor()->set_embedding_space(config.embedding_space);
   }
   if (record.tokens) ToProto(*record.tokens, config.token_space, out->mutable_tokens());
+  if (record.crop) {
+    v1::CropBox* const crop = out->mutable_crop();
+    crop->set_x0(record.crop->x0);
+    crop->set_y0(record.crop->y0);
+    crop->set_x1(record.crop->x1);
+    crop->set_y1(record.crop->y1);
+    crop->set_unit(record.crop->in_pixels ? v1::CropBox::UNIT_PIXEL : v1::CropBox::UNIT_FRACTION);
+  }
+}
+
+void ToProto(const index::OtherSpace& other, v1::OtherSpace* out) {
+  out->set_state(other.previous ? v1::OtherSpace::STATE_PREVIOUS : v1::OtherSpace::STATE_FILLING);
+  out->set_model(other.model);
+  out->set_embedding_space(other.embedding_space);
+  out->set_descriptor_dim(other.descriptor_dim);
+  out->set_images(other.images);
+  if (other.previous) ToProto(other.drop_time, out->mutable_drop_time());
+}
+
+index::RecordCrop FromCrop(const image::CropBox& box) {
+  return {
+      .in_pixels = box.unit == image::CropBox::Unit::kPixel, .x0 = box.x0, .y0 = box.y0, .x1 = box.x1, .y1 = box.y1};
 }
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
@@ -221,7 +243,8 @@ void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
   ToProto(info.create_time, out->mutable_create_time());
 }
 
-void ToProto(const model::ModelInfo& info, v1::Model* out) {
+void ToProto(const ServedModel& model, v1::Model* out) {
+  const model::ModelInfo& info = model.info();
   out->set_name(info.name);
   out->set_architecture(info.architecture);
   out->set_state(v1::Model::STATE_READY);
@@ -236,6 +259,24 @@ void ToProto(const model::ModelInfo& info, v1::Model* out) {
   out->set_untrained(info.untrained);
   out->set_numeric(info.numeric);
   out->set_provenance(info.provenance);
+  const ServedModel::Start& start = model.start();
+  ToProto(start.time, out->mutable_load_time());
+  out->set_load_milliseconds(start.load_milliseconds);
+  out->set_warm_up_milliseconds(start.warm_up_milliseconds);
+  out->set_warm_sizes(start.warm_sizes);
+  out->set_sizes(start.sizes);
+}
+
+void ToProto(const ModelHub::Known& known, v1::Model* out) {
+  if (known.model != nullptr) {
+    ToProto(*known.model, out);
+  } else {
+    out->set_name(known.name);
+    out->set_state(known.loading        ? v1::Model::STATE_LOADING
+                   : known.refused.ok() ? v1::Model::STATE_AVAILABLE
+                                        : v1::Model::STATE_FAILED);
+  }
+  out->set_error(std::string(known.refused.message()));
 }
 
 void ToProto(const model::ModelInfo& info, v1::ModelUse* out) {
@@ -258,6 +299,7 @@ void ToProto(const Limits& limits, v1::Limits* out) {
   out->set_max_delete_ids(limits.max_delete_ids);
   out->set_max_in_flight(limits.max_in_flight);
   out->set_max_queue(limits.max_queue);
+  out->set_max_models(limits.max_models);
   out->set_max_batch(limits.max_batch);
   ToProto(limits.max_batch_delay, out->mutable_max_batch_delay());
   ToProto(limits.default_deadline, out->mutable_default_deadline());

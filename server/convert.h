@@ -15,6 +15,7 @@
 #include "model/image/geometry.h"
 #include "model/model.h"
 #include "server/limits.h"
+#include "server/model_hub.h"
 #include "server/request.h"
 #include "sightline/v1/collection.pb.h"
 #include "sightline/v1/embedding.pb.h"
@@ -36,6 +37,7 @@ void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v
 index::PatchTokens FromModel(model::PatchTokens tokens);
 
 image::CropBox FromProto(const v1::CropBox& box);
+index::RecordCrop FromCrop(const image::CropBox& box);
 
 absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& settings);
 void ToProto(const index::Collection& collection, v1::Collection* out);
@@ -44,8 +46,10 @@ void ToProto(const index::Collection& collection, v1::Collection* out);
 void ToProto(const index::Record& record, const index::CollectionConfig& config, v1::ImageRecord* out);
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out);
+void ToProto(const index::OtherSpace& other, v1::OtherSpace* out);
 
-void ToProto(const model::ModelInfo& info, v1::Model* out);
+void ToProto(const ServedModel& model, v1::Model* out);
+void ToProto(const ModelHub::Known& known, v1::Model* out);
 void ToProto(const model::ModelInfo& info, v1::ModelUse* out);
 void ToProto(const Limits& limits, v1::Limits* out);
 void ToProto(absl::Time time, google::protobuf::Timestamp* out);

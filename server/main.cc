@@ -6,9 +6,11 @@
 
 #include "absl/status/status.h"
 #include "base/log.h"
+#include "model/cpu.h"
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
+#include "server/int8_choice.h"
 #include "server/options.h"
 
 namespace {
@@ -21,9 +23,18 @@ int Fail(const absl::Status& status, int code) {
   return code;
 }
 
+const char* SignalName(int signal) {
+  switch (signal) {
+    case SIGTERM: return "SIGTERM";
+    case SIGINT: return "SIGINT";
+    default: return "SIGHUP";
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
   sightline::base::SetLogLevel(options->log_level);
@@ -33,16 +44,20 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
-  auto app = sightline::server::App::Start(*options, &sightline::model::Model::Load, blas);
+  auto app = sightline::server::App::Start(
+      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas);
   if (!app.ok()) return Fail(app.status(), kExitError);
   int signal = 0;
-  sigwait(&signals, &signal);
-  sightline::base::Log(sightline::base::Severity::kInfo, "signal received",
-                       {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  do {
+    sigwait(&signals, &signal);
+    sightline::base::Log(sightline::base::Severity::kInfo, "signal received", {{"signal", SignalName(signal)}});
+    if (signal == SIGHUP) (*app)->ReloadModels();
+  } while (signal == SIGHUP);
   (*app)->Stop();
   sightline::base::Log(sightline::base::Severity::kInfo, "stopped");
   return 0;

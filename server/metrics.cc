@@ -38,8 +38,10 @@ struct GaugeSpec {
   const char* name;
   const char* help;
 };
-constexpr std::array<GaugeSpec, 11> kGauges = {{
+constexpr std::array<GaugeSpec, 13> kGauges = {{
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
+    {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
+    {"sightline_model_warm_up_seconds", "Time that a loaded model ran before it was ready, by model."},
     {"sightline_operations", "Operations that are known, by state; ended ones are kept for a while."},
     {"sightline_memory_budget_bytes", "Memory that the collections may use together; 0 for no limit."},
     {"sightline_memory_bytes", "Memory that the collections use together, as the budget counts it."},
@@ -80,6 +82,8 @@ struct Metrics::State {
   prometheus::Counter* indexed;
   std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
   prometheus::Family<prometheus::Gauge>* model_loaded;
+  prometheus::Counter* models_loaded_well;
+  prometheus::Counter* models_refused;
   prometheus::Family<prometheus::Gauge>* build_info;
   prometheus::Gauge* serving;
   std::map<std::string, prometheus::Family<prometheus::Gauge>*> collected;
@@ -134,6 +138,12 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
                         .Name("sightline_model_loaded")
                         .Help("1 for a loaded model; `untrained` is true when it has no trained weights.")
                         .Register(r);
+  auto& loads_family = BuildCounter()
+                           .Name("sightline_model_loads_total")
+                           .Help("Models loaded or loaded again, by result: ok, or refused.")
+                           .Register(r);
+  s.models_loaded_well = &loads_family.Add({{"result", "ok"}});
+  s.models_refused = &loads_family.Add({{"result", "refused"}});
   s.build_info = &BuildGauge().Name("sightline_build_info").Help("1; the labels say what was built.").Register(r);
   s.serving = &BuildGauge()
                    .Name("sightline_serving")
@@ -203,6 +213,8 @@ void Metrics::SetModelLoaded(const std::string& model, bool untrained, bool load
   state_->model_loaded->Add({{"model", model}, {"untrained", untrained ? "true" : "false"}}).Set(loaded ? 1 : 0);
   state_->batch_size->Add({{"model", model}}, kBatch);
 }
+
+void Metrics::CountModelLoad(bool ok) { (ok ? state_->models_loaded_well : state_->models_refused)->Increment(); }
 
 void Metrics::SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level) {
   state_->build_info->Add({{"version", version}, {"commit", commit}, {"simd_level", simd_level}}).Set(1);

@@ -42,6 +42,7 @@ class Metrics {
   void CountSearch(absl::string_view index, bool filtered, absl::string_view refinement);
 
   void SetModelLoaded(const std::string& model, bool untrained, bool loaded);
+  void CountModelLoad(bool ok);
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);
   void SetServing(bool serving);
 

@@ -1,10 +1,21 @@
 #include "server/model_hub.h"
 
-#include <atomic>
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <future>
+#include <limits>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "model/image/decode.h"
 #include "model/image/preview.h"
@@ -12,6 +23,7 @@
 namespace sightline::server {
 namespace {
 
+constexpr size_t kMaxNameBytes = 128;
 constexpr int kPreviewSide = 256;
 constexpr int kPreviewQuality = 80;
 
@@ -50,6 +62,18 @@ class Gather {
   const ModelHub::EmbedDone done_;
 };
 
+bool HasFolder(const std::string& root, const std::string& name) {
+  std::error_code error;
+  return std::filesystem::exists(absl::StrCat(root, "/", name, "/model.json"), error);
+}
+
+// Of all scales.
+int64_t PixelsOf(const model::PreparedImage& image) {
+  int64_t pixels = 0;
+  for (const model::PreparedImage::Plane& plane : image.planes) pixels += int64_t{plane.height} * plane.width;
+  return pixels;
+}
+
 // The side to decode at so that the image, or each of its crops, still has the pixels the model wants.
 int WantedSide(const EmbedJob& job, const model::Model& model, const image::Header& header) {
   const bool turned = header.orientation > 4;  // boxes are of the upright image
@@ -74,68 +98,287 @@ int WantedSide(const EmbedJob& job, const model::Model& model, const image::Head
 
 }  // namespace
 
-ModelHub::ModelHub(const Limits& limits, int decode_threads, Metrics& metrics)
-    : limits_(limits),
+ModelHub::ModelHub(Options options, const Limits& limits, Metrics& metrics)
+    : options_(std::move(options)),
+      limits_(limits),
       metrics_(metrics),
+      gate_(RunGate::PassesFor(options_.cores, options_.load_options.intra_op_threads)),
+      default_model_(options_.default_model),
+      reaper_({.name = "reaper", .threads = 1, .max_queue = SIZE_MAX, .on_thread_start = {}}),
       decode_pool_({.name = "decode",
-                    .threads = decode_threads,
+                    .threads = options_.decode_threads,
                     .max_queue = static_cast<size_t>(limits.max_queue),
                     .on_thread_start = {}}) {}
 
-void ModelHub::Add(std::unique_ptr<model::Model> model) {
-  const model::ModelInfo info = model->info();
+ModelHub::~ModelHub() {
+  std::map<std::string, ModelPtr> models;
+  {
+    base::MutexLock lock(mutex_);
+    models.swap(models_);
+    // Who still waits is told so, and lets go of its model.
+    for (ServedModel* const model : alive_) model->batcher().Stop();
+  }
+  models.clear();
+  base::MutexLock lock(mutex_);
+  while (!alive_.empty()) changed_.Wait(mutex_);
+}
+
+// ---- Loading and unloading
+
+absl::Status ModelHub::CheckName(const std::string& name) {
+  const auto allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
+  };
+  if (!name.empty() && name.size() <= kMaxNameBytes && name[0] != '.' &&
+      std::all_of(name.begin(), name.end(), allowed)) {
+    return absl::OkStatus();
+  }
+  return base::InvalidArgument(
+      "MODEL_NAME_INVALID",
+      absl::StrCat("'", absl::CEscape(name.substr(0, kMaxNameBytes)), "' is no name of a model: it must be 1 to ",
+                   kMaxNameBytes,
+                   " of letters, digits, '_', '-' and '.', and not begin with '.'. Name a folder of --model_root."),
+      {{"field", "name"}, {"actual", name.substr(0, kMaxNameBytes)}});
+}
+
+void ModelHub::Reap(ServedModel* model) {
+  const auto end = [this, model] {
+    base::Log(base::Severity::kInfo, "model gone", {{"model", model->info().name}});
+    delete model;
+    base::MutexLock lock(mutex_);
+    alive_.erase(model);
+    changed_.NotifyAll();
+  };
+  if (!reaper_.TrySubmit(end)) end();
+}
+
+ModelPtr ModelHub::Serve(const std::string& name, std::unique_ptr<model::Model> model) {
   Batcher::Options options;
   options.max_batch = limits_.max_batch;
   options.max_delay = limits_.max_batch_delay;
   options.max_queue = static_cast<size_t>(limits_.max_queue);
-  options.on_batch = [this, name = info.name](int size, double) { metrics_.ObserveBatch(name, size); };
-  batchers_[info.name] = std::make_unique<Batcher>(std::move(model), std::move(options));
-  if (default_model_.empty()) default_model_ = info.name;
-  metrics_.SetModelLoaded(info.name, info.untrained, true);
+  options.on_batch = [this, name](int size, double) { metrics_.ObserveBatch(name, size); };
+  options.gate = &gate_;
+  auto made = std::make_unique<ServedModel>(name, std::move(model), std::move(options));
+  base::MutexLock lock(mutex_);
+  alive_.insert(made.get());
+  // The last one to let go may be the batcher's own thread.
+  return {made.release(), [this](ServedModel* gone) { Reap(gone); }};
 }
 
-absl::StatusOr<Batcher*> ModelHub::FindBatcher(const std::string& name) const {
-  const auto it = batchers_.find(name.empty() ? default_model_ : name);
-  if (it != batchers_.end()) return it->second.get();
-  if (batchers_.empty()) {
+absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start) {
+  if (options_.warm_up == WarmUp::kNone) return absl::OkStatus();
+  std::vector<model::PreparedImage> images = served.model().WarmUpImages();
+  start->sizes = static_cast<int>(images.size());
+  if (options_.warm_up == WarmUp::kOne && images.size() > 1) images.resize(1);
+  const base::Clock& clock = base::Clock::Real();
+  const auto request = std::make_shared<Request>(clock, clock.Steady() + std::chrono::hours(1));
+  const double budget = options_.warm_up_budget > absl::ZeroDuration()
+                            ? absl::ToDoubleMilliseconds(options_.warm_up_budget)
+                            : std::numeric_limits<double>::infinity();
+  const auto run = [&](model::PreparedImage image) -> absl::StatusOr<double> {
+    const base::Clock::Ticks begin = clock.Steady();
+    std::promise<absl::Status> answer;
+    served.batcher().Submit(
+        request, std::move(image), Priority::kInteractive,
+        [&answer](const absl::StatusOr<model::Embedding>& embedding) { answer.set_value(embedding.status()); });
+    SIGHTLINE_RETURN_IF_ERROR(answer.get_future().get());
+    const double milliseconds = base::MillisecondsBetween(begin, clock.Steady());
+    start->warm_up_milliseconds += milliseconds;
+    return milliseconds;
+  };
+  double per_pixel = 0;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto pixels = static_cast<double>(PixelsOf(images[i]));
+    // A network's time grows at least with its pixels.
+    if (start->warm_up_milliseconds + per_pixel * pixels > budget) break;
+    // The first run of all is slow for other reasons than its size, and says nothing of the others.
+    if (i == 0 && images.size() > 1) SIGHTLINE_RETURN_IF_ERROR(run(images[i]).status());
+    SIGHTLINE_ASSIGN_OR_RETURN(const double milliseconds, run(std::move(images[i])));
+    per_pixel = milliseconds / pixels;
+    ++start->warm_sizes;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
+  {
+    base::MutexLock lock(mutex_);
+    if (!models_.contains(name) && models_.size() >= static_cast<size_t>(limits_.max_models)) {
+      return base::Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_MODELS",
+                         absl::StrCat(limits_.max_models,
+                                      " models are loaded, the limit. Unload one, or raise "
+                                      "--max_models."),
+                         {{"limit", absl::StrCat(limits_.max_models)}, {"actual", absl::StrCat(models_.size() + 1)}});
+    }
+  }
+  if (!options_.load) {
+    return base::FailedPrecondition("MODELS_NOT_BUILT",
+                                    "this server was built without models. Send descriptors instead of images.");
+  }
+  const base::Clock& clock = base::Clock::Real();
+  const base::Clock::Ticks begin = clock.Steady();
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<model::Model> loaded,
+                             options_.load(absl::StrCat(options_.root, "/", name), options_.load_options));
+  ServedModel::Start start;
+  start.load_milliseconds = base::MillisecondsBetween(begin, clock.Steady());
+  ModelPtr served = Serve(name, std::move(loaded));
+  SIGHTLINE_RETURN_IF_ERROR(RunWarmUp(*served, &start));
+  start.time = clock.Now();
+  served->set_start(start);
+  return served;
+}
+
+absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
+  SIGHTLINE_RETURN_IF_ERROR(CheckName(name));
+  {
+    base::MutexLock lock(mutex_);
+    loading_.insert(name);
+  }
+  absl::StatusOr<ModelPtr> served;
+  ModelPtr replaced;
+  {
+    base::MutexLock load_lock(load_mutex_);
+    served = LoadNow(name);
+    base::MutexLock lock(mutex_);
+    loading_.erase(name);
+    if (served.ok()) {
+      refused_.erase(name);
+      replaced = std::exchange(models_[name], *served);
+      if (default_model_.empty()) default_model_ = name;
+    } else {
+      // A name that nothing stands behind is not kept: callers could send any number of them.
+      if (HasFolder(options_.root, name) || models_.contains(name)) refused_[name] = served.status();
+    }
+    metrics_.CountModelLoad(served.ok());
+    if (served.ok()) {
+      if (replaced != nullptr) metrics_.SetModelLoaded(name, replaced->info().untrained, false);
+      metrics_.SetModelLoaded(name, (*served)->info().untrained, true);
+    }
+  }
+  if (!served.ok()) {
+    base::Log(base::Severity::kError, "model refused",
+              {{"model", name}, {"error", std::string(served.status().message())}});
+    return served;
+  }
+  const model::ModelInfo& info = (*served)->info();
+  const ServedModel::Start& start = (*served)->start();
+  base::Log(base::Severity::kInfo, "model loaded",
+            {{"model", info.name},
+             {"architecture", info.architecture},
+             {"parameters", absl::StrCat(info.parameters)},
+             {"embedding_space", info.embedding_space},
+             {"numeric", info.numeric},
+             {"replaces", replaced == nullptr ? "" : replaced->info().embedding_space},
+             {"milliseconds", absl::StrCat(static_cast<int64_t>(start.load_milliseconds))},
+             {"warm_up_milliseconds", absl::StrCat(static_cast<int64_t>(start.warm_up_milliseconds))},
+             {"warm_sizes", absl::StrCat(start.warm_sizes, " of ", start.sizes)}});
+  return served;
+}
+
+absl::Status ModelHub::Unload(const std::string& name) {
+  SIGHTLINE_RETURN_IF_ERROR(CheckName(name));
+  ModelPtr gone;
+  {
+    base::MutexLock load_lock(load_mutex_);
+    base::MutexLock lock(mutex_);
+    const auto it = models_.find(name);
+    if (it == models_.end()) {
+      return base::NotFound("MODEL_NOT_LOADED",
+                            absl::StrCat("no model '", name, "' is loaded. List the models for the right name."),
+                            {{"model", name}});
+    }
+    gone = std::move(it->second);
+    models_.erase(it);
+    metrics_.SetModelLoaded(name, gone->info().untrained, false);
+  }
+  base::Log(base::Severity::kInfo, "model unloaded", {{"model", name}});
+  return absl::OkStatus();
+}
+
+// ---- Finding
+
+absl::Status ModelHub::NotLoaded(const std::string& name) const {
+  if (models_.empty()) {
     return base::FailedPrecondition("NO_MODEL_LOADED",
-                                    "this server has no model loaded. Send a descriptor instead of an image, or start "
-                                    "the server with --models.");
+                                    "this server has no model loaded. Send a descriptor instead of an image, start the "
+                                    "server with --models, or load one with \"sightline models load\".");
   }
   const std::string names =
-      absl::StrJoin(batchers_, ", ", [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.first); });
-  return base::FailedPrecondition("MODEL_NOT_LOADED",
-                                  absl::StrCat("model '", name, "' is not loaded; loaded are: ", names,
-                                               ". Load it with --models, or use one of these."),
-                                  {{"model", name}});
+      absl::StrJoin(models_, ", ", [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.first); });
+  return base::FailedPrecondition(
+      "MODEL_NOT_LOADED",
+      absl::StrCat("model '", absl::CEscape(name.substr(0, kMaxNameBytes)), "' is not loaded; loaded are: ", names,
+                   ". Load it with --models or \"sightline models load\", or use one of these."),
+      {{"model", name.substr(0, kMaxNameBytes)}});
 }
 
-absl::StatusOr<const model::ModelInfo*> ModelHub::Find(const std::string& name) const {
-  SIGHTLINE_ASSIGN_OR_RETURN(const Batcher* batcher, FindBatcher(name));
-  return &batcher->model().info();
+absl::StatusOr<ModelPtr> ModelHub::Find(const std::string& name) const {
+  base::MutexLock lock(mutex_);
+  const std::string& wanted = name.empty() ? default_model_ : name;
+  const auto it = models_.find(wanted);
+  if (it != models_.end()) return it->second;
+  return NotLoaded(wanted);
 }
 
-std::vector<const model::ModelInfo*> ModelHub::List() const {
-  std::vector<const model::ModelInfo*> infos;
-  for (const auto& [name, batcher] : batchers_) infos.push_back(&batcher->model().info());
-  return infos;
+std::vector<ModelPtr> ModelHub::List() const {
+  base::MutexLock lock(mutex_);
+  std::vector<ModelPtr> models;
+  for (const auto& [name, model] : models_) models.push_back(model);
+  return models;
+}
+
+std::vector<ModelHub::Known> ModelHub::ListKnown() const {
+  std::map<std::string, Known> known;
+  const absl::StatusOr<std::vector<std::string>> folders = base::ListFolder(options_.root);
+  if (folders.ok()) {
+    for (const std::string& name : *folders) {
+      if (CheckName(name).ok() && HasFolder(options_.root, name)) known[name].name = name;
+    }
+  }
+  base::MutexLock lock(mutex_);
+  for (const auto& [name, model] : models_) known[name].model = model;
+  for (const std::string& name : loading_) known[name].loading = true;
+  for (const auto& [name, status] : refused_) known[name].refused = status;
+  std::vector<Known> list;
+  for (auto& [name, one] : known) {
+    one.name = name;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+absl::StatusOr<ModelHub::Known> ModelHub::FindKnown(const std::string& name) const {
+  SIGHTLINE_RETURN_IF_ERROR(CheckName(name));
+  for (Known& known : ListKnown()) {
+    if (known.name == name) return std::move(known);
+  }
+  return base::NotFound("MODEL_NOT_FOUND",
+                        absl::StrCat("there is no model '", name,
+                                     "', neither loaded nor in --model_root. List the models for the right name."),
+                        {{"model", name}});
+}
+
+std::string ModelHub::default_model() const {
+  base::MutexLock lock(mutex_);
+  return models_.contains(default_model_) ? default_model_ : "";
 }
 
 size_t ModelHub::model_queue_depth() const {
   size_t depth = 0;
-  for (const auto& [name, batcher] : batchers_) depth += batcher->queue_depth();
+  for (const ModelPtr& model : List()) depth += model->queue_depth();
   return depth;
 }
 
+// ---- Embedding
+
 void ModelHub::Embed(EmbedJob job, EmbedDone done) {
-  const absl::StatusOr<Batcher*> batcher = FindBatcher(job.model);
-  if (!batcher.ok()) return done(batcher.status());
   // What the header already says is answered here: a bad image never takes a place in the queue.
   const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
   if (!header.ok()) return done(header.status());
   auto shared_done = std::make_shared<EmbedDone>(std::move(done));
-  const bool accepted = decode_pool_.TrySubmit(
-      [this, job = std::move(job), batcher = *batcher, shared_done] { DecodeAndSubmit(job, batcher, *shared_done); });
+  const bool accepted =
+      decode_pool_.TrySubmit([this, job = std::move(job), shared_done] { DecodeAndSubmit(job, *shared_done); });
   if (!accepted) {
     metrics_.CountRejected("decode_queue");
     (*shared_done)(base::RetryableError(
@@ -146,7 +389,7 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
   }
 }
 
-void ModelHub::DecodeAndSubmit(const EmbedJob& job, Batcher* batcher, EmbedDone done) {
+void ModelHub::DecodeAndSubmit(const EmbedJob& job, EmbedDone done) {
   if (absl::Status status = job.request->Check(); !status.ok()) return done(status);
   std::vector<model::PreparedImage> prepared;
   EmbedResult result;
@@ -155,7 +398,7 @@ void ModelHub::DecodeAndSubmit(const EmbedJob& job, Batcher* batcher, EmbedDone 
     const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
     if (!header.ok()) return done(header.status());
     const absl::StatusOr<image::Image> image =
-        image::Decode(job.image, limits_.image, {.wanted_side = WantedSide(job, batcher->model(), *header)});
+        image::Decode(job.image, limits_.image, {.wanted_side = WantedSide(job, job.model->model(), *header)});
     if (!image.ok()) return done(image.status());
     result.width = image->original_width;
     result.height = image->original_height;
@@ -168,18 +411,20 @@ void ModelHub::DecodeAndSubmit(const EmbedJob& job, Batcher* batcher, EmbedDone 
     const size_t count = std::max<size_t>(1, job.crops.size());
     for (size_t i = 0; i < count; ++i) {
       absl::StatusOr<model::PreparedImage> one =
-          batcher->model().Prepare(*image, job.crops.empty() ? std::nullopt : std::optional(job.crops[i]));
+          job.model->model().Prepare(*image, job.crops.empty() ? std::nullopt : std::optional(job.crops[i]));
       if (!one.ok()) return done(one.status());
       prepared.push_back(*std::move(one));
     }
   }
   const auto gather = std::make_shared<Gather>(prepared.size(), std::move(result), std::move(done));
   for (size_t i = 0; i < prepared.size(); ++i) {
-    batcher->Submit(job.request, std::move(prepared[i]), job.priority,
-                    [this, gather, i](absl::StatusOr<model::Embedding> embedding) {
-                      if (absl::IsResourceExhausted(embedding.status())) metrics_.CountRejected("model_queue");
-                      gather->Set(i, std::move(embedding));
-                    });
+    // The model stays until it has answered.
+    job.model->batcher().Submit(job.request, std::move(prepared[i]), job.priority,
+                                [this, gather, i, model = job.model](absl::StatusOr<model::Embedding> embedding) {
+                                  if (absl::IsResourceExhausted(embedding.status()))
+                                    metrics_.CountRejected("model_queue");
+                                  gather->Set(i, std::move(embedding));
+                                });
   }
 }
 

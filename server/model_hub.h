@@ -1,10 +1,19 @@
 // ModelHub: the models a server has loaded, each with its batcher, and the way from image bytes to embeddings.
 //
-// Threading: all methods may be called from any thread once the models are added.
-// Ownership: owns models, batchers and the decode pool.
-// Failure: FAILED_PRECONDITION when a model is not loaded; what decoding, preparing or the model refuse otherwise.
+// Models come and go while requests run. A request finds a model once and keeps it until it is done, so that it is
+// embedded by the model whose space was checked; a model that is unloaded, or replaced by a new load of its name, takes
+// no new requests and goes when the last one is done. A model is loaded and warmed up beside the one it replaces, and
+// takes its place only when it is ready; one that is refused changes nothing.
 //
-//   hub.Embed({.request = request, .model = "dtop_tiny", .image = bytes, ...},
+// Threading: all methods may be called from any thread. Load and Unload take turns; one that waits blocks its caller.
+// Ownership: owns models, batchers and threads. The destructor answers what still waits with UNAVAILABLE.
+// Failure: FAILED_PRECONDITION when a model is not loaded; what loading, decoding, preparing or the model refuse
+// otherwise.
+//
+//   ModelHub hub({.root = "model/zoo", .load = &model::Model::Load}, limits, metrics);
+//   SIGHTLINE_RETURN_IF_ERROR(hub.Load("dtop_tiny"));
+//   SIGHTLINE_ASSIGN_OR_RETURN(ModelPtr model, hub.Find("dtop_tiny"));
+//   hub.Embed({.request = request, .model = model, .image = bytes, ...},
 //             [](absl::StatusOr<EmbedResult> result) { ... });
 #ifndef SIGHTLINE_SERVER_MODEL_HUB_H_
 #define SIGHTLINE_SERVER_MODEL_HUB_H_
@@ -13,24 +22,28 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "model/image/geometry.h"
 #include "model/model.h"
 #include "server/batcher.h"
 #include "server/limits.h"
 #include "server/metrics.h"
+#include "server/run_gate.h"
+#include "server/served_model.h"
 
 namespace sightline::server {
 
 // One image to embed, whole or in crops.
 struct EmbedJob {
   RequestPtr request;
-  std::string model;                  // empty: the default model
+  ModelPtr model;
   absl::string_view image;            // encoded; must stay valid until the answer
   std::vector<image::CropBox> crops;  // empty: the whole image
   Priority priority = Priority::kInteractive;
@@ -45,21 +58,62 @@ struct EmbedResult {
   std::string preview;  // a small JPEG, if asked for
 };
 
+// What runs before a model counts as ready.
+enum class WarmUp {
+  kAll,   // an image of every size, as far as the time for it reaches
+  kOne,   // the smallest image there can be
+  kNone,  // nothing: the first requests are slower
+};
+
 class ModelHub {
  public:
   using EmbedDone = std::function<void(absl::StatusOr<EmbedResult>)>;
+  using LoadModel = std::function<absl::StatusOr<std::unique_ptr<model::Model>>(const std::string& directory,
+                                                                                const model::LoadOptions& options)>;
 
-  ModelHub(const Limits& limits, int decode_threads, Metrics& metrics);
+  struct Options {
+    std::string root;  // folder of model directories
+    LoadModel load = {};
+    model::LoadOptions load_options = {};
+    int decode_threads = 2;
+    int cores = 1;
+    WarmUp warm_up = WarmUp::kAll;
+    absl::Duration warm_up_budget = absl::Seconds(3);  // of kAll; zero for no limit
+    std::string default_model = {};                    // empty: the first one loaded
+  };
 
-  // The first model added is the default one. Not to be called while requests run.
-  void Add(std::unique_ptr<model::Model> model);
+  // `limits` and `metrics` must outlive the hub.
+  ModelHub(Options options, const Limits& limits, Metrics& metrics);
+  ~ModelHub();
+  ModelHub(const ModelHub&) = delete;
+  ModelHub& operator=(const ModelHub&) = delete;
 
-  // `name` empty: the default model.
-  absl::StatusOr<const model::ModelInfo*> Find(const std::string& name) const;
+  // Loads a folder of the root, or loads it again; returns when the model is ready or refused.
+  absl::StatusOr<ModelPtr> Load(const std::string& name);
 
+  // NOT_FOUND when no model of that name is loaded.
+  absl::Status Unload(const std::string& name);
+
+  // The loaded model of that name; `name` empty: the default model.
+  absl::StatusOr<ModelPtr> Find(const std::string& name) const;
+
+  // Those loaded, by name.
+  std::vector<ModelPtr> List() const;
+
+  // A name that is loaded, is being loaded, was refused, or has a folder in the root.
+  struct Known {
+    std::string name;
+    ModelPtr model;        // null when it is not loaded
+    bool loading = false;  // perhaps to replace `model`
+    absl::Status refused;  // why the last load failed; OK when it did not
+  };
   // By name.
-  std::vector<const model::ModelInfo*> List() const;
-  const std::string& default_model() const { return default_model_; }
+  std::vector<Known> ListKnown() const;
+  // NOT_FOUND when there is no such name.
+  absl::StatusOr<Known> FindKnown(const std::string& name) const;
+
+  // The model for requests that name none; empty when there is none.
+  std::string default_model() const;
 
   // `done` is called once, from any thread.
   void Embed(EmbedJob job, EmbedDone done);
@@ -67,14 +121,31 @@ class ModelHub {
   size_t decode_queue_depth() const { return decode_pool_.queue_depth(); }
   size_t model_queue_depth() const;
 
- private:
-  absl::StatusOr<Batcher*> FindBatcher(const std::string& name) const;
-  void DecodeAndSubmit(const EmbedJob& job, Batcher* batcher, EmbedDone done);
+  // Refuses what is no single path component that a model's folder may have.
+  static absl::Status CheckName(const std::string& name);
 
+ private:
+  ModelPtr Serve(const std::string& name, std::unique_ptr<model::Model> model);
+  absl::StatusOr<ModelPtr> LoadNow(const std::string& name);
+  absl::Status RunWarmUp(ServedModel& served, ServedModel::Start* start);
+  absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DecodeAndSubmit(const EmbedJob& job, EmbedDone done);
+  void Reap(ServedModel* model);
+
+  const Options options_;
   const Limits& limits_;
   Metrics& metrics_;
-  std::string default_model_;
-  std::map<std::string, std::unique_ptr<Batcher>> batchers_;
+  RunGate gate_;
+  base::Mutex load_mutex_;  // held by the one Load or Unload at work; taken before mutex_
+  mutable base::Mutex mutex_;
+  base::CondVar changed_;
+  std::string default_model_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, ModelPtr> models_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> loading_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
+  // Every model there is, also those that only requests still hold.
+  std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);
+  base::ThreadPool reaper_;  // ends models: a batcher cannot be joined by its own thread
   base::ThreadPool decode_pool_;
 };
 

@@ -20,6 +20,8 @@
 
 namespace sightline::server {
 
+std::string AbslUnparseFlag(WarmUp warm_up);
+
 // A number of bytes as people write it.
 struct ByteCount {
   int64_t bytes = 0;
@@ -50,6 +52,26 @@ bool AbslParseFlag(absl::string_view text, ByteCount* count, std::string* error)
 
 std::string AbslUnparseFlag(ByteCount count) { return absl::StrCat(count.bytes); }
 
+bool AbslParseFlag(absl::string_view text, WarmUp* warm_up, std::string* error) {
+  for (const WarmUp known : {WarmUp::kAll, WarmUp::kOne, WarmUp::kNone}) {
+    if (text == AbslUnparseFlag(known)) {
+      *warm_up = known;
+      return true;
+    }
+  }
+  *error = "write all, one or none";
+  return false;
+}
+
+std::string AbslUnparseFlag(WarmUp warm_up) {
+  switch (warm_up) {
+    case WarmUp::kAll: return "all";
+    case WarmUp::kOne: return "one";
+    case WarmUp::kNone: return "none";
+  }
+  return "all";
+}
+
 }  // namespace sightline::server
 
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
@@ -60,6 +82,8 @@ ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics
 ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JSON, once the server is ready");
 ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
+ABSL_FLAG(std::vector<std::string>, int8_models, {},
+          "models that compute in int8 where the machine has AVX-512 VNNI, or `all`; see `sightline-train calibrate`");
 ABSL_FLAG(bool, allow_untrained, false, "let a model without weights run from a seeded initialisation, for trials");
 ABSL_FLAG(int, grpc_threads, 1, "completion-queue threads; one is fastest on small machines");
 ABSL_FLAG(int, search_threads, 2, "requests that are searched or read from disk at once");
@@ -68,7 +92,13 @@ ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
 ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
-ABSL_FLAG(int, intra_op_threads, 0, "threads inside one run of a model; 0 for all cores");
+ABSL_FLAG(int, intra_op_threads, 0,
+          "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
+ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
+          "what a model runs before it is ready: all (an image of every size), one (the smallest) or none");
+ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(3),
+          "with --warm_up=all: sizes that would take longer than this together are left out; 0 for no limit");
+ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
 ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
 ABSL_FLAG(int64_t, max_image_bytes, 16 << 20, "largest encoded image, bytes");
@@ -184,6 +214,8 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("build_threads", limits.build_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("decode_threads", options.decode_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("intra_op_threads", options.intra_op_threads, 0, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("warm_up_budget", options.warm_up_budget, absl::Hours(1)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_models", limits.max_models, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_message_bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting<int64_t>("max_image_bytes", limits.image.max_encoded_bytes, 1024, 1 << 30));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting<int64_t>("max_pixels", limits.image.max_pixels, 1, 1 << 30));
@@ -231,14 +263,18 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   for (const std::string& name : absl::GetFlag(FLAGS_models)) {
     if (!name.empty()) options.models.push_back(name);
   }
+  options.int8_models = absl::GetFlag(FLAGS_int8_models);
   options.allow_untrained = absl::GetFlag(FLAGS_allow_untrained);
   options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
   options.search_threads = absl::GetFlag(FLAGS_search_threads);
   options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
+  options.warm_up = absl::GetFlag(FLAGS_warm_up);
+  options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
+  limits.max_models = absl::GetFlag(FLAGS_max_models);
   limits.build_threads = absl::GetFlag(FLAGS_build_threads);
   limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
   limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);

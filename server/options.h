@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "base/log.h"
 #include "server/limits.h"
+#include "server/model_hub.h"
 
 namespace sightline::server {
 
@@ -25,12 +26,15 @@ struct ServerOptions {
   std::string admin_listen;
   std::string port_file;  // empty: none is written
   std::string model_root;
-  std::vector<std::string> models;  // the first is the default one; empty: descriptors only
+  std::vector<std::string> models;       // the first is the default one; empty: descriptors only
+  std::vector<std::string> int8_models;  // those that compute in int8; "all": every one
   bool allow_untrained = false;
   int grpc_threads = 1;
   int search_threads = 2;
   int decode_threads = 2;
   int intra_op_threads = 0;  // 0: all cores
+  WarmUp warm_up = WarmUp::kAll;
+  absl::Duration warm_up_budget = absl::Seconds(3);
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };

@@ -15,6 +15,7 @@ namespace sightline::server {
 namespace {
 
 constexpr double kMib = 1 << 20;
+constexpr size_t kShownSpace = 12;  // of an embedding space's name
 
 std::array<std::pair<const char*, int64_t>, 7> LayersOf(const index::LayerBytes& bytes) {
   return {{{"descriptors", bytes.descriptors},
@@ -54,16 +55,37 @@ std::string CollectionText(const index::Collection& collection) {
   return out;
 }
 
+// Nothing for a folder that was never loaded.
+std::string ModelText(const ModelHub::Known& known, const std::string& default_model) {
+  std::string out;
+  if (known.model != nullptr) {
+    const model::ModelInfo& info = known.model->info();
+    const ServedModel::Start& start = known.model->start();
+    absl::StrAppendFormat(&out,
+                          "model %s%s: %s, %s, space %s, %d images wait\n  loaded in %.0f ms, warmed up in %.0f ms "
+                          "(%d of %d sizes)\n",
+                          info.name, info.name == default_model ? " (default)" : "", info.architecture, info.numeric,
+                          info.embedding_space.substr(0, kShownSpace), static_cast<int>(known.model->queue_depth()),
+                          start.load_milliseconds, start.warm_up_milliseconds, start.warm_sizes, start.sizes);
+  }
+  if (known.loading) absl::StrAppend(&out, "model ", known.name, ": being loaded\n");
+  if (!known.refused.ok()) absl::StrAppend(&out, "model ", known.name, ": REFUSED: ", known.refused.message(), "\n");
+  return out;
+}
+
 }  // namespace
 
 std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& metrics, const index::Database& database,
-                       const Operations& operations, const Limits& limits) {
+                       const ModelHub& models, const Operations& operations, const Limits& limits) {
   std::string out =
       absl::StrCat("sightline-server ", VersionText(), "\nup ",
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
-                   ", simd ", facts.simd_level, serving ? ", serving\n\n" : ", not serving\n\n");
-  for (const std::string& warning : facts.warnings) absl::StrAppend(&out, "warning: ", warning, "\n\n");
+                   ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
+                   serving ? ", serving\n\n" : ", not serving\n\n");
+  for (const std::string& warning : WarningsOf(facts, models)) absl::StrAppend(&out, "warning: ", warning, "\n\n");
   absl::StrAppend(&out, metrics.StageTable(), "\n");
+  for (const ModelHub::Known& known : models.ListKnown())
+    absl::StrAppend(&out, ModelText(known, models.default_model()));
   absl::StrAppendFormat(&out, "memory of the collections %.1f MiB, budget %s\n",
                         static_cast<double>(database.memory_bytes()) / kMib,
                         limits.memory_budget_bytes == 0
@@ -75,11 +97,16 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
   return out + "\n";
 }
 
-void AddSamples(const index::Database& database, const Operations& operations, const Limits& limits,
-                std::vector<Metrics::Sample>* samples) {
+void AddSamples(const index::Database& database, const ModelHub& models, const Operations& operations,
+                const Limits& limits, std::vector<Metrics::Sample>* samples) {
   const auto add = [samples](const char* name, std::map<std::string, std::string> labels, auto value) {
     samples->push_back({name, std::move(labels), static_cast<double>(value)});
   };
+  for (const ModelPtr& model : models.List()) {
+    const std::map<std::string, std::string> labels = {{"model", model->info().name}};
+    add("sightline_model_load_seconds", labels, model->start().load_milliseconds / 1e3);
+    add("sightline_model_warm_up_seconds", labels, model->start().warm_up_milliseconds / 1e3);
+  }
   add("sightline_memory_budget_bytes", {}, limits.memory_budget_bytes);
   add("sightline_memory_bytes", {}, database.memory_bytes());
   for (const auto& [state, count] : operations.CountByState()) {

@@ -27,6 +27,7 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Context& context, 
   options.address = args.Text("address", options.address);
   options.deadline = args.Span("timeout", options.deadline);
   options.upload_deadline = args.Span("timeout", options.upload_deadline);
+  options.load_deadline = args.Span("timeout", options.load_deadline);
   return client::Client::Connect(std::move(options));
 }
 

@@ -50,9 +50,9 @@ Command HelpCommand() {
 
 const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
-      IndexCommand(),       SearchCommand(),   GetCommand(),      ListCommand(),       DeleteCommand(),
-      CollectionsCommand(), SnapshotCommand(), OptimizeCommand(), OperationsCommand(), ValuesCommand(),
-      StatusCommand(),      DoctorCommand(),   VersionCommand(),  HelpCommand()};
+      IndexCommand(),    SearchCommand(),   GetCommand(),     ListCommand(),    DeleteCommand(), CollectionsCommand(),
+      SnapshotCommand(), OptimizeCommand(), ReembedCommand(), ModelsCommand(),  ExportCommand(), OperationsCommand(),
+      ValuesCommand(),   StatusCommand(),   DoctorCommand(),  VersionCommand(), HelpCommand()};
   return *commands;
 }
 

@@ -58,6 +58,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(Options options) {
   impl->search = v1::SearchService::NewStub(impl->channel);
   impl->index = v1::IndexService::NewStub(impl->channel);
   impl->collections = v1::CollectionService::NewStub(impl->channel);
+  impl->models = v1::ModelService::NewStub(impl->channel);
   impl->operations = v1::OperationService::NewStub(impl->channel);
   impl->server = v1::ServerService::NewStub(impl->channel);
   impl->options = std::move(options);
@@ -170,6 +171,50 @@ absl::StatusOr<v1::Operation> Client::OptimizeCollection(const v1::OptimizeColle
   SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
                                                  &v1::CollectionService::Stub::OptimizeCollection, request));
   return std::move(*response.mutable_operation());
+}
+
+absl::StatusOr<v1::Operation> Client::ReembedCollection(const v1::ReembedCollectionRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::ReembedCollection, request));
+  return std::move(*response.mutable_operation());
+}
+
+absl::Status Client::DropOtherSpace(const std::string& collection) {
+  v1::DropOtherSpaceRequest request;
+  request.set_name(collection);
+  return Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
+              &v1::CollectionService::Stub::DropOtherSpace, request)
+      .status();
+}
+
+absl::StatusOr<std::vector<v1::Model>> Client::ListModels() {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->models,
+                                                 &v1::ModelService::Stub::ListModels, v1::ListModelsRequest()));
+  return std::vector<v1::Model>(response.models().begin(), response.models().end());
+}
+
+absl::StatusOr<v1::Model> Client::GetModel(const std::string& name) {
+  v1::GetModelRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->models,
+                                                 &v1::ModelService::Stub::GetModel, request));
+  return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<v1::Model> Client::LoadModel(const std::string& name) {
+  v1::LoadModelRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.load_deadline, *impl_->models,
+                                                 &v1::ModelService::Stub::LoadModel, request));
+  return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<std::vector<std::string>> Client::UnloadModel(const std::string& name) {
+  v1::UnloadModelRequest request;
+  request.set_name(name);
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.load_deadline, *impl_->models,
+                                                 &v1::ModelService::Stub::UnloadModel, request));
+  return std::vector<std::string>(response.collections().begin(), response.collections().end());
 }
 
 absl::StatusOr<v1::ListAttributeValuesResponse> Client::ListAttributeValues(

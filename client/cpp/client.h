@@ -24,6 +24,7 @@
 #include "client/cpp/retry.h"
 #include "sightline/v1/collection_service.pb.h"
 #include "sightline/v1/index_service.pb.h"
+#include "sightline/v1/model_service.pb.h"
 #include "sightline/v1/operation.pb.h"
 #include "sightline/v1/operation_service.pb.h"
 #include "sightline/v1/search_service.pb.h"
@@ -40,6 +41,7 @@ class Client {
     absl::Duration deadline = absl::Seconds(10);         // of a call
     absl::Duration upload_deadline = absl::Seconds(60);  // of a call that carries an image, or deletes much
     absl::Duration transfer_deadline = absl::Hours(24);  // of a snapshot's download or upload
+    absl::Duration load_deadline = absl::Minutes(10);    // of loading or unloading a model
     int64_t max_message_bytes = int64_t{40} << 20;
     int64_t max_image_bytes = int64_t{16} << 20;  // larger files are refused before they are read
     RetryPolicy retry = {};
@@ -82,7 +84,17 @@ class Client {
   absl::StatusOr<int64_t> DeleteCollection(const std::string& name);
   // Starts the work and returns at once; GetOperation follows it.
   absl::StatusOr<v1::Operation> OptimizeCollection(const v1::OptimizeCollectionRequest& request);
+  // The same; the operation's result is a ReembedCollectionResult.
+  absl::StatusOr<v1::Operation> ReembedCollection(const v1::ReembedCollectionRequest& request);
+  absl::Status DropOtherSpace(const std::string& collection);
   absl::StatusOr<v1::ListAttributeValuesResponse> ListAttributeValues(const v1::ListAttributeValuesRequest& request);
+
+  // Models, for operators. Loading returns when the model is ready.
+  absl::StatusOr<std::vector<v1::Model>> ListModels();
+  absl::StatusOr<v1::Model> GetModel(const std::string& name);
+  absl::StatusOr<v1::Model> LoadModel(const std::string& name);
+  // Returns the collections that take no images any more.
+  absl::StatusOr<std::vector<std::string>> UnloadModel(const std::string& name);
 
   // Long work.
   absl::StatusOr<v1::Operation> GetOperation(const std::string& name);

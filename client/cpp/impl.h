@@ -11,6 +11,7 @@
 #include "client/cpp/rpc_status.h"
 #include "sightline/v1/collection_service.grpc.pb.h"
 #include "sightline/v1/index_service.grpc.pb.h"
+#include "sightline/v1/model_service.grpc.pb.h"
 #include "sightline/v1/operation_service.grpc.pb.h"
 #include "sightline/v1/search_service.grpc.pb.h"
 #include "sightline/v1/server_service.grpc.pb.h"
@@ -23,6 +24,7 @@ struct Client::Impl {
   std::unique_ptr<v1::SearchService::Stub> search;
   std::unique_ptr<v1::IndexService::Stub> index;
   std::unique_ptr<v1::CollectionService::Stub> collections;
+  std::unique_ptr<v1::ModelService::Stub> models;
   std::unique_ptr<v1::OperationService::Stub> operations;
   std::unique_ptr<v1::ServerService::Stub> server;
 };

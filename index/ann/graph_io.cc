@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "index/ann/graph.h"
+#include "index/ann/little_endian.h"
 
 namespace sightline::index {
 
@@ -35,9 +36,7 @@ struct GraphReader {
       ok = false;
       return 0;
     }
-    const uint32_t value = static_cast<uint8_t>(bytes[0]) | static_cast<uint32_t>(static_cast<uint8_t>(bytes[1])) << 8 |
-                           static_cast<uint32_t>(static_cast<uint8_t>(bytes[2])) << 16 |
-                           static_cast<uint32_t>(static_cast<uint8_t>(bytes[3])) << 24;
+    const uint32_t value = little_endian::LoadU32(bytes.data());
     bytes.remove_prefix(4);
     return value;
   }
@@ -50,11 +49,7 @@ constexpr size_t kGraphHeaderBytes = 20;
 constexpr uint8_t kEqualMark = 255;
 constexpr size_t kFlushBytes = 1 << 20;
 
-void AppendU32(std::string& out, uint32_t value) {
-  const char bytes[] = {static_cast<char>(value), static_cast<char>(value >> 8), static_cast<char>(value >> 16),
-                        static_cast<char>(value >> 24)};
-  out.append(bytes, sizeof(bytes));
-}
+using little_endian::AppendU32;
 
 absl::Status Damaged(absl::string_view what) {
   return base::Error(absl::StatusCode::kDataLoss, "GRAPH_DAMAGED",

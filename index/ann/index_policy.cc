@@ -12,9 +12,11 @@ namespace {
 
 // Below this an exact search is as good as any: the request around it costs more.
 constexpr absl::Duration kLinksWorth = absl::Milliseconds(1);
-// What a graph search costs before one was measured.
-constexpr absl::Duration kAssumedLinksCost = absl::Microseconds(300);
+// What a graph search costs before any was measured.
+constexpr double kAssumedLinksNs = 300e3;
 constexpr double kNewWeight = 1.0 / 16;
+// With every exact search the measure of links counts for a little less: a slow hour is not held against them for ever.
+constexpr double kForgottenWeight = 1.0 / 256;
 // A comparison of fewer rows says more about its fixed costs.
 constexpr int64_t kMinRowsMeasured = 4096;
 
@@ -44,10 +46,10 @@ double ByteCost() {
   return cost;
 }
 
-void Observe(std::atomic<double>& average, double value) {
+void Observe(std::atomic<double>& average, double value, double weight) {
   // Two threads may each lose the other's share of an average; it stays an average.
   const double before = average.load(std::memory_order_relaxed);
-  average.store(before == 0 ? value : before + (value - before) * kNewWeight, std::memory_order_relaxed);
+  average.store(before == 0 ? value : before + (value - before) * weight, std::memory_order_relaxed);
 }
 
 std::string Shown(absl::Duration duration) { return absl::StrFormat("%.2f ms", absl::ToDoubleMilliseconds(duration)); }
@@ -55,17 +57,14 @@ std::string Shown(absl::Duration duration) { return absl::StrFormat("%.2f ms", a
 }  // namespace
 
 IndexPolicy::IndexPolicy(IndexKind kind, size_t row_bytes)
-    : kind_(kind), assumed_row_ns_(ByteCost() * static_cast<double>(row_bytes)) {}
+    : kind_(kind), assumed_row_ns_(ByteCost() * static_cast<double>(row_bytes)), links_ns_(kAssumedLinksNs) {}
 
 absl::Duration IndexPolicy::ExactCost(int64_t rows) const {
   const double measured = row_ns_.load(std::memory_order_relaxed);
   return absl::Nanoseconds((measured > 0 ? measured : assumed_row_ns_) * static_cast<double>(rows));
 }
 
-absl::Duration IndexPolicy::LinksCost() const {
-  const double measured = links_ns_.load(std::memory_order_relaxed);
-  return measured > 0 ? absl::Nanoseconds(measured) : kAssumedLinksCost;
-}
+absl::Duration IndexPolicy::LinksCost() const { return absl::Nanoseconds(links_ns_.load(std::memory_order_relaxed)); }
 
 bool IndexPolicy::WantsLinks(int64_t rows) const {
   switch (kind_) {
@@ -88,11 +87,12 @@ bool IndexPolicy::UseLinks(int64_t rows) const {
   return LinksCost() < ExactCost(rows);
 }
 
-void IndexPolicy::ObserveLinks(absl::Duration took) { Observe(links_ns_, absl::ToDoubleNanoseconds(took)); }
+void IndexPolicy::ObserveLinks(absl::Duration took) { Observe(links_ns_, absl::ToDoubleNanoseconds(took), kNewWeight); }
 
 void IndexPolicy::ObserveExact(int64_t rows, absl::Duration took) {
   if (rows < kMinRowsMeasured) return;
-  Observe(row_ns_, absl::ToDoubleNanoseconds(took) / static_cast<double>(rows));
+  Observe(row_ns_, absl::ToDoubleNanoseconds(took) / static_cast<double>(rows), kNewWeight);
+  Observe(links_ns_, kAssumedLinksNs, kForgottenWeight);
 }
 
 std::string IndexPolicy::Explain(int64_t images, int64_t linked) const {

@@ -2,7 +2,7 @@
 //
 // Exact search costs its rows times the bytes of a code over the memory bandwidth, measured once per process; searches
 // of the graph are measured as they come. AUTO builds a graph once an exact search costs more than kLinksWorth, and
-// uses whatever is cheaper.
+// uses whatever is cheaper. Where that is exact search for long, the graph is tried again now and then.
 //
 // Threading: all methods may be called from any thread. Failure: none.
 //
@@ -31,6 +31,7 @@ class IndexPolicy {
   // Whether a search of a segment that has one should use it.
   bool UseLinks(int64_t rows) const;
 
+  // Of searches with the default effort.
   void ObserveLinks(absl::Duration took);
   void ObserveExact(int64_t rows, absl::Duration took);
 
@@ -43,9 +44,9 @@ class IndexPolicy {
 
   const IndexKind kind_;
   const double assumed_row_ns_;
-  // Moving averages; 0 until something was measured.
-  std::atomic<double> links_ns_ = 0;
-  std::atomic<double> row_ns_ = 0;
+  // Moving averages.
+  std::atomic<double> links_ns_;
+  std::atomic<double> row_ns_ = 0;  // 0 until something was measured
 };
 
 }  // namespace sightline::index

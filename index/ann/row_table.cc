@@ -17,7 +17,7 @@ void RowTable::Set(uint32_t row, uint64_t key, std::string id) {
   Entry& entry = Make(row);
   entry.key = key;
   // Short ids live in the entry itself.
-  if (id.capacity() > sizeof(std::string)) {
+  if (id.capacity() > std::string().capacity()) {
     bytes_.fetch_add(static_cast<int64_t>(id.capacity()), std::memory_order_relaxed);
   }
   entry.id = std::move(id);

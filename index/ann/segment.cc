@@ -36,8 +36,11 @@ Segment::Segment(const SegmentShape& shape, ReadTruth truth, bool augmented)
 // ---- The writer's
 
 void Segment::BeginChunk() {
-  // What the chunk before leaves unused is never seen.
-  while (next_row_ % shape_.chunk_rows != 0) row_table_.SetUnused(next_row_++, last_key_appended_);
+  // What the chunk before leaves unused is never seen, nor counted.
+  while (next_row_ % shape_.chunk_rows != 0) {
+    deaths_.push_back(next_row_);
+    row_table_.SetUnused(next_row_++, last_key_appended_);
+  }
   auto memory = std::make_shared<MemoryDescriptors>(shape_.chunk.dim, shape_.chunk_rows);
   growing_ = memory.get();
   base::MutexLock lock(mutex_);
@@ -279,12 +282,14 @@ bool Segment::GrowLinks(uint32_t most, base::ThreadPool* pool) {
   return true;
 }
 
-std::optional<uint32_t> Segment::ChunkToSeal(bool partial) const {
+std::optional<uint32_t> Segment::ChunkToSeal(uint64_t partial_until) const {
   base::MutexLock lock(mutex_);
   for (uint32_t i = 0; i < chunks_.size(); ++i) {
     const Chunk& chunk = chunks_[i];
-    if (chunk.rows == 0 || (chunk.file && chunk.file->rows == chunk.rows)) continue;
-    if (chunk.rows == shape_.chunk_rows || chunk.closed || partial) return i;
+    const uint32_t sealed = chunk.file ? chunk.file->rows : 0;
+    if (chunk.rows == sealed) continue;
+    if (chunk.rows == shape_.chunk_rows || chunk.closed) return i;
+    if (row_table_.Key(i * shape_.chunk_rows + sealed) <= partial_until) return i;
   }
   return std::nullopt;
 }
@@ -319,9 +324,10 @@ absl::Status Segment::ReadFromFile(uint32_t chunk, const Files& files, const std
   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<DescriptorChunk> file, ChunkFile::Open(files, path, *info, shape_.chunk));
   base::MutexLock lock(mutex_);
   Chunk& sealed = chunks_[chunk];
-  // Rows may have come while the file was written; the chunk is then sealed again.
+  // Rows may have come while the file was written, also some that are not published yet; the chunk is then sealed
+  // again.
   const bool grows = sealed.rows < shape_.chunk_rows && !sealed.closed;
-  if (grows || sealed.rows != info->rows) return absl::OkStatus();
+  if (grows || sealed.memory == nullptr || sealed.memory->rows() != info->rows) return absl::OkStatus();
   sealed.descriptors = std::move(file);
   sealed.memory = nullptr;
   return absl::OkStatus();

@@ -7,9 +7,9 @@
 //
 // Threading: the writer's methods on one thread at a time, those of upkeep likewise; everything else on any thread,
 // also meanwhile, without waiting for either. Ownership: owns its rows; shared by those who search it. Failure: Status.
-// A descriptor that its file no longer holds intact is asked of the store and reported by damaged().
+// A descriptor that its file no longer holds intact is asked of the store; the first time is named in the log.
 //
-//   Segment segment(options);
+//   Segment segment(shape, [&store](uint64_t key) { return store.ReadDescriptor(key); });
 //   segment.Append({.key = 7, .id = "a", .descriptor = a.data()});
 //   segment.Publish();
 //   SegmentResult found = segment.Search({.query = q.data(), .k = 10, .rows = segment.rows(), .clock = clock});
@@ -46,8 +46,8 @@ namespace sightline::index {
 struct SegmentShape {
   ChunkShape chunk;
   uint32_t chunk_rows = 32'768;
-  uint32_t max_rows = 1'048'576;
-  bool inverted = false;  // linked by inverted lists, not by a graph
+  uint32_t max_rows = 1'048'576;  // a multiple of chunk_rows
+  bool inverted = false;          // linked by inverted lists, not by a graph
   Graph::Options graph;
 };
 
@@ -69,7 +69,7 @@ class Segment {
 
   // ---- The writer's
 
-  // Not seen before Publish.
+  // Not seen before Publish. There must be room (full()).
   void Append(Row row);
   void Publish();
   // False when `key` is not here.
@@ -78,6 +78,8 @@ class Segment {
   // The next row begins a new chunk.
   void CloseChunk();
 
+  // Whether there is no room for another row: it must not be appended.
+  bool full() const { return next_row_ >= shape_.max_rows; }
   // Rows appended so far, and those of them that are not published.
   uint32_t next_row() const { return next_row_; }
   uint32_t pending_rows() const { return next_row_ - rows_.load(std::memory_order_relaxed); }
@@ -122,8 +124,9 @@ class Segment {
   // Links published rows, up to `most`, with the help of `pool` (may be null). False when none was left, or none can
   // be.
   bool GrowLinks(uint32_t most, base::ThreadPool* pool);
-  // The first chunk that is full, or closed, and not sealed; with `partial`, also the last one when it has new rows.
-  std::optional<uint32_t> ChunkToSeal(bool partial) const;
+  // The first chunk that is full, or closed, and not sealed; also the last one when it has new rows with keys up to
+  // `partial_until`.
+  std::optional<uint32_t> ChunkToSeal(uint64_t partial_until) const;
   absl::StatusOr<ChunkFileInfo> WriteChunk(uint32_t chunk, const Files& files, const std::string& path) const;
   std::optional<ChunkFileInfo> chunk_file(uint32_t chunk) const;
   void SetChunkFile(uint32_t chunk, const std::optional<ChunkFileInfo>& info);
@@ -140,7 +143,6 @@ class Segment {
   // Before anyone searches.
   absl::Status LoadLinks(const Files& files, const std::string& path, const LinksFileInfo& info);
 
-  bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
   LayerBytes memory() const;
 
  private:
@@ -161,7 +163,7 @@ class Segment {
   // Compares the query with the rows from `first` on, or with those of them that satisfy the filter.
   void CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const;
   std::vector<ScoredRow> Rescore(const SegmentQuery& query, const kernels::Int8Query& code,
-                                 absl::Span<const ScoredRow> candidates) const;
+                                 absl::Span<const ScoredRow> candidates, SegmentResult* result) const;
   // Leaves `used` null when comparing costs less.
   void SearchLinks(const SegmentQuery& query, SegmentResult* result) const;
 

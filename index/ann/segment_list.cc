@@ -33,7 +33,7 @@ SegmentList::Moment SegmentList::Now() const {
 }
 
 Segment* SegmentList::Holding(const Segments& segments, uint64_t key) {
-  // Keys ascend from segment to segment, and an empty one can only be the last.
+  // Keys ascend from segment to segment. One that took the place of dead rows only is empty.
   for (auto it = segments.rbegin(); it != segments.rend(); ++it) {
     if ((*it)->rows() > 0 && (*it)->first_key() <= key) return it->get();
   }

@@ -2,7 +2,8 @@
 //
 // The clock counts rows ever appended. A row replaced or deleted by a batch dies at the clock after that batch, and a
 // search reads the clock once, so that it sees all of a batch or nothing of it: never a row and its replacement, never
-// neither.
+// neither. Only a batch that appends nothing leaves the clock where it is: a search that runs meanwhile may see some of
+// its deletions and not others.
 //
 // Threading: Now from any thread, without waiting for writes; the others from any thread, one after the other.
 // Ownership: shares the segments with the searches that look at them. Failure: none.

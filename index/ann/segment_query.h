@@ -31,6 +31,7 @@ struct SegmentQuery {
 struct SegmentResult {
   std::vector<ScoredRow> best;  // best first, in full precision; ties by row
   int64_t compared = 0;
+  int64_t unreadable = 0;      // rows left out because neither their file nor the store gave their descriptor
   const char* used = nullptr;  // "hnsw" or "ivf"; null: the rows were compared one by one
   bool cancelled = false;
 };

@@ -1,5 +1,6 @@
 // How a segment is searched: with every row, with the rows that satisfy a filter, or by its links.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -41,17 +42,23 @@ class Segment::Source : public RowSource {
       for (const uint32_t row : rows) segment_.Prefetch(row);
     }
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (segment_.Read(rows[i], descriptor.data()).ok()) {
+      const absl::Status read = segment_.Read(rows[i], descriptor.data());
+      if (read.ok()) {
         kernels::InnerProducts(query, descriptor.data(), dim, dim, 1, out + i);
-      } else {
-        // Its record is gone since: a score that is no number is never kept.
-        out[i] = std::numeric_limits<float>::quiet_NaN();
+        continue;
       }
+      // A score that is no number is never kept.
+      out[i] = std::numeric_limits<float>::quiet_NaN();
+      // Where its record is gone since, nothing is missing.
+      if (!absl::IsNotFound(read)) unreadable_.fetch_add(1, std::memory_order_relaxed);
     }
   }
 
+  int64_t unreadable() const { return unreadable_.load(std::memory_order_relaxed); }
+
  private:
   const Segment& segment_;
+  std::atomic<int64_t> unreadable_ = 0;
 };
 
 SegmentResult Segment::Search(const SegmentQuery& query) const {
@@ -86,13 +93,14 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
     scan = ScanCodesAt(codes_, rows, request, source, run);
   }
   result->compared += scan.compared;
+  result->unreadable += source.unreadable();
   result->cancelled = result->cancelled || scan.cancelled;
   result->best.insert(result->best.end(), scan.best.begin(), scan.best.end());
 }
 
 // The candidates in full precision, the most promising first, until no other is likely to reach the best k.
 std::vector<ScoredRow> Segment::Rescore(const SegmentQuery& query, const kernels::Int8Query& code,
-                                        absl::Span<const ScoredRow> candidates) const {
+                                        absl::Span<const ScoredRow> candidates, SegmentResult* result) const {
   Source source(*this);
   const double root = std::sqrt(static_cast<double>(shape_.chunk.dim));
   std::vector<ScoredRow> scored;
@@ -117,6 +125,7 @@ std::vector<ScoredRow> Segment::Rescore(const SegmentQuery& query, const kernels
     }
     i += count;
   }
+  result->unreadable += source.unreadable();
   return scored;
 }
 
@@ -150,7 +159,7 @@ void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) cons
   if (found.cancelled || found.gave_up) return;
   result->used = links_->name();
 
-  std::vector<ScoredRow> scored = Rescore(query, code, found.best);
+  std::vector<ScoredRow> scored = Rescore(query, code, found.best, result);
   // Rows on their way into the graph are found there or here, or in both.
   if (linked < query.rows) CompareRows(query, linked, result);
   TopK top(query.k, query.min_score);

@@ -28,21 +28,14 @@ class GroupLimit {
   bool Keep(std::optional<uint64_t> group) {
     if (!group) return true;
     int& kept = kept_[*group];
-    if (kept >= group_size_) {
-      turned_away_ = true;
-      return false;
-    }
+    if (kept >= group_size_) return false;
     ++kept;
     return true;
   }
 
-  // Whether any hit was left out: a search that ends with too few hits then should look for more.
-  bool turned_away() const { return turned_away_; }
-
  private:
   const int group_size_;
   absl::flat_hash_map<uint64_t, int> kept_;
-  bool turned_away_ = false;
 };
 
 }  // namespace sightline::index

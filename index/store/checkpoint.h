@@ -16,7 +16,8 @@
 
 namespace sightline::index {
 
-// Writes wait meanwhile. `folder` must not exist; its parent must. It holds every write acknowledged before the call, and no part of a batch.
+// Writes wait meanwhile. `folder` must not exist; its parent must. It holds every write acknowledged before the call,
+// and no part of a batch.
 absl::Status MakeCheckpoint(Store& store, const std::string& folder);
 
 struct CheckpointContent {

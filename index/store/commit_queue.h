@@ -5,8 +5,8 @@
 // Ownership: owns the items it accepted and its thread; Close (and the destructor) runs what is queued and joins.
 // Failure: Push says why an item was not accepted; the item is then untouched.
 //
-//   CommitQueue<Operation> queue({.max_items = 4096}, [this](std::vector<Operation> batch) { Commit(std::move(batch));
-//   }); if (queue.Push(operation, bytes) == Admission::kFull) return Busy();
+//   CommitQueue<Operation> queue({.max_items = 4096}, commit);
+//   if (queue.Push(operation, bytes) == Admission::kFull) return Busy();
 #ifndef SIGHTLINE_INDEX_STORE_COMMIT_QUEUE_H_
 #define SIGHTLINE_INDEX_STORE_COMMIT_QUEUE_H_
 

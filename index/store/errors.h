@@ -25,6 +25,14 @@ inline absl::Status CollectionDeleted(const std::string& collection) {
       {{"collection", collection}});
 }
 
+inline absl::Status CollectionMoved(const std::string& collection) {
+  return base::RetryableError(absl::StatusCode::kUnavailable, "COLLECTION_MOVED",
+                              absl::StrCat("collection ", collection,
+                                           " has moved to another embedding space while this was under way, and "
+                                           "nothing was written. Send it again."),
+                              absl::Milliseconds(50), {{"collection", collection}});
+}
+
 inline absl::Status SnapshotNotFound(const std::string& name) {
   return base::NotFound("SNAPSHOT_NOT_FOUND",
                         absl::StrCat("there is no snapshot ", name, ". List the snapshots to see their names."),

@@ -19,6 +19,7 @@ using Done = std::function<void(absl::StatusOr<Result>)>;
 struct PutOperation {
   StoredRecord stored;
   std::string request_id;
+  bool copy = false;              // revision and times are the record's own
   std::vector<float> descriptor;  // as searches will see it
   std::string descriptor_value;   // these three without checksum
   std::string tokens_value;

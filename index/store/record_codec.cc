@@ -17,6 +17,7 @@ constexpr uint8_t kImageFormat = 1;
 
 constexpr uint8_t kHasTokens = 1;
 constexpr uint8_t kHasImage = 2;
+constexpr uint8_t kHasCrop = 4;
 
 constexpr uint8_t kElementFloat32 = 0;
 constexpr uint8_t kElementFloat16 = 1;
@@ -69,7 +70,8 @@ AttributeValue DecodeAttribute(Decoder* in) {
 std::string EncodeRecord(const StoredRecord& stored) {
   const Record& record = stored.record;
   Encoder out(kRecordFormat);
-  out.U8(static_cast<uint8_t>((stored.has_tokens ? kHasTokens : 0) | (stored.has_image ? kHasImage : 0)));
+  out.U8(static_cast<uint8_t>((stored.has_tokens ? kHasTokens : 0) | (stored.has_image ? kHasImage : 0) |
+                              (record.crop ? kHasCrop : 0)));
   out.I64(record.revision);
   out.I64(absl::ToUnixMicros(record.create_time));
   out.I64(absl::ToUnixMicros(record.update_time));
@@ -83,6 +85,10 @@ std::string EncodeRecord(const StoredRecord& stored) {
   for (const auto& [name, value] : record.attributes) {
     out.Text(name);
     EncodeAttribute(value, &out);
+  }
+  if (record.crop) {
+    out.U8(record.crop->in_pixels ? 1 : 0);
+    for (const double edge : {record.crop->x0, record.crop->y0, record.crop->x1, record.crop->y1}) out.F64(edge);
   }
   return std::move(out).Unsealed();
 }
@@ -109,6 +115,12 @@ absl::StatusOr<StoredRecord> DecodeRecord(absl::string_view key, absl::string_vi
     record.attributes[std::move(name)] = DecodeAttribute(&in);
   }
   if (record.attributes.size() != attributes) in.Fail();
+  if ((flags & kHasCrop) != 0) {
+    RecordCrop crop;
+    crop.in_pixels = in.U8() != 0;
+    for (double* const edge : {&crop.x0, &crop.y0, &crop.x1, &crop.y1}) *edge = in.F64();
+    record.crop = crop;
+  }
   SIGHTLINE_RETURN_IF_ERROR(in.Finish());
   return stored;
 }

@@ -52,6 +52,9 @@ std::string EncodeSegmentManifest(absl::string_view key, const SegmentManifest& 
 // Refuses key ranges that overlap or do not ascend, and numbers used twice.
 absl::StatusOr<SegmentManifest> DecodeSegmentManifest(absl::string_view key, absl::string_view value);
 
+// What is put behind the name of a file that is not what was written.
+inline constexpr absl::string_view kDamagedSuffix = ".damaged";
+
 // "000042.rows", "000042.links", "000042.centroids"
 std::string ChunkFileName(uint64_t number);
 std::string LinksFileName(uint64_t number);

@@ -19,6 +19,8 @@
 namespace sightline::index {
 namespace {
 
+constexpr size_t kMaxCopyBytes = 1 << 20;  // of one batch of copied request ids
+
 constexpr std::chrono::milliseconds kResumePatience{2'000};
 
 // A Resume that cannot even make a file leaves a RocksDB that only a restart helps.
@@ -200,6 +202,28 @@ absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRe
   }
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the request ids"));
   return expired;
+}
+
+absl::Status Store::CopyRequests(const Store& from, absl::Time since) {
+  rocksdb::WriteBatch batch;
+  const std::unique_ptr<rocksdb::Iterator> it(from.db_->NewIterator(Scan(), from.family(Family::kRequests)));
+  const std::string begin = since == absl::InfinitePast() ? "t" : RequestTimeKey(since, "");
+  for (it->Seek(begin); it->Valid(); it->Next()) {
+    const std::optional<RequestTime> request = ParseRequestTimeKey(ToView(it->key()));
+    if (!request) return DamagedError("request id", "its key has the wrong shape");
+    const std::string key = RequestKey(request->request_id);
+    std::string value;
+    const rocksdb::Status found = from.db_->Get(rocksdb::ReadOptions(), from.family(Family::kRequests), key, &value);
+    if (found.IsNotFound()) continue;
+    SIGHTLINE_RETURN_IF_ERROR(FromRocks(found, "read a request id"));
+    batch.Put(family(Family::kRequests), it->key(), "");
+    batch.Put(family(Family::kRequests), key, value);
+    if (batch.GetDataSize() < kMaxCopyBytes) continue;
+    SIGHTLINE_RETURN_IF_ERROR(Write(&batch));
+    batch.Clear();
+  }
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the request ids"));
+  return batch.Count() == 0 ? absl::OkStatus() : Write(&batch);
 }
 
 absl::Status Store::FillMemtable() {

@@ -54,7 +54,8 @@ class StoreView {
   // stays nullopt when no record is left behind it.
   absl::StatusOr<std::vector<Record>> ReadPage(uint64_t after, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
-  // The same of the records of `keys` that are still there.
+  // The same of the records of `keys` that are still there. More keys than a page has say that there may be more to
+  // come, also where some of their records are gone.
   absl::StatusOr<std::vector<Record>> ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
 
@@ -115,6 +116,9 @@ class Store {
 
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
+
+  // Remembers what `from` remembers of the requests since `since`, durably.
+  absl::Status CopyRequests(const Store& from, absl::Time since);
 
   // Durable on OK. After a failure nothing of the batch is visible, and every write fails until Resume.
   absl::Status Write(rocksdb::WriteBatch* batch);

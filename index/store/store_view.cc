@@ -131,6 +131,7 @@ absl::StatusOr<std::vector<Record>> StoreView::ReadKeys(absl::Span<const uint64_
     bytes += BytesOf(record);
     records.push_back(std::move(record));
   }
+  if (keys.size() > static_cast<size_t>(page_size)) *last_key = last;
   return records;
 }
 

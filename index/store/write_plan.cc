@@ -79,9 +79,15 @@ absl::StatusOr<WriteResult> WritePlan::Put(PutOperation operation) {
   }
   Record& record = operation.stored.record;
   SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<Live> before, Find(record.id));
-  record.revision = before ? before->stored.record.revision + 1 : 1;
-  record.create_time = before ? before->stored.record.create_time : times_.now;
-  record.update_time = times_.now;
+  if (operation.copy) {
+    if (before && before->stored.record.update_time > record.update_time) {
+      return WriteResult{record.id, before->stored.record.revision, /*replayed=*/true};
+    }
+  } else {
+    record.revision = before ? before->stored.record.revision + 1 : 1;
+    record.create_time = before ? before->stored.record.create_time : times_.now;
+    record.update_time = times_.now;
+  }
   if (before) Kill(before->key);
 
   const uint64_t key = counters_.next_key++;

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "server/rpc/bindings.h"
-#include "server/rpc/not_offered.h"
+#include "server/services/model_service.h"
 #include "server/services/operation_service.h"
 #include "server/services/server_service.h"
 #include "sightline/v1/model_service.grpc.pb.h"
@@ -30,19 +30,29 @@ class ServerBinding final : public Binding {
 
 class ModelBinding final : public Binding {
  public:
-  explicit ModelBinding(RpcServer* server) {
+  ModelBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     using Async = v1::ModelService::AsyncService;
     server->AddService(&async_, v1::ModelService::service_full_name());
-    const std::string list = "GetServerInfo lists the models loaded.";
-    const std::string load = "Name the models with --models and restart the server.";
-    AddNotOffered(server, &async_, &Async::RequestListModels, "ModelService/ListModels", list);
-    AddNotOffered(server, &async_, &Async::RequestGetModel, "ModelService/GetModel", list);
-    AddNotOffered(server, &async_, &Async::RequestLoadModel, "ModelService/LoadModel", load);
-    AddNotOffered(server, &async_, &Async::RequestUnloadModel, "ModelService/UnloadModel", load);
+    server->AddUnary(
+        &async_, &Async::RequestListModels, "ModelService/ListModels",
+        [this](const RequestPtr& request, const v1::ListModelsRequest& message, v1::ListModelsResponse* reply,
+               Done done) { service_.List(request, message, reply, std::move(done)); });
+    server->AddUnary(&async_, &Async::RequestGetModel, "ModelService/GetModel",
+                     [this](const RequestPtr& request, const v1::GetModelRequest& message, v1::GetModelResponse* reply,
+                            Done done) { service_.Get(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &Async::RequestLoadModel, "ModelService/LoadModel",
+        [this](const RequestPtr& request, const v1::LoadModelRequest& message, v1::LoadModelResponse* reply,
+               Done done) { service_.Load(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &Async::RequestUnloadModel, "ModelService/UnloadModel",
+        [this](const RequestPtr& request, const v1::UnloadModelRequest& message, v1::UnloadModelResponse* reply,
+               Done done) { service_.Unload(request, message, reply, std::move(done)); });
   }
 
  private:
   v1::ModelService::AsyncService async_;
+  ModelService service_;
 };
 
 class OperationBinding final : public Binding {
@@ -75,7 +85,9 @@ std::unique_ptr<Binding> BindServerService(const ServiceContext& context, RpcSer
   return std::make_unique<ServerBinding>(context, server);
 }
 
-std::unique_ptr<Binding> BindModelService(RpcServer* server) { return std::make_unique<ModelBinding>(server); }
+std::unique_ptr<Binding> BindModelService(const ServiceContext& context, RpcServer* server) {
+  return std::make_unique<ModelBinding>(context, server);
+}
 
 std::unique_ptr<Binding> BindOperationService(const ServiceContext& context, RpcServer* server) {
   return std::make_unique<OperationBinding>(context, server);

@@ -39,6 +39,14 @@ class CollectionBinding final : public Binding {
                      [this](const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
                             v1::ListAttributeValuesResponse* reply,
                             Done done) { service_.ListValues(request, message, reply, std::move(done)); });
+    server->AddUnary(&async_, &CollectionAsync::RequestReembedCollection, "CollectionService/ReembedCollection",
+                     [this](const RequestPtr& request, const v1::ReembedCollectionRequest& message,
+                            v1::ReembedCollectionResponse* reply,
+                            Done done) { service_.Reembed(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestDropOtherSpace, "CollectionService/DropOtherSpace",
+        [this](const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
+               Done done) { service_.DropOther(request, message, reply, std::move(done)); });
     BindSnapshots(server);
     BindNotOffered(server);
   }
@@ -74,8 +82,6 @@ class CollectionBinding final : public Binding {
     const auto name = [](const char* method) { return std::string("CollectionService/") + method; };
     AddNotOffered(server, &async_, &CollectionAsync::RequestUpdateCollection, name("UpdateCollection"),
                   "Create a collection with the settings wanted and index into it.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestReembedCollection, name("ReembedCollection"),
-                  "Create a collection with the new model and index the images again.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestFindDuplicates, name("FindDuplicates"),
                   "Search with each image and compare the scores.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestFitConfidence, name("FitConfidence"),

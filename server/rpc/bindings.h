@@ -22,7 +22,7 @@ std::unique_ptr<Binding> BindSearchService(const ServiceContext& context, RpcSer
 std::unique_ptr<Binding> BindIndexService(const ServiceContext& context, RpcServer* server);
 std::unique_ptr<Binding> BindCollectionService(const ServiceContext& context, RpcServer* server);
 std::unique_ptr<Binding> BindServerService(const ServiceContext& context, RpcServer* server);
-std::unique_ptr<Binding> BindModelService(RpcServer* server);
+std::unique_ptr<Binding> BindModelService(const ServiceContext& context, RpcServer* server);
 std::unique_ptr<Binding> BindOperationService(const ServiceContext& context, RpcServer* server);
 
 }  // namespace sightline::server

@@ -9,6 +9,7 @@
 #include "server/page_token.h"
 #include "server/services/field_checks.h"
 #include "server/services/optimize.h"
+#include "server/services/reembed.h"
 
 namespace sightline::server {
 namespace {
@@ -36,11 +37,12 @@ absl::StatusOr<index::CollectionConfig> CollectionService::Configure(const v1::C
         {{"field", "embedding_space"}});
   }
   if (message.embedding_space().empty()) {
-    SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo* info, context_.models.Find(message.model()));
-    config.model = info->name;
-    config.embedding_space = info->embedding_space;
-    config.token_space = config.drop_tokens ? "" : info->token_space;
-    config.descriptor_dim = info->descriptor_dim;
+    SIGHTLINE_ASSIGN_OR_RETURN(const ModelPtr model, context_.models.Find(message.model()));
+    const model::ModelInfo& info = model->info();
+    config.model = info.name;
+    config.embedding_space = info.embedding_space;
+    config.token_space = config.drop_tokens ? "" : info.token_space;
+    config.descriptor_dim = info.descriptor_dim;
     return config;
   }
   if (message.embedding_space().size() > kMaxSpaceBytes) {
@@ -67,6 +69,12 @@ absl::StatusOr<index::CollectionConfig> CollectionService::Configure(const v1::C
   return config;
 }
 
+void CollectionService::Show(const index::Collection& collection, v1::Collection* out) const {
+  ToProto(collection, out);
+  const auto other = context_.database.FindOtherSpace(collection.config().name);
+  if (other) ToProto(*other, out->mutable_other_space());
+}
+
 void CollectionService::Create(const RequestPtr& request, const v1::CreateCollectionRequest& message,
                                v1::CreateCollectionResponse* reply, Done done) {
   RunOnWorkers(
@@ -87,7 +95,7 @@ void CollectionService::Get(const RequestPtr& request, const v1::GetCollectionRe
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection."));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
-        ToProto(*collection, reply->mutable_collection());
+        Show(*collection, reply->mutable_collection());
         return absl::OkStatus();
       },
       std::move(done));
@@ -107,7 +115,7 @@ void CollectionService::List(const RequestPtr& request, const v1::ListCollection
             reply->set_next_page_token(TokenAfter(reply->collections(page_size - 1).name()));
             break;
           }
-          ToProto(*collection, reply->add_collections());
+          Show(*collection, reply->add_collections());
         }
         return absl::OkStatus();
       },
@@ -138,6 +146,31 @@ void CollectionService::Optimize(const RequestPtr& request, const v1::OptimizeCo
         SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(), context_.operations.StartRepeatable(
                                                                     kOptimizeKind, collection->config().name, message));
         return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::Reembed(const RequestPtr& request, const v1::ReembedCollectionRequest& message,
+                                v1::ReembedCollectionResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_ASSIGN_OR_RETURN(const v1::ReembedCollectionRequest resolved,
+                                   ResolveReembed(context_.database, context_.models, message));
+        SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(),
+                                   context_.operations.StartRepeatable(kReembedKind, resolved.name(), resolved));
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::DropOther(const RequestPtr& request, const v1::DropOtherSpaceRequest& message,
+                                  v1::DropOtherSpaceResponse* /*reply*/, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection whose other space is to go."));
+        return context_.database.DropOtherSpace(message.name());
       },
       std::move(done));
 }

@@ -30,10 +30,16 @@ class CollectionService {
               v1::DeleteCollectionResponse* reply, Done done);
   void Optimize(const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
                 v1::OptimizeCollectionResponse* reply, Done done);
+  void Reembed(const RequestPtr& request, const v1::ReembedCollectionRequest& message,
+               v1::ReembedCollectionResponse* reply, Done done);
+  void DropOther(const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
+                 Done done);
   void ListValues(const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
                   v1::ListAttributeValuesResponse* reply, Done done);
 
  private:
+  // As it stands now, with its other space.
+  void Show(const index::Collection& collection, v1::Collection* out) const;
   absl::StatusOr<index::CollectionConfig> Configure(const v1::CreateCollectionRequest& message) const;
 
   const ServiceContext context_;

@@ -1,5 +1,6 @@
 #include "server/services/index_service.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -56,14 +57,25 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   void Start() {
     absl::Status status = Prepare();
     if (!status.ok()) return done_(std::move(status));
+    if (!resend_) return Continue();
+    RunOnWorkers(
+        context_, request_, [self = shared_from_this()] { return self->TakeStored(); },
+        [self = shared_from_this()](absl::Status read) {
+          if (!read.ok()) return self->done_(std::move(read));
+          self->Continue();
+        });
+  }
+
+ private:
+  void Continue() {
     if (message_.item().source_case() == v1::ImageItem::kGlobalDescriptor) return Store();
     EmbedJob job;
     job.request = request_;
-    job.model = collection_->config().model;
+    job.model = model_;
     job.image = message_.item().image();
-    if (message_.item().has_crop()) job.crops.push_back(FromProto(message_.item().crop()));
+    if (crop_) job.crops.push_back(*crop_);
     job.priority = priority_;
-    job.want_preview = collection_->config().keep_image == index::KeepImage::kPreview;
+    job.want_preview = target_->config().keep_image == index::KeepImage::kPreview;
     context_.models.Embed(std::move(job), [self = shared_from_this()](absl::StatusOr<EmbedResult> result) {
       if (!result.ok()) return self->done_(result.status());
       self->TakeEmbedding(*std::move(result));
@@ -71,10 +83,57 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
     });
   }
 
- private:
-  absl::Status Prepare() {
+  // Where the record goes: into the collection, or into the space that it is being moved to.
+  absl::Status FindTarget() {
     SIGHTLINE_RETURN_IF_ERROR(Required("collection", message_.collection(), "Name the collection to write to."));
     SIGHTLINE_ASSIGN_OR_RETURN(collection_, context_.database.Find(message_.collection()));
+    target_ = collection_;
+    if (message_.model().empty() || message_.model() == collection_->config().model) return absl::OkStatus();
+    SIGHTLINE_RETURN_IF_ERROR(Required("item.id", message_.item().id(), "Name the stored image that is sent again."));
+    SIGHTLINE_ASSIGN_OR_RETURN(target_, context_.database.FindFillingSpace(collection_->config().name));
+    if (target_->config().model != message_.model()) {
+      return base::FailedPrecondition(
+          "MODEL_MISMATCH",
+          absl::StrCat("the collection '", collection_->config().name, "' is being embedded again with the model '",
+                       target_->config().model, "', not with the one named. Leave `model` out, or name that one."),
+          {{"field", "model"}, {"actual", message_.model().substr(0, 128)}, {"limit", target_->config().model}});
+    }
+    resend_ = true;
+    return absl::OkStatus();
+  }
+
+  // What is stored of an image that is sent again stays as it is.
+  absl::Status TakeStored() {
+    index::Record& record = write_.record;
+    SIGHTLINE_ASSIGN_OR_RETURN(index::Record stored, collection_->Get(record.id, index::RecordView::kMetadata));
+    if (message_.item().source_case() == v1::ImageItem::kImage) {
+      const std::string sha256 = base::Sha256Hex(message_.item().image());
+      if (!stored.sha256.empty() && stored.sha256 != sha256) {
+        return base::InvalidArgument(
+            "IMAGE_DIFFERS",
+            absl::StrCat("the image is not the one that is stored under '", record.id,
+                         "': its SHA-256 is another. Send that image, or index this one without `model`."),
+            {{"field", "item.image"}, {"actual", sha256}, {"limit", stored.sha256}});
+      }
+    }
+    stored.descriptor = std::move(record.descriptor);
+    stored.tokens = std::move(record.tokens);
+    record = std::move(stored);
+    if (record.crop) {
+      crop_ = image::CropBox{
+          .x0 = record.crop->x0,
+          .y0 = record.crop->y0,
+          .x1 = record.crop->x1,
+          .y1 = record.crop->y1,
+          .unit = record.crop->in_pixels ? image::CropBox::Unit::kPixel : image::CropBox::Unit::kFraction};
+    }
+    write_.copy = true;
+    write_.request_id.clear();
+    return absl::OkStatus();
+  }
+
+  absl::Status Prepare() {
+    SIGHTLINE_RETURN_IF_ERROR(FindTarget());
     const v1::ImageItem& item = message_.item();
     index::Record& record = write_.record;
     record.id = item.id();
@@ -92,7 +151,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   }
 
   absl::Status PrepareDescriptor(const v1::ImageItem& item) {
-    const index::CollectionConfig& config = collection_->config();
+    const index::CollectionConfig& config = target_->config();
     if (item.has_crop()) {
       return base::InvalidArgument("CROP_WITHOUT_IMAGE",
                                    "the item has a crop box but no image. Send the image itself, or leave the box out.",
@@ -115,7 +174,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   }
 
   absl::Status PrepareImage(const v1::ImageItem& item) {
-    const index::CollectionConfig& config = collection_->config();
+    const index::CollectionConfig& config = target_->config();
     if (item.has_tokens()) {
       return base::InvalidArgument(
           "TOKENS_WITH_IMAGE",
@@ -124,15 +183,19 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
           {{"field", "item.tokens"}});
     }
     SIGHTLINE_ASSIGN_OR_RETURN(model_, FindCollectionModel(context_, config));
-    ToProto(*model_, reply_.mutable_model());
+    ToProto(model_->info(), reply_.mutable_model());
+    if (item.has_crop() && !resend_) {
+      crop_ = FromProto(item.crop());
+      write_.record.crop = FromCrop(*crop_);
+    }
     return absl::OkStatus();
   }
 
   void TakeEmbedding(EmbedResult result) {
-    const index::CollectionConfig& config = collection_->config();
+    const index::CollectionConfig& config = target_->config();
     index::Record& record = write_.record;
     record.descriptor = std::move(result.embeddings.front().descriptor);
-    if (!config.drop_tokens && model_->token_space == config.token_space) {
+    if (!config.drop_tokens && model_->info().token_space == config.token_space) {
       record.tokens = FromModel(std::move(result.embeddings.front().tokens));
     }
     record.width = result.width;
@@ -150,23 +213,28 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   void Store() {
     if (absl::Status status = request_->Check(); !status.ok()) return done_(std::move(status));
     const base::Clock::Ticks begin = request_->clock().Steady();
-    collection_->PutAsync(
-        std::move(write_), [self = shared_from_this(), begin](absl::StatusOr<index::WriteResult> result) {
-          self->request_->AddStage("store", base::MillisecondsBetween(begin, self->request_->clock().Steady()));
-          if (!result.ok()) {
-            if (absl::IsResourceExhausted(result.status())) {
-              const bool budget = base::GetErrorInfo(result.status()).reason == "MEMORY_BUDGET";
-              self->context_.metrics.CountRejected(budget ? "memory_budget" : "write_queue");
-            }
-            return self->done_(result.status());
-          }
-          self->reply_.set_id(result->id);
-          self->reply_.set_revision(result->revision);
-          self->reply_.set_replayed(result->replayed);
-          if (!result->replayed) self->context_.metrics.CountIndexedImages(1);
-          StagesToProto(*self->request_, self->reply_.mutable_stages());
-          self->done_(absl::OkStatus());
-        });
+    target_->PutAsync(std::move(write_), [self = shared_from_this(), begin](absl::StatusOr<index::WriteResult> result) {
+      self->request_->AddStage("store", base::MillisecondsBetween(begin, self->request_->clock().Steady()));
+      if (!result.ok()) {
+        if (absl::IsResourceExhausted(result.status())) {
+          const bool budget = base::GetErrorInfo(result.status()).reason == "MEMORY_BUDGET";
+          self->context_.metrics.CountRejected(budget ? "memory_budget" : "write_queue");
+        }
+        return self->done_(result.status());
+      }
+      if (self->resend_ && result->replayed) {
+        return self->done_(
+            base::RetryableError(absl::StatusCode::kUnavailable, "IMAGE_CHANGED",
+                                 "the stored image was written again while this was under way. Send that one again.",
+                                 absl::Milliseconds(100)));
+      }
+      self->reply_.set_id(result->id);
+      self->reply_.set_revision(result->revision);
+      self->reply_.set_replayed(result->replayed);
+      if (!result->replayed) self->context_.metrics.CountIndexedImages(1);
+      StagesToProto(*self->request_, self->reply_.mutable_stages());
+      self->done_(absl::OkStatus());
+    });
   }
 
   const ServiceContext& context_;
@@ -176,7 +244,10 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   const Priority priority_;
   const IndexService::Done done_;
   std::shared_ptr<index::Collection> collection_;
-  const model::ModelInfo* model_ = nullptr;
+  std::shared_ptr<index::Collection> target_;  // the same, or the space that is being filled
+  ModelPtr model_;
+  std::optional<image::CropBox> crop_;
+  bool resend_ = false;  // into that space
   index::Write write_;
 };
 
@@ -209,9 +280,9 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
       context_, request,
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
-        if (message.view() == v1::IMAGE_VIEW_ORIGINAL || message.view() == v1::IMAGE_VIEW_VECTORS) {
+        if (message.view() == v1::IMAGE_VIEW_ORIGINAL) {
           return base::InvalidArgument("VIEW_NOT_LISTED",
-                                       "lists return METADATA or PREVIEW. Get originals and vectors by GetImage.",
+                                       "lists return METADATA, PREVIEW or VECTORS. Get originals by GetImage.",
                                        {{"field", "view"}});
         }
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));

@@ -71,8 +71,8 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       }
     }
     if (!parts_to_embed_.empty()) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo* model, FindCollectionModel(context_, config));
-      ToProto(*model, reply_.mutable_stats()->mutable_model());
+      SIGHTLINE_ASSIGN_OR_RETURN(model_, FindCollectionModel(context_, config));
+      ToProto(model_->info(), reply_.mutable_stats()->mutable_model());
     }
     needs_disk_ = needs_disk_ || message_.return_attributes() || message_.return_preview();
     return absl::OkStatus();
@@ -93,7 +93,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     const v1::QueryPart& part = message_.query().parts(i);
     EmbedJob job;
     job.request = request_;
-    job.model = collection_->config().model;
+    job.model = model_;
     job.image = part.image();
     for (const v1::CropBox& crop : part.crops()) job.crops.push_back(FromProto(crop));
     context_.models.Embed(std::move(job), [self = shared_from_this(), i](absl::StatusOr<EmbedResult> result) {
@@ -210,6 +210,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   v1::SearchResponse& reply_;
   const Done done_;
   std::shared_ptr<index::Collection> collection_;
+  ModelPtr model_;
   std::vector<int> parts_to_embed_;
   bool needs_disk_ = false;
 
@@ -226,23 +227,24 @@ void SearchService::Search(const RequestPtr& request, const v1::SearchRequest& m
 
 void SearchService::Embed(const RequestPtr& request, const v1::EmbedRequest& message, v1::EmbedResponse* reply,
                           Done done) {
-  const absl::StatusOr<const model::ModelInfo*> model = context_.models.Find(message.model());
+  const absl::StatusOr<ModelPtr> model = context_.models.Find(message.model());
   if (!model.ok()) return done(model.status());
   EmbedJob job;
   job.request = request;
-  job.model = message.model();
+  job.model = *model;
   job.image = message.image();
   if (message.has_crop()) job.crops.push_back(FromProto(message.crop()));
-  context_.models.Embed(std::move(job), [request, &message, reply, info = *model,
+  context_.models.Embed(std::move(job), [request, &message, reply, model = *model,
                                          done = std::move(done)](absl::StatusOr<EmbedResult> result) {
     if (!result.ok()) return done(result.status());
+    const model::ModelInfo& info = model->info();
     model::Embedding& embedding = result->embeddings.front();
     reply->mutable_global_descriptor()->mutable_values()->Add(embedding.descriptor.begin(), embedding.descriptor.end());
-    reply->mutable_global_descriptor()->set_embedding_space(info->embedding_space);
+    reply->mutable_global_descriptor()->set_embedding_space(info.embedding_space);
     if (message.return_tokens()) {
-      ToProto(FromModel(std::move(embedding.tokens)), info->token_space, reply->mutable_tokens());
+      ToProto(FromModel(std::move(embedding.tokens)), info.token_space, reply->mutable_tokens());
     }
-    ToProto(*info, reply->mutable_model());
+    ToProto(info, reply->mutable_model());
     reply->set_width(result->width);
     reply->set_height(result->height);
     StagesToProto(*request, reply->mutable_stages());

@@ -14,9 +14,10 @@ void ServerService::GetServerInfo(v1::GetServerInfoResponse* reply) const {
   reply->set_blas(facts.blas);
   reply->add_devices("cpu");
   ToProto(context_.limits, reply->mutable_limits());
-  for (const model::ModelInfo* info : context_.models.List()) ToProto(*info, reply->add_models());
+  reply->set_cpu_capability(facts.cpu_capability);
+  for (const ModelPtr& model : context_.models.List()) ToProto(*model, reply->add_models());
   reply->set_default_model(context_.models.default_model());
-  for (const std::string& warning : facts.warnings) reply->add_warnings(warning);
+  for (const std::string& warning : WarningsOf(facts, context_.models)) reply->add_warnings(warning);
   for (const index::DamagedCollection& damaged : context_.database.damaged()) {
     reply->add_warnings(
         absl::StrCat("the collection '", damaged.name, "' is set aside: ", std::string(damaged.status.message())));

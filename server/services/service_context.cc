@@ -24,8 +24,7 @@ void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std:
       absl::Milliseconds(100)));
 }
 
-absl::StatusOr<const model::ModelInfo*> FindCollectionModel(const ServiceContext& context,
-                                                            const index::CollectionConfig& config) {
+absl::StatusOr<ModelPtr> FindCollectionModel(const ServiceContext& context, const index::CollectionConfig& config) {
   if (config.model.empty()) {
     return base::FailedPrecondition(
         "COLLECTION_HAS_NO_MODEL",
@@ -34,16 +33,28 @@ absl::StatusOr<const model::ModelInfo*> FindCollectionModel(const ServiceContext
                      config.embedding_space, "'."),
         {{"collection", config.name}});
   }
-  SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo* info, context.models.Find(config.model));
-  if (info->embedding_space != config.embedding_space) {
+  SIGHTLINE_ASSIGN_OR_RETURN(ModelPtr model, context.models.Find(config.model));
+  if (model->info().embedding_space != config.embedding_space) {
     return base::FailedPrecondition(
         "MODEL_CHANGED",
-        absl::StrCat("the model '", config.model, "' now embeds into space ", info->embedding_space,
+        absl::StrCat("the model '", config.model, "' now embeds into space ", model->info().embedding_space,
                      ", but the collection '", config.name, "' was embedded into ", config.embedding_space,
                      ". Load the model the collection was made with, or embed the collection again."),
-        {{"actual", info->embedding_space}, {"limit", config.embedding_space}});
+        {{"actual", model->info().embedding_space}, {"limit", config.embedding_space}});
   }
-  return info;
+  return model;
+}
+
+std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& models) {
+  std::vector<std::string> warnings = facts.warnings;
+  for (const ModelPtr& model : models.List()) {
+    if (!model->info().untrained) continue;
+    warnings.push_back(absl::StrCat("the model '", model->info().name,
+                                    "' is UNTRAINED: it runs from a seeded initialisation, because --allow_untrained "
+                                    "is set and it has no weights. Its results show that the service works, not how "
+                                    "well it finds; put weights.safetensors beside its model.json."));
+  }
+  return warnings;
 }
 
 absl::Status NotOffered(const std::string& name, const std::string& hint) {

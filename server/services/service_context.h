@@ -23,6 +23,7 @@ struct ServerFacts {
   std::string commit;
   std::string simd_level;
   std::string blas;
+  std::string cpu_capability;  // of LibTorch's kernels; empty when there is none
   absl::Time start_time;
   std::vector<std::string> warnings;
 };
@@ -32,6 +33,7 @@ struct ServiceContext {
   ModelHub& models;
   Operations& operations;
   base::ThreadPool& workers;  // runs what reads the disk or compares many descriptors
+  base::ThreadPool& loader;   // one thread: loads and unloads models
   const Limits& limits;
   Metrics& metrics;
   const ServerFacts& facts;
@@ -43,8 +45,10 @@ void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std:
 
 // The loaded model that embeds images for a collection; refused when the collection takes descriptors only, when its
 // model is not loaded, and when the model of that name no longer embeds into the collection's space.
-absl::StatusOr<const model::ModelInfo*> FindCollectionModel(const ServiceContext& context,
-                                                            const index::CollectionConfig& config);
+absl::StatusOr<ModelPtr> FindCollectionModel(const ServiceContext& context, const index::CollectionConfig& config);
+
+// What an operator should know: the facts' own warnings, and one for each model without trained weights.
+std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& models);
 
 // "NAME is not offered by this version. HINT"
 absl::Status NotOffered(const std::string& name, const std::string& hint);

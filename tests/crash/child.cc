@@ -31,9 +31,8 @@ constexpr auto kToTheEnd = [](int64_t, int64_t) { return true; };
   std::_Exit(code);
 }
 
-// What this version does not do is left out.
 void Need(absl::string_view what, const absl::Status& status) {
-  if (!status.ok() && !absl::IsUnimplemented(status)) Stop(4, what, status);
+  if (!status.ok()) Stop(4, what, status);
 }
 
 class Child {

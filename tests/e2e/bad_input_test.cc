@@ -194,7 +194,7 @@ void AddReadAndDeleteCases(Cases& cases) {
   list("page_size 1001", "VALUE_OUT_OF_RANGE", [](L& r) { r.set_page_size(1001); });
   list("a garbage page token", "PAGE_TOKEN_INVALID", [](L& r) { r.set_page_token("garbage"); });
   list("a huge page token", "PAGE_TOKEN_INVALID", [](L& r) { r.set_page_token(std::string(1 << 20, '9')); });
-  list("a view that is not listed", "VIEW_NOT_LISTED", [](L& r) { r.set_view(v1::IMAGE_VIEW_VECTORS); });
+  list("a view that is not listed", "VIEW_NOT_LISTED", [](L& r) { r.set_view(v1::IMAGE_VIEW_ORIGINAL); });
 
   const auto remove = [&](const std::string& name, const std::string& reason,
                           const std::function<void(v1::DeleteImagesRequest&)>& change,

@@ -25,19 +25,13 @@ TEST_F(UnimplementedTest, OfCollections) {
   using S = v1::CollectionService::Stub;
   S& stub = *rpc_->collections;
   Expect(Call(stub, &S::UpdateCollection, v1::UpdateCollectionRequest()), "UpdateCollection");
-  Expect(Call(stub, &S::ReembedCollection, v1::ReembedCollectionRequest()), "ReembedCollection");
   Expect(Call(stub, &S::FindDuplicates, v1::FindDuplicatesRequest()), "FindDuplicates");
   Expect(Call(stub, &S::FitConfidence, v1::FitConfidenceRequest()), "FitConfidence");
   Expect(Call(stub, &S::SetAlias, v1::SetAliasRequest()), "SetAlias");
   Expect(Call(stub, &S::DeleteAlias, v1::DeleteAliasRequest()), "DeleteAlias");
 }
 
-TEST_F(UnimplementedTest, OfModelsAndEvidence) {
-  using M = v1::ModelService::Stub;
-  Expect(Call(*rpc_->models, &M::ListModels, v1::ListModelsRequest()), "ListModels");
-  Expect(Call(*rpc_->models, &M::GetModel, v1::GetModelRequest()), "GetModel");
-  Expect(Call(*rpc_->models, &M::LoadModel, v1::LoadModelRequest()), "LoadModel");
-  Expect(Call(*rpc_->models, &M::UnloadModel, v1::UnloadModelRequest()), "UnloadModel");
+TEST_F(UnimplementedTest, OfEvidence) {
   Expect(Call(*rpc_->search, &v1::SearchService::Stub::Explain, v1::ExplainRequest()), "Explain");
 }
 

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -387,6 +389,79 @@ TEST_F(EngineTest, AugmentationCanBePutBack) {
   Check();
 }
 
+// Each of a pair is the other's one neighbour, augmented or not.
+TEST_F(EngineTest, AugmentingAgainBeginsWithWhatWasWritten) {
+  Start();
+  std::vector<std::vector<float>> pairs;
+  for (int i = 0; i < kDim / 2; ++i) {
+    std::vector<float> vector(kDim);
+    vector[static_cast<size_t>(2 * i)] = 1;
+    Put(absl::StrCat("a", i), vector);
+    pairs.push_back(vector);
+    vector[static_cast<size_t>(2 * i + 1)] = 0.7F;
+    Put(absl::StrCat("b", i), vector);
+  }
+  std::vector<double> once;
+  for (int round = 0; round < 2; ++round) {
+    Optimize({.augment_neighbours = 1, .augment_alpha = 3});
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      SearchQuery query;
+      query.descriptor = pairs[i];
+      query.exact = true;
+      const SearchOutcome outcome = Ask(query);
+      ASSERT_GE(outcome.hits.size(), 1u);
+      if (round == 0) once.push_back(outcome.hits[0].score);
+      EXPECT_LT(outcome.hits[0].score, 0.999);
+      EXPECT_NEAR(outcome.hits[0].score, once[i], 1e-6);
+    }
+  }
+}
+
+// Whoever asks to optimise gets what is there optimised, and an end, however much is written meanwhile.
+TEST_F(EngineTest, OptimizingEndsWhileWritesGoOn) {
+  Start();
+  Fill(700);
+  Put("r5", Draw());
+  int steps = 0;
+  const absl::Status status = collection_->Optimize({.augment_neighbours = 1}, [&](int64_t, int64_t) {
+    Put(absl::StrCat("r", random_() % 700), Draw());
+    return ++steps < 2000;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_GE(steps, 10);
+  Optimize();
+  EXPECT_EQ(collection_->Stats().deleted_images, 0);
+  EXPECT_EQ(collection_->Stats().tail_images, 0);
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  Check();
+}
+
+// Two that augment would drop each other's work for ever.
+TEST_F(EngineTest, OptimizingTakesTurns) {
+  options_.segments.background = true;
+  Start();
+  Fill(600);
+  std::thread other([this] { Optimize({.augment_neighbours = 2}); });
+  Optimize({.augment_neighbours = 2});
+  other.join();
+  Optimize();
+  Check();
+}
+
+// Work that is under way when the collection goes must not go on without it.
+TEST_F(EngineTest, NoStepBeginsAfterTheCollectionIsDeleted) {
+  Start();
+  Fill(700);
+  bool deleted = false;
+  const absl::Status status = collection_->Optimize({}, [&](int64_t, int64_t) {
+    const bool first = !std::exchange(deleted, true);
+    EXPECT_TRUE(!first || database_->Delete(config_.name).ok());
+    return true;
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(SegmentFiles().empty());
+}
+
 TEST_F(EngineTest, InvertedListsAreTrainedOnceAndKept) {
   config_.index_kind = IndexKind::kIvf;
   config_.ivf_lists = 16;
@@ -461,6 +536,21 @@ TEST_F(EngineTest, InvertedListsGetProductCodesWhereMemoryIsShort) {
   Check();
 }
 
+// Two lists need fewer rows to learn from than product codes do.
+TEST_F(EngineTest, ProductCodesAreLearntFromEnoughRowsWhateverTheLists) {
+  config_.index_kind = IndexKind::kIvf;
+  config_.ivf_lists = 2;
+  options_.memory_budget_bytes = 1 << 30;
+  options_.segments.max_code_share = 0;
+  Start();
+  Fill(1100);
+  Optimize();
+  EXPECT_EQ(collection_->Stats().graph_backlog, 0);
+  // The codebook, which all lists share, counts: 256 centroids of as many values as a descriptor has.
+  EXPECT_GT(collection_->Stats().memory.graph, 256 * kDim * 4);
+  Check();
+}
+
 TEST_F(EngineTest, DamagedFilesAreSetAsideAndMadeAgain) {
   Start();
   Fill(1200);
@@ -501,6 +591,32 @@ TEST_F(EngineTest, ADamagedDescriptorIsReadFromTheStore) {
     for (int i = 1; i < 64; ++i) FlipByte(file, size - i * kDim * 4);
   }
   Check();
+}
+
+TEST_F(EngineTest, WhatNeitherFileNorStoreGivesIsSaid) {
+  config_.index_kind = IndexKind::kExact;
+  Start();
+  Fill(128);
+  Optimize();
+  Restart();
+  for (const fs::path& file : SegmentFiles(".rows")) {
+    const auto size = static_cast<int64_t>(fs::file_size(file));
+    for (int i = 1; i < 64; ++i) FlipByte(file, size - i * kDim * 4);
+  }
+  SearchQuery query;
+  const auto vector = Draw();
+  query.descriptor = vector;
+  EXPECT_TRUE(Ask(query).degraded_reasons.empty());
+  // The table of the descriptors is the largest: the others are compressed.
+  fs::path largest;
+  for (const auto& entry : fs::recursive_directory_iterator(options_.directory + "/collections")) {
+    if (entry.path().extension() != ".sst") continue;
+    if (largest.empty() || entry.file_size() > fs::file_size(largest)) largest = entry.path();
+  }
+  ASSERT_FALSE(largest.empty());
+  Restart();
+  FlipByte(largest, 1000);
+  EXPECT_EQ(Ask(query).degraded_reasons.size(), 1u);
 }
 
 TEST_F(EngineTest, FilesThatNothingNamesAreRemoved) {

@@ -176,6 +176,26 @@ TEST_F(WritePlanTest, OldRequestIdsAreRemovedInBoundedSteps) {
   }
 }
 
+// Keys are found first and read later; a record that goes in between must not end the list.
+TEST_F(WritePlanTest, APageOfKeysGoesOnWhereRecordsAreGone) {
+  {
+    WritePlan plan = NewPlan();
+    for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(plan.Put(MakePut(id, "", "")).ok());
+    ASSERT_TRUE(plan.Delete({{"b"}, {}}).ok());
+    Write(plan);
+  }
+  std::optional<uint64_t> last_key;
+  auto page = store_->View().ReadKeys({1, 2, 3}, 2, RecordView::kMetadata, &last_key);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->size(), 2u);
+  EXPECT_EQ(last_key, 3u);
+  last_key.reset();
+  page = store_->View().ReadKeys({1, 3}, 2, RecordView::kMetadata, &last_key);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->size(), 2u);
+  EXPECT_EQ(last_key, std::nullopt);
+}
+
 // What a batch whose sync failed may leave: a record under a key that its id does not lead to.
 TEST_F(WritePlanTest, LoadingRemovesRecordsThatNoIdLeadsTo) {
   {

@@ -108,6 +108,7 @@ TEST_F(SnapshotTest, SharesWhatNeverChangesAndTakesSegmentFilesAlong) {
   ASSERT_TRUE(base::CreateFolders(segments).ok());
   Replace(segments + "/0001.seg", "codes");
   Replace(segments + "/0002.seg.tmp", "half");
+  Replace(segments + "/0003.seg.damaged", "set aside");
   Replace(segments + "/.hidden", "nothing");
   const SnapshotInfo info = Take();
   const std::string snapshot = Area(info.name);
@@ -115,6 +116,7 @@ TEST_F(SnapshotTest, SharesWhatNeverChangesAndTakesSegmentFilesAlong) {
   const std::vector<std::string> taken = Entries(snapshot + "/segments");
   EXPECT_THAT(taken, Contains("0001.seg"));
   EXPECT_THAT(taken, Not(Contains("0002.seg.tmp")));
+  EXPECT_THAT(taken, Not(Contains("0003.seg.damaged")));
   EXPECT_THAT(taken, Not(Contains(".hidden")));
   EXPECT_EQ(Bytes(snapshot + "/segments/0001.seg"), "codes");
   EXPECT_EQ(fs::hard_link_count(snapshot + "/segments/0001.seg"), 2u);

@@ -28,11 +28,12 @@ class ServicesTest : public ::testing::Test {
   ServicesTest()
       : collection_(std::make_shared<FakeCollection>("shop")),
         database_(collection_),
-        models_(limits_, 1, metrics_),
+        models_({.root = folder_.path()}, limits_, metrics_),
         operations_(
             *Operations::Open({.directory = folder_.path(), .repeatable = {{kOptimizeKind, MakeOptimize(database_)}}})),
         workers_({.name = "workers", .threads = 1, .max_queue = 16, .on_thread_start = {}}),
-        context_{database_, models_, *operations_, workers_, limits_, metrics_, facts_} {}
+        loader_({.name = "loader", .threads = 1, .max_queue = 4, .on_thread_start = {}}),
+        context_{database_, models_, *operations_, workers_, loader_, limits_, metrics_, facts_} {}
 
   // Calls a method of a service and waits for its answer; `thread` tells whether it came on this thread.
   template <typename Service, typename Message, typename Reply>
@@ -73,6 +74,7 @@ class ServicesTest : public ::testing::Test {
   ModelHub models_;
   std::unique_ptr<Operations> operations_;
   base::ThreadPool workers_;
+  base::ThreadPool loader_;
   ServiceContext context_;
 };
 
@@ -319,7 +321,7 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
   collection_->stats.memory.codes = 3 << 20;
   collection_->stats.disk.tokens = 9 << 20;
   limits_.memory_budget_bytes = 64 << 20;
-  const std::string page = StatusPage(facts_, true, metrics_, database_, *operations_, limits_);
+  const std::string page = StatusPage(facts_, true, metrics_, database_, models_, *operations_, limits_);
   EXPECT_THAT(page, HasSubstr("collection shop: 480 images, exact: few\n"));
   EXPECT_THAT(page, HasSubstr("2 segments, 17 images in the tail, 5 not in a graph yet"));
   EXPECT_THAT(page, HasSubstr("memory 3.0 MiB: codes 3.0\n"));
@@ -329,7 +331,7 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
 
   metrics_.SetCollector([&] {
     std::vector<Metrics::Sample> samples;
-    AddSamples(database_, *operations_, limits_, &samples);
+    AddSamples(database_, models_, *operations_, limits_, &samples);
     return samples;
   });
   const std::string text = metrics_.Text();

@@ -6,6 +6,7 @@
 #define SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -125,9 +126,23 @@ class FakeDatabase : public index::Database {
   absl::StatusOr<std::unique_ptr<index::SnapshotWriter>> WriteSnapshot(const std::string&) override {
     return base::NotFound("SNAPSHOT_NOT_FOUND", "there is none. List them.");
   }
+  absl::StatusOr<std::unique_ptr<index::SpaceTransfer>> OpenTransfer(const index::CollectionConfig&) override {
+    return base::FailedPrecondition("NO_OTHER_SPACE", "there is none. Make one.");
+  }
+  std::optional<index::OtherSpace> FindOtherSpace(const std::string&) const override { return other; }
+  absl::StatusOr<std::shared_ptr<index::Collection>> FindFillingSpace(const std::string&) const override {
+    return base::FailedPrecondition("NO_OTHER_SPACE", "there is none. Make one.");
+  }
+  absl::Status DropOtherSpace(const std::string& name) override {
+    dropped = name;
+    return absl::OkStatus();
+  }
+  void TidySpaces() override {}
   const index::RecordLimits& limits() const override { return limits_; }
 
   index::CollectionConfig created;
+  std::optional<index::OtherSpace> other;
+  std::string dropped;
 
  private:
   const std::shared_ptr<FakeCollection> collection_;

@@ -5,9 +5,14 @@
 #ifndef SIGHTLINE_TESTS_SUPPORT_FAKE_MODEL_H_
 #define SIGHTLINE_TESTS_SUPPORT_FAKE_MODEL_H_
 
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/mutex.h"
 #include "model/model.h"
 
@@ -15,15 +20,32 @@ namespace sightline::testing {
 
 class FakeModel final : public model::Model {
  public:
-  FakeModel() {
+  // `mark` is the third value of every descriptor.
+  explicit FakeModel(const std::string& space = "fake-space", float mark = 0) : mark_(mark) {
     info_.name = "fake";
     info_.architecture = "fake";
-    info_.embedding_space = "fake-space";
+    info_.embedding_space = space;
     info_.descriptor_dim = 4;
+    ++alive_;
   }
+  ~FakeModel() override { --alive_; }
+
+  // How many there are.
+  static int alive() { return alive_; }
 
   const model::ModelInfo& info() const override { return info_; }
   int wanted_side(int, int) const override { return 32; }
+
+  // One for each of these sides, to be run before others.
+  void SetWarmUpSides(std::vector<int> sides) { warm_up_sides_ = std::move(sides); }
+  std::vector<model::PreparedImage> WarmUpImages() const override {
+    std::vector<model::PreparedImage> images;
+    for (const int side : warm_up_sides_) {
+      images.push_back(MakeImage(0, absl::StrCat("warm-", side)));
+      images.back().planes.front().width = images.back().planes.front().height = side;
+    }
+    return images;
+  }
 
   absl::StatusOr<model::PreparedImage> Prepare(const image::Image& image,
                                                const std::optional<image::CropBox>&) const override {
@@ -35,8 +57,9 @@ class FakeModel final : public model::Model {
     std::vector<float> values;
     for (const model::PreparedImage* image : batch) {
       values.push_back(image->planes.front().chw.front());
-      out.push_back({{values.back(), 1, 0, 0}, {}});
+      out.push_back({{values.back(), 1, mark_, 0}, {}});
     }
+    if (pause_ > absl::ZeroDuration()) std::this_thread::sleep_for(absl::ToChronoNanoseconds(pause_));
     base::MutexLock lock(mutex_);
     batches_.push_back(values);
     changed_.NotifyAll();
@@ -51,6 +74,9 @@ class FakeModel final : public model::Model {
     image.bucket = bucket;
     return image;
   }
+
+  // How long each batch takes. Before use.
+  void SetPause(absl::Duration pause) { pause_ = pause; }
 
   void Hold() {
     base::MutexLock lock(mutex_);
@@ -73,7 +99,11 @@ class FakeModel final : public model::Model {
   }
 
  private:
+  inline static std::atomic<int> alive_ = 0;
+  const float mark_;
   model::ModelInfo info_;
+  std::vector<int> warm_up_sides_;
+  absl::Duration pause_;
   base::Mutex mutex_;
   base::CondVar changed_;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;

@@ -26,14 +26,14 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr size_t kLogTail = 4000;
 
 // The child: only calls that are safe after a fork of a process with threads.
-[[noreturn]] void Become(const std::vector<char*>& arguments, const char* log) {
+[[noreturn]] void Become(const std::vector<char*>& arguments, const std::vector<char*>& environment, const char* log) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int fd = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
   if (fd >= 0) {
     ::dup2(fd, STDOUT_FILENO);
     ::dup2(fd, STDERR_FILENO);
   }
-  ::execv(arguments[0], arguments.data());
+  ::execve(arguments[0], arguments.data(), environment.data());
   ::_exit(127);
 }
 
@@ -51,8 +51,12 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(Options opti
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  std::vector<char*> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
+  for (std::string& entry : options.environment) environment.push_back(entry.data());
+  environment.push_back(nullptr);
   const pid_t pid = ::fork();
-  if (pid == 0) Become(arguments, log.c_str());
+  if (pid == 0) Become(arguments, environment, log.c_str());
   if (pid < 0) return absl::InternalError("fork failed");
   std::unique_ptr<ServerProcess> server(new ServerProcess(std::move(options), pid));
   if (const absl::Status ready = server->WaitUntilReady(); !ready.ok()) return ready;
@@ -91,9 +95,11 @@ bool ServerProcess::Running() {
   return false;
 }
 
-void ServerProcess::AskToEnd() {
-  if (Running()) ::kill(pid_, SIGTERM);
+void ServerProcess::Signal(int signal) {
+  if (Running()) ::kill(pid_, signal);
 }
+
+void ServerProcess::AskToEnd() { Signal(SIGTERM); }
 
 int ServerProcess::WaitForEnd() {
   const auto deadline = steady_clock::now() + kEndTime;

@@ -25,6 +25,8 @@ class ServerProcess {
   struct Options {
     std::string folder;                   // holds the data directory, the port file and the log
     std::vector<std::string> flags = {};  // beside the addresses, the data directory and the port file
+    // Added to the test's own: "SIGHTLINE_KILL_POINT=...".
+    std::vector<std::string> environment = {};
   };
 
   // Returns once the server serves; a later start with the same folder opens the same data.
@@ -38,6 +40,7 @@ class ServerProcess {
   int admin_port() const { return admin_port_; }
 
   bool Running();
+  void Signal(int signal);
   // SIGTERM without waiting.
   void AskToEnd();
   // Waits for the end, a minute at most. Returns the exit code, or minus the signal that ended it.

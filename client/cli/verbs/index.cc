@@ -43,6 +43,7 @@ class FileSource {
     std::string collection;
     AttributeMap attributes;
     int64_t max_image_bytes = 0;
+    std::string reembed_model;  // empty for an ordinary write
   };
 
   FileSource(Context& context, IndexReport& report, const std::vector<ImageFile>& files, const KnownImages& known,
@@ -76,6 +77,7 @@ class FileSource {
       auto& item = *request.mutable_item();
       item.set_id(file.id);
       item.set_image(*std::move(bytes));
+      request.set_model(options_.reembed_model);
       *item.mutable_attributes() = options_.attributes;
       if (file.path.size() <= kMaxSourceUriBytes) item.set_source_uri(file.path);
       return request;
@@ -128,7 +130,7 @@ int RunIndex(Context& context, const Args& args) {
   const auto target = FindOrCreate(context, args, **client, *collection);
   if (!target.ok()) return Fail(context, args, target.status());
   KnownImages known;
-  if (!args.Switch("force")) {
+  if (!args.Switch("force") && !args.Has("reembed")) {
     auto loaded = LoadKnownImages(**client, *collection, target->stats().images(), found.files, *attributes);
     if (!loaded.ok()) return Fail(context, args, loaded.status());
     known = *std::move(loaded);
@@ -138,7 +140,8 @@ int RunIndex(Context& context, const Args& args) {
   for (const auto& [path, status] : found.problems) report.Failed(path, "", status);
   int64_t max_image_bytes = (*client)->options().max_image_bytes;
   if (info->limits().max_image_bytes() > 0) max_image_bytes = info->limits().max_image_bytes();
-  FileSource source(context, report, found.files, known, {*collection, *attributes, max_image_bytes});
+  FileSource source(context, report, found.files, known,
+                    {*collection, *attributes, max_image_bytes, args.Text("reembed")});
   client::IndexManyOptions options;
   options.max_in_flight = static_cast<int>(in_flight);
   options.reply_timeout = args.Span("timeout", options.reply_timeout);
@@ -174,6 +177,9 @@ Command IndexCommand() {
                 {.name = "model",
                  .value = "MODEL",
                  .help = "with --create, what embeds the images; else the server's default model"},
+                {.name = "reembed",
+                 .value = "MODEL",
+                 .help = "send stored images again, for \"sightline reembed --model MODEL\" to go on with"},
                 {.name = "id_prefix", .value = "TEXT", .help = "put this before every id"},
                 {.name = "attribute",
                  .value = "KEY[:TYPE]=VALUE",

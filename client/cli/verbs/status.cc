@@ -67,8 +67,9 @@ int RunStatus(Context& context, const Args& args) {
   }
   const absl::Duration up = context.clock.Now() - absl::FromUnixSeconds(info->start_time().seconds());
   std::string out =
-      absl::StrFormat("Sightline %s at %s, up %s\nSIMD %s, BLAS %s, devices %s\n", Printable(info->version()),
-                      (*client)->options().address, FormatSpan(up), info->simd_level(),
+      absl::StrFormat("Sightline %s at %s, up %s\nSIMD %s, models %s, BLAS %s, devices %s\n",
+                      Printable(info->version()), (*client)->options().address, FormatSpan(up), info->simd_level(),
+                      info->cpu_capability().empty() ? "unknown" : info->cpu_capability(),
                       info->blas().empty() ? "none" : info->blas(), absl::StrJoin(info->devices(), ", "));
   absl::StrAppend(&out, LimitsText(info->limits()), "\n", ModelsTable(*info), "\n",
                   collections->empty() ? "no collections\n" : CollectionsTable(*collections),

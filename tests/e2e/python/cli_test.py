@@ -5,11 +5,13 @@ Environment beside that of sightline_server.py: SIGHTLINE_CLI, SIGHTLINE_TRAIN, 
 """
 
 import json
+import math
 import os
 import pathlib
 import pty
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -106,6 +108,67 @@ class CliTest(unittest.TestCase):
         self.assertTrue(done.stdout.startswith("indexed 1 image in "), done.stdout)
         for name in ("cut.jpg", "empty.png", "text.jpg", "huge.jpg"):
             self.assertRegex(done.stderr, rf"\n  \S+/{name}: .+\. .+\.\n")
+
+    def test_export_is_a_safetensors_file(self):
+        path = self.folder / "shop.safetensors"
+        done = self.run_cli("export", "shop", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^exported 6 images of shop to .*\n$")
+        content = path.read_bytes()
+        begin = 8 + int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:begin])
+        metadata = header.pop("__metadata__")
+        self.assertEqual(metadata["sightline_export"], "1")
+        self.assertEqual(metadata["images"], "6")
+        ends = {}
+        for name, tensor in header.items():
+            first, end = tensor["data_offsets"]
+            size = {"F32": 4, "I32": 4, "I8": 1, "U8": 1}[tensor["dtype"]]
+            self.assertEqual(end - first, size * math.prod(tensor["shape"]), name)
+            ends[first] = end
+        at = 0
+        while at in ends and ends[at] != at:
+            at = ends[at]
+        self.assertEqual(begin + at, len(content), "the tensors fill the file without gaps")
+
+        def floats(name):
+            first, end = header[name]["data_offsets"]
+            return struct.unpack(f"<{(end - first) // 4}f", content[begin + first:begin + end])
+
+        first, end = header["records"]["data_offsets"]
+        rows = [json.loads(line) for line in content[begin + first:begin + end].splitlines()]
+        self.assertEqual(sorted(row["id"] for row in rows), [image.name for image in self.images()])
+        dim = int(metadata["descriptor_dim"])
+        self.assertEqual(header["descriptors"]["shape"], [6, dim])
+        values = floats("descriptors")
+        for i, row in enumerate(rows):
+            done = self.run_cli("get", row["id"], "-c", "shop", "--view", "vectors", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            image = json.loads(done.stdout)
+            for ours, theirs in zip(values[i * dim:(i + 1) * dim], image["global_descriptor"]["values"]):
+                self.assertAlmostEqual(ours, theirs, places=6)
+            self.assertEqual(row["sha256"], image["sha256"])
+        tokens = header["token_values"]["shape"][0]
+        self.assertEqual(header["token_scales"]["shape"], [tokens])
+        first, end = header["token_grids"]["data_offsets"]
+        grids = struct.unpack("<12i", content[begin + first:begin + end])
+        self.assertEqual(sum(h * w for h, w in zip(grids[::2], grids[1::2])), tokens)
+        self.assertAlmostEqual(sum(floats("token_importance")), 6, places=3)
+
+        done = self.run_cli("export", "shop", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"is there already\. ")
+        self.assertEqual(list(self.folder.glob("shop.safetensors.*")), [], "nothing is left beside it")
+        self.assertEqual(self.run_cli("export", "nowhere", self.folder / "x").returncode, 1)
+        self.assertFalse((self.folder / "x").exists())
+
+    def test_models(self):
+        done = self.run_cli("models")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^dtop_tiny +ready ")
+        self.assertRegex(done.stdout, r"(?m)^dtop_vit_b +available")
+        self.assertEqual(self.run_cli("models", "load", "../zoo").returncode, 1)
+        self.assertEqual(self.run_cli("models", "lod", "x").returncode, 64)
 
     def test_get_writes_the_preview(self):
         target = self.folder / "preview.jpg"

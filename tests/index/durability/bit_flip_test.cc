@@ -48,7 +48,7 @@ class BitFlipTest : public ::testing::Test {
     for (int start = 0; start < 2; ++start) {
       ASSERT_TRUE(machine.Open().ok());
       for (int i = 0; i < 150; ++i) ASSERT_TRUE(truth_.Write(*machine.collection));
-      (void)machine.collection->Optimize({}, kToTheEnd);
+      ASSERT_TRUE(machine.collection->Optimize({}, kToTheEnd).ok());
       if (start == 0) machine.Close();
     }
     if (flushed) machine.Close();

@@ -92,7 +92,7 @@ TEST_F(PowerLossTest, AtEveryOperationOfALife) {
     for (int start = 0; start < 2; ++start) {
       if (!machine.Open().ok()) return;
       for (int i = 0; i < 10; ++i) truth.Write(*machine.collection);
-      // An engine without background work has nothing to do here.
+      // It fails where the power goes off.
       (void)machine.collection->Optimize({}, kToTheEnd);
       for (int i = 0; i < 2; ++i) truth.Write(*machine.collection);
       machine.Close();

@@ -25,16 +25,5 @@ TEST(GroupLimitTest, KeepsWhatHasNoGroup) {
               ::testing::ElementsAre(true, true, true, false, true));
 }
 
-TEST(GroupLimitTest, TellsWhetherAnythingWasLeftOut) {
-  GroupLimit limit(1);
-  limit.Keep(1);
-  limit.Keep(2);
-  limit.Keep(std::nullopt);
-  limit.Keep(std::nullopt);
-  EXPECT_FALSE(limit.turned_away());
-  limit.Keep(2);
-  EXPECT_TRUE(limit.turned_away());
-}
-
 }  // namespace
 }  // namespace sightline::index

@@ -1,0 +1,277 @@
+// Models that come and go while requests run, with models that have no network.
+#include "server/model_hub.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "model/image/encode.h"
+#include "tests/support/fake_model.h"
+#include "tests/support/temp_folder.h"
+
+namespace sightline::server {
+namespace {
+
+using sightline::testing::FakeModel;
+using ::testing::HasSubstr;
+
+class ModelHubTest : public ::testing::Test {
+ protected:
+  ModelHubTest() {
+    base::SetLogLevel(base::Severity::kOff);
+    for (const char* name : {"a", "b", "c"}) AddFolder(name);
+    const image::Image picture{.width = 8,
+                               .height = 8,
+                               .rgb = std::vector<uint8_t>(8 * 8 * 3, 100),
+                               .original_width = 8,
+                               .original_height = 8};
+    image_ = *image::EncodeJpeg(picture, 90);
+    Make();
+  }
+  ~ModelHubTest() override {
+    hub_.reset();
+    EXPECT_EQ(FakeModel::alive(), 0) << "every model goes in the end";
+  }
+
+  void AddFolder(const std::string& name) {
+    std::filesystem::create_directories(folder_.path() + "/" + name);
+    std::ofstream(folder_.path() + "/" + name + "/model.json") << "{}";
+  }
+
+  void Make(WarmUp warm_up = WarmUp::kNone, absl::Duration budget = absl::ZeroDuration()) {
+    ModelHub::Options options;
+    options.root = folder_.path();
+    options.warm_up = warm_up;
+    options.warm_up_budget = budget;
+    // Room for both models to run at once.
+    options.cores = 2;
+    options.load_options.intra_op_threads = 1;
+    // The n-th model embeds into "space-n" and marks its descriptors with n.
+    options.load = [this](const std::string& directory,
+                          const model::LoadOptions&) -> absl::StatusOr<std::unique_ptr<model::Model>> {
+      directory_ = directory;
+      if (!next_failure_.ok()) return next_failure_;
+      const int number = ++loads_;
+      auto model = std::make_unique<FakeModel>(absl::StrCat("space-", number), static_cast<float>(number));
+      model->SetWarmUpSides(sides_);
+      model->SetPause(pause_);
+      model->Fail(failing_);
+      last_ = model.get();
+      return model;
+    };
+    hub_ = std::make_unique<ModelHub>(options, limits_, metrics_);
+  }
+
+  std::future<absl::StatusOr<EmbedResult>> Embed(ModelPtr model) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<EmbedResult>>>();
+    auto future = promise->get_future();
+    EmbedJob job;
+    job.request = std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::hours(1));
+    job.model = std::move(model);
+    job.image = image_;
+    hub_->Embed(std::move(job),
+                [promise](absl::StatusOr<EmbedResult> result) { promise->set_value(std::move(result)); });
+    return future;
+  }
+
+  static std::string Reason(const absl::Status& status) { return base::GetErrorInfo(status).reason; }
+
+  sightline::testing::TempFolder folder_;
+  std::string image_;
+  Limits limits_;
+  Metrics metrics_;
+  int loads_ = 0;
+  std::string directory_;
+  absl::Status next_failure_;
+  absl::Status failing_;
+  std::vector<int> sides_;
+  absl::Duration pause_;
+  FakeModel* last_ = nullptr;
+  std::unique_ptr<ModelHub> hub_;
+};
+
+TEST_F(ModelHubTest, LoadsFindsAndUnloads) {
+  EXPECT_EQ(Reason(hub_->Find("").status()), "NO_MODEL_LOADED");
+  EXPECT_EQ(hub_->default_model(), "");
+  ASSERT_TRUE(hub_->Load("b").ok());
+  EXPECT_EQ(directory_, folder_.path() + "/b");
+  EXPECT_EQ(hub_->default_model(), "b") << "the first one loaded";
+  ASSERT_TRUE(hub_->Load("a").ok());
+  EXPECT_EQ((*hub_->Find(""))->info().embedding_space, "space-1");
+  EXPECT_EQ((*hub_->Find("a"))->info().name, "a") << "the name is the folder's";
+  EXPECT_EQ((*hub_->Find("a"))->info().embedding_space, "space-2");
+  const absl::Status missing = hub_->Find("c").status();
+  EXPECT_EQ(Reason(missing), "MODEL_NOT_LOADED");
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("a, b"));
+  EXPECT_EQ((*Embed(*hub_->Find("a")).get()).embeddings.front().descriptor[2], 2);
+
+  ASSERT_TRUE(hub_->Unload("b").ok());
+  EXPECT_TRUE(absl::IsNotFound(hub_->Unload("b")));
+  EXPECT_EQ(hub_->default_model(), "");
+  EXPECT_EQ(Reason(hub_->Find("").status()), "MODEL_NOT_LOADED");
+  EXPECT_EQ(hub_->List().size(), 1u);
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_loaded{model="b",untrained="false"} 0)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_loads_total{result="ok"} 2)"));
+}
+
+TEST_F(ModelHubTest, KnowsWhatCouldBeLoaded) {
+  std::filesystem::create_directories(folder_.path() + "/no-model");
+  AddFolder(".hidden");
+  ASSERT_TRUE(hub_->Load("a").ok());
+  next_failure_ = base::FailedPrecondition("WEIGHTS_MISSING", "it has no weights. Add them.");
+  EXPECT_FALSE(hub_->Load("b").ok());
+  const std::vector<ModelHub::Known> known = hub_->ListKnown();
+  ASSERT_EQ(known.size(), 3u);
+  EXPECT_EQ(known[0].name, "a");
+  EXPECT_NE(known[0].model, nullptr);
+  EXPECT_EQ(known[1].model, nullptr);
+  EXPECT_EQ(Reason(known[1].refused), "WEIGHTS_MISSING");
+  EXPECT_TRUE(known[2].refused.ok());
+  EXPECT_EQ(hub_->FindKnown("c")->name, "c");
+  EXPECT_EQ(Reason(hub_->FindKnown("nobody").status()), "MODEL_NOT_FOUND");
+}
+
+TEST_F(ModelHubTest, RefusesNamesThatAreNoFolders) {
+  for (const std::string& name : {std::string(), std::string("."), std::string(".."), std::string("../a"),
+                                  std::string("/etc"), std::string("a/b"), std::string("a\0b", 3), std::string("a b"),
+                                  std::string("\xff"), std::string("a\n"), std::string(1 << 20, 'x')}) {
+    EXPECT_EQ(Reason(hub_->Load(name).status()), "MODEL_NAME_INVALID") << name.substr(0, 20);
+    EXPECT_EQ(Reason(hub_->Unload(name)), "MODEL_NAME_INVALID");
+    EXPECT_EQ(Reason(hub_->FindKnown(name).status()), "MODEL_NAME_INVALID");
+    EXPECT_LT(hub_->Find(name).status().message().size(), 2000u);
+  }
+  EXPECT_EQ(loads_, 0);
+  next_failure_ = base::NotFound("FILE_NOT_FOUND", "there is none. Look again.");
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(hub_->Load(absl::StrCat("made-up-", i)).ok());
+  EXPECT_EQ(hub_->ListKnown().size(), 3u) << "made-up names are not kept";
+}
+
+TEST_F(ModelHubTest, RefusesMoreThanItMayHold) {
+  limits_.max_models = 2;
+  ASSERT_TRUE(hub_->Load("a").ok());
+  ASSERT_TRUE(hub_->Load("b").ok());
+  EXPECT_EQ(Reason(hub_->Load("c").status()), "TOO_MANY_MODELS");
+  EXPECT_TRUE(hub_->Load("b").ok()) << "one that is loaded is no more";
+  ASSERT_TRUE(hub_->Unload("a").ok());
+  EXPECT_TRUE(hub_->Load("c").ok());
+}
+
+TEST_F(ModelHubTest, ARefusedReloadLeavesTheOneBefore) {
+  ASSERT_TRUE(hub_->Load("a").ok());
+  next_failure_ = base::InvalidArgument("MALFORMED_WEIGHTS", "the weights are damaged. Copy them again.");
+  EXPECT_EQ(Reason(hub_->Load("a").status()), "MALFORMED_WEIGHTS");
+  EXPECT_EQ((*hub_->Find("a"))->info().embedding_space, "space-1");
+  EXPECT_EQ(Reason(hub_->FindKnown("a")->refused), "MALFORMED_WEIGHTS");
+  EXPECT_TRUE(Embed(*hub_->Find("a")).get().ok());
+  next_failure_ = absl::OkStatus();
+  // One that loads and does not run is refused too.
+  sides_ = {4};
+  failing_ = base::Error(absl::StatusCode::kInternal, "MODEL_FAILED", "it fails. Report it.");
+  Make(WarmUp::kAll);
+  EXPECT_EQ(Reason(hub_->Load("a").status()), "MODEL_FAILED");
+  failing_ = absl::OkStatus();
+  ASSERT_TRUE(hub_->Load("a").ok());
+  EXPECT_TRUE(hub_->FindKnown("a")->refused.ok());
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_loads_total{result="refused"} 2)"));
+}
+
+TEST_F(ModelHubTest, RequestsEndWithTheModelTheyBeganWith) {
+  ASSERT_TRUE(hub_->Load("a").ok());
+  FakeModel* const first = last_;
+  first->Hold();
+  auto held = Embed(*hub_->Find("a"));
+  first->WaitForBatches(1);
+  auto waiting = Embed(*hub_->Find("a"));
+  ASSERT_TRUE(hub_->Load("a").ok()) << "loading does not wait for requests";
+  EXPECT_EQ((*Embed(*hub_->Find("a")).get()).embeddings.front().descriptor[2], 2);
+  EXPECT_EQ(FakeModel::alive(), 2);
+  ASSERT_TRUE(hub_->Unload("a").ok());
+  first->Release();
+  EXPECT_EQ((*held.get()).embeddings.front().descriptor[2], 1);
+  EXPECT_EQ((*waiting.get()).embeddings.front().descriptor[2], 1) << "what waited is done too";
+  while (FakeModel::alive() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+TEST_F(ModelHubTest, TheEndAnswersWhatWaits) {
+  ASSERT_TRUE(hub_->Load("a").ok());
+  FakeModel* const model = last_;
+  model->Hold();
+  auto held = Embed(*hub_->Find("a"));
+  model->WaitForBatches(1);
+  auto waiting = Embed(*hub_->Find("a"));
+  while (hub_->model_queue_depth() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::thread end([this] { hub_.reset(); });
+  // Not under way yet, so it is refused while the other still runs; then the batch ends well.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  model->Release();
+  end.join();
+  EXPECT_TRUE(held.get().ok());
+  EXPECT_EQ(Reason(waiting.get().status()), "MODEL_UNLOADING");
+}
+
+TEST_F(ModelHubTest, WarmsUpBeforeItServes) {
+  sides_ = {4, 16, 32};
+  Make(WarmUp::kAll);
+  ModelPtr model = *hub_->Load("a");
+  EXPECT_EQ(model->start().warm_sizes, 3);
+  EXPECT_EQ(model->start().sizes, 3);
+  EXPECT_EQ(last_->WaitForBatches(4).size(), 4u) << "the smallest runs twice";
+  model.reset();
+  Make(WarmUp::kOne);
+  EXPECT_EQ((*hub_->Load("a"))->start().warm_sizes, 1);
+  Make(WarmUp::kNone);
+  EXPECT_EQ((*hub_->Load("a"))->start().warm_sizes, 0);
+  // The third would take some 20 ms x 40,000.
+  sides_ = {4, 5, 1000};
+  pause_ = absl::Milliseconds(20);
+  Make(WarmUp::kAll, absl::Seconds(10));
+  model = *hub_->Load("a");
+  EXPECT_EQ(model->start().warm_sizes, 2);
+  EXPECT_EQ(model->start().sizes, 3);
+  EXPECT_GE(model->start().warm_up_milliseconds, 60);
+}
+
+TEST_F(ModelHubTest, ModelsComeAndGoUnderLoad) {
+  ASSERT_TRUE(hub_->Load("a").ok());
+  std::atomic<bool> stop = false;
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      while (!stop) {
+        const absl::StatusOr<ModelPtr> model = hub_->Find(t % 2 == 0 ? "a" : "b");
+        if (!model.ok()) {
+          EXPECT_EQ(Reason(model.status()), "MODEL_NOT_LOADED");
+          std::this_thread::yield();
+          continue;
+        }
+        const std::string space = (*model)->info().embedding_space;
+        const auto result = Embed(*model).get();
+        ASSERT_TRUE(result.ok()) << result.status();
+        EXPECT_EQ(absl::StrCat("space-", result->embeddings.front().descriptor[2]), space);
+        ++answered;
+      }
+    });
+  }
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_TRUE(hub_->Load("a").ok());
+    EXPECT_TRUE(hub_->Load("b").ok());
+    hub_->ListKnown();
+    EXPECT_TRUE(hub_->Unload("b").ok());
+  }
+  while (answered < 50) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_TRUE(hub_->Unload("a").ok());
+  while (FakeModel::alive() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+}  // namespace
+}  // namespace sightline::server
