@@ -24,15 +24,24 @@ class ConvAttention : public Layer {
   // The grid of the keys.
   static TokenGrid Keys(const TokenGrid& grid);
 
+  void Plan(const PlanOptions& options) override { buffers_ = options.buffers; }
+
  private:
-  // linear(norm(conv(x))) with the heads apart, (B, heads, T, C / heads).
+  // linear(norm(conv(x))), (B, T, C), T as the convolution's stride makes it.
   torch::Tensor Project(const torch::Tensor& x, const TokenGrid& grid, const ConvBn& conv, const Linear& linear) const;
+  // softmax(q k^T / sqrt(C / heads)) v, (B, Tq, C). `first_query`, if not null, becomes the attention of query 0, mean
+  // over heads, (B, Tk).
+  torch::Tensor Mix(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                    torch::Tensor* first_query) const;
+  torch::Tensor MixFast(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                        torch::Tensor* first_query) const;
 
   const int64_t dim_;
   const int64_t heads_;
   std::shared_ptr<ConvBn> conv_q_, conv_k_, conv_v_;
   std::shared_ptr<Linear> proj_q_, proj_k_, proj_v_;
   std::shared_ptr<Linear> proj_;
+  std::shared_ptr<engine::BufferPool> buffers_;  // null before Plan
 };
 
 }  // namespace sightline::model

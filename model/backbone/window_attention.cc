@@ -4,10 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "model/engine/window_core.h"
+
 namespace sightline::model {
 namespace {
 
-// Attention values held at once: 4 MiB as float32, what the cores' own caches hold.
+// Attention values held at once by LibTorch's operations: 4 MiB as float32, what the cores' own caches hold.
 constexpr int64_t kMaxWindowScores = 1 << 20;
 
 constexpr double kForbidden = -100;
@@ -61,7 +63,7 @@ torch::Tensor WindowLayout::Mask(torch::Device device) const {
       3 * Regions(height, window, shift_rows).unsqueeze(1) + Regions(width, window, shift_columns).unsqueeze(0);
   const torch::Tensor cells = Cut(region.view({1, height, width, 1})).squeeze(3);  // (windows, 1, w^2)
   const torch::Tensor foreign = cells.unsqueeze(3) != cells.unsqueeze(2);
-  return (foreign.to(torch::kFloat) * kForbidden).unsqueeze(2).to(device);
+  return (foreign.to(torch::kFloat) * kForbidden).unsqueeze(2).contiguous().to(device);
 }
 
 WindowAttention::WindowAttention(int64_t dim, int64_t heads, int64_t window)
@@ -81,7 +83,10 @@ torch::Tensor WindowAttention::Bias() const {
       .contiguous();
 }
 
-void WindowAttention::Plan(const PlanOptions&) { planned_bias_ = Bias(); }
+void WindowAttention::Plan(const PlanOptions& options) {
+  planned_bias_ = Bias();
+  buffers_ = options.buffers;
+}
 
 torch::Tensor WindowAttention::AddTo(const torch::Tensor& residual, const torch::Tensor& x, const WindowLayout& layout,
                                      const torch::Tensor& mask) const {
@@ -104,8 +109,10 @@ torch::Tensor WindowAttention::Mix(const torch::Tensor& windows, const torch::Te
   const int64_t cells = windows.size(2);
   const int64_t dim = windows.size(3);
   const int64_t head_dim = dim / heads_;
-  const torch::Tensor bias = is_training() || !planned_bias_.defined() ? Bias() : planned_bias_;
-  const torch::Tensor qkv = qkv_->Forward(windows).view({count, batch, cells, 3, heads_, head_dim});
+  const torch::Tensor fused = qkv_->Forward(windows);
+  if (buffers_ != nullptr && !is_training() && IsPlain(fused)) return MixFast(fused, mask);
+  const torch::Tensor bias = Bias();
+  const torch::Tensor qkv = fused.view({count, batch, cells, 3, heads_, head_dim});
 
   const int64_t step = std::max<int64_t>(kMaxWindowScores / (batch * heads_ * cells * cells), 1);
   std::vector<torch::Tensor> pieces;
@@ -121,6 +128,16 @@ torch::Tensor WindowAttention::Mix(const torch::Tensor& windows, const torch::Te
     pieces.push_back(torch::bmm(scores, part(2)).view({n, batch, heads_, cells, head_dim}).transpose(2, 3).flatten(3));
   }
   return pieces.size() == 1 ? pieces[0] : torch::cat(pieces, 0);
+}
+
+torch::Tensor WindowAttention::MixFast(const torch::Tensor& qkv, const torch::Tensor& mask) const {
+  const int64_t dim = qkv.size(3) / 3;
+  const engine::WindowShape shape{
+      .windows = qkv.size(0), .batch = qkv.size(1), .cells = qkv.size(2), .heads = heads_, .head_dim = dim / heads_};
+  const torch::Tensor mixed = Borrow(buffers_, {shape.windows, shape.batch, shape.cells, dim});
+  engine::AttendWindows(buffers_, qkv.data_ptr<float>(), planned_bias_.data_ptr<float>(),
+                        mask.defined() ? mask.data_ptr<float>() : nullptr, shape, mixed.data_ptr<float>());
+  return mixed;
 }
 
 }  // namespace sightline::model

@@ -46,12 +46,15 @@ class WindowAttention : public Layer {
   torch::Tensor Bias() const;
   // softmax(q k^T / sqrt(d) + bias + mask) v, (windows, B, window^2, C) each.
   torch::Tensor Mix(const torch::Tensor& windows, const torch::Tensor& mask) const;
+  // The same from the fused map `qkv` (windows, B, window^2, 3 C), by the engine.
+  torch::Tensor MixFast(const torch::Tensor& qkv, const torch::Tensor& mask) const;
 
   const int64_t heads_;
   const int64_t window_;
   torch::Tensor offset_;  // (window^2 * window^2), rows of the table
   torch::Tensor table_;
   torch::Tensor planned_bias_;
+  std::shared_ptr<engine::BufferPool> buffers_;  // null before Plan
   std::shared_ptr<Linear> qkv_;
   std::shared_ptr<Linear> proj_;
 };

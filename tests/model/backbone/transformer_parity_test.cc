@@ -130,9 +130,9 @@ TEST(TransformerParity, EveryBackboneAgreesWithTheReference) {
   std::printf("seed %d\n", kSeed);
   const ParityFolder folder;
   for (const BackboneCase& one : Cases()) RunBackboneCase(one, folder.path());
-  const Verdict verdict = RunReference("check_transformers.py", folder.path());
-  if (verdict == Verdict::kNoTorch) GTEST_SKIP() << "python3-torch or python3-torchvision is not installed";
-  EXPECT_EQ(verdict, Verdict::kAgrees);
+  const int status = RunReference("check_transformers.py", folder.path());
+  if (status == kNoTorch) GTEST_SKIP() << "python3-torch or python3-torchvision is not installed";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
