@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/status.h"
+#include "model/calibration/input_observer.h"
 #include "model/config/model_config.h"
+#include "model/engine/int8_weights.h"
 #include "model/image/resize.h"
 #include "model/inference.h"
 #include "model/preprocess/blank_images.h"
@@ -83,6 +87,40 @@ absl::Status FillTensors(const std::string& directory, const LoadOptions& option
   return absl::OkStatus();
 }
 
+// The calibration beside the weights; null where there is none. One of other weights is refused.
+absl::StatusOr<std::shared_ptr<const Calibration>> LoadCalibration(const std::string& directory,
+                                                                   const ModelInfo& info) {
+  const std::string path = absl::StrCat(directory, "/", kCalibrationFile);
+  if (!Exists(path)) return nullptr;
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxCalibrationBytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(Calibration calibration, ParseCalibration(text));
+  if (calibration.embedding_space == info.embedding_space) {
+    return std::make_shared<const Calibration>(std::move(calibration));
+  }
+  return base::FailedPrecondition("CALIBRATION_FOREIGN",
+                                  absl::StrCat(path, " was made for other weights: it names the embedding space ",
+                                               calibration.embedding_space, ", the model has ", info.embedding_space,
+                                               ". Make it again with `sightline-train calibrate`, or delete it."),
+                                  {{"path", path}});
+}
+
+// Says in the log what of a wish for int8 came true.
+void LogInt8(const std::string& model, const PlanReport& report) {
+  if (report.uncalibrated.empty()) {
+    base::Log(base::Severity::kInfo, "model computes in int8",
+              {{"model", model}, {"int8_layers", absl::StrCat(report.int8_layers)}});
+    return;
+  }
+  constexpr size_t kMostNamed = 8;
+  const size_t named = std::min(report.uncalibrated.size(), kMostNamed);
+  base::Log(base::Severity::kWarning,
+            "convolutions without a calibration stay in fp32; run `sightline-train calibrate`",
+            {{"model", model},
+             {"int8_layers", absl::StrCat(report.int8_layers)},
+             {"fp32_layers", absl::StrCat(report.uncalibrated.size())},
+             {"among_them", absl::StrJoin(report.uncalibrated.begin(), report.uncalibrated.begin() + named, ", ")}});
+}
+
 class LoadedModel : public Model {
  public:
   LoadedModel(ModelConfig config, int intra_op_threads)
@@ -103,8 +141,7 @@ class LoadedModel : public Model {
     }
     SIGHTLINE_RETURN_IF_ERROR(FillTensors(directory, options, config_, std::move(targets), info_.untrained));
     Describe(ComputeSpaces(config_, tensors, projection_));
-    PlanInference(*network_);
-    return absl::OkStatus();
+    return Plan(directory, options);
   }
 
   const ModelInfo& info() const override { return info_; }
@@ -133,6 +170,7 @@ class LoadedModel : public Model {
     if (batch.empty()) return std::vector<Embedding>();
     SIGHTLINE_RETURN_IF_ERROR(CheckBatch(batch));
     try {
+      images_ += static_cast<int64_t>(batch.size());
       const c10::InferenceMode inference_mode;
       if (intra_op_threads_ > 0) at::set_num_threads(intra_op_threads_);
       return RunInference(*network_, projection_, config_, batch);
@@ -141,7 +179,33 @@ class LoadedModel : public Model {
     }
   }
 
+  absl::StatusOr<Calibration> MeasuredCalibration() const override {
+    if (!observer_) return Model::MeasuredCalibration();
+    if (images_ == 0) {
+      return base::FailedPrecondition("NOTHING_OBSERVED", "no image was embedded. Embed some, then ask again.");
+    }
+    return Calibration{.embedding_space = info_.embedding_space, .images = images_, .inputs = observer_->Scales()};
+  }
+
  private:
+  absl::Status Plan(const std::string& directory, const LoadOptions& options) {
+    PlanOptions plan{.report = std::make_shared<PlanReport>()};
+    if (options.observe) plan.observer = observer_ = std::make_shared<InputObserver>();
+    const bool wanted = options.numeric == Numeric::kInt8 && !options.observe;
+    if (wanted && engine::HasInt8()) {
+      SIGHTLINE_ASSIGN_OR_RETURN(plan.calibration, LoadCalibration(directory, info_));
+      plan.numeric = Numeric::kInt8;
+    } else if (wanted) {
+      base::Log(base::Severity::kWarning,
+                "this machine has no AVX-512 VNNI; the model computes in fp32 instead of int8",
+                {{"model", info_.name}});
+    }
+    PlanInference(*network_, plan);
+    if (plan.numeric == Numeric::kInt8) LogInt8(info_.name, *plan.report);
+    if (plan.report->int8_layers > 0) info_.numeric = "int8/cpu";
+    return absl::OkStatus();
+  }
+
   void Describe(const Spaces& spaces) {
     info_.name = config_.name;
     info_.architecture = absl::StrCat(TypeName(config_.backbone), " + ", TypeName(config_.head));
@@ -183,7 +247,9 @@ class LoadedModel : public Model {
   const ModelConfig config_;
   const int intra_op_threads_;
   const std::shared_ptr<Network> network_;
-  torch::Tensor projection_;  // (D, Ct)
+  torch::Tensor projection_;                 // (D, Ct)
+  std::shared_ptr<InputObserver> observer_;  // null unless loaded to observe
+  int64_t images_ = 0;                       // embedded so far
   ModelInfo info_;
 };
 

@@ -23,8 +23,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/status.h"
+#include "model/calibration/calibration.h"
 #include "model/image/geometry.h"
 #include "model/image/image.h"
+#include "model/numeric.h"
 
 namespace sightline::model {
 
@@ -49,7 +52,7 @@ struct ModelInfo {
   std::string architecture;     // "hybrid_vit + dtop"
   std::string embedding_space;  // sha256 over all that decides a descriptor, lower-case hex
   std::string token_space;      // the same for tokens
-  std::string numeric;          // "fp32/cpu"
+  std::string numeric;          // "fp32/cpu", "int8/cpu"
   std::string provenance;       // where the weights come from, in words
   int descriptor_dim = 0;
   int token_dim = 0;
@@ -63,8 +66,15 @@ struct ModelInfo {
 struct LoadOptions {
   // Run from a seeded initialisation when the directory has no weights file. Never silently: info().untrained says so.
   bool allow_untrained = false;
-  // Threads inside one operation; 0 leaves LibTorch's choice. Taken by the thread that calls Embed.
+  // Threads inside one operation of LibTorch, OpenBLAS and oneDNN; 0 leaves LibTorch's choice, all cores. They belong to
+  // the thread that calls Embed: every such thread has a team of its own, so models that run at the same time should
+  // have the cores divided between them.
   int intra_op_threads = 0;
+  // kInt8 is a wish: on a machine without AVX-512 VNNI the model runs in fp32, and convolutions do where the directory
+  // has no calibration.json. The log says so, and info().numeric.
+  Numeric numeric = Numeric::kFp32;
+  // Watch the inputs of convolutions, for MeasuredCalibration. Slower; only in fp32.
+  bool observe = false;
 };
 
 // An image resized and normalised for every scale of one model.
@@ -93,8 +103,8 @@ class Model {
   virtual absl::StatusOr<PreparedImage> Prepare(const image::Image& image,
                                                 const std::optional<image::CropBox>& crop) const = 0;
 
-  // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's reduced
-  // sizes.
+  // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's
+  // reduced sizes.
   virtual int wanted_side(int width, int height) const = 0;
 
   // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
@@ -103,6 +113,13 @@ class Model {
 
   // One embedding per image of the batch, in order. All must have the same bucket.
   virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;
+
+  // The scales for int8 that the images embedded so far ask for. FAILED_PRECONDITION when there were none, or when the
+  // model was not loaded to observe them.
+  virtual absl::StatusOr<Calibration> MeasuredCalibration() const {
+    return base::FailedPrecondition("NOT_OBSERVING",
+                                    "the model was not loaded to observe its inputs. Load it with observe set.");
+  }
 };
 
 }  // namespace sightline::model

@@ -6,9 +6,11 @@
 
 #include "absl/status/status.h"
 #include "base/log.h"
+#include "model/cpu.h"
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
+#include "server/int8_choice.h"
 #include "server/options.h"
 
 namespace {
@@ -32,6 +34,7 @@ const char* SignalName(int signal) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
   sightline::base::SetLogLevel(options->log_level);
@@ -46,7 +49,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
-  auto app = sightline::server::App::Start(*options, &sightline::model::Model::Load, blas);
+  auto app = sightline::server::App::Start(
+      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas);
   if (!app.ok()) return Fail(app.status(), kExitError);
   int signal = 0;
   do {

@@ -82,6 +82,8 @@ ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics
 ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JSON, once the server is ready");
 ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
+ABSL_FLAG(std::vector<std::string>, int8_models, {},
+          "models that compute in int8 where the machine has AVX-512 VNNI, or `all`; see `sightline-train calibrate`");
 ABSL_FLAG(bool, allow_untrained, false, "let a model without weights run from a seeded initialisation, for trials");
 ABSL_FLAG(int, grpc_threads, 1, "completion-queue threads; one is fastest on small machines");
 ABSL_FLAG(int, search_threads, 2, "requests that are searched or read from disk at once");
@@ -261,6 +263,7 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   for (const std::string& name : absl::GetFlag(FLAGS_models)) {
     if (!name.empty()) options.models.push_back(name);
   }
+  options.int8_models = absl::GetFlag(FLAGS_int8_models);
   options.allow_untrained = absl::GetFlag(FLAGS_allow_untrained);
   options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
   options.search_threads = absl::GetFlag(FLAGS_search_threads);

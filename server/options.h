@@ -26,7 +26,8 @@ struct ServerOptions {
   std::string admin_listen;
   std::string port_file;  // empty: none is written
   std::string model_root;
-  std::vector<std::string> models;  // the first is the default one; empty: descriptors only
+  std::vector<std::string> models;       // the first is the default one; empty: descriptors only
+  std::vector<std::string> int8_models;  // those that compute in int8; "all": every one
   bool allow_untrained = false;
   int grpc_threads = 1;
   int search_threads = 2;

@@ -82,7 +82,7 @@ Resnet::Resnet(const ResnetConfig& config)
 Features Resnet::Forward(const torch::Tensor& images, const Wanted& wanted) {
   torch::Tensor x = channel_order_ == ChannelOrder::kBgr ? images.flip(1) : images;
   x = stem_.Forward(x.contiguous(torch::MemoryFormat::ChannelsLast), Activation::kRelu);
-  x = torch::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+  x = MaxPoolPadded(x);
   Features features;
   const auto count = static_cast<int64_t>(stages_.size());
   for (int64_t s = 0; s < count; ++s) {

@@ -35,8 +35,7 @@ torch::Tensor SecondOrderAttention::Forward(const torch::Tensor& x, int64_t max_
   const torch::Tensor h = RowsOfMap(h_->Forward(x));
   const int64_t positions = h.size(1);
   const int64_t middle = h.size(2);
-  const torch::Tensor f =
-      RowsOfMap(f_.Forward(x, Activation::kRelu)) * (1.0 / std::sqrt(static_cast<double>(middle)));
+  const torch::Tensor f = RowsOfMap(f_.Forward(x, Activation::kRelu)) * (1.0 / std::sqrt(static_cast<double>(middle)));
   const torch::Tensor g = RowsOfMap(g_.Forward(x, Activation::kRelu)).transpose(1, 2);
 
   const int64_t rows = std::clamp<int64_t>(max_scores / (batch * positions), 1, positions);

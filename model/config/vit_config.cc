@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array<absl::string_view, 4> kPositions = {"bilinear", "bicubic", "cpe", "none"};
-constexpr std::array<absl::string_view, 3> kPositionRows = {"all", "class", "patches"};
+constexpr std::array<absl::string_view, 3> kPositionScope = {"all", "class", "patches"};
 
 EncoderConfig ReadEncoder(Fields& fields) {
   const EncoderConfig defaults;
@@ -31,8 +31,8 @@ EncoderConfig ReadEncoder(Fields& fields) {
   // Without a learned grid these two would be values that change an embedding space and nothing else.
   if (config.learned_grid()) {
     config.grid = static_cast<int>(fields.Int("grid", 1, 128, defaults.grid));
-    config.position_rows = static_cast<PositionRows>(fields.OneOf("position_rows", kPositionRows, 0));
-    fields.Require(config.position_rows != PositionRows::kClass || config.registers > 0, "position_rows",
+    config.position_rows = static_cast<PositionScope>(fields.OneOf("position_rows", kPositionScope, 0));
+    fields.Require(config.position_rows != PositionScope::kClass || config.registers > 0, "position_rows",
                    "must not be class without registers: it means the same as all");
   }
   fields.Require(config.dim % config.heads == 0, "dim", "must be a multiple of heads");
@@ -53,7 +53,7 @@ json EncoderJson(const EncoderConfig& config) {
     result["position"] = std::string(kPositions[static_cast<size_t>(config.position)]);
   }
   if (config.position_rows != earlier.position_rows) {
-    result["position_rows"] = std::string(kPositionRows[static_cast<size_t>(config.position_rows)]);
+    result["position_rows"] = std::string(kPositionScope[static_cast<size_t>(config.position_rows)]);
   }
   return result;
 }
@@ -82,9 +82,9 @@ BackboneFacts EncoderFacts(const EncoderConfig& config) {
 
 int EncoderConfig::position_prefix() const {
   switch (position_rows) {
-    case PositionRows::kAll: return prefix();
-    case PositionRows::kClass: return prefix() - registers;
-    case PositionRows::kPatches: return 0;
+    case PositionScope::kAll: return prefix();
+    case PositionScope::kClass: return prefix() - registers;
+    case PositionScope::kPatches: return 0;
   }
   return 0;
 }

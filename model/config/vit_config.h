@@ -25,7 +25,7 @@ enum class Position {
 };
 
 // Which tokens have a row in the learned position embedding beside the patches.
-enum class PositionRows {
+enum class PositionScope {
   kAll,      // class, distillation and register tokens
   kClass,    // class and distillation token: DINOv2 with registers as it was published
   kPatches,  // none: DINOv2 with registers in timm
@@ -45,7 +45,7 @@ struct EncoderConfig {
   bool qkv_bias = true;
   double norm_epsilon = 1e-6;
   Position position = Position::kBilinear;
-  PositionRows position_rows = PositionRows::kAll;
+  PositionScope position_rows = PositionScope::kAll;
 
   // Tokens in front of the grid, and how many of them have a row in the position embedding.
   int prefix() const { return 1 + (distilled ? 1 : 0) + registers; }

@@ -1,6 +1,6 @@
 #include "model/engine/onednn.h"
 
-#include <algorithm>
+#include <cstring>
 
 namespace sightline::model::engine {
 namespace {
@@ -46,9 +46,10 @@ PackedWeights::Copy PackedWeights::Make(const dnnl::memory::desc& desc) {
   return copy;
 }
 
-PackedWeights::PackedWeights(const float* plain, const dnnl::memory::desc& desc) {
+PackedWeights::PackedWeights(const void* plain, const dnnl::memory::desc& desc, Plain after)
+    : handed_out_(after == Plain::kKeep) {
   copies_.push_back(Make(desc));
-  std::copy_n(plain, desc.get_size() / sizeof(float), static_cast<float*>(copies_.front().memory.get()));
+  std::memcpy(copies_.front().memory.get(), plain, desc.get_size());
 }
 
 const dnnl::memory& PackedWeights::In(const dnnl::memory::desc& desc) {
@@ -67,9 +68,9 @@ const dnnl::memory& PackedWeights::In(const dnnl::memory::desc& desc) {
   return copies_.back().view;
 }
 
-void Run(Prepared& prepared, const std::shared_ptr<BufferPool>& pool, const float* source, float* destination) {
+void Run(Prepared& prepared, const std::shared_ptr<BufferPool>& pool, const void* source, void* destination) {
   // oneDNN reads a source through a pointer that is not const.
-  prepared.source.set_data_handle(const_cast<float*>(source));
+  prepared.source.set_data_handle(const_cast<void*>(source));
   prepared.destination.set_data_handle(destination);
   Buffer scratch;
   if (const size_t bytes = prepared.scratch.get_desc().get_size(); bytes > 0) {

@@ -34,8 +34,12 @@ dnnl::primitive_attr Attributes(const Epilogue& epilogue);
 // Weights in the formats that primitives asked for: nearly always one, a second where another size prefers another.
 class PackedWeights {
  public:
+  // What happens to the plain weights once packed ones are made. Some packed weights carry sums that the library cannot
+  // pack anew; theirs must be kept.
+  enum class Plain { kDrop, kKeep };
+
   // Copies `plain`, laid out as `desc`.
-  PackedWeights(const float* plain, const dnnl::memory::desc& desc);
+  PackedWeights(const void* plain, const dnnl::memory::desc& desc, Plain after = Plain::kDrop);
   // The weights laid out as `desc`, made if they are not there yet.
   const dnnl::memory& In(const dnnl::memory::desc& desc);
 
@@ -47,8 +51,8 @@ class PackedWeights {
   static Copy Make(const dnnl::memory::desc& desc);
   // A list: views handed out stay where they are.
   std::list<Copy> copies_;
-  // The plain weights go when the first packed ones are made, unless a primitive reads them.
-  bool handed_out_ = false;
+  // The plain weights go when the first packed ones are made, unless a primitive reads them or they are kept.
+  bool handed_out_;
 };
 
 // A primitive with one input and one output, ready to run.
@@ -78,7 +82,7 @@ Prepared Prepare(const typename Primitive::primitive_desc& descriptor, const dnn
 }
 
 // Runs it to its end on the threads of the caller. `source` and `destination` are laid out as the descriptor says.
-void Run(Prepared& prepared, const std::shared_ptr<BufferPool>& pool, const float* source, float* destination);
+void Run(Prepared& prepared, const std::shared_ptr<BufferPool>& pool, const void* source, void* destination);
 
 // The primitives of one layer by `Key`, those last used: images of ever new sizes must not fill the memory.
 template <class Key>

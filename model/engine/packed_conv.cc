@@ -20,10 +20,6 @@ memory::dims WeightDims(const ConvGeometry& g) {
   return {g.groups, g.out / g.groups, g.in / g.groups, g.kernel, g.kernel};
 }
 
-int64_t OutSize(const ConvGeometry& g, int64_t size, int64_t padding) {
-  return (size + padding - g.dilation * (g.kernel - 1) - 1) / g.stride + 1;
-}
-
 }  // namespace
 
 class PackedConv::Impl {

@@ -29,6 +29,11 @@ struct ConvGeometry {
   int64_t groups = 1;
 };
 
+// Positions of an output along one side.
+inline int64_t OutSize(const ConvGeometry& g, int64_t size, int64_t padding) {
+  return (size + padding - g.dilation * (g.kernel - 1) - 1) / g.stride + 1;
+}
+
 struct ConvInput {
   int64_t batch = 0;
   int64_t height = 0;

@@ -69,7 +69,9 @@ StdConv::StdConv(int64_t in, int64_t out, int64_t kernel, int64_t stride)
 
 void StdConv::Plan(const PlanOptions& options) {
   planned_.reset();
-  if (IsPlain(weight_)) planned_.emplace(options, StandardiseFilters(weight_), torch::Tensor(), shape_, Pad::kSame);
+  if (IsPlain(weight_)) {
+    planned_.emplace(options, path(), StandardiseFilters(weight_), torch::Tensor(), shape_, Pad::kSame);
+  }
 }
 
 torch::Tensor StdConv::Forward(const torch::Tensor& x) const {
@@ -85,26 +87,25 @@ Conv::Conv(const ConvShape& shape)
 
 void Conv::Plan(const PlanOptions& options) {
   planned_.reset();
-  plan_ = options;
+  if (IsPlain(weight_) && !left_to_norm_) planned_.emplace(options, path(), weight_, bias_, shape_, Pad::kShape);
 }
 
 torch::Tensor Conv::Forward(const torch::Tensor& x, Activation activation) const {
-  if (plan_ && !is_training() && IsPlain(x)) {
-    if (!planned_) planned_.emplace(*plan_, weight_, bias_, shape_, Pad::kShape);
-    return planned_->Forward(x, activation);
-  }
+  if (planned_ && !is_training() && IsPlain(x)) return planned_->Forward(x, activation);
   return Activate(Convolve(x, weight_, bias_, shape_), activation);
 }
 
 ConvNorm::ConvNorm(std::shared_ptr<Conv> conv, std::shared_ptr<BatchNorm> norm)
-    : conv_(std::move(conv)), norm_(std::move(norm)) {}
+    : conv_(std::move(conv)), norm_(std::move(norm)) {
+  conv_->LeaveToNorm();
+}
 
 void ConvNorm::Plan(const PlanOptions& options) {
   planned_.reset();
   if (!IsPlain(conv_->weight())) return;
   const torch::Tensor scale = norm_->Scale();
   const torch::Tensor shift = norm_->Shift();
-  planned_.emplace(options, conv_->weight() * scale.view({-1, 1, 1, 1}),
+  planned_.emplace(options, conv_->path(), conv_->weight() * scale.view({-1, 1, 1, 1}),
                    conv_->bias().defined() ? shift + conv_->bias() * scale : shift, conv_->shape(), Pad::kShape);
 }
 

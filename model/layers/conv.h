@@ -38,13 +38,15 @@ class Conv : public Layer {
   const torch::Tensor& weight() const { return weight_; }
   const torch::Tensor& bias() const { return bias_; }  // undefined without one
 
+  // Says that inference uses the weights by way of a ConvNorm: there is nothing to plan here.
+  void LeaveToNorm() { left_to_norm_ = true; }
+
  private:
   const ConvShape shape_;
   torch::Tensor weight_;
   torch::Tensor bias_;
-  std::optional<PlanOptions> plan_;
-  // Made when first used: one whose norm is folded is never used for itself.
-  mutable std::optional<PlannedConv> planned_;
+  bool left_to_norm_ = false;
+  std::optional<PlannedConv> planned_;
 };
 
 // A convolution and the batch norm behind it, wherever the two have their names. Inference folds the norm into the

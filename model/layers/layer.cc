@@ -18,6 +18,20 @@ torch::Tensor BorrowStrided(const std::shared_ptr<engine::BufferPool>& buffers, 
 
 }  // namespace
 
+void PlanInference(torch::nn::Module& module, const PlanOptions& options) {
+  torch::NoGradGuard no_grad;
+  module.eval();
+  std::vector<Layer*> layers;
+  if (auto* layer = dynamic_cast<Layer*>(&module)) layers.push_back(layer);
+  for (const auto& child : module.named_modules("", /*include_self=*/false)) {
+    auto* const layer = dynamic_cast<Layer*>(child.value().get());
+    if (layer == nullptr) continue;
+    layer->path_ = child.key();
+    layers.push_back(layer);
+  }
+  for (Layer* const layer : layers) layer->Plan(options);
+}
+
 torch::Tensor Borrow(const std::shared_ptr<engine::BufferPool>& buffers, torch::IntArrayRef sizes) {
   std::vector<int64_t> strides(sizes.size());
   int64_t stride = 1;

@@ -13,31 +13,50 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "model/calibration/calibration.h"
+#include "model/calibration/input_observer.h"
 #include "model/engine/buffers.h"
+#include "model/numeric.h"
 
 namespace sightline::model {
+
+// What became of a plan for int8.
+struct PlanReport {
+  int int8_layers = 0;
+  std::vector<std::string> uncalibrated;  // names of convolutions that stay fp32 for want of a scale
+};
 
 struct PlanOptions {
   // What all planned layers of one network take their memory from.
   std::shared_ptr<engine::BufferPool> buffers = std::make_shared<engine::BufferPool>();
+  // kInt8 only where engine::HasInt8().
+  Numeric numeric = Numeric::kFp32;
+  // Scales of the inputs of convolutions, by path; null for none.
+  std::shared_ptr<const Calibration> calibration = nullptr;
+  // Is shown the inputs of convolutions, if not null.
+  std::shared_ptr<InputObserver> observer = nullptr;
+  // Filled while planning, if not null.
+  std::shared_ptr<PlanReport> report = nullptr;
 };
 
 class Layer : public torch::nn::Module {
  public:
   // Called once, after the parameters hold their values, with gradients off.
   virtual void Plan(const PlanOptions&) {}
+
+  // Where the layer is in the network that was planned, "backbone.blocks.0.attn.qkv". Set before any layer is planned.
+  const std::string& path() const { return path_; }
+
+ private:
+  friend void PlanInference(torch::nn::Module& module, const PlanOptions& options);
+  std::string path_;
 };
 
 // Puts `module` into evaluation mode and plans every layer in it.
-inline void PlanInference(torch::nn::Module& module, const PlanOptions& options = {}) {
-  torch::NoGradGuard no_grad;
-  module.eval();
-  if (auto* layer = dynamic_cast<Layer*>(&module)) layer->Plan(options);
-  for (const auto& child : module.modules(/*include_self=*/false)) {
-    if (auto* layer = dynamic_cast<Layer*>(child.get())) layer->Plan(options);
-  }
-}
+void PlanInference(torch::nn::Module& module, const PlanOptions& options = {});
 
 // Whether the fast path can compute with `x`: float32 in main memory, no gradients wanted.
 inline bool IsPlain(const torch::Tensor& x) {

@@ -5,11 +5,16 @@
 namespace sightline::model {
 namespace {
 
-engine::PackedLinear Pack(const PlanOptions& options, const torch::Tensor& weight, const torch::Tensor& bias) {
+std::variant<engine::PackedLinear, engine::Int8Linear> Pack(const PlanOptions& options, const torch::Tensor& weight,
+                                                            const torch::Tensor& bias) {
   const torch::Tensor rows = weight.detach().flatten(1).contiguous();
-  const torch::Tensor values = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
-  return {options.buffers, rows.data_ptr<float>(), values.defined() ? values.data_ptr<float>() : nullptr, rows.size(1),
-          rows.size(0)};
+  const torch::Tensor biases = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
+  const float* const values = biases.defined() ? biases.data_ptr<float>() : nullptr;
+  if (options.numeric == Numeric::kInt8 && rows.size(1) <= engine::Int8Linear::kMostInputs) {
+    if (options.report) ++options.report->int8_layers;
+    return engine::Int8Linear(options.buffers, rows.data_ptr<float>(), values, rows.size(1), rows.size(0));
+  }
+  return engine::PackedLinear(options.buffers, rows.data_ptr<float>(), values, rows.size(1), rows.size(0));
 }
 
 }  // namespace
@@ -22,14 +27,22 @@ torch::Tensor PlannedLinear::Forward(const torch::Tensor& x, Activation activati
   std::vector<int64_t> sizes = x.sizes().vec();
   sizes.back() = out_;
   const torch::Tensor y = Borrow(buffers_, sizes);
-  packed_.Forward(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
+  std::visit(
+      [&](const auto& packed) {
+        packed.Forward(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
+      },
+      packed_);
   return y;
 }
 
 torch::Tensor PlannedLinear::AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const {
   const torch::Tensor source = x.contiguous();
   const torch::Tensor y = residual.contiguous();
-  packed_.AddTo(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
+  std::visit(
+      [&](const auto& packed) {
+        packed.AddTo(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
+      },
+      packed_);
   return y;
 }
 

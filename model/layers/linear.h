@@ -4,14 +4,17 @@
 
 #include <memory>
 #include <optional>
+#include <variant>
 
+#include "model/engine/int8_linear.h"
 #include "model/engine/packed_linear.h"
 #include "model/layers/activation.h"
 #include "model/layers/layer.h"
 
 namespace sightline::model {
 
-// A linear map in inference: weights in the engine's layout, whoever owns the plain ones.
+// A linear map in inference: weights in the engine's layout, whoever owns the plain ones. With integer products if the
+// plan asks for int8.
 class PlannedLinear {
  public:
   // `weight` (out, in, ...) with all dimensions but the first read as one; `bias` (out) or undefined.
@@ -26,7 +29,7 @@ class PlannedLinear {
  private:
   std::shared_ptr<engine::BufferPool> buffers_;
   int64_t out_ = 0;
-  engine::PackedLinear packed_;
+  std::variant<engine::PackedLinear, engine::Int8Linear> packed_;
 };
 
 class Linear : public Layer {

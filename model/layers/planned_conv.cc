@@ -14,24 +14,56 @@ bool CutsPatches(const ConvShape& shape, Pad pad) {
          shape.dilation == 1 && shape.groups == 1 && pad == Pad::kShape;
 }
 
+// Nothing behind it makes good what a first convolution loses, and it is a small part of the work. Convolutions in groups
+// are no matrix products.
+bool MayBeInt8(const ConvShape& shape) {
+  constexpr int64_t kFewestChannels = 16;
+  return shape.groups == 1 && shape.in >= kFewestChannels;
+}
+
 }  // namespace
 
-PlannedConv::PlannedConv(const PlanOptions& options, const torch::Tensor& weight, const torch::Tensor& bias,
-                         const ConvShape& shape, Pad pad)
-    : buffers_(options.buffers), shape_(shape), pad_(pad) {
+PlannedConv::PlannedConv(const PlanOptions& options, const std::string& path, const torch::Tensor& weight,
+                         const torch::Tensor& bias, const ConvShape& shape, Pad pad)
+    : buffers_(options.buffers),
+      shape_(shape),
+      pad_(pad),
+      path_(path),
+      observer_(MayBeInt8(shape) ? options.observer : nullptr) {
   if (CutsPatches(shape, pad)) {
-    patches_.emplace(options, weight, bias);
+    PlanOptions plan = options;
+    plan.numeric = Numeric::kFp32;
+    patches_.emplace(plan, weight, bias);
     return;
   }
+  packed_.emplace(Pack(options, path, weight, bias, shape));
+}
+
+PlannedConv::Packed PlannedConv::Pack(const PlanOptions& options, const std::string& path, const torch::Tensor& weight,
+                                      const torch::Tensor& bias, const ConvShape& shape) {
   const torch::Tensor plain = weight.detach().contiguous();
-  const torch::Tensor values = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
-  packed_.emplace(options.buffers, plain.data_ptr<float>(), values.defined() ? values.data_ptr<float>() : nullptr,
-                  engine::ConvGeometry{.in = shape.in,
-                                       .out = shape.out,
-                                       .kernel = shape.kernel,
-                                       .stride = shape.stride,
-                                       .dilation = shape.dilation,
-                                       .groups = shape.groups});
+  const torch::Tensor biases = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
+  const float* const values = biases.defined() ? biases.data_ptr<float>() : nullptr;
+  const engine::ConvGeometry geometry{.in = shape.in,
+                                      .out = shape.out,
+                                      .kernel = shape.kernel,
+                                      .stride = shape.stride,
+                                      .dilation = shape.dilation,
+                                      .groups = shape.groups};
+  if (options.numeric == Numeric::kInt8 && MayBeInt8(shape)) {
+    const InputScale* const scale = options.calibration ? options.calibration->Find(path) : nullptr;
+    if (scale != nullptr) {
+      if (options.report) ++options.report->int8_layers;
+      return engine::Int8Conv(options.buffers, plain.data_ptr<float>(), values, geometry,
+                              {.scale = scale->scale, .is_signed = scale->is_signed});
+    }
+    if (options.report) options.report->uncalibrated.push_back(path);
+  }
+  return engine::PackedConv(options.buffers, plain.data_ptr<float>(), values, geometry);
+}
+
+void PlannedConv::Show(const torch::Tensor& x) const {
+  if (observer_) observer_->See(path_, {x.data_ptr<float>(), static_cast<size_t>(x.numel())});
 }
 
 engine::ConvInput PlannedConv::Input(const torch::Tensor& x) const {
@@ -66,18 +98,26 @@ torch::Tensor PlannedConv::ForwardPatches(const torch::Tensor& images, Activatio
 torch::Tensor PlannedConv::Forward(const torch::Tensor& x, Activation activation) const {
   if (patches_) return ForwardPatches(x, activation);
   const torch::Tensor source = x.contiguous(kChannelsLast);
+  Show(source);
   const engine::ConvInput input = Input(x);
-  const torch::Tensor y =
-      BorrowMap(buffers_, {x.size(0), shape_.out, packed_->OutHeight(input), packed_->OutWidth(input)});
-  packed_->Forward(source.data_ptr<float>(), input, activation, y.data_ptr<float>());
-  return y;
+  return std::visit(
+      [&](const auto& packed) {
+        const torch::Tensor y =
+            BorrowMap(buffers_, {x.size(0), shape_.out, packed.OutHeight(input), packed.OutWidth(input)});
+        packed.Forward(source.data_ptr<float>(), input, activation, y.data_ptr<float>());
+        return y;
+      },
+      *packed_);
 }
 
 torch::Tensor PlannedConv::AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const {
   if (patches_) return Activate(residual + Forward(x, Activation::kNone), activation);
   const torch::Tensor source = x.contiguous(kChannelsLast);
+  Show(source);
   const torch::Tensor y = residual.contiguous(kChannelsLast);
-  packed_->AddTo(source.data_ptr<float>(), Input(x), activation, y.data_ptr<float>());
+  std::visit(
+      [&](const auto& packed) { packed.AddTo(source.data_ptr<float>(), Input(x), activation, y.data_ptr<float>()); },
+      *packed_);
   return y;
 }
 

@@ -6,7 +6,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <variant>
 
+#include "model/engine/int8_conv.h"
 #include "model/engine/packed_conv.h"
 #include "model/layers/conv_shape.h"
 #include "model/layers/layer.h"
@@ -21,9 +24,10 @@ enum class Pad {
 
 class PlannedConv {
  public:
-  // `weight` (out, in / groups, k, k); `bias` (out) or undefined.
-  PlannedConv(const PlanOptions& options, const torch::Tensor& weight, const torch::Tensor& bias,
-              const ConvShape& shape, Pad pad);
+  // `weight` (out, in / groups, k, k); `bias` (out) or undefined. `path` finds the scale of the input where the plan
+  // asks for int8.
+  PlannedConv(const PlanOptions& options, const std::string& path, const torch::Tensor& weight,
+              const torch::Tensor& bias, const ConvShape& shape, Pad pad);
 
   // activation(conv(x) + b)
   torch::Tensor Forward(const torch::Tensor& x, Activation activation) const;
@@ -32,15 +36,23 @@ class PlannedConv {
   torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const;
 
  private:
+  using Packed = std::variant<engine::PackedConv, engine::Int8Conv>;
+  static Packed Pack(const PlanOptions& options, const std::string& path, const torch::Tensor& weight,
+                     const torch::Tensor& bias, const ConvShape& shape);
+
+  // `x` channels-last, as the observer is to see it.
+  void Show(const torch::Tensor& x) const;
   engine::ConvInput Input(const torch::Tensor& x) const;
   // Windows that neither overlap nor leave anything out.
   torch::Tensor ForwardPatches(const torch::Tensor& images, Activation activation) const;
 
-  const std::shared_ptr<engine::BufferPool> buffers_;
-  const ConvShape shape_;
-  const Pad pad_;
+  std::shared_ptr<engine::BufferPool> buffers_;
+  ConvShape shape_;
+  Pad pad_;
   std::optional<PlannedLinear> patches_;
-  std::optional<engine::PackedConv> packed_;
+  std::optional<Packed> packed_;
+  std::string path_;
+  std::shared_ptr<InputObserver> observer_;  // null for none
 };
 
 }  // namespace sightline::model

@@ -20,8 +20,8 @@ namespace {
 
 using nlohmann::json;
 
-// Paths of all regular files below `folder`, sorted.
-absl::StatusOr<std::vector<std::filesystem::path>> FilesBelow(const std::string& folder) {
+// Paths of the regular files below `folder`, sorted; of more than `most`, evenly spread ones.
+absl::StatusOr<std::vector<std::filesystem::path>> FilesBelow(const std::string& folder, int64_t most) {
   std::vector<std::filesystem::path> files;
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
@@ -34,6 +34,10 @@ absl::StatusOr<std::vector<std::filesystem::path>> FilesBelow(const std::string&
         absl::StrCat("folder ", folder, " cannot be read: ", error.message(), ". Name a folder of images."));
   }
   std::sort(files.begin(), files.end());
+  const auto wanted = static_cast<size_t>(most);
+  if (files.size() <= wanted) return files;
+  for (size_t i = 0; i < wanted; ++i) files[i] = files[i * files.size() / wanted];
+  files.resize(wanted);
   return files;
 }
 
@@ -72,8 +76,8 @@ absl::StatusOr<std::vector<std::string>> RecordGroups(absl::string_view records,
 
 }  // namespace
 
-absl::StatusOr<DescriptorSource> EmbedFolder(model::Model& model, const std::string& folder) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, FilesBelow(folder));
+absl::StatusOr<DescriptorSource> EmbedFolder(model::Model& model, const std::string& folder, int64_t most) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, FilesBelow(folder, most));
   DescriptorSource source;
   for (size_t i = 0; i < files.size(); ++i) {
     const auto descriptor = EmbedFile(model, files[i].string());

@@ -9,6 +9,8 @@
 #ifndef SIGHTLINE_MODEL_TRAIN_DESCRIPTOR_SOURCE_H_
 #define SIGHTLINE_MODEL_TRAIN_DESCRIPTOR_SOURCE_H_
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +33,9 @@ struct DescriptorSource {
 };
 
 // Every image below `folder`, in the order of their paths, embedded by `model`; says on standard error how far it is.
-// A file that is no image is skipped.
-absl::StatusOr<DescriptorSource> EmbedFolder(model::Model& model, const std::string& folder);
+// A file that is no image is skipped. Of more files than `most`, those evenly spread are taken.
+absl::StatusOr<DescriptorSource> EmbedFolder(model::Model& model, const std::string& folder,
+                                             int64_t most = std::numeric_limits<int64_t>::max());
 
 // The descriptors of an exported collection. FAILED_PRECONDITION with reason SPACE_MISMATCH where another model than
 // `model` made them. Groups are the values of the attribute `group_by`; with an empty name there are none.

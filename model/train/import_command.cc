@@ -15,8 +15,8 @@ namespace sightline::train {
 namespace {
 
 constexpr char kImportUsage[] =
-    R"(usage: sightline-train import CHECKPOINT --model NAME --out DIR [--zoo DIR] [--key KEY] [--partial]
-                              [--allow_unexpected] [--force]
+    R"(usage: sightline-train import CHECKPOINT --model NAME --out DIR [--zoo DIR] [--key KEY]
+                              [--whitening NAME] [--partial] [--allow_unexpected] [--force]
 
 Makes a model directory of a published checkpoint: safetensors, or a file of torch.save (a state dict, plain or under a
 usual key). Python is not needed, and nothing in the file is run.
@@ -26,6 +26,7 @@ usual key). Python is not needed, and nothing in the file is run.
   --out DIR           the folder to make: model.json and weights.safetensors, or nothing
   --zoo DIR           where the zoo is; model/zoo, or as SIGHTLINE_ZOO says
   --key KEY           where in the file the tensors are ("model", "state.net"); the usual keys are tried
+  --whitening NAME    end with a whitening that cirtorch keeps beside the tensors: retrieval-SfM-120k.ms, say
   --partial           for a file without the head: its values are seeded, not trained, and the model says so
   --allow_unexpected  leave out tensors that the model has no place for
   --force             replace a model that is in DIR
@@ -64,6 +65,7 @@ absl::Status RunImport(const std::vector<std::string>& arguments) {
                                                                          {"out", "DIR"},
                                                                          {"zoo", "DIR"},
                                                                          {"key", "KEY"},
+                                                                         {"whitening", "NAME"},
                                                                          {"partial", ""},
                                                                          {"allow_unexpected", ""},
                                                                          {"force", ""}}));
@@ -86,6 +88,7 @@ absl::Status RunImport(const std::vector<std::string>& arguments) {
       .model_json = ModelJson(flags.Text("model", ""), flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo")),
       .out = flags.Text("out", ""),
       .key = flags.Text("key", ""),
+      .whitening = flags.Text("whitening", ""),
       .partial = flags.Has("partial"),
       .allow_unexpected = flags.Has("allow_unexpected"),
       .force = flags.Has("force")};

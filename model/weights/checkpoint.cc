@@ -133,6 +133,8 @@ class CheckpointReader {
     if (const PickleValue* const meta = file_.pickle.Find(root, kMeta); meta != nullptr && meta != table.dict) {
       SIGHTLINE_ASSIGN_OR_RETURN(checkpoint_.meta_, MetaJson(*meta, "", 0));
     }
+    // Moved without moving the texts that tensors view.
+    checkpoint_.decoded_ = std::move(file_.pickle.owned);
     return absl::OkStatus();
   }
 

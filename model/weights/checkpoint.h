@@ -56,7 +56,8 @@ class Checkpoint {
   friend absl::StatusOr<std::unique_ptr<Checkpoint>> ParseCheckpoint(absl::string_view, const CheckpointOptions&);
   std::unique_ptr<base::MappedFile> file_;
   absl::string_view bytes_;
-  std::deque<std::string> owned_;
+  std::deque<std::string> owned_;    // tensors in the order of their rows
+  std::deque<std::string> decoded_;  // arrays that the pickle holds as texts
   std::string format_;
   std::string wrapper_;
   std::vector<TensorView> tensors_;

@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/status.h"
@@ -43,7 +44,7 @@ struct Needed {
 absl::StatusOr<Needed> NeededBy(const std::string& model_json) {
   Needed needed;
   SIGHTLINE_ASSIGN_OR_RETURN(needed.config, ParseModelConfig(model_json));
-  needed.network = std::make_shared<Network>(needed.config.backbone, needed.config.head);
+  needed.network = std::make_shared<Network>(needed.config.backbone, needed.config.head, needed.config.whitening);
   needed.tensors = InferenceTensors(*needed.network);
   for (const NamedTensor& tensor : needed.tensors) {
     needed.shapes.push_back({tensor.name, tensor.tensor.sizes().vec()});
@@ -71,6 +72,8 @@ class Importer {
   absl::StatusOr<ImportReport> Run() {
     SIGHTLINE_ASSIGN_OR_RETURN(checkpoint_, weights::ReadCheckpoint(options_.checkpoint, {.key = options_.key}));
     config_.TakeMeta(checkpoint_->meta());
+    tensors_ = checkpoint_->tensors();
+    SIGHTLINE_RETURN_IF_ERROR(TakeWhitening());
     SIGHTLINE_RETURN_IF_ERROR(Map());
     if (config_.TakeGrid(mapping_)) SIGHTLINE_RETURN_IF_ERROR(Map());
     Describe();
@@ -81,8 +84,40 @@ class Importer {
  private:
   absl::Status Map() {
     SIGHTLINE_ASSIGN_OR_RETURN(needed_, NeededBy(config_.Text()));
-    mapping_ = weights::MapNames(checkpoint_->tensors(), needed_.shapes, std::string(TypeName(needed_.config.head)));
+    mapping_ = weights::MapNames(tensors_, needed_.shapes, std::string(TypeName(needed_.config.head)));
     return absl::OkStatus();
+  }
+
+  // The whitening asked for, under the names it has here. Without one, a note says which there are.
+  absl::Status TakeWhitening() {
+    constexpr absl::string_view kMean = ".m", kProjection = ".P", kTable = "Lw.";
+    std::vector<std::string> there;
+    for (const weights::TensorView& tensor : checkpoint_->meta_tensors()) {
+      absl::string_view name = tensor.name;
+      if (absl::ConsumePrefix(&name, kTable) && absl::ConsumeSuffix(&name, kProjection)) there.emplace_back(name);
+    }
+    if (options_.whitening.empty()) {
+      if (!there.empty()) {
+        config_.AddNote(absl::StrCat("the file has learned whitenings, of which --whitening NAME takes one: ",
+                                     absl::StrJoin(there, ", ")));
+      }
+      return absl::OkStatus();
+    }
+    int found = 0;
+    for (weights::TensorView tensor : checkpoint_->meta_tensors()) {
+      const bool mean = tensor.name == absl::StrCat(kTable, options_.whitening, kMean);
+      if (!mean && tensor.name != absl::StrCat(kTable, options_.whitening, kProjection)) continue;
+      if (!mean && !tensor.shape.empty()) config_.SetWhitening(tensor.shape[0]);
+      tensor.name = mean ? "whitening.mean" : "whitening.projection";
+      tensors_.push_back(std::move(tensor));
+      ++found;
+    }
+    if (found == 2) return absl::OkStatus();
+    return base::InvalidArgument(
+        "WHITENING_MISSING",
+        absl::StrCat(
+            "the checkpoint has no whitening ", weights::Quoted(options_.whitening), ". ",
+            there.empty() ? "Leave --whitening out." : absl::StrCat("Give one of: ", absl::StrJoin(there, ", "), ".")));
   }
 
   bool OfHead(absl::string_view name) const {
@@ -139,7 +174,7 @@ class Importer {
     std::vector<weights::TensorView> views;
     for (const weights::TensorShape& needed : needed_.shapes) {
       if (const auto source = sources.find(needed.name); source != sources.end()) {
-        const weights::TensorView& stored = checkpoint_->tensors()[source->second];
+        const weights::TensorView& stored = tensors_[source->second];
         values.emplace_back(stored.bytes.size() / static_cast<size_t>(weights::DTypeBytes(stored.dtype)));
         weights::ToFloats(stored.dtype, stored.bytes, absl::MakeSpan(values.back()));
       } else {
@@ -171,6 +206,7 @@ class Importer {
   const ImportOptions& options_;
   ImportedConfig config_;
   std::unique_ptr<weights::Checkpoint> checkpoint_;
+  std::vector<weights::TensorView> tensors_;  // the checkpoint's, and the whitening's
   Needed needed_;
   weights::NameMapping mapping_;
   std::set<std::string> seeded_;

@@ -26,6 +26,7 @@ struct ImportOptions {
   std::string model_json;         // the architecture's file
   std::string out;                // the folder to make
   std::string key = {};           // of the state dict; empty: the usual ones are tried
+  std::string whitening = {};     // of those that cirtorch keeps in meta.Lw: "retrieval-SfM-120k.ms"; empty: none
   bool partial = false;           // a file without the head: the head's values are the seeded initialisation
   bool allow_unexpected = false;  // tensors that the model has no place for are left out
   bool force = false;             // replace the folder

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr absl::string_view kPositions = "backbone.pos_embed";
+constexpr absl::string_view kPositionTensor = "backbone.pos_embed";
 
 struct PositionRowsChoice {
   const char* name;
@@ -39,7 +39,7 @@ absl::StatusOr<ImportedConfig> ImportedConfig::Parse(absl::string_view model_jso
 
 bool ImportedConfig::TakeGrid(const weights::NameMapping& mapping) {
   for (const weights::FoundTensor& found : mapping.findings) {
-    if (found.what != weights::Finding::kMisshaped || found.target != kPositions) continue;
+    if (found.what != weights::Finding::kMisshaped || found.target != kPositionTensor) continue;
     if (found.file_shape.size() != 3 || found.file_shape[2] != found.model_shape[2]) return false;
     ordered_json& backbone = json_["backbone"];
     const int64_t tokens = 1 + (backbone.value("distilled", false) ? 1 : 0);
@@ -77,6 +77,11 @@ void ImportedConfig::TakeMeta(const nlohmann::json& meta) {
     json_["preprocess"][key] = values;
     notes_.push_back(absl::StrCat("preprocess.", key, " is the file's meta.", key));
   }
+}
+
+void ImportedConfig::SetWhitening(int64_t dim) {
+  json_["whitening"] = {{"dim", dim}};
+  notes_.push_back(absl::StrCat("the descriptor is whitened to ", dim, " values"));
 }
 
 void ImportedConfig::SetSource(const SourceConfig& source, const std::vector<std::string>& seeded) {

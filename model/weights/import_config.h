@@ -9,8 +9,10 @@
 #ifndef SIGHTLINE_MODEL_WEIGHTS_IMPORT_CONFIG_H_
 #define SIGHTLINE_MODEL_WEIGHTS_IMPORT_CONFIG_H_
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -31,11 +33,15 @@ class ImportedConfig {
   // Takes the colour statistics that the file names.
   void TakeMeta(const nlohmann::json& meta);
 
+  // A whitening to `dim` values as the last step.
+  void SetWhitening(int64_t dim);
+
   void SetSource(const SourceConfig& source, const std::vector<std::string>& seeded);
 
   // Members in the order of the text parsed.
   std::string Text() const { return json_.dump(2) + "\n"; }
-  // What was changed, in words.
+  void AddNote(std::string note) { notes_.push_back(std::move(note)); }
+  // What was changed, and what may be of interest, in words.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:

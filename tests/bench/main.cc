@@ -17,6 +17,7 @@ constexpr char kUsage[] =
     "own limit was measured, and recall. The first line describes the machine.\n"
     "\n"
     "  ann       searching and building the graph, beside hnswlib and FAISS\n"
+    "  embed     prepared images to descriptors on the CPU, beside PyTorch eager\n"
     "  exact     comparing with every one of 100,000 descriptors, beside FAISS IndexFlatIP\n"
     "  ingest    a collection under writes, durable writes with patch tokens, opening again, filters\n"
     "  serve     descriptor searches over gRPC, beside a bare gRPC echo server\n"
@@ -50,6 +51,9 @@ int main(int argc, char** argv) {
     }
   }
   if (bench == "ann") return sightline::bench::RunAnn(quick, rows);
+#ifdef SIGHTLINE_MODEL
+  if (bench == "embed") return sightline::bench::RunEmbed(quick);
+#endif
   if (bench == "exact") return sightline::bench::RunExact(quick);
   if (bench == "ingest") return sightline::bench::RunIngest(quick, rows);
   if (bench == "serve") return sightline::bench::RunServe(quick);

@@ -13,6 +13,7 @@
 #include "model/backbone/vit.h"
 #include "model/image/decode.h"
 #include "model/image/resize.h"
+#include "model/preprocess/planes.h"
 #include "model/weights/load.h"
 #include "model/weights/safetensors.h"
 
@@ -27,13 +28,9 @@ torch::Tensor LoadImage(const std::string& path) {
   EXPECT_TRUE(encoded.ok()) << encoded.status();
   const auto decoded = image::Decode(*encoded, {}, {});
   EXPECT_TRUE(decoded.ok()) << decoded.status();
-  const double ratio = 248.0 / std::min(decoded->width, decoded->height);
-  const int width = std::max(248, static_cast<int>(decoded->width * ratio));
-  const int height = std::max(248, static_cast<int>(decoded->height * ratio));
-  const image::Image resized = image::ResizeBicubic(*decoded, {0, 0, decoded->width, decoded->height}, width, height);
-  const image::PixelRect middle{(width - 224) / 2, (height - 224) / 2, 224, 224};
-  const std::vector<float> chw =
-      image::ToChw(image::ResizeBicubic(resized, middle, 224, 224), {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f});
+  const PreprocessConfig config{.mode = ResizeMode::kCentreCrop, .short_side = 248, .image_size = 224};
+  const image::Image middle = ResizePlane(config, *decoded, {0, 0, decoded->width, decoded->height}, {224, 224});
+  const std::vector<float> chw = image::ToChw(middle, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f});
   return torch::tensor(chw).view({1, 3, 224, 224});
 }
 

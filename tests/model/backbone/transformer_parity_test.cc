@@ -1,13 +1,7 @@
 // Transformer backbones on random weights against the Python reference in tests/parity, planned and unplanned.
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -15,13 +9,12 @@
 #include "model/config/architecture.h"
 #include "model/registry.h"
 #include "model/weights/load.h"
-#include "model/weights/safetensors.h"
+#include "tests/model/parity_files.h"
 
 namespace sightline::model {
 namespace {
 
 using nlohmann::json;
-using Tensors = std::map<std::string, torch::Tensor>;
 
 constexpr int kSeed = 41;
 
@@ -95,42 +88,6 @@ std::vector<BackboneCase> Cases() {
   };
 }
 
-// Every kind of tensor away from its identity, so that none can be forgotten unnoticed.
-void RandomiseBackbone(const std::vector<NamedTensor>& tensors) {
-  torch::NoGradGuard no_grad;
-  for (const NamedTensor& target : tensors) {
-    torch::Tensor tensor = target.tensor;
-    if (target.name.ends_with("running_var")) {
-      tensor.uniform_(0.5, 2);
-    } else if (tensor.dim() == 1 && (target.name.ends_with("weight") || target.name.ends_with("gamma"))) {
-      tensor.uniform_(0.5, 1.5);
-    } else if (tensor.dim() == 1) {
-      tensor.uniform_(-0.5, 0.5);
-    } else if (target.name.ends_with("token") || target.name.ends_with("pos_embed") ||
-               target.name.ends_with("bias_table")) {
-      tensor.normal_(0, 1);
-    } else {
-      tensor.normal_(0, 1.2 / std::sqrt(static_cast<double>(tensor.numel() / tensor.size(0))));
-    }
-  }
-}
-
-void WriteTensors(const std::filesystem::path& path, const Tensors& tensors) {
-  std::vector<torch::Tensor> held;
-  std::vector<weights::TensorView> views;
-  for (const auto& [name, tensor] : tensors) {
-    held.push_back(tensor.detach().contiguous());
-    const auto bytes = static_cast<size_t>(held.back().numel()) * sizeof(float);
-    views.push_back({name,
-                     weights::DType::kF32,
-                     held.back().sizes().vec(),
-                     {reinterpret_cast<const char*>(held.back().data_ptr<float>()), bytes}});
-  }
-  const auto file = weights::SerializeSafetensors(views, {});
-  ASSERT_TRUE(file.ok()) << file.status();
-  std::ofstream(path, std::ios::binary) << *file;
-}
-
 void Collect(const Features& features, const std::string& way, Tensors& out) {
   for (size_t i = 0; i < features.layers.size(); ++i) out[way + "layer." + std::to_string(i)] = features.layers[i];
   for (size_t i = 0; i < features.maps.size(); ++i) out[way + "map." + std::to_string(i)] = features.maps[i];
@@ -145,7 +102,7 @@ void RunBackboneCase(const BackboneCase& one, const std::filesystem::path& folde
   ASSERT_TRUE(config.ok()) << one.name << config.status();
   const std::shared_ptr<Backbone> backbone = BuildBackbone(*config);
   const std::vector<NamedTensor> tensors = InferenceTensors(*backbone);
-  RandomiseBackbone(tensors);
+  Randomise(tensors);
   backbone->eval();
 
   Tensors in, out;
@@ -171,18 +128,11 @@ void RunBackboneCase(const BackboneCase& one, const std::filesystem::path& folde
 
 TEST(TransformerParity, EveryBackboneAgreesWithTheReference) {
   std::printf("seed %d\n", kSeed);
-  const std::filesystem::path folder =
-      std::filesystem::path(::testing::TempDir()) / ("transformers_" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
-  for (const BackboneCase& one : Cases()) RunBackboneCase(one, folder);
-
-  const std::string command =
-      "/usr/bin/python3 " + std::string(SIGHTLINE_PARITY) + "/check_transformers.py " + folder.string() + " 2>&1";
-  const int status = std::system(command.c_str());
-  std::filesystem::remove_all(folder);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "python3-torch or python3-torchvision is not installed";
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const ParityFolder folder;
+  for (const BackboneCase& one : Cases()) RunBackboneCase(one, folder.path());
+  const Verdict verdict = RunReference("check_transformers.py", folder.path());
+  if (verdict == Verdict::kNoTorch) GTEST_SKIP() << "python3-torch or python3-torchvision is not installed";
+  EXPECT_EQ(verdict, Verdict::kAgrees);
 }
 
 }  // namespace

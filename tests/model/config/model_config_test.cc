@@ -64,7 +64,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/seed", -1, "\"seed\""},
       {"/surprise", 1, "\"surprise\" is not a known field"},
       {"/backbone", 7, "\"backbone\" must be an object"},
-      {"/backbone/type", "resnext", "must be one of: vit, hybrid_vit, swin, cvt"},
+      {"/backbone/type", "resnext", "must be one of: vit, hybrid_vit, resnet, vgg, swin, cvt"},
       {"/backbone/dim", 100, "\"backbone.dim\" must be a multiple of heads"},
       {"/backbone/dim", 1e9, "\"backbone.dim\""},
       {"/backbone/dim", "192", "\"backbone.dim\""},
@@ -110,6 +110,43 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
     EXPECT_EQ(base::GetErrorInfo(parsed.status()).reason, "INVALID_MODEL_CONFIG");
     EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(edit.says)) << edit.path;
   }
+}
+
+TEST(ModelConfigTest, SizesOfOneKindAreWrittenOnlyWhereTheyAre) {
+  json config = json::parse(Text("dtop_tiny"));
+  const json before = ToJson(ParseModelConfig(config.dump())->preprocess);
+  EXPECT_FALSE(before.contains("mode")) << "a space that exists must not move";
+  config["preprocess"]["mode"] = "fit";
+  EXPECT_EQ(ToJson(ParseModelConfig(config.dump())->preprocess), before);
+  config["preprocess"]["mode"] = "squash";
+  EXPECT_THAT(std::string(ParseModelConfig(config.dump()).status().message()), HasSubstr("must be empty"));
+  config["preprocess"]["aspect_ratios"] = json::array();
+  EXPECT_EQ(ToJson(ParseModelConfig(config.dump())->preprocess)["mode"], "squash");
+  config["preprocess"]["short_side"] = 248;
+  EXPECT_THAT(std::string(ParseModelConfig(config.dump()).status().message()), HasSubstr("not a known field"));
+  config["preprocess"]["mode"] = "centre_crop";
+  EXPECT_EQ(ToJson(ParseModelConfig(config.dump())->preprocess)["short_side"], 248);
+  config["preprocess"]["short_side"] = 223;
+  EXPECT_THAT(std::string(ParseModelConfig(config.dump()).status().message()), HasSubstr("\"preprocess.short_side\""));
+  config["preprocess"].erase("short_side");
+  EXPECT_FALSE(ParseModelConfig(config.dump()).ok());
+  config["preprocess"]["mode"] = "stretch";
+  EXPECT_THAT(std::string(ParseModelConfig(config.dump()).status().message()), HasSubstr("fit, squash, centre_crop"));
+}
+
+TEST(ModelConfigTest, ReadsWhereWeightsAreFrom) {
+  json config = json::parse(Text("dtop_tiny"));
+  config["source"] = {{"file", "a.pth"}, {"sha256", "00"}, {"format", "PyTorch zip"}, {"names", "timm"}};
+  config["seeded"] = {"dtop"};
+  const auto parsed = ParseModelConfig(config.dump());
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->source->file, "a.pth");
+  EXPECT_EQ(parsed->seeded, std::vector<std::string>{"dtop"});
+  config["seeded"] = {1};
+  EXPECT_FALSE(ParseModelConfig(config.dump()).ok());
+  config.erase("seeded");
+  config["source"]["colour"] = "red";
+  EXPECT_THAT(std::string(ParseModelConfig(config.dump()).status().message()), HasSubstr("\"source.colour\""));
 }
 
 TEST(ModelConfigTest, RefusesEveryMissingRequiredField) {

@@ -1,0 +1,55 @@
+// The peer of `sightline-bench embed`: PyTorch eager in a Python process of its own (embed_reference.py).
+//
+// Threading: one thread. Ownership: the process ends with the object. Failure: Status; UNAVAILABLE without
+// python3-torch.
+#ifndef SIGHTLINE_TESTS_BENCH_EMBED_PEER_H_
+#define SIGHTLINE_TESTS_BENCH_EMBED_PEER_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sightline::bench {
+
+class EagerPeer {
+ public:
+  struct Loaded {
+    std::vector<float> descriptors;  // L2-normalised, one after the other
+    double gflop = 0;                // of one forward pass
+    std::string layout;              // the faster one for this network
+  };
+
+  static absl::StatusOr<std::unique_ptr<EagerPeer>> Start(int threads);
+  ~EagerPeer();
+  EagerPeer(const EagerPeer&) = delete;
+  EagerPeer& operator=(const EagerPeer&) = delete;
+
+  // Reads a model directory and a file of float32 images of `shape` (B, 3, H, W), tries its layouts and warms up.
+  absl::StatusOr<Loaded> Load(const std::string& folder, const std::string& images, const std::vector<int64_t>& shape);
+
+  // Milliseconds of one forward pass over the images loaded last.
+  absl::StatusOr<double> Run();
+
+  // "PyTorch 1.13.0 eager, AVX512"
+  const std::string& name() const { return name_; }
+
+ private:
+  EagerPeer(pid_t process, int socket) : process_(process), socket_(socket) {}
+  absl::StatusOr<nlohmann::json> Ask(const nlohmann::json& question);
+  absl::StatusOr<nlohmann::json> ReadAnswer();
+
+  const pid_t process_;
+  const int socket_;
+  std::string name_;
+  std::string unread_;
+};
+
+}  // namespace sightline::bench
+
+#endif  // SIGHTLINE_TESTS_BENCH_EMBED_PEER_H_
