@@ -78,7 +78,7 @@ class ModelHub {
     int decode_threads = 2;
     int cores = 1;
     WarmUp warm_up = WarmUp::kAll;
-    absl::Duration warm_up_budget = absl::Seconds(3);  // of kAll; zero for no limit
+    absl::Duration warm_up_budget = absl::Seconds(2);  // of kAll; zero for no limit
     std::string default_model = {};                    // empty: the first one loaded
   };
 

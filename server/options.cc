@@ -96,7 +96,7 @@ ABSL_FLAG(int, intra_op_threads, 0,
           "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
 ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
           "what a model runs before it is ready: all (an image of every size), one (the smallest) or none");
-ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(3),
+ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(2),
           "with --warm_up=all: sizes that would take longer than this together are left out; 0 for no limit");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");

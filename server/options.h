@@ -34,7 +34,7 @@ struct ServerOptions {
   int decode_threads = 2;
   int intra_op_threads = 0;  // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
-  absl::Duration warm_up_budget = absl::Seconds(3);
+  absl::Duration warm_up_budget = absl::Seconds(2);
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };
