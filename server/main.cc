@@ -50,7 +50,8 @@ int main(int argc, char** argv) {
 
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
   auto app = sightline::server::App::Start(
-      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas);
+      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas,
+      sightline::model::CpuCapability());
   if (!app.ok()) return Fail(app.status(), kExitError);
   int signal = 0;
   do {
