@@ -50,20 +50,21 @@ void AddMoments(const float* HWY_RESTRICT x, size_t pixels, size_t channels, con
 }
 
 template <bool kResidual, bool kRelu>
-HWY_INLINE void ApplyToPixels(const float* x, size_t pixels, size_t channels, const float* factor, const float* offset,
-                              const float* residual, float* y) {
+HWY_INLINE void ApplyToPixels(const float* x, size_t pixels, size_t channels, const float* mean, const float* factor,
+                              const float* bias, const float* residual, float* y) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   for (size_t p = 0; p < pixels; ++p, x += channels, y += channels) {
     size_t c = 0;
     for (; c + lanes <= channels; c += lanes) {
-      auto value = hn::MulAdd(hn::LoadU(d, x + c), hn::LoadU(d, factor + c), hn::LoadU(d, offset + c));
+      const auto centred = hn::Sub(hn::LoadU(d, x + c), hn::LoadU(d, mean + c));
+      auto value = hn::MulAdd(centred, hn::LoadU(d, factor + c), hn::LoadU(d, bias + c));
       if (kResidual) value = hn::Add(value, hn::LoadU(d, residual + c));
       if (kRelu) value = hn::Max(value, hn::Zero(d));
       hn::StoreU(value, d, y + c);
     }
     for (; c < channels; ++c) {
-      float value = x[c] * factor[c] + offset[c];
+      float value = (x[c] - mean[c]) * factor[c] + bias[c];
       if (kResidual) value += residual[c];
       y[c] = kRelu && value < 0 ? 0 : value;
     }
@@ -71,17 +72,17 @@ HWY_INLINE void ApplyToPixels(const float* x, size_t pixels, size_t channels, co
   }
 }
 
-// y = x * factor + offset, plus the residual if there is one, then ReLU if asked for.
-void Apply(const float* x, size_t pixels, size_t channels, const float* factor, const float* offset,
+// y = (x - mean) * factor + bias, plus the residual if there is one, then ReLU if asked for.
+void Apply(const float* x, size_t pixels, size_t channels, const float* mean, const float* factor, const float* bias,
            const float* residual, bool relu, float* y) {
   if (residual != nullptr && relu) {
-    ApplyToPixels<true, true>(x, pixels, channels, factor, offset, residual, y);
+    ApplyToPixels<true, true>(x, pixels, channels, mean, factor, bias, residual, y);
   } else if (residual != nullptr) {
-    ApplyToPixels<true, false>(x, pixels, channels, factor, offset, residual, y);
+    ApplyToPixels<true, false>(x, pixels, channels, mean, factor, bias, residual, y);
   } else if (relu) {
-    ApplyToPixels<false, true>(x, pixels, channels, factor, offset, residual, y);
+    ApplyToPixels<false, true>(x, pixels, channels, mean, factor, bias, residual, y);
   } else {
-    ApplyToPixels<false, false>(x, pixels, channels, factor, offset, residual, y);
+    ApplyToPixels<false, false>(x, pixels, channels, mean, factor, bias, residual, y);
   }
 }
 
@@ -107,9 +108,9 @@ struct Moments {
   double square = 0;
 };
 
-// From moments (batch, channels) to y = x * factor + offset, both (batch, channels).
+// From moments (batch, channels) to y = (x - mean) * factor + bias, both (batch, channels).
 void Solve(const std::vector<Moments>& moments, const float* x, const GroupNormShape& shape, const float* weight,
-           const float* bias, float epsilon, float* factors, float* offsets) {
+           float epsilon, float* means, float* factors) {
   const int64_t width = shape.channels / shape.groups;
   const auto pixels = static_cast<double>(shape.pixels);
   for (int64_t b = 0; b < shape.batch; ++b) {
@@ -127,8 +128,8 @@ void Solve(const std::vector<Moments>& moments, const float* x, const GroupNormS
       const double variance = std::max(square, 0.0) / (pixels * static_cast<double>(width));
       const double scale = 1 / std::sqrt(variance + static_cast<double>(epsilon));
       for (int64_t c = first; c < first + width; ++c) {
+        means[b * shape.channels + c] = static_cast<float>(mean);
         factors[b * shape.channels + c] = static_cast<float>(scale * weight[c]);
-        offsets[b * shape.channels + c] = static_cast<float>(bias[c] - mean * scale * weight[c]);
       }
     }
   }
@@ -165,9 +166,9 @@ void GroupNorm(const std::shared_ptr<BufferPool>& pool, const float* x, const Gr
     }
   }
   const Buffer solved = BufferPool::Take(pool, 2 * all * sizeof(float));
-  float* const factors = solved.floats();
-  float* const offsets = factors + all;
-  Solve(moments, x, shape, weight, bias, epsilon, factors, offsets);
+  float* const means = solved.floats();
+  float* const factors = means + all;
+  Solve(moments, x, shape, weight, epsilon, means, factors);
 
   const auto apply = HWY_DYNAMIC_DISPATCH(Apply);
   // The other way round: the end of the map was read last and is still in the cache.
@@ -177,7 +178,7 @@ void GroupNorm(const std::shared_ptr<BufferPool>& pool, const float* x, const Gr
     const int64_t first = chunk % chunks * kPixelsOfATask;
     const int64_t begin = image * image_values + first * channels;
     apply(x + begin, static_cast<size_t>(std::min(kPixelsOfATask, shape.pixels - first)), width,
-          factors + image * channels, offsets + image * channels, residual == nullptr ? nullptr : residual + begin,
+          means + image * channels, factors + image * channels, bias, residual == nullptr ? nullptr : residual + begin,
           relu, y + begin);
   });
 }

@@ -72,18 +72,8 @@ json ZooModel(const std::string& name) {
 
 // model.json of a model of the bench: one scale, weights from a seed.
 std::string ModelJson(const std::string& name) {
-  json model;
-  if (name == "vit_b_16") {
-    model = ZooModel("dtop_vit_b");
-    model["head"] = {{"type", "cls"}};
-  } else if (name == "resnet101_glam") {
-    model = ZooModel("dtop_vit_b");
-    model["backbone"] = {{"type", "resnet"}, {"blocks", {3, 4, 23, 3}}};
-    model["head"] = {{"type", "glam"}};
-    model["tokens"]["importance"] = "norm";
-  } else {
-    model = ZooModel(name);
-  }
+  json model = ZooModel(name == "vit_b_16" ? "dtop_vit_b" : name);
+  if (name == "vit_b_16") model["head"] = {{"type", "cls"}};
   model["name"] = name;
   model["preprocess"]["scales"] = {1.0};
   return model.dump(1);

@@ -251,51 +251,42 @@ class Glam(nn.Module):
 
     def __init__(self, config, dim):
         super().__init__()
-        reduced = config.get("reduced", dim // 8)
-        names = lambda module, **layers: [setattr(module, name, layer) for name, layer in layers.items()]
+        reduced = dim // config.get("reduction", 8)
         conv3 = lambda dilation: nn.Conv2d(reduced, reduced, 3, 1, dilation, dilation)
         channel = lambda: nn.Conv1d(1, 1, 3, padding=1, bias=False)
-        self.lc, self.ls, self.gc, self.gs = (nn.Module() for _ in range(4))
-        names(self.lc, conv=channel())
-        names(self.ls, reduce=nn.Conv2d(dim, reduced, 1), b0=nn.Conv2d(reduced, reduced, 1))
-        names(self.ls, b1=conv3(1), b2=conv3(2), b3=conv3(3), out=nn.Conv2d(4 * reduced, 1, 1))
-        names(self.gc, q=channel(), k=channel())
-        names(self.gs, q=nn.Conv2d(dim, reduced, 1), k=nn.Conv2d(dim, reduced, 1), v=nn.Conv2d(dim, reduced, 1))
-        names(self.gs, out=nn.Conv2d(reduced, dim, 1))
+        self.lc = nn.ModuleDict({"conv": channel()})
+        self.ls = nn.ModuleDict({"reduce": nn.Conv2d(dim, reduced, 1), "b0": nn.Conv2d(reduced, reduced, 1)})
+        self.ls.update({"b1": conv3(1), "b2": conv3(2), "b3": conv3(3), "out": nn.Conv2d(4 * reduced, 1, 1)})
+        self.gc = nn.ModuleDict({"q": channel(), "k": channel()})
+        self.gs = nn.ModuleDict({name: nn.Conv2d(dim, reduced, 1) for name in "qkv"})
+        self.gs["out"] = nn.Conv2d(reduced, dim, 1)
         self.fuse = nn.Parameter(torch.zeros(3))
+        self.pool = nn.ParameterDict({"p": nn.Parameter(torch.ones(1))})
+        self.fc = nn.Linear(dim, config.get("dim", 512))
+        self.bn = nn.BatchNorm1d(config.get("dim", 512))
 
-    def forward(self, f):
+    def attend(self, f):
         b, c, h, w = f.shape
         mean = f.mean((2, 3)).unsqueeze(1)
-        local = f * torch.sigmoid(self.lc.conv(mean)).view(b, c, 1, 1) + f
-        x = self.ls.reduce(f)
-        branches = [self.ls.b0(x), self.ls.b1(x), self.ls.b2(x), self.ls.b3(x)]
-        spatial = self.ls.out(torch.cat(branches, 1))
+        local = f * torch.sigmoid(self.lc["conv"](mean)).view(b, c, 1, 1) + f
+        x = self.ls["reduce"](f)
+        spatial = self.ls["out"](torch.cat([self.ls[name](x) for name in ("b0", "b1", "b2", "b3")], 1))
         local = local * spatial + local
-        q, k = torch.sigmoid(self.gc.q(mean)), torch.sigmoid(self.gc.k(mean))
+        q, k = torch.sigmoid(self.gc["q"](mean)), torch.sigmoid(self.gc["k"](mean))
         attention = F.softmax(k.transpose(1, 2) @ q, dim=1)
         channels = (f.flatten(2).transpose(1, 2) @ attention).transpose(1, 2).reshape(b, c, h, w)
-        q, k, v = (conv(f).flatten(2) for conv in (self.gs.q, self.gs.k, self.gs.v))
+        q, k, v = (self.gs[name](f).flatten(2) for name in "qkv")
         attention = F.softmax(k.transpose(1, 2) @ q, dim=1)
-        places = self.gs.out((v @ attention).reshape(b, -1, h, w))
-        glob = f * channels
-        glob = glob * places + glob
+        places = self.gs["out"]((v @ attention).reshape(b, -1, h, w))
+        everywhere = f * channels
+        everywhere = everywhere * places + everywhere
         weights = torch.softmax(self.fuse, 0)
-        return weights[0] * local + weights[1] * glob + weights[2] * f
-
-
-class GlamHead(nn.Module):
-    def __init__(self, config, dim):
-        super().__init__()
-        self.glam = Glam(config, dim)
-        self.pool = nn.Module()
-        self.pool.p = nn.Parameter(torch.ones(1))
-        self.fc = nn.Linear(dim, config["dim"])
-        self.bn = nn.BatchNorm1d(config["dim"])
+        return weights[0] * local + weights[1] * everywhere + weights[2] * f
 
     def forward(self, f):
-        f = self.glam(f).clamp(min=1e-6).pow(self.pool.p).mean((2, 3)).pow(1 / self.pool.p)
-        return self.bn(self.fc(f))
+        p = self.pool["p"]
+        pooled = self.attend(f).clamp(min=1e-6).pow(p).mean((2, 3)).pow(1 / p)
+        return self.bn(self.fc(pooled))
 
 
 class ResnetBottleneck(nn.Module):
@@ -353,7 +344,7 @@ class Model(nn.Module):
         else:
             self.backbone = Vit(backbone, head.get("layers", 1))
             dim = backbone["dim"]
-        made = {"dtop": lambda: Dtop(head, dim), "cls": Cls, "glam": lambda: GlamHead(head, dim)}
+        made = {"dtop": lambda: Dtop(head, dim), "cls": Cls, "glam": lambda: Glam(head, dim)}
         setattr(self, kind, made[kind]())
         self.kind = kind
 
@@ -420,7 +411,7 @@ class Peer:
                 total[0] += 4 * b * n * n * c
             elif isinstance(module, Glam):
                 b, c, h, w = inputs[0].shape
-                total[0] += 2 * b * (c * c * (h * w + 1) + 2 * (h * w) ** 2 * module.gs.q.out_channels)
+                total[0] += 2 * b * (c * c * (h * w + 1) + 2 * (h * w) ** 2 * module.gs["q"].out_channels)
 
         hooks = [module.register_forward_hook(count) for module in self.model.modules()]
         with torch.inference_mode():
