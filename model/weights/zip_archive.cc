@@ -35,8 +35,9 @@ absl::Status DirectoryProblem() {
   return MalformedCheckpoint("is a zip archive whose directory is damaged or cut off");
 }
 
-absl::Status EntryProblem(absl::string_view name, absl::string_view problem) {
-  return MalformedCheckpoint(absl::StrCat("is a zip archive whose entry ", Quoted(name), " ", problem));
+absl::Status EntryProblem(absl::string_view name, absl::string_view problem,
+                          absl::string_view remedy = "Download or export it again.") {
+  return MalformedCheckpoint(absl::StrCat("is a zip archive whose entry ", Quoted(name), " ", problem), remedy);
 }
 
 struct Directory {
@@ -128,7 +129,8 @@ std::optional<Member> ReadMember(ByteReader& reader) {
 absl::StatusOr<ZipEntry> ReadEntry(absl::string_view file, const Member& member) {
   if ((member.flags & kEncrypted) != 0) return EntryProblem(member.name, "is encrypted");
   if (member.method != 0 || member.stored != member.size) {
-    return EntryProblem(member.name, "is compressed; torch.save stores entries as they are");
+    return EntryProblem(member.name, "is compressed, as in TorchScript programs; torch.save stores entries as they are",
+                        "Save the model's state_dict() with torch.save and import that.");
   }
   if (member.header > file.size() || file.size() - member.header < kLocalBytes ||
       ByteReader(file, member.header).Little(4) != kLocalSignature) {
