@@ -65,8 +65,8 @@ torch::Tensor Covariance(const Descriptors& descriptors, const torch::Tensor& me
 }
 
 struct Axes {
-  torch::Tensor values;   // (N), descending
-  torch::Tensor vectors;  // (N, N), rows
+  torch::Tensor values = {};   // (N), descending
+  torch::Tensor vectors = {};  // (N, N), rows
 };
 
 // Principal axes of a symmetric matrix. A vector's largest entry is positive, so that the same data always give the

@@ -26,10 +26,10 @@ struct Descriptors {
 };
 
 struct WhiteningFit {
-  int64_t in = 0;                 // N
-  int64_t out = 0;                // d
-  std::vector<float> mean;        // m (N)
-  std::vector<float> projection;  // P (d, N), row-major; the direction of the largest variance first
+  int64_t in = 0;                      // N
+  int64_t out = 0;                     // d
+  std::vector<float> mean = {};        // m (N)
+  std::vector<float> projection = {};  // P (d, N), row-major; the direction of the largest variance first
   // How much of the variance the kept directions hold, from 0 to 1. Of the data for PCA; for the learned one of the
   // data after the differences of matching pairs are made white.
   double kept_variance = 0;

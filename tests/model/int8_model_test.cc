@@ -83,7 +83,7 @@ class Int8Model : public ::testing::Test {
     for (const std::string& path : paths) {
       const auto encoded = base::ReadFile(path, 16 << 20);
       EXPECT_TRUE(encoded.ok()) << encoded.status();
-      const auto decoded = image::Decode(*encoded, {}, {.wanted_side = model.wanted_side()});
+      const auto decoded = image::Decode(*encoded, {}, {});
       EXPECT_TRUE(decoded.ok()) << decoded.status();
       const auto prepared = model.Prepare(*decoded, std::nullopt);
       EXPECT_TRUE(prepared.ok()) << prepared.status();
