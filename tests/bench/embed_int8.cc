@@ -35,7 +35,7 @@ absl::StatusOr<std::vector<std::string>> ScenePaths(const std::string& folder) {
 
 absl::StatusOr<std::vector<float>> DescribeFile(model::Model& model, const std::string& path) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, 16 << 20));
-  SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, image::Decode(bytes, {}, {.wanted_side = model.wanted_side()}));
+  SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, image::Decode(bytes, {}, {}));
   SIGHTLINE_ASSIGN_OR_RETURN(const model::PreparedImage prepared, model.Prepare(image, std::nullopt));
   const model::PreparedImage* const batch[] = {&prepared};
   SIGHTLINE_ASSIGN_OR_RETURN(std::vector<model::Embedding> embeddings, model.Embed(batch));

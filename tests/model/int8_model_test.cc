@@ -27,7 +27,6 @@
 namespace sightline::model {
 namespace {
 
-using Json = nlohmann::json;
 using ::testing::HasSubstr;
 
 // Seeded weights pass on every error; trained ones are kinder, see RealWeights below.
@@ -42,7 +41,7 @@ class Int8Model : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   // A model directory of its own with this model.json.
-  std::string Directory(const std::string& name, const Json& config) {
+  std::string Directory(const std::string& name, const nlohmann::json& config) {
     const std::filesystem::path path = folder_ / name;
     std::filesystem::create_directories(path);
     std::ofstream(path / "model.json") << config;
@@ -51,7 +50,7 @@ class Int8Model : public ::testing::Test {
 
   // dtop_tiny at a smaller size.
   std::string TinyDirectory() {
-    Json config = Json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_tiny/model.json"));
+    nlohmann::json config = nlohmann::json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_tiny/model.json"));
     config["preprocess"]["image_size"] = 160;
     return Directory("tiny", config);
   }
@@ -83,10 +82,7 @@ class Int8Model : public ::testing::Test {
     for (const std::string& path : paths) {
       const auto encoded = base::ReadFile(path, 16 << 20);
       EXPECT_TRUE(encoded.ok()) << encoded.status();
-      const auto header = image::ReadHeader(*encoded, {});
-      EXPECT_TRUE(header.ok()) << header.status();
-      const auto decoded =
-          image::Decode(*encoded, {}, {.wanted_side = model.wanted_side(header->width, header->height)});
+      const auto decoded = image::Decode(*encoded, {}, {});
       EXPECT_TRUE(decoded.ok()) << decoded.status();
       const auto prepared = model.Prepare(*decoded, std::nullopt);
       EXPECT_TRUE(prepared.ok()) << prepared.status();
@@ -160,7 +156,7 @@ TEST_F(Int8Model, HybridIsCloseToFloatsWithAndWithoutCalibration) {
 }
 
 TEST_F(Int8Model, PlainVitNeedsNoCalibration) {
-  Json config = Json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_vit_b/model.json"));
+  nlohmann::json config = nlohmann::json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_vit_b/model.json"));
   config["backbone"] = {{"type", "vit"},  {"dim", 96}, {"depth", 6}, {"heads", 3},
                         {"mlp_ratio", 4}, {"grid", 7}, {"patch", 16}};
   config["head"] = {{"type", "cls"}};
@@ -246,7 +242,7 @@ TEST_F(Int8Model, RealWeightsRankAsInFloats) {
   if (!std::filesystem::exists(path) || !std::filesystem::exists(root + "/grocery/test")) {
     GTEST_SKIP() << "ViT-Ti weights and grocery are not in SIGHTLINE_SHARED_DATA";
   }
-  Json config = Json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_vit_b/model.json"));
+  nlohmann::json config = nlohmann::json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_vit_b/model.json"));
   config["backbone"] = {{"type", "vit"},  {"dim", 192}, {"depth", 12}, {"heads", 3},
                         {"mlp_ratio", 4}, {"grid", 14}, {"patch", 16}};
   config["head"] = {{"type", "cls"}};
