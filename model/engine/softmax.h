@@ -9,7 +9,7 @@
 namespace sightline::model::engine {
 
 // row[i] = exp(row[i] - max of row); returns their sum, at least 1. `count` is at least 1. The exponential has a
-// relative error below 3e-7 for arguments above -87; below, it is at most 1.3e-38.
+// relative error below 3e-7 for arguments above -87; below, it is at most 1.7e-38.
 float ExpOfRow(float* row, size_t count);
 
 // values[i] *= factor

@@ -50,7 +50,7 @@ torch::Tensor GroupNorm::InPlace(const torch::Tensor& x, const torch::Tensor* re
 
 torch::Tensor GroupNorm::Forward(const torch::Tensor& x, Activation activation) const {
   const bool relu = activation == Activation::kRelu;
-  if (IsFast(x) && (relu || activation == Activation::kNone)) return InPlace(x, nullptr, relu);
+  if (IsFast(x)) return Activate(InPlace(x, nullptr, relu), relu ? Activation::kNone : activation);
   return Activate(torch::group_norm(x, groups_, weight_, bias_, kGroupNormEpsilon), activation);
 }
 
