@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -57,7 +58,13 @@ class TornLogTest : public ::testing::Test {
       ASSERT_TRUE(machine.collection->Put(write).ok());
       ends_.push_back(ReadWhole(path).size());
     }
-    fs::copy(machine.data, template_, fs::copy_options::recursive);
+    // The database is open: it may delete a file that is no longer needed between listing and copying.
+    std::error_code error = std::make_error_code(std::errc::no_such_file_or_directory);
+    for (int attempt = 0; error && attempt < 10; ++attempt) {
+      fs::remove_all(template_);
+      fs::copy(machine.data, template_, fs::copy_options::recursive, error);
+    }
+    ASSERT_FALSE(error) << error.message();
     bytes_ = ReadWhole(template_ + "/" + log_);
     ASSERT_EQ(bytes_.size(), ends_.back());
     ASSERT_EQ(bytes_.find_last_not_of('\0') + 1, bytes_.size());
