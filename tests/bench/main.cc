@@ -21,6 +21,7 @@ constexpr char kUsage[] =
     "  exact     comparing with every one of 100,000 descriptors, beside FAISS IndexFlatIP\n"
     "  ingest    a collection under writes, durable writes with patch tokens, opening again, filters\n"
     "  serve     descriptor searches over gRPC, beside a bare gRPC echo server\n"
+    "  zoo       one photograph with every model of model/zoo\n"
     "\n"
     "  --quick   under a minute; proves only the small case\n"
     "  --rows N  how many descriptors `ann` and `ingest` search: 1,000,000, or with --quick 20,000 and 10,000, unless "
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
   if (bench == "ann") return sightline::bench::RunAnn(quick, rows);
 #ifdef SIGHTLINE_MODEL
   if (bench == "embed") return sightline::bench::RunEmbed(quick);
+  if (bench == "zoo") return sightline::bench::RunZoo(quick);
 #endif
   if (bench == "exact") return sightline::bench::RunExact(quick);
   if (bench == "ingest") return sightline::bench::RunIngest(quick, rows);
