@@ -36,10 +36,19 @@ Prints every tensor that was not simply taken. Exits with 1 and writes nothing w
 
 constexpr size_t kMostRows = 400;
 
-std::string ModelJson(const std::string& model, const std::string& zoo) {
-  if (model.find('/') == std::string::npos && !model.ends_with(".json"))
-    return absl::StrCat(zoo, "/", model, "/model.json");
-  return std::filesystem::is_directory(model) ? absl::StrCat(model, "/model.json") : model;
+// The model.json that --model names: a folder of the zoo, or a path.
+absl::StatusOr<std::string> ModelJson(const std::string& model, const std::string& zoo) {
+  if (model.find('/') != std::string::npos || model.ends_with(".json")) {
+    return std::filesystem::is_directory(model) ? absl::StrCat(model, "/model.json") : model;
+  }
+  const std::string path = absl::StrCat(zoo, "/", model, "/model.json");
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return path;
+  return base::NotFound("MODEL_NOT_FOUND",
+                        absl::StrCat("the zoo ", zoo, " has no model '", model,
+                                     "'. Name one of its folders or the path of a model.json; --zoo says where the "
+                                     "zoo is."),
+                        {{"path", path}});
 }
 
 void PrintFindings(const std::vector<model::ImportFinding>& findings) {
@@ -83,15 +92,16 @@ absl::Status RunImport(const std::vector<std::string>& arguments) {
     }
   }
   const char* const zoo = std::getenv("SIGHTLINE_ZOO");
-  const model::ImportOptions options{
-      .checkpoint = flags.positional()[0],
-      .model_json = ModelJson(flags.Text("model", ""), flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo")),
-      .out = flags.Text("out", ""),
-      .key = flags.Text("key", ""),
-      .whitening = flags.Text("whitening", ""),
-      .partial = flags.Has("partial"),
-      .allow_unexpected = flags.Has("allow_unexpected"),
-      .force = flags.Has("force")};
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string model_json,
+                             ModelJson(flags.Text("model", ""), flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo")));
+  const model::ImportOptions options{.checkpoint = flags.positional()[0],
+                                     .model_json = model_json,
+                                     .out = flags.Text("out", ""),
+                                     .key = flags.Text("key", ""),
+                                     .whitening = flags.Text("whitening", ""),
+                                     .partial = flags.Has("partial"),
+                                     .allow_unexpected = flags.Has("allow_unexpected"),
+                                     .force = flags.Has("force")};
   SIGHTLINE_ASSIGN_OR_RETURN(const model::ImportReport report, model::ImportCheckpoint(options));
   absl::PrintF("%s: %s%s, names of %s\n", options.checkpoint, report.format,
                report.wrapper.empty() ? "" : absl::StrCat(", tensors under ", report.wrapper), report.names);
