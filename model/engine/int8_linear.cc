@@ -1,5 +1,3 @@
-#include "model/engine/int8_linear.h"
-
 #include <omp.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 
 #include "model/engine/int8_rows.h"
 #include "model/engine/int8_weights.h"
+#include "model/engine/linear_map.h"
 #include "model/engine/onednn.h"
 #include "model/engine/parallel.h"
 
@@ -34,14 +33,13 @@ void ForRows(int64_t rows, const Task& task) {
   });
 }
 
-}  // namespace
-
-class Int8Linear::Impl {
+class Int8Linear final : public LinearMap {
  public:
-  Impl(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in, int64_t out)
-      : Impl(std::move(pool), Int8Weights(weight, out, in), bias, in, out) {}
+  Int8Linear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in, int64_t out)
+      : Int8Linear(std::move(pool), Int8Weights(weight, out, in), bias, in, out) {}
 
-  void Run(const float* x, int64_t rows, Activation activation, bool add, float* y) {
+ private:
+  void Run(const float* x, int64_t rows, const Epilogue& epilogue, float* y) override {
     if (rows == 0) return;
     const int64_t most = kBlockRowsPerThread * omp_get_max_threads();
     const int64_t blocks = (rows + most - 1) / most;
@@ -53,18 +51,17 @@ class Int8Linear::Impl {
       const int64_t count = std::min(block, rows - begin);
       Quantise(x + begin * in_, count, static_cast<uint8_t*>(codes.data()), row_codes.data());
       Multiply(codes.data(), count, products.data());
-      Restore(static_cast<const int32_t*>(products.data()), count, row_codes.data(), activation, add, y + begin * out_);
+      Restore(static_cast<const int32_t*>(products.data()), count, row_codes.data(), epilogue, y + begin * out_);
     }
   }
 
- private:
   struct Key {
     int64_t rows = 0;
     int threads = 0;
     bool operator==(const Key&) const = default;
   };
 
-  Impl(std::shared_ptr<BufferPool> pool, Int8Weights weights, const float* bias, int64_t in, int64_t out)
+  Int8Linear(std::shared_ptr<BufferPool> pool, Int8Weights weights, const float* bias, int64_t in, int64_t out)
       : pool_(std::move(pool)),
         in_(in),
         out_(out),
@@ -89,12 +86,12 @@ class Int8Linear::Impl {
     engine::Run(prepared, pool_, codes, products);
   }
 
-  void Restore(const int32_t* products, int64_t rows, const RowCode* row_codes, Activation activation, bool add,
+  void Restore(const int32_t* products, int64_t rows, const RowCode* row_codes, const Epilogue& epilogue,
                float* y) const {
     const ColumnCodes columns{scales_.data(), sums_.data(), bias_.empty() ? nullptr : bias_.data()};
     ForRows(rows, [&](int64_t row) {
-      RestoreRow(products + row * out_, static_cast<size_t>(out_), row_codes[row], columns, activation, add,
-                 y + row * out_);
+      RestoreRow(products + row * out_, static_cast<size_t>(out_), row_codes[row], columns, epilogue.activation,
+                 epilogue.add, y + row * out_);
     });
   }
 
@@ -115,19 +112,11 @@ class Int8Linear::Impl {
   PreparedCache<Key> cache_;
 };
 
-Int8Linear::Int8Linear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in,
-                       int64_t out)
-    : impl_(std::make_unique<Impl>(std::move(pool), weight, bias, in, out)) {}
-Int8Linear::Int8Linear(Int8Linear&&) noexcept = default;
-Int8Linear& Int8Linear::operator=(Int8Linear&&) noexcept = default;
-Int8Linear::~Int8Linear() = default;
+}  // namespace
 
-void Int8Linear::Forward(const float* x, int64_t rows, Activation activation, float* y) const {
-  impl_->Run(x, rows, activation, /*add=*/false, y);
-}
-
-void Int8Linear::AddTo(const float* x, int64_t rows, Activation activation, float* y) const {
-  impl_->Run(x, rows, activation, /*add=*/true, y);
+std::unique_ptr<LinearMap> PackInt8Linear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias,
+                                          int64_t in, int64_t out) {
+  return std::make_unique<Int8Linear>(std::move(pool), weight, bias, in, out);
 }
 
 }  // namespace sightline::model::engine

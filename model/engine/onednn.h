@@ -12,21 +12,14 @@
 #include <unordered_map>
 #include <utility>
 
-#include "model/engine/activation.h"
 #include "model/engine/buffers.h"
+#include "model/engine/epilogue.h"
 
 namespace sightline::model::engine {
 
 inline constexpr auto kFloat = dnnl::memory::data_type::f32;
 
 const dnnl::engine& CpuEngine();
-
-// What follows a linear map or a convolution: `add` sums what the destination holds, then the activation.
-struct Epilogue {
-  Activation activation = Activation::kNone;
-  bool add = false;
-  bool operator==(const Epilogue&) const = default;
-};
 
 // The attributes of a primitive with `epilogue` fused, its scratchpad the caller's.
 dnnl::primitive_attr Attributes(const Epilogue& epilogue);

@@ -1,10 +1,9 @@
-#include "model/engine/packed_linear.h"
-
 #include <omp.h>
 
 #include <optional>
 #include <utility>
 
+#include "model/engine/linear_map.h"
 #include "model/engine/onednn.h"
 
 namespace sightline::model::engine {
@@ -15,11 +14,9 @@ using dnnl::memory;
 // What the weights are packed for before the first input is known: the tokens of a small image.
 constexpr int64_t kTypicalRows = 256;
 
-}  // namespace
-
-class PackedLinear::Impl {
+class PackedLinear final : public LinearMap {
  public:
-  Impl(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in, int64_t out)
+  PackedLinear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in, int64_t out)
       : pool_(std::move(pool)),
         in_(in),
         out_(out),
@@ -32,7 +29,8 @@ class PackedLinear::Impl {
     weights_.In(Descriptor(kTypicalRows, {}).weights_desc());
   }
 
-  void Run(const float* x, int64_t rows, const Epilogue& epilogue, float* y) {
+ private:
+  void Run(const float* x, int64_t rows, const Epilogue& epilogue, float* y) override {
     if (rows == 0) return;
     Prepared& prepared = cache_.Get({rows, omp_get_max_threads(), epilogue}, [&] {
       const dnnl::matmul::primitive_desc descriptor = Descriptor(rows, epilogue);
@@ -41,7 +39,6 @@ class PackedLinear::Impl {
     engine::Run(prepared, pool_, x, y);
   }
 
- private:
   struct Key {
     int64_t rows = 0;
     int threads = 0;
@@ -67,19 +64,11 @@ class PackedLinear::Impl {
   PreparedCache<Key> cache_;
 };
 
-PackedLinear::PackedLinear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias, int64_t in,
-                           int64_t out)
-    : impl_(std::make_unique<Impl>(std::move(pool), weight, bias, in, out)) {}
-PackedLinear::PackedLinear(PackedLinear&&) noexcept = default;
-PackedLinear& PackedLinear::operator=(PackedLinear&&) noexcept = default;
-PackedLinear::~PackedLinear() = default;
+}  // namespace
 
-void PackedLinear::Forward(const float* x, int64_t rows, Activation activation, float* y) const {
-  impl_->Run(x, rows, {.activation = activation, .add = false}, y);
-}
-
-void PackedLinear::AddTo(const float* x, int64_t rows, Activation activation, float* y) const {
-  impl_->Run(x, rows, {.activation = activation, .add = true}, y);
+std::unique_ptr<LinearMap> PackLinear(std::shared_ptr<BufferPool> pool, const float* weight, const float* bias,
+                                      int64_t in, int64_t out) {
+  return std::make_unique<PackedLinear>(std::move(pool), weight, bias, in, out);
 }
 
 }  // namespace sightline::model::engine

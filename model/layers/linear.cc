@@ -5,16 +5,16 @@
 namespace sightline::model {
 namespace {
 
-std::variant<engine::PackedLinear, engine::Int8Linear> Pack(const PlanOptions& options, const torch::Tensor& weight,
-                                                            const torch::Tensor& bias) {
+std::unique_ptr<engine::LinearMap> Pack(const PlanOptions& options, const torch::Tensor& weight,
+                                        const torch::Tensor& bias) {
   const torch::Tensor rows = weight.detach().flatten(1).contiguous();
   const torch::Tensor biases = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
   const float* const values = biases.defined() ? biases.data_ptr<float>() : nullptr;
-  if (options.numeric == Numeric::kInt8 && rows.size(1) <= engine::Int8Linear::kMostInputs) {
+  if (options.numeric == Numeric::kInt8 && rows.size(1) <= engine::kMostInt8Inputs) {
     if (options.report) ++options.report->int8_layers;
-    return engine::Int8Linear(options.buffers, rows.data_ptr<float>(), values, rows.size(1), rows.size(0));
+    return engine::PackInt8Linear(options.buffers, rows.data_ptr<float>(), values, rows.size(1), rows.size(0));
   }
-  return engine::PackedLinear(options.buffers, rows.data_ptr<float>(), values, rows.size(1), rows.size(0));
+  return engine::PackLinear(options.buffers, rows.data_ptr<float>(), values, rows.size(1), rows.size(0));
 }
 
 }  // namespace
@@ -27,22 +27,14 @@ torch::Tensor PlannedLinear::Forward(const torch::Tensor& x, Activation activati
   std::vector<int64_t> sizes = x.sizes().vec();
   sizes.back() = out_;
   const torch::Tensor y = Borrow(buffers_, sizes);
-  std::visit(
-      [&](const auto& packed) {
-        packed.Forward(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
-      },
-      packed_);
+  packed_->Forward(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
   return y;
 }
 
 torch::Tensor PlannedLinear::AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const {
   const torch::Tensor source = x.contiguous();
   const torch::Tensor y = residual.contiguous();
-  std::visit(
-      [&](const auto& packed) {
-        packed.AddTo(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
-      },
-      packed_);
+  packed_->AddTo(source.data_ptr<float>(), y.numel() / out_, activation, y.data_ptr<float>());
   return y;
 }
 

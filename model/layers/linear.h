@@ -4,10 +4,8 @@
 
 #include <memory>
 #include <optional>
-#include <variant>
 
-#include "model/engine/int8_linear.h"
-#include "model/engine/packed_linear.h"
+#include "model/engine/linear_map.h"
 #include "model/layers/activation.h"
 #include "model/layers/layer.h"
 
@@ -29,7 +27,7 @@ class PlannedLinear {
  private:
   std::shared_ptr<engine::BufferPool> buffers_;
   int64_t out_ = 0;
-  std::variant<engine::PackedLinear, engine::Int8Linear> packed_;
+  std::unique_ptr<engine::LinearMap> packed_;
 };
 
 class Linear : public Layer {

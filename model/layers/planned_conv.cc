@@ -14,8 +14,8 @@ bool CutsPatches(const ConvShape& shape, Pad pad) {
          shape.dilation == 1 && shape.groups == 1 && pad == Pad::kShape;
 }
 
-// Nothing behind it makes good what a first convolution loses, and it is a small part of the work. Convolutions in groups
-// are no matrix products.
+// Nothing behind it makes good what a first convolution loses, and it is a small part of the work. Convolutions in
+// groups are no matrix products.
 bool MayBeInt8(const ConvShape& shape) {
   constexpr int64_t kFewestChannels = 16;
   return shape.groups == 1 && shape.in >= kFewestChannels;
@@ -36,11 +36,12 @@ PlannedConv::PlannedConv(const PlanOptions& options, const std::string& path, co
     patches_.emplace(plan, weight, bias);
     return;
   }
-  packed_.emplace(Pack(options, path, weight, bias, shape));
+  packed_ = Pack(options, path, weight, bias, shape);
 }
 
-PlannedConv::Packed PlannedConv::Pack(const PlanOptions& options, const std::string& path, const torch::Tensor& weight,
-                                      const torch::Tensor& bias, const ConvShape& shape) {
+std::unique_ptr<engine::Convolution> PlannedConv::Pack(const PlanOptions& options, const std::string& path,
+                                                       const torch::Tensor& weight, const torch::Tensor& bias,
+                                                       const ConvShape& shape) {
   const torch::Tensor plain = weight.detach().contiguous();
   const torch::Tensor biases = bias.defined() ? bias.detach().contiguous() : torch::Tensor();
   const float* const values = biases.defined() ? biases.data_ptr<float>() : nullptr;
@@ -54,12 +55,12 @@ PlannedConv::Packed PlannedConv::Pack(const PlanOptions& options, const std::str
     const InputScale* const scale = options.calibration ? options.calibration->Find(path) : nullptr;
     if (scale != nullptr) {
       if (options.report) ++options.report->int8_layers;
-      return engine::Int8Conv(options.buffers, plain.data_ptr<float>(), values, geometry,
-                              {.scale = scale->scale, .is_signed = scale->is_signed});
+      return engine::PackInt8Conv(options.buffers, plain.data_ptr<float>(), values, geometry,
+                                  {.scale = scale->scale, .is_signed = scale->is_signed});
     }
     if (options.report) options.report->uncalibrated.push_back(path);
   }
-  return engine::PackedConv(options.buffers, plain.data_ptr<float>(), values, geometry);
+  return engine::PackConv(options.buffers, plain.data_ptr<float>(), values, geometry);
 }
 
 void PlannedConv::Show(const torch::Tensor& x) const {
@@ -100,14 +101,10 @@ torch::Tensor PlannedConv::Forward(const torch::Tensor& x, Activation activation
   const torch::Tensor source = x.contiguous(kChannelsLast);
   Show(source);
   const engine::ConvInput input = Input(x);
-  return std::visit(
-      [&](const auto& packed) {
-        const torch::Tensor y =
-            BorrowMap(buffers_, {x.size(0), shape_.out, packed.OutHeight(input), packed.OutWidth(input)});
-        packed.Forward(source.data_ptr<float>(), input, activation, y.data_ptr<float>());
-        return y;
-      },
-      *packed_);
+  const torch::Tensor y =
+      BorrowMap(buffers_, {x.size(0), shape_.out, packed_->OutHeight(input), packed_->OutWidth(input)});
+  packed_->Forward(source.data_ptr<float>(), input, activation, y.data_ptr<float>());
+  return y;
 }
 
 torch::Tensor PlannedConv::AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const {
@@ -115,9 +112,7 @@ torch::Tensor PlannedConv::AddTo(const torch::Tensor& residual, const torch::Ten
   const torch::Tensor source = x.contiguous(kChannelsLast);
   Show(source);
   const torch::Tensor y = residual.contiguous(kChannelsLast);
-  std::visit(
-      [&](const auto& packed) { packed.AddTo(source.data_ptr<float>(), Input(x), activation, y.data_ptr<float>()); },
-      *packed_);
+  packed_->AddTo(source.data_ptr<float>(), Input(x), activation, y.data_ptr<float>());
   return y;
 }
 

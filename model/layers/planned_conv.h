@@ -7,10 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 
-#include "model/engine/int8_conv.h"
-#include "model/engine/packed_conv.h"
+#include "model/engine/convolution.h"
 #include "model/layers/conv_shape.h"
 #include "model/layers/layer.h"
 #include "model/layers/linear.h"
@@ -36,9 +34,9 @@ class PlannedConv {
   torch::Tensor AddTo(const torch::Tensor& residual, const torch::Tensor& x, Activation activation) const;
 
  private:
-  using Packed = std::variant<engine::PackedConv, engine::Int8Conv>;
-  static Packed Pack(const PlanOptions& options, const std::string& path, const torch::Tensor& weight,
-                     const torch::Tensor& bias, const ConvShape& shape);
+  static std::unique_ptr<engine::Convolution> Pack(const PlanOptions& options, const std::string& path,
+                                                   const torch::Tensor& weight, const torch::Tensor& bias,
+                                                   const ConvShape& shape);
 
   // `x` channels-last, as the observer is to see it.
   void Show(const torch::Tensor& x) const;
@@ -50,7 +48,7 @@ class PlannedConv {
   ConvShape shape_;
   Pad pad_;
   std::optional<PlannedLinear> patches_;
-  std::optional<Packed> packed_;
+  std::unique_ptr<engine::Convolution> packed_;  // null where patches_ is not
   std::string path_;
   std::shared_ptr<InputObserver> observer_;  // null for none
 };

@@ -1,11 +1,10 @@
-#include "model/engine/int8_conv.h"
-
 #include <cstdio>
 #include <limits>
 #include <memory>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "model/engine/convolution.h"
 #include "model/engine/int8_weights.h"
 #include "tests/model/engine/int8_reference.h"
 
@@ -89,18 +88,18 @@ TEST(Int8Conv, IsPlainIntegerArithmetic) {
     std::vector<float> weight = Normal(generator, static_cast<size_t>(g.out * g.in * g.kernel * g.kernel), 0.1f);
     std::fill_n(weight.begin(), g.in * g.kernel * g.kernel, 0.0f);
     const std::vector<float> bias = Normal(generator, static_cast<size_t>(g.out), 1);
-    const Int8Conv conv(pool, weight.data(), bias.data(), g, p.code);
+    const std::unique_ptr<Convolution> conv = PackInt8Conv(pool, weight.data(), bias.data(), g, p.code);
     const std::vector<double> plain = PlainConv(p, x, weight, bias);
     ASSERT_EQ(static_cast<int64_t>(plain.size()),
-              p.input.batch * conv.OutHeight(p.input) * conv.OutWidth(p.input) * g.out);
+              p.input.batch * conv->OutHeight(p.input) * conv->OutWidth(p.input) * g.out);
 
     std::vector<float> y(plain.size(), -5);
-    conv.Forward(x.data(), p.input, Activation::kNone, y.data());
+    conv->Forward(x.data(), p.input, Activation::kNone, y.data());
     for (size_t k = 0; k < y.size(); ++k) ASSERT_NEAR(y[k], plain[k], 1e-5 * (1 + std::abs(plain[k]))) << i << " " << k;
 
     const std::vector<float> before = Normal(generator, y.size(), 1);
     y = before;
-    conv.AddTo(x.data(), p.input, Activation::kRelu, y.data());
+    conv->AddTo(x.data(), p.input, Activation::kRelu, y.data());
     for (size_t k = 0; k < y.size(); ++k) {
       ASSERT_NEAR(y[k], std::max(0.0, plain[k] + before[k]), 1e-5 * (2 + std::abs(plain[k]))) << i << " " << k;
     }
@@ -115,7 +114,8 @@ TEST(Int8Conv, ManySizesOneAfterTheOther) {
   const ConvGeometry geometry{.in = 24, .out = 40, .kernel = 3};
   const std::vector<float> weight = Normal(generator, 40 * 24 * 9, 0.1f);
   const std::vector<float> bias(40, 0);
-  const Int8Conv conv(pool, weight.data(), nullptr, geometry, {.scale = 0.02f, .is_signed = true});
+  const std::unique_ptr<Convolution> conv =
+      PackInt8Conv(pool, weight.data(), nullptr, geometry, {.scale = 0.02f, .is_signed = true});
   for (const int64_t side : {1, 2, 3, 8, 17, 30, 56, 2, 17}) {
     const ConvProblem p{geometry,
                         {.batch = 1, .height = side, .width = side + 1, .top = 1, .left = 1, .bottom = 1, .right = 1},
@@ -123,7 +123,7 @@ TEST(Int8Conv, ManySizesOneAfterTheOther) {
     const std::vector<float> x = Normal(generator, static_cast<size_t>(side * (side + 1) * 24), 1);
     const std::vector<double> plain = PlainConv(p, x, weight, bias);
     std::vector<float> y(plain.size());
-    conv.Forward(x.data(), p.input, Activation::kNone, y.data());
+    conv->Forward(x.data(), p.input, Activation::kNone, y.data());
     for (size_t k = 0; k < y.size(); ++k) ASSERT_NEAR(y[k], plain[k], 1e-5 * (1 + std::abs(plain[k]))) << side;
   }
 }

@@ -1,5 +1,3 @@
-#include "model/engine/int8_linear.h"
-
 #include <omp.h>
 
 #include <cstdio>
@@ -9,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "model/engine/int8_weights.h"
+#include "model/engine/linear_map.h"
 #include "tests/model/engine/int8_reference.h"
 
 namespace sightline::model::engine {
@@ -57,8 +56,9 @@ class Int8LinearTest : public ::testing::Test {
     std::printf("seed %u\n", kLinearSeed);
   }
 
-  Int8Linear Make(const Problem& p) {
-    return Int8Linear(pool_, p.weight.data(), p.bias.data(), static_cast<int64_t>(p.in), static_cast<int64_t>(p.out));
+  std::unique_ptr<LinearMap> Make(const Problem& p) {
+    return PackInt8Linear(pool_, p.weight.data(), p.bias.data(), static_cast<int64_t>(p.in),
+                          static_cast<int64_t>(p.out));
   }
 
   const std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
@@ -75,18 +75,18 @@ TEST_F(Int8LinearTest, IsPlainIntegerArithmeticToTheBit) {
                                                                         {197, 192, 96},
                                                                         {611, 48, 40}}) {
     const Problem p = RandomProblem(generator_, rows, in, out);
-    const Int8Linear linear = Make(p);
+    const std::unique_ptr<LinearMap> linear = Make(p);
     std::vector<float> y(rows * out, -7);
-    linear.Forward(p.x.data(), static_cast<int64_t>(rows), Activation::kNone, y.data());
+    linear->Forward(p.x.data(), static_cast<int64_t>(rows), Activation::kNone, y.data());
     const std::vector<float> plain = PlainLinear(p);
     for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], plain[i]) << rows << "x" << in << "x" << out << " at " << i;
 
     const std::vector<float> before = Normal(generator_, y.size(), 1);
     y = before;
-    linear.AddTo(p.x.data(), static_cast<int64_t>(rows), Activation::kRelu, y.data());
+    linear->AddTo(p.x.data(), static_cast<int64_t>(rows), Activation::kRelu, y.data());
     for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], std::max(0.0f, plain[i] + before[i])) << i;
 
-    linear.Forward(p.x.data(), static_cast<int64_t>(rows), Activation::kGelu, y.data());
+    linear->Forward(p.x.data(), static_cast<int64_t>(rows), Activation::kGelu, y.data());
     for (size_t i = 0; i < y.size(); ++i) {
       ASSERT_NEAR(y[i], PlainActivate(plain[i], Activation::kGelu), 1e-6 * std::max(1.0f, std::abs(plain[i]))) << i;
     }
@@ -98,9 +98,9 @@ TEST_F(Int8LinearTest, IsPlainIntegerArithmeticToTheBit) {
 TEST_F(Int8LinearTest, StaysWithinTheStepsOfFloats) {
   Problem p = RandomProblem(generator_, 40, 160, 70);
   p.x[3 * 160 + 5] = 400;  // an outlier makes its own row coarse and no other
-  const Int8Linear linear = Make(p);
+  const std::unique_ptr<LinearMap> linear = Make(p);
   std::vector<float> y(p.rows * p.out);
-  linear.Forward(p.x.data(), static_cast<int64_t>(p.rows), Activation::kNone, y.data());
+  linear->Forward(p.x.data(), static_cast<int64_t>(p.rows), Activation::kNone, y.data());
   const PlainWeights weights = PlainQuantiseWeights(p.weight, p.out);
   double error = 0, size = 0;
   for (size_t r = 0; r < p.rows; ++r) {
@@ -147,7 +147,7 @@ TEST_F(Int8LinearTest, DegenerateRowsAndWeights) {
 }
 
 TEST_F(Int8LinearTest, LargestSumsDoNotOverflow) {
-  Problem p{.rows = 2, .in = Int8Linear::kMostInputs, .out = 2, .x = {}, .weight = {}, .bias = {0, 0}};
+  Problem p{.rows = 2, .in = kMostInt8Inputs, .out = 2, .x = {}, .weight = {}, .bias = {0, 0}};
   p.x.assign(p.rows * p.in, 255);
   p.weight.assign(p.out * p.in, 127);
   std::fill(p.weight.begin() + static_cast<std::ptrdiff_t>(p.in), p.weight.end(), -127.0f);
@@ -159,13 +159,13 @@ TEST_F(Int8LinearTest, LargestSumsDoNotOverflow) {
 
 TEST_F(Int8LinearTest, AnyNumberOfThreadsGivesTheSame) {
   const Problem p = RandomProblem(generator_, 333, 96, 130);
-  const Int8Linear linear = Make(p);
+  const std::unique_ptr<LinearMap> linear = Make(p);
   const int before = omp_get_max_threads();
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 3}) {
     omp_set_num_threads(threads);
     results.emplace_back(p.rows * p.out);
-    linear.Forward(p.x.data(), static_cast<int64_t>(p.rows), Activation::kGelu, results.back().data());
+    linear->Forward(p.x.data(), static_cast<int64_t>(p.rows), Activation::kGelu, results.back().data());
   }
   omp_set_num_threads(before);
   EXPECT_EQ(results[0], results[1]);
