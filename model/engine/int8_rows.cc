@@ -8,6 +8,8 @@
 
 #include <limits>
 
+#include "model/engine/exp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace sightline::model::engine::HWY_NAMESPACE {
 namespace hn = ::hwy::HWY_NAMESPACE;
@@ -91,24 +93,6 @@ void QuantiseValues(const float* HWY_RESTRICT x, size_t count, float scale, bool
     const auto code = hn::And(hn::NearestInt(v), hn::Set(d32, 255));
     hn::StoreU(hn::DemoteTo(d8, code), d8, codes + i);
   });
-}
-
-// exp(x) for x <= 0, relative error below 3e-7 above -87.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V ExpOfNegative(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  x = hn::Max(x, hn::Set(d, -87.3f));
-  const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-  V p = hn::Set(d, 1.0f / 720);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 120));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 24));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 6));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.5f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)))));
 }
 
 // x Phi(x). The tail Phi(-|x|) is a polynomial in 1 / (1 + p |x| / sqrt 2) times exp(-x^2 / 2): Abramowitz and Stegun

@@ -6,29 +6,11 @@
 // Highway's own order: foreach_target first.
 #include <hwy/highway.h>
 
+#include "model/engine/exp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace sightline::model::engine::HWY_NAMESPACE {
 namespace hn = ::hwy::HWY_NAMESPACE;
-
-// exp(x) for x <= 0: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2].
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V ExpOfNegative(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  x = hn::Max(x, hn::Set(d, -87.3f));
-  const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
-  // ln 2 in two parts, the first with so few bits that its product with n is exact.
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-  V p = hn::Set(d, 1.0f / 720);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 120));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 24));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 6));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.5f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  const auto power = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)));
-  return hn::Mul(p, hn::BitCast(d, power));
-}
 
 float ExpOfRow(float* HWY_RESTRICT row, size_t count) {
   const hn::ScalableTag<float> d;

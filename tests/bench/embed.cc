@@ -50,22 +50,6 @@ double Milliseconds(std::chrono::steady_clock::time_point since) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - since).count();
 }
 
-double MedianOf(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-double BestOf(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
-
-Row EmbedRow(const std::string& name, double value, const std::string& unit) {
-  Row row;
-  row.bench = "embed";
-  row.name = name;
-  row.value = value;
-  row.unit = unit;
-  return row;
-}
-
 json ZooModel(const std::string& name) {
   return json::parse(std::ifstream(absl::StrCat(SIGHTLINE_ZOO, "/", name, "/model.json")));
 }
@@ -83,7 +67,7 @@ class EmbedBench {
  public:
   EmbedBench(std::string folder, int threads, EagerPeer* peer)
       : folder_(std::move(folder)), threads_(threads), peer_(peer), peak_(FmaPeak(threads, 0.5)) {
-    Print(EmbedRow(absl::StrCat("FMA peak, ", threads, " threads"), peak_, "GFLOP/s"));
+    Print(PlainRow("embed", absl::StrCat("FMA peak, ", threads, " threads"), peak_, "GFLOP/s"));
   }
 
   absl::Status Run(const EmbedCase& one) {
@@ -116,7 +100,7 @@ class EmbedBench {
       peer.push_back(*took);
     }
     Report(one, ours, peer, *loaded);
-    Print(EmbedRow(absl::StrCat(one.name(), ", largest difference of a descriptor value"),
+    Print(PlainRow("embed", absl::StrCat(one.name(), ", largest difference of a descriptor value"),
                    Difference(*first, loaded->descriptors), "1"));
     return absl::OkStatus();
   }
@@ -141,8 +125,9 @@ class EmbedBench {
     const double loaded = Milliseconds(start) / 1000;
     const auto result = (*model)->Embed(batch);
     if (!result.ok()) return result.status();
-    Print(EmbedRow(absl::StrCat("load ", name), loaded, "s"));
-    Print(EmbedRow(absl::StrCat("load ", name, " and embed one image of 384x384"), Milliseconds(start) / 1000, "s"));
+    Print(PlainRow("embed", absl::StrCat("load ", name), loaded, "s"));
+    Print(PlainRow("embed", absl::StrCat("load ", name, " and embed one image of 384x384"), Milliseconds(start) / 1000,
+                   "s"));
     return absl::OkStatus();
   }
 
@@ -169,15 +154,16 @@ class EmbedBench {
               const EagerPeer::Loaded& loaded) const {
     const std::string peer_name = absl::StrCat(peer_->name(), ", ", loaded.layout);
     for (const bool best : {false, true}) {
-      Row row = EmbedRow(best ? absl::StrCat(one.name(), ", best round") : one.name(),
-                         best ? BestOf(ours) : MedianOf(ours), "ms");
+      Row row = PlainRow("embed", best ? absl::StrCat(one.name(), ", best round") : one.name(),
+                         best ? Least(ours) : Median(ours), "ms");
       row.higher_is_better = false;
       row.peer = peer_name;
-      row.peer_value = best ? BestOf(peer) : MedianOf(peer);
+      row.peer_value = best ? Least(peer) : Median(peer);
       row.limit = loaded.gflop / peak_ * 1000;
       Print(row);
     }
-    Row row = EmbedRow(absl::StrCat(one.name(), ", arithmetic"), loaded.gflop / MedianOf(ours) * 1000, "GFLOP/s");
+    Row row =
+        PlainRow("embed", absl::StrCat(one.name(), ", arithmetic"), loaded.gflop / Median(ours) * 1000, "GFLOP/s");
     row.limit = peak_;
     Print(row);
   }

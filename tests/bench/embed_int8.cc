@@ -57,22 +57,6 @@ absl::StatusOr<double> Took(model::Model& model, absl::Span<const model::Prepare
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-double Middle(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-double Best(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
-
-Row Int8Row(const std::string& name, double value, const std::string& unit) {
-  Row row;
-  row.bench = "embed";
-  row.name = name;
-  row.value = value;
-  row.unit = unit;
-  return row;
-}
-
 absl::Status PrintCosines(const std::string& name, model::Model& fp32, model::Model& int8,
                           absl::Span<const std::string> paths) {
   std::vector<double> cosines;
@@ -82,8 +66,9 @@ absl::Status PrintCosines(const std::string& name, model::Model& fp32, model::Mo
     cosines.push_back(std::inner_product(exact.begin(), exact.end(), coarse.begin(), 0.0));
   }
   const double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(cosines.size());
-  Print(Int8Row(absl::StrCat(name, ", cosine to fp32, mean of ", cosines.size(), " scenes"), mean, "1"));
-  Print(Int8Row(absl::StrCat(name, ", cosine to fp32, least of ", cosines.size(), " scenes"), Best(cosines), "1"));
+  Print(PlainRow("embed", absl::StrCat(name, ", cosine to fp32, mean of ", cosines.size(), " scenes"), mean, "1"));
+  Print(PlainRow("embed", absl::StrCat(name, ", cosine to fp32, least of ", cosines.size(), " scenes"), Least(cosines),
+                 "1"));
   return absl::OkStatus();
 }
 
@@ -111,10 +96,11 @@ absl::Status CompareInt8(const std::string& folder, const std::string& name,
     peer.push_back(b);
   }
   for (const bool best : {false, true}) {
-    Row row = Int8Row(best ? absl::StrCat(name, ", best round") : name, best ? Best(ours) : Middle(ours), "ms");
+    Row row =
+        PlainRow("embed", best ? absl::StrCat(name, ", best round") : name, best ? Least(ours) : Median(ours), "ms");
     row.higher_is_better = false;
     row.peer = "Sightline fp32";
-    row.peer_value = best ? Best(peer) : Middle(peer);
+    row.peer_value = best ? Least(peer) : Median(peer);
     Print(row);
   }
   return PrintCosines(name, *fp32, *int8, all.subspan(half));

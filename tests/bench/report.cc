@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -23,6 +24,22 @@ std::string CpuName() {
 }
 
 }  // namespace
+
+Row PlainRow(const std::string& bench, const std::string& name, double value, const std::string& unit) {
+  Row row;
+  row.bench = bench;
+  row.name = name;
+  row.value = value;
+  row.unit = unit;
+  return row;
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double Least(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
 
 void PrintMachine(const std::string& bench) {
   nlohmann::ordered_json out;

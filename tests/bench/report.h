@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sightline::bench {
 
@@ -23,6 +24,13 @@ struct Row {
   std::optional<double> limit = std::nullopt;
   std::optional<double> recall = std::nullopt;  // of the best results, between 0 and 1
 };
+
+// A row with no peer and no limit yet.
+Row PlainRow(const std::string& bench, const std::string& name, double value, const std::string& unit);
+
+// Of at least one value; the upper one of the two in the middle.
+double Median(std::vector<double> values);
+double Least(const std::vector<double>& values);
 
 // The first line: machine, SIMD level, versions.
 void PrintMachine(const std::string& bench);

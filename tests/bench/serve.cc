@@ -55,11 +55,6 @@ bool Fill(const std::shared_ptr<grpc::Channel>& channel, std::mt19937* random) {
   return status.ok();
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace
 
 int RunServe(bool quick) {

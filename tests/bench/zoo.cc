@@ -47,13 +47,9 @@ absl::Status MeasureZooModel(const std::string& folder, const image::Image& phot
     SIGHTLINE_RETURN_IF_ERROR(model->Embed(batch).status());
     times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
-  std::sort(times.begin(), times.end());
-  Row row;
-  row.bench = "zoo";
-  row.name = absl::StrCat(model->info().name, " ", prepared.bucket, ", ", model->info().parameters, " parameters");
-  row.value = times[times.size() / 2];
-  row.unit = "ms";
-  Print(row);
+  Print(PlainRow("zoo",
+                 absl::StrCat(model->info().name, " ", prepared.bucket, ", ", model->info().parameters, " parameters"),
+                 Median(times), "ms"));
   return absl::OkStatus();
 }
 

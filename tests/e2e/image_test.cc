@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "client/cpp/client.h"
 #include "model/image/encode.h"
+#include "tests/e2e/picture.h"
 #include "tests/e2e/rpc.h"
 #include "tests/support/server_process.h"
 #include "tests/support/temp_folder.h"
@@ -24,21 +25,6 @@ using client::Client;
 using client::Query;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-// Coloured noise in blocks: every seed another picture.
-std::string Picture(unsigned seed, int width = 96, int height = 64) {
-  std::mt19937 random(seed);
-  image::Image picture{.width = width, .height = height, .rgb = {}, .original_width = width, .original_height = height};
-  std::vector<uint8_t> blocks(16 * 16 * 3);
-  for (uint8_t& value : blocks) value = static_cast<uint8_t>(random());
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      const int block = (y * 16 / height) * 16 + x * 16 / width;
-      for (int c = 0; c < 3; ++c) picture.rgb.push_back(blocks[static_cast<size_t>(block * 3 + c)]);
-    }
-  }
-  return *image::EncodeJpeg(picture, 90);
-}
 
 class ImageTest : public ::testing::Test {
  protected:
@@ -58,7 +44,7 @@ class ImageTest : public ::testing::Test {
     ASSERT_TRUE(collection.ok()) << collection.status();
     EXPECT_EQ(collection->model(), "dtop_tiny");
     for (unsigned i = 1; i <= 3; ++i) {
-      const auto written = client_->Index(Write(absl::StrCat("p", i), Picture(i)));
+      const auto written = client_->Index(Write(absl::StrCat("p", i), NoisePicture(i)));
       ASSERT_TRUE(written.ok()) << written.status();
       EXPECT_TRUE(written->model().untrained());
     }
@@ -105,7 +91,7 @@ class ImageTest : public ::testing::Test {
 
 TEST_F(ImageTest, AnIndexedImageFindsItself) {
   for (unsigned i = 1; i <= 3; ++i) {
-    const auto answer = client_->Search({.collection = "pictures", .query = Query::Image(Picture(i)), .top_k = 3});
+    const auto answer = client_->Search({.collection = "pictures", .query = Query::Image(NoisePicture(i)), .top_k = 3});
     ASSERT_TRUE(answer.ok()) << answer.status();
     ASSERT_EQ(answer->results_size(), 3);
     EXPECT_EQ(answer->results(0).id(), absl::StrCat("p", i));
@@ -121,16 +107,16 @@ TEST_F(ImageTest, WhatIsStoredIsWhatWasSent) {
   get.set_view(v1::IMAGE_VIEW_ORIGINAL);
   const auto image = client_->GetImage(get);
   ASSERT_TRUE(image.ok()) << image.status();
-  EXPECT_EQ(image->image(), Picture(1));
+  EXPECT_EQ(image->image(), NoisePicture(1));
   EXPECT_EQ(image->image_mime_type(), "image/jpeg");
-  EXPECT_EQ(image->sha256(), base::Sha256Hex(Picture(1)));
+  EXPECT_EQ(image->sha256(), base::Sha256Hex(NoisePicture(1)));
   EXPECT_EQ(image->width(), 96);
   EXPECT_EQ(image->height(), 64);
 }
 
 TEST_F(ImageTest, EmbedAndItsDescriptorSearchAlike) {
   v1::EmbedRequest request;
-  request.set_image(Picture(2));
+  request.set_image(NoisePicture(2));
   request.set_return_tokens(true);
   const auto embedded = client_->Embed(request);
   ASSERT_TRUE(embedded.ok()) << embedded.status();
@@ -149,12 +135,12 @@ TEST_F(ImageTest, EmbedAndItsDescriptorSearchAlike) {
 }
 
 TEST_F(ImageTest, ACropOfAllIsTheImageAndAnotherIsNot) {
-  auto query = Query::Image(Picture(3));
+  auto query = Query::Image(NoisePicture(3));
   const auto whole = client_->Search({.collection = "pictures", .query = query.Crop(0, 0, 1, 1), .top_k = 1});
   ASSERT_TRUE(whole.ok()) << whole.status();
   EXPECT_NEAR(whole->results(0).score(), 1, 1e-4);
   const auto part = client_->Search({.collection = "pictures",
-                                     .query = Query::Image(Picture(3)).Crop(0, 0, 30, 20, v1::CropBox::UNIT_PIXEL),
+                                     .query = Query::Image(NoisePicture(3)).Crop(0, 0, 30, 20, v1::CropBox::UNIT_PIXEL),
                                      .top_k = 1});
   ASSERT_TRUE(part.ok()) << part.status();
   EXPECT_LT(part->results(0).score(), 0.9999);
@@ -164,7 +150,7 @@ TEST_F(ImageTest, RefusesWhatIsNoImage) {
   std::mt19937 random(7);
   std::string noise(5000, '\0');
   for (char& byte : noise) byte = static_cast<char>(random());
-  const std::string good = Picture(1);
+  const std::string good = NoisePicture(1);
   std::string cut_header = good.substr(0, 12);
   const std::vector<std::pair<std::string, std::string>> images = {
       {"", "IMAGE_EMPTY"},
@@ -174,8 +160,8 @@ TEST_F(ImageTest, RefusesWhatIsNoImage) {
       {good.substr(0, good.size() / 2), "IMAGE_TRUNCATED"},
       {cut_header, "IMAGE_TRUNCATED"},
       {good + std::string(1'000'001, '\0'), "IMAGE_TOO_LARGE"},
-      {Picture(1, 1200, 1000), "IMAGE_TOO_MANY_PIXELS"},
-      {Picture(1, 2001, 8), "IMAGE_SIDE_TOO_LONG"},
+      {NoisePicture(1, 1200, 1000), "IMAGE_TOO_MANY_PIXELS"},
+      {NoisePicture(1, 2001, 8), "IMAGE_SIDE_TOO_LONG"},
   };
   for (const auto& [image, reason] : images) {
     SCOPED_TRACE(absl::StrCat(reason, ", ", image.size(), " bytes"));
@@ -197,25 +183,25 @@ TEST_F(ImageTest, RefusesBoxesThatAreNoBoxes) {
         Box(0.6, 0, 0.4, 1, fraction), Box(0, 0.5, 1, 0.5, fraction), Box(2, 2, 3, 3, fraction),
         Box(-3, -3, -2, -2, fraction), Box(96, 0, 200, 64, pixel), Box(1e300, 0, 1e301, 1, pixel)}) {
     SCOPED_TRACE(box.ShortDebugString());
-    auto write = Write("refused", Picture(1));
+    auto write = Write("refused", NoisePicture(1));
     *write.mutable_item()->mutable_crop() = box;
     ExpectRefusal(client_->Index(write).status(), "CROP_BOX_INVALID");
     v1::SearchRequest search;
     search.set_collection("pictures");
-    search.mutable_query()->add_parts()->set_image(Picture(1));
+    search.mutable_query()->add_parts()->set_image(NoisePicture(1));
     *search.mutable_query()->mutable_parts(0)->add_crops() = box;
     ExpectRefusal(client_->Search(search).status(), "CROP_BOX_INVALID");
     v1::EmbedRequest embed;
-    embed.set_image(Picture(1));
+    embed.set_image(NoisePicture(1));
     *embed.mutable_crop() = box;
     ExpectRefusal(client_->Embed(embed).status(), "CROP_BOX_INVALID");
   }
   v1::SearchRequest many;
   many.set_collection("pictures");
-  many.mutable_query()->add_parts()->set_image(Picture(1));
+  many.mutable_query()->add_parts()->set_image(NoisePicture(1));
   for (int i = 0; i < 9; ++i) *many.mutable_query()->mutable_parts(0)->add_crops() = Box(0, 0, 1, 1, fraction);
   ExpectRefusal(client_->Search(many).status(), "VALUE_OUT_OF_RANGE");
-  auto both = Write("refused", Picture(1));
+  auto both = Write("refused", NoisePicture(1));
   both.mutable_item()->mutable_tokens()->set_height(1);
   ExpectRefusal(client_->Index(both).status(), "TOKENS_WITH_IMAGE");
 }
