@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/file.h"
@@ -141,6 +142,7 @@ class LoadedModel : public Model {
     }
     SIGHTLINE_RETURN_IF_ERROR(FillTensors(directory, options, config_, std::move(targets), info_.untrained));
     Describe(ComputeSpaces(config_, tensors, projection_));
+    if (config_.whitening.has_value()) info_.bare_space = BareSpace(tensors);
     return Plan(directory, options);
   }
 
@@ -162,6 +164,32 @@ class LoadedModel : public Model {
           {size.height, size.width, image::ToChw(resized, config_.preprocess.mean, config_.preprocess.std)});
     }
     return prepared;
+  }
+
+  absl::StatusOr<std::vector<float>> Whiten(absl::Span<const float> descriptor) const override {
+    if (!config_.whitening.has_value()) {
+      return base::FailedPrecondition("NO_WHITENING", absl::StrCat("model ", config_.name,
+                                                                   " does not end with a whitening. Embed the "
+                                                                   "images again instead."));
+    }
+    const auto size = static_cast<size_t>(DescriptorDim(config_.backbone, config_.head));
+    if (descriptor.size() != size) {
+      return base::InvalidArgument("DESCRIPTOR_DIM",
+                                   absl::StrCat("a descriptor of ", descriptor.size(),
+                                                " values is to be whitened; the "
+                                                "model takes ",
+                                                size, ". Use one of the space without whitening."),
+                                   {{"actual", absl::StrCat(descriptor.size())}, {"limit", absl::StrCat(size)}});
+    }
+    try {
+      const c10::InferenceMode inference_mode;
+      const torch::Tensor row = torch::empty({1, static_cast<int64_t>(size)});
+      std::copy(descriptor.begin(), descriptor.end(), row.data_ptr<float>());
+      const torch::Tensor whitened = network_->Finish(row).contiguous();
+      return std::vector<float>(whitened.data_ptr<float>(), whitened.data_ptr<float>() + whitened.numel());
+    } catch (const std::exception& error) {
+      return LibraryError("whitening a descriptor", error);
+    }
   }
 
   std::vector<PreparedImage> WarmUpImages() const override { return BlankImages(config_.preprocess); }
@@ -204,6 +232,13 @@ class LoadedModel : public Model {
     if (plan.numeric == Numeric::kInt8) LogInt8(info_.name, *plan.report);
     if (plan.report->int8_layers > 0) info_.numeric = "int8/cpu";
     return absl::OkStatus();
+  }
+
+  std::string BareSpace(std::vector<NamedTensor> tensors) const {
+    ModelConfig bare = config_;
+    bare.whitening.reset();
+    std::erase_if(tensors, [](const NamedTensor& tensor) { return absl::StartsWith(tensor.name, "whitening."); });
+    return ComputeSpaces(bare, tensors, projection_).embedding;
   }
 
   void Describe(const Spaces& spaces) {

@@ -52,8 +52,11 @@ struct ModelInfo {
   std::string architecture;     // "hybrid_vit + dtop"
   std::string embedding_space;  // sha256 over all that decides a descriptor, lower-case hex
   std::string token_space;      // the same for tokens
-  std::string numeric;          // "fp32/cpu", "int8/cpu"
-  std::string provenance;       // where the weights come from, in words
+  // For a model that ends with a whitening: the embedding space of the same model without it, whose descriptors Whiten
+  // takes. Empty otherwise.
+  std::string bare_space;
+  std::string numeric;     // "fp32/cpu", "int8/cpu"
+  std::string provenance;  // where the weights come from, in words
   int descriptor_dim = 0;
   int token_dim = 0;
   int max_token_cells = 0;
@@ -66,8 +69,8 @@ struct ModelInfo {
 struct LoadOptions {
   // Run from a seeded initialisation when the directory has no weights file. Never silently: info().untrained says so.
   bool allow_untrained = false;
-  // Threads inside one operation of LibTorch, OpenBLAS and oneDNN; 0 leaves LibTorch's choice, all cores. They belong to
-  // the thread that calls Embed: every such thread has a team of its own, so models that run at the same time should
+  // Threads inside one operation of LibTorch, OpenBLAS and oneDNN; 0 leaves LibTorch's choice, all cores. They belong
+  // to the thread that calls Embed: every such thread has a team of its own, so models that run at the same time should
   // have the cores divided between them.
   int intra_op_threads = 0;
   // kInt8 is a wish: on a machine without AVX-512 VNNI the model runs in fp32, and convolutions do where the directory
@@ -110,6 +113,10 @@ class Model {
   // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
   // every weight, then one of each bucket.
   virtual std::vector<PreparedImage> WarmUpImages() const { return {}; }
+
+  // From a descriptor of info().bare_space to the model's own, as if the image had been embedded again: the whitening
+  // is a linear step. FAILED_PRECONDITION for a model that does not end with one. From any thread.
+  virtual absl::StatusOr<std::vector<float>> Whiten(absl::Span<const float> descriptor) const = 0;
 
   // One embedding per image of the batch, in order. All must have the same bucket.
   virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;

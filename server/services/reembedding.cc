@@ -242,11 +242,39 @@ absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
   return Write(std::move(ready));
 }
 
+bool Reembedding::Whitens() const {
+  return model_ != nullptr && !model_->info().bare_space.empty() &&
+         model_->info().bare_space == transfer_->from()->config().embedding_space;
+}
+
+absl::Status Reembedding::WhitenAndWrite(std::vector<index::Record> records) {
+  const index::Collection& from = *transfer_->from();
+  const std::string& token_space = transfer_->to()->config().token_space;
+  std::vector<index::Record> ready;
+  for (const index::Record& record : records) {
+    absl::StatusOr<index::Record> whole = from.Get(record.id, index::RecordView::kVectors);
+    const absl::StatusOr<index::Record> image = from.Get(record.id, index::RecordView::kImage);
+    // Deleted or written again since: it is among the changes.
+    if (absl::IsNotFound(whole.status()) || absl::IsNotFound(image.status())) continue;
+    SIGHTLINE_RETURN_IF_ERROR(whole.status());
+    SIGHTLINE_RETURN_IF_ERROR(image.status());
+    if (image->revision != whole->revision) continue;
+    whole->image = image->image;
+    SIGHTLINE_ASSIGN_OR_RETURN(whole->descriptor, model_->model().Whiten(whole->descriptor));
+    if (token_space != from.config().token_space) whole->tokens.reset();
+    ready.push_back(*std::move(whole));
+  }
+  embedded_ += static_cast<int64_t>(ready.size());
+  return Write(std::move(ready));
+}
+
 absl::Status Reembedding::CarryRecords(std::vector<index::Record> records) {
-  const bool originals = transfer_->from()->config().keep_image == index::KeepImage::kOriginal;
+  const bool whitens = Whitens();
+  const bool originals = !whitens && transfer_->from()->config().keep_image == index::KeepImage::kOriginal;
   std::vector<index::Record> chunk;
   const auto flush = [&]() -> absl::Status {
-    SIGHTLINE_RETURN_IF_ERROR(EmbedAndWrite(std::exchange(chunk, {})));
+    std::vector<index::Record> full = std::exchange(chunk, {});
+    SIGHTLINE_RETURN_IF_ERROR(whitens ? WhitenAndWrite(std::move(full)) : EmbedAndWrite(std::move(full)));
     SIGHTLINE_KILL_POINT("reembed.chunk");
     return Report();
   };
@@ -264,7 +292,7 @@ absl::Status Reembedding::CarryRecords(std::vector<index::Record> records) {
     // Deleted since: it is among the changes.
     if (absl::IsNotFound(whole.status())) continue;
     SIGHTLINE_RETURN_IF_ERROR(whole.status());
-    if (whole->image.empty()) {
+    if (!whitens && whole->image.empty()) {
       left_out_[record.id] = "no original is kept of it";
       continue;
     }

@@ -1,7 +1,8 @@
 // Reembedding: one run of the work behind ReembedCollection.
 //
 // It goes through the collection once and makes the other space agree with it: an image is embedded when the other
-// space does not have it yet, or has an older one. Then it carries over what was written meanwhile, until little is
+// space does not have it yet, or has an older one; or, when the model is that of the collection with a whitening behind
+// it, its descriptor is transformed. Then it carries over what was written meanwhile, until little is
 // left, and does the last of it while writes are held. Searches never wait.
 //
 // Threading: one thread. Ownership: borrows all it is given. Failure: Status; CANCELLED soon after `progress` has
@@ -44,6 +45,9 @@ class Reembedding {
   // Whether the other space has the image already, perhaps after its attributes were brought up to date.
   absl::StatusOr<bool> IsThere(const index::Record& record);
   absl::Status EmbedAndWrite(std::vector<index::Record> records);
+  // For a model that is the collection's own with a whitening behind it: no image is needed.
+  absl::Status WhitenAndWrite(std::vector<index::Record> records);
+  bool Whitens() const;
   absl::Status Write(std::vector<index::Record> records);
   absl::Status CheckComplete() const;
   absl::Status Report();

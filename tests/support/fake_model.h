@@ -47,6 +47,12 @@ class FakeModel final : public model::Model {
     return images;
   }
 
+  // From now on it is the model of `space` with a whitening behind it, which turns a descriptor's values round.
+  void SetBareSpace(const std::string& space) { info_.bare_space = space; }
+  absl::StatusOr<std::vector<float>> Whiten(absl::Span<const float> descriptor) const override {
+    return std::vector<float>(descriptor.rbegin(), descriptor.rend());
+  }
+
   absl::StatusOr<model::PreparedImage> Prepare(const image::Image& image,
                                                const std::optional<image::CropBox>&) const override {
     return MakeImage(static_cast<float>(image.rgb.front()), absl::StrCat(image.width, "x", image.height));
