@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -80,6 +81,19 @@ absl::StatusOr<v1::Operation> Follow(Context& context, client::Client& client, v
   }
   if (context.err_is_terminal && wait > kFirstWait) context.err.Write("\n");
   return operation;
+}
+
+absl::StatusOr<std::optional<v1::Operation>> FollowUnlessDetached(Context& context, const Args& args,
+                                                                  client::Client& client,
+                                                                  const v1::Operation& operation) {
+  if (args.Switch("detach")) {
+    context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(operation), "\n")
+                                          : absl::StrCat(Printable(operation.name()), "\n"));
+    return std::optional<v1::Operation>();
+  }
+  context.err.Write(absl::StrCat(Printable(operation.name()), " started; it goes on when this program ends\n"));
+  SIGHTLINE_ASSIGN_OR_RETURN(v1::Operation ended, Follow(context, client, operation));
+  return std::optional<v1::Operation>(std::move(ended));
 }
 
 int ReportEnded(Context& context, const Args& args, const v1::Operation& operation) {

@@ -8,6 +8,7 @@
 #ifndef SIGHTLINE_CLIENT_CLI_FOLLOW_H_
 #define SIGHTLINE_CLIENT_CLI_FOLLOW_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,12 @@ namespace sightline::cli {
 
 // Returns the operation as it ended.
 absl::StatusOr<v1::Operation> Follow(Context& context, client::Client& client, v1::Operation operation);
+
+// The same for a verb that has just started `operation`. With --detach nothing is followed: its name is printed, and
+// there is no operation in the result.
+absl::StatusOr<std::optional<v1::Operation>> FollowUnlessDetached(Context& context, const Args& args,
+                                                                  client::Client& client,
+                                                                  const v1::Operation& operation);
 
 // Whether it has ended, well or badly.
 bool HasEnded(const v1::Operation& operation);

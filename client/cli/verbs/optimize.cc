@@ -1,6 +1,5 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/follow.h"
-#include "client/cli/json.h"
 #include "client/cli/text.h"
 #include "client/cli/verbs/verbs.h"
 
@@ -17,15 +16,10 @@ int RunOptimize(Context& context, const Args& args) {
   if (!client.ok()) return Fail(context, args, client.status());
   const auto started = (*client)->OptimizeCollection(request);
   if (!started.ok()) return Fail(context, args, started.status());
-  if (args.Switch("detach")) {
-    context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(*started), "\n")
-                                          : absl::StrCat(Printable(started->name()), "\n"));
-    return kOk;
-  }
-  context.err.Write(absl::StrCat(Printable(started->name()), " started; it goes on when this program ends\n"));
-  const auto ended = Follow(context, **client, *started);
+  const auto ended = FollowUnlessDetached(context, args, **client, *started);
   if (!ended.ok()) return Fail(context, args, ended.status());
-  return ReportEnded(context, args, *ended);
+  if (!ended->has_value()) return kOk;
+  return ReportEnded(context, args, **ended);
 }
 
 }  // namespace

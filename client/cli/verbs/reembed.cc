@@ -36,17 +36,12 @@ int RunReembed(Context& context, const Args& args) {
   request.set_allow_partial(args.Switch("allow_partial"));
   const auto started = (*client)->ReembedCollection(request);
   if (!started.ok()) return Fail(context, args, started.status());
-  if (args.Switch("detach")) {
-    context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(*started), "\n")
-                                          : absl::StrCat(Printable(started->name()), "\n"));
-    return kOk;
-  }
-  context.err.Write(absl::StrCat(Printable(started->name()), " started; it goes on when this program ends\n"));
-  const auto ended = Follow(context, **client, *started);
+  const auto ended = FollowUnlessDetached(context, args, **client, *started);
   if (!ended.ok()) return Fail(context, args, ended.status());
-  const int code = ReportEnded(context, args, *ended);
+  if (!ended->has_value()) return kOk;
+  const int code = ReportEnded(context, args, **ended);
   v1::ReembedCollectionResult result;
-  if (code == kOk && !args.Switch("json") && ended->result().UnpackTo(&result)) {
+  if (code == kOk && !args.Switch("json") && (*ended)->result().UnpackTo(&result)) {
     context.out.Write(absl::StrCat(Printable(name), " is embedded by ", Printable(result.collection().model()), ": ",
                                    Plural(result.collection().stats().images(), "image"), ", ",
                                    FormatCount(result.embedded()), " embedded now\n"));
