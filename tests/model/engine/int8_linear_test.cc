@@ -134,7 +134,7 @@ TEST_F(Int8LinearTest, DegenerateRowsAndWeights) {
   p.x[2 * p.in + 32] = std::numeric_limits<float>::quiet_NaN();
   p.x[3 * p.in + 1] = -std::numeric_limits<float>::infinity();
   std::vector<float> y(p.rows * p.out);
-  Make(p).Forward(p.x.data(), static_cast<int64_t>(p.rows), Activation::kNone, y.data());
+  Make(p)->Forward(p.x.data(), static_cast<int64_t>(p.rows), Activation::kNone, y.data());
   for (size_t n = 0; n < p.out; ++n) {
     EXPECT_EQ(y[n], p.bias[n]) << "a row of zeros";
     EXPECT_EQ(y[4 * p.out + n], p.bias[n]) << "a row of nearly zeros";
@@ -152,7 +152,7 @@ TEST_F(Int8LinearTest, LargestSumsDoNotOverflow) {
   p.weight.assign(p.out * p.in, 127);
   std::fill(p.weight.begin() + static_cast<std::ptrdiff_t>(p.in), p.weight.end(), -127.0f);
   std::vector<float> y(4);
-  Make(p).Forward(p.x.data(), 2, Activation::kNone, y.data());
+  Make(p)->Forward(p.x.data(), 2, Activation::kNone, y.data());
   const float expected = 255.0f * 127.0f * static_cast<float>(p.in);
   EXPECT_EQ(y, (std::vector<float>{expected, -expected, expected, -expected}));
 }
