@@ -169,6 +169,14 @@ class EngineTest : public IndexTest {
     file.put(byte);
   }
 
+  // The last bytes of a file of rows are descriptors, which are checked when they are read.
+  void DamageDescriptors() {
+    for (const fs::path& file : SegmentFiles(".rows")) {
+      const auto size = static_cast<int64_t>(fs::file_size(file));
+      for (int i = 1; i < 64; ++i) FlipByte(file, size - i * kDim * 4);
+    }
+  }
+
   base::Mutex mutex_;
   base::CondVar changed_;
   int pending_ ABSL_GUARDED_BY(mutex_) = 0;

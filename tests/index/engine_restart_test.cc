@@ -58,11 +58,7 @@ TEST_F(EngineTest, ADamagedDescriptorIsReadFromTheStore) {
   Fill(128);
   Optimize();
   Restart();
-  // The last bytes are descriptors, which are checked when they are read.
-  for (const fs::path& file : SegmentFiles(".rows")) {
-    const auto size = static_cast<int64_t>(fs::file_size(file));
-    for (int i = 1; i < 64; ++i) FlipByte(file, size - i * kDim * 4);
-  }
+  DamageDescriptors();
   Check();
 }
 
@@ -72,10 +68,7 @@ TEST_F(EngineTest, WhatNeitherFileNorStoreGivesIsSaid) {
   Fill(128);
   Optimize();
   Restart();
-  for (const fs::path& file : SegmentFiles(".rows")) {
-    const auto size = static_cast<int64_t>(fs::file_size(file));
-    for (int i = 1; i < 64; ++i) FlipByte(file, size - i * kDim * 4);
-  }
+  DamageDescriptors();
   SearchQuery query;
   const auto vector = Draw();
   query.descriptor = vector;
