@@ -16,15 +16,23 @@ namespace sightline::index {
 using AttributeValue = std::variant<std::string, int64_t, double, bool, std::vector<std::string>>;
 using Attributes = std::map<std::string, AttributeValue>;
 
-// A height x width grid of local features, row-major; token t is scales[t] * values[t * dim + i].
+// How the values of patch tokens are kept.
+enum class TokenPrecision { kInt8, kFloat16, kFloat32 };
+
+// A height x width grid of local features, row-major. In int8, token t is scales[t] * values[t * dim + i]; in float16
+// and float32 it is floats[t * dim + i], of which float16 keeps what that type can hold.
 struct PatchTokens {
   int height = 0;
   int width = 0;
   int dim = 0;
-  std::vector<int8_t> values;     // height * width * dim
-  std::vector<float> scales;      // height * width
+  std::vector<int8_t> values;     // height * width * dim in int8, else empty
+  std::vector<float> scales;      // height * width in int8, else empty
   std::vector<float> importance;  // height * width, at least 0, sums to 1
   std::vector<float> centre;      // dim
+  TokenPrecision precision = TokenPrecision::kInt8;
+  std::vector<float> floats = {};  // height * width * dim in float16 and float32, else empty
+
+  int cells() const { return height * width; }
 };
 
 // The part of an image that was embedded, in pixels of the original or in fractions of its sides.

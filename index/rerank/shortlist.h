@@ -1,0 +1,59 @@
+// The best results of a search, ordered anew by their patches: score = cosine + weight * S_struct (METHODS.md 3.5).
+//
+// Results are scored in the order in which they come, in portions of a few milliseconds on several threads. A result
+// that cannot come among the best `keep` any more is left out of the transport. When time runs out, what is scored is
+// ordered, and the rest stands behind it in its old order.
+//
+// Threading: RerankShortlist may be called from any thread; it takes help from `pool` and never waits for a queue.
+// Ownership: tokens are looked at during the call only. Failure: INVALID_ARGUMENT as TransportQuery, CANCELLED.
+#ifndef SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
+#define SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/thread_pool.h"
+#include "index/rerank/transport.h"
+
+namespace sightline::index::rerank {
+
+// Tokens of one part of the query (a crop, an image), and how much they count: S_struct is the mean over the parts,
+// sum of weight * S_struct / sum of |weight|.
+struct QueryPatches {
+  Patches patches;
+  double weight = 1;
+};
+
+struct Candidate {
+  double score = 0;                     // the cosine
+  const PatchTokens* tokens = nullptr;  // null where it has none: it is not scored, and stands behind those that are
+};
+
+struct ShortlistOptions {
+  TransportOptions transport;
+  double weight = 1;  // of S_struct; finite, at least 0
+  // The order of the best so many is wanted; the others may stay unscored where they cannot be among them. 0: all.
+  int keep = 0;
+  std::function<bool()> out_of_time;  // asked between portions; may be null
+  std::function<bool()> cancelled;    // may be null
+  base::ThreadPool* pool = nullptr;   // null: the calling thread alone
+};
+
+struct ShortlistResult {
+  std::vector<int> order;                         // of candidates: order[0] is the best one's place before
+  std::vector<std::optional<double>> structural;  // by candidate; nullopt where it was not scored
+  int scored = 0;                                 // by transport, or known not to come among the best `keep`
+  int without_tokens = 0;
+  bool ran_out_of_time = false;
+};
+
+absl::StatusOr<ShortlistResult> RerankShortlist(absl::Span<const QueryPatches> query,
+                                                absl::Span<const Candidate> candidates,
+                                                const ShortlistOptions& options);
+
+}  // namespace sightline::index::rerank
+
+#endif  // SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
