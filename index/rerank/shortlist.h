@@ -15,8 +15,9 @@
 // Ownership: tokens are looked at during the call only. Failure: INVALID_ARGUMENT as TransportQuery and for no query,
 // weights or scores that are not finite, query weights that are all 0, and a negative `keep`; CANCELLED.
 //
-//   SIGHTLINE_ASSIGN_OR_RETURN(const ShortlistResult result,
-//                              RerankShortlist({{.patches = {.tokens = &tokens}}}, candidates, {.keep = 10}));
+//   ShortlistOptions options;
+//   options.keep = 10;
+//   SIGHTLINE_ASSIGN_OR_RETURN(const ShortlistResult result, RerankShortlist(query, candidates, options));
 #ifndef SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
 #define SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
 
