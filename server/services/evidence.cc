@@ -59,7 +59,7 @@ absl::Status EvidenceMaker::Explain(const EvidenceResult& result, v1::Evidence* 
   SIGHTLINE_ASSIGN_OR_RETURN(const size_t strongest, StrongestPart(patches));
   const QueryTokens& part = query_[strongest];
   SIGHTLINE_ASSIGN_OR_RETURN(const rerank::Plan plan, transports_[strongest].Explain(patches));
-  const std::vector<double> cosines = rerank::PatchSimilarities(*result.tokens, part.tokens);
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<double> cosines, rerank::PatchSimilarities(*result.tokens, part.tokens));
   const rerank::Evidence evidence = rerank::MakeEvidence(plan,
                                                          {.values = cosines,
                                                           .rows = static_cast<size_t>(result.tokens->cells()),

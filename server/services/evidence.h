@@ -47,10 +47,10 @@ class EvidenceMaker {
 
   absl::StatusOr<size_t> StrongestPart(const index::rerank::Patches& result) const;
 
-  const absl::Span<const QueryTokens> query_;
-  const double weight_;
-  const v1::ExplainOptions options_;
-  const std::vector<index::rerank::TransportQuery> transports_;  // one per part or crop
+  absl::Span<const QueryTokens> query_;
+  double weight_;
+  v1::ExplainOptions options_;
+  std::vector<index::rerank::TransportQuery> transports_;  // one per part or crop
 };
 
 }  // namespace sightline::server

@@ -25,7 +25,7 @@ absl::StatusOr<index::PatchTokens> ReadQueryTokens(const std::string& field, con
     return TokenSpaceMismatch(absl::StrCat("the patch tokens of ", field), tokens.token_space(), config);
   }
   index::Record record;
-  record.tokens = FromProto(tokens);
+  SIGHTLINE_ASSIGN_OR_RETURN(record.tokens, FromProto(tokens));
   SIGHTLINE_RETURN_IF_ERROR(index::ValidateRecord(record, limits, /*allow_empty_id=*/true));
   return *std::move(record.tokens);
 }

@@ -20,10 +20,10 @@ namespace sightline::server {
 
 struct QueryTokens {
   index::PatchTokens tokens;
-  double weight = 1;      // as that of its descriptor
-  int part = 0;           // of the query, from 0
-  int crop = 0;           // of the part, from 0
-  image::CropBox region;  // what the grid covers, as fractions of the whole image
+  double weight = 1;           // as that of its descriptor
+  int part = 0;                // of the query, from 0
+  int crop = 0;                // of the part, from 0
+  image::CropBox region = {};  // what the grid covers, as fractions of the whole image
 };
 
 // Tokens of the caller's own, for a collection that they may be matched with.

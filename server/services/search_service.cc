@@ -68,13 +68,18 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     const index::CollectionConfig& config = collection_->config();
     SIGHTLINE_RETURN_IF_ERROR(PrepareRerank(config));
     parts_.emplace(message_.query(), config);
+    bool may_have_tokens = false;
     for (int i = 0; i < message_.query().parts_size(); ++i) {
       switch (message_.query().parts(i).source_case()) {
         case v1::QueryPart::kImage: parts_to_embed_.push_back(i); break;
         case v1::QueryPart::kId: needs_disk_ = true; break;
-        default: SIGHTLINE_RETURN_IF_ERROR(parts_->AddDescriptor(i, context_.limits.record));
+        default:
+          SIGHTLINE_RETURN_IF_ERROR(parts_->AddDescriptor(i, context_.limits.record));
+          may_have_tokens = may_have_tokens || message_.query().parts(i).has_tokens();
       }
     }
+    may_have_tokens = may_have_tokens || needs_disk_ || !parts_to_embed_.empty();
+    choice_.on = choice_.asked || (choice_.on && may_have_tokens);
     if (!parts_to_embed_.empty()) {
       SIGHTLINE_RETURN_IF_ERROR(model_.status());
       ToProto((*model_)->info(), reply_.mutable_stats()->mutable_model());
