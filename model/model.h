@@ -33,8 +33,8 @@
 
 namespace sightline::model {
 
-// A height x width grid of local features, row-major and L2-normalised. In int8, token t is scales[t] * values[t * dim +
-// i]; in float16 and float32 it is floats[t * dim + i], of which float16 holds what that type can. Beside int8 and
+// A height x width grid of local features, row-major and L2-normalised. In int8, token t is scales[t] * values[t * dim
+// + i]; in float16 and float32 it is floats[t * dim + i], of which float16 holds what that type can. Beside int8 and
 // float16, importance and centre hold what float16 can too.
 struct PatchTokens {
   int height = 0;
