@@ -100,6 +100,7 @@ absl::StatusOr<v1::EmbedResponse> Client::Embed(const v1::EmbedRequest& request)
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Embed, request);
 }
 
+<<<<<<< HEAD
 absl::StatusOr<v1::ExplainResponse> Client::Explain(const MatchOptions& match) {
   v1::ExplainRequest request;
   request.set_collection(match.collection);
@@ -113,6 +114,12 @@ absl::StatusOr<v1::ExplainResponse> Client::Explain(const MatchOptions& match) {
 absl::StatusOr<v1::ExplainResponse> Client::Explain(const v1::ExplainRequest& request) {
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Explain,
               request);
+=======
+absl::StatusOr<v1::ExplainResponse> Client::Explain(const v1::ExplainRequest& request) {
+  const bool uploads = request.query().has_image() || request.result().has_image();
+  return Call(impl_->options, uploads ? impl_->options.upload_deadline : impl_->options.deadline, *impl_->search,
+              &v1::SearchService::Stub::Explain, request);
+>>>>>>> ot_cli
 }
 
 absl::StatusOr<v1::IndexResponse> Client::Index(const v1::IndexRequest& request) {
@@ -202,6 +209,19 @@ absl::Status Client::DropOtherSpace(const std::string& collection) {
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
               &v1::CollectionService::Stub::DropOtherSpace, request)
       .status();
+}
+
+absl::StatusOr<v1::Operation> Client::FindDuplicates(const v1::FindDuplicatesRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::FindDuplicates, request));
+  return std::move(*response.mutable_operation());
+}
+
+absl::StatusOr<v1::Operation> Client::FitConfidence(const v1::FitConfidenceRequest& request) {
+  // The pairs may be many.
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::FitConfidence, request));
+  return std::move(*response.mutable_operation());
 }
 
 absl::StatusOr<std::vector<v1::Model>> Client::ListModels() {
