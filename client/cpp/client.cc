@@ -100,7 +100,6 @@ absl::StatusOr<v1::EmbedResponse> Client::Embed(const v1::EmbedRequest& request)
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Embed, request);
 }
 
-<<<<<<< HEAD
 absl::StatusOr<v1::ExplainResponse> Client::Explain(const MatchOptions& match) {
   v1::ExplainRequest request;
   request.set_collection(match.collection);
@@ -112,14 +111,9 @@ absl::StatusOr<v1::ExplainResponse> Client::Explain(const MatchOptions& match) {
 }
 
 absl::StatusOr<v1::ExplainResponse> Client::Explain(const v1::ExplainRequest& request) {
-  return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Explain,
-              request);
-=======
-absl::StatusOr<v1::ExplainResponse> Client::Explain(const v1::ExplainRequest& request) {
   const bool uploads = request.query().has_image() || request.result().has_image();
   return Call(impl_->options, uploads ? impl_->options.upload_deadline : impl_->options.deadline, *impl_->search,
               &v1::SearchService::Stub::Explain, request);
->>>>>>> ot_cli
 }
 
 absl::StatusOr<v1::IndexResponse> Client::Index(const v1::IndexRequest& request) {
