@@ -14,8 +14,8 @@
 #include "index/store/errors.h"
 #include "index/store/keys.h"
 #include "index/store/random_id.h"
-#include "index/validate.h"
 #include "index/store/token_codec.h"
+#include "index/validate.h"
 
 namespace sightline::index {
 namespace {
