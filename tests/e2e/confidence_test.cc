@@ -40,7 +40,7 @@ class ConfidenceTest : public ServerFixture {
 
   // All descriptors are much alike; what tells the objects apart is their patches.
   static v1::IndexRequest NewView(int object, int view) {
-    const float angle = 0.01f * static_cast<float>(object * kViews + view);
+    const float angle = 0.001f * static_cast<float>(object * kViews + view);
     v1::IndexRequest request = NewImage(IdOf(object, view), {std::cos(angle), std::sin(angle), 0, 0});
     request.set_collection("things");
     *request.mutable_item()->mutable_tokens() = RandomTokens(static_cast<unsigned>(500 + object), 4, 4);
