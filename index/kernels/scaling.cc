@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include "index/kernels/exp-inl.h"
+#include "index/kernels/token_cosines.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sightline::index::kernels::HWY_NAMESPACE {
@@ -19,7 +20,7 @@ namespace sightline::index::kernels::HWY_NAMESPACE {
 #define SIGHTLINE_UNROLL _Pragma("GCC unroll 8")
 
 // No more than the columns are padded to.
-using ScalingTag = hn::CappedTag<float, 16>;
+using ScalingTag = hn::CappedTag<float, kColumnPanel>;
 
 void ExpOfCosinesRows(const float* HWY_RESTRICT cosines, size_t count, double epsilon, float* HWY_RESTRICT matrix) {
   const ScalingTag d;
@@ -28,6 +29,33 @@ void ExpOfCosinesRows(const float* HWY_RESTRICT cosines, size_t count, double ep
   for (size_t i = 0; i < count; i += lanes) {
     hn::Store(exp(d, hn::Load(d, cosines + i)), d, matrix + i);
   }
+}
+
+// out[k] = sum of the lanes of sums[k], for a multiple of four.
+template <size_t kRows>
+HWY_INLINE void StoreSums(const hn::Vec<ScalingTag> (&sums)[kRows], float* HWY_RESTRICT out) {
+#if HWY_TARGET == HWY_SCALAR
+  for (size_t k = 0; k < kRows; ++k) out[k] = hn::GetLane(sums[k]);
+#else
+  const ScalingTag d;
+  const hn::CappedTag<float, 4> four;
+  const hn::RepartitionToWide<hn::RebindToUnsigned<ScalingTag>> wide;
+  SIGHTLINE_UNROLL
+  for (size_t k = 0; k < kRows; k += 4) {
+    // Each block of four lanes of `ab` has two partial sums of row a and two of row b, of `all` one of each row.
+    const auto ab = hn::Add(hn::InterleaveLower(d, sums[k], sums[k + 1]), hn::InterleaveUpper(d, sums[k], sums[k + 1]));
+    const auto ce =
+        hn::Add(hn::InterleaveLower(d, sums[k + 2], sums[k + 3]), hn::InterleaveUpper(d, sums[k + 2], sums[k + 3]));
+    const auto low = hn::InterleaveLower(wide, hn::BitCast(wide, ab), hn::BitCast(wide, ce));
+    const auto high = hn::InterleaveUpper(wide, hn::BitCast(wide, ab), hn::BitCast(wide, ce));
+    const auto all = hn::Add(hn::BitCast(d, low), hn::BitCast(d, high));
+    HWY_ALIGN float blocks[kColumnPanel];
+    hn::Store(all, d, blocks);
+    auto total = hn::Load(four, blocks);
+    for (size_t at = 4; at < hn::Lanes(d); at += 4) total = hn::Add(total, hn::Load(four, blocks + at));
+    hn::Store(total, four, out + k);
+  }
+#endif
 }
 
 // Products of kRows rows of K with c.
@@ -43,8 +71,7 @@ HWY_INLINE void RowProducts(const float* HWY_RESTRICT matrix, size_t stride, con
     SIGHTLINE_UNROLL
     for (size_t k = 0; k < kRows; ++k) sums[k] = hn::MulAdd(hn::Load(d, matrix + k * stride + j), scaling, sums[k]);
   }
-  SIGHTLINE_UNROLL
-  for (size_t k = 0; k < kRows; ++k) products[k] = hn::GetLane(hn::SumOfLanes(d, sums[k]));
+  StoreSums(sums, products);
 }
 
 // What kRows rows of K add to the sums of the columns.
@@ -63,46 +90,68 @@ HWY_INLINE void AddToColumns(const float* HWY_RESTRICT matrix, size_t stride, co
   }
 }
 
+// Rows one block after the other. The products of a block are made before the sums of the block before it are added
+// up: between its products and its scalings stands a chain of slow operations, which the sums hide.
 class RowScaler {
  public:
   RowScaler(const ScalingProblem& problem, const Scalings& before, Scalings* after)
-      : problem_(problem), before_(before), after_(*after), dummy_product_(problem.dummy * before.dummy_c) {}
+      : problem_(problem),
+        before_(before),
+        after_(*after),
+        error_(hn::Zero(Tag())),
+        change_(error_),
+        sum_(error_),
+        least_(hn::Set(Tag(), std::numeric_limits<float>::max())) {}
 
+  // Rows `first` to `end`, a multiple of kRows.
   template <size_t kRows>
-  HWY_INLINE void Scale(size_t row) {
+  HWY_INLINE void Scale(size_t first, size_t end) {
+    if (first == end) return;
     HWY_ALIGN float products[kRows];
-    const float* matrix = problem_.matrix + row * problem_.stride;
-    RowProducts<kRows>(matrix, problem_.stride, before_.c, products);
-    for (size_t k = 0; k < kRows; ++k) {
-      const float product = products[k] + dummy_product_;
-      const float u = problem_.u[row + k], old = before_.r[row + k];
-      const float r = u / product;
-      after_.r[row + k] = r;
-      error_ += std::abs(old * product - u);
-      change_ += std::abs(r - old);
-      sum_ += r;
-      // Rows without weight need no product.
-      least_ = u > 0 ? std::min(least_, product) : least_;
+    RowProducts<kRows>(Row(first), problem_.stride, before_.c, products);
+    for (size_t row = first; row < end; row += kRows) {
+      SetScalings<kRows>(row, products);
+      if (row + kRows < end) RowProducts<kRows>(Row(row + kRows), problem_.stride, before_.c, products);
+      AddToColumns<kRows>(Row(row), problem_.stride, after_.r + row, after_.c);
     }
-    AddToColumns<kRows>(matrix, problem_.stride, after_.r + row, after_.c);
   }
 
   RoundResult Result() const {
+    const Tag d;
     RoundResult result;
-    result.row_error = error_;
-    result.change = change_;
-    result.sum_r = sum_;
-    result.least_product = least_;
+    result.row_error = hn::GetLane(hn::SumOfLanes(d, error_));
+    result.change = hn::GetLane(hn::SumOfLanes(d, change_));
+    result.sum_r = hn::GetLane(hn::SumOfLanes(d, sum_));
+    result.least_product = hn::GetLane(hn::MinOfLanes(d, least_));
     return result;
   }
 
  private:
+  using Tag = hn::CappedTag<float, kRowPadding>;
+
+  const float* Row(size_t row) const { return problem_.matrix + row * problem_.stride; }
+
+  template <size_t kRows>
+  HWY_INLINE void SetScalings(size_t row, const float* HWY_RESTRICT products) {
+    const Tag d;
+    const auto dummy = hn::Set(d, problem_.dummy * before_.dummy_c);
+    const auto most = hn::Set(d, std::numeric_limits<float>::max());
+    for (size_t k = 0; k < kRows; k += hn::Lanes(d)) {
+      const auto product = hn::Add(hn::Load(d, products + k), dummy);
+      const auto u = hn::Load(d, problem_.u + row + k), old = hn::Load(d, before_.r + row + k);
+      const auto r = hn::Div(u, product);
+      hn::Store(r, d, after_.r + row + k);
+      error_ = hn::Add(error_, hn::AbsDiff(hn::Mul(old, product), u));
+      change_ = hn::Add(change_, hn::AbsDiff(r, old));
+      sum_ = hn::Add(sum_, r);
+      least_ = hn::Min(least_, hn::IfThenElse(hn::Gt(u, hn::Zero(d)), product, most));
+    }
+  }
+
   const ScalingProblem& problem_;
   const Scalings& before_;
   Scalings& after_;
-  const float dummy_product_;
-  float error_ = 0, change_ = 0, sum_ = 0;
-  float least_ = std::numeric_limits<float>::max();
+  hn::Vec<Tag> error_, change_, sum_, least_;
 };
 
 float SumOf(const float* values, size_t padded) {
@@ -115,10 +164,9 @@ float SumOf(const float* values, size_t padded) {
 RoundResult ScaleAllRows(const ScalingProblem& problem, const Scalings& before, Scalings* after) {
   std::fill_n(after->c, problem.stride, 0.0f);
   RowScaler scaler(problem, before, after);
-  size_t row = 0;
-  for (; row + 8 <= problem.rows; row += 8) scaler.Scale<8>(row);
-  for (; row + 4 <= problem.rows; row += 4) scaler.Scale<4>(row);
-  for (; row < problem.rows; ++row) scaler.Scale<1>(row);
+  const size_t eights = problem.rows / 8 * 8;
+  scaler.Scale<8>(0, eights);
+  scaler.Scale<kRowPadding>(eights, problem.rows);
   RoundResult result = scaler.Result();
   result.sum_c = SumOf(before.c, problem.stride);
   if (problem.dummy > 0) {

@@ -21,7 +21,10 @@
 
 namespace sightline::index::kernels {
 
-// K and the weights. Columns are padded to `stride`, a multiple of 16; K is finite there and v is 0.
+inline constexpr size_t kRowPadding = 4;
+
+// K and the weights. Rows are padded to a multiple of 4 and columns to `stride`, a multiple of 16: there K is finite and
+// positive, and u and v are 0.
 struct ScalingProblem {
   const float* matrix = nullptr;  // rows x stride
   const float* u = nullptr;       // rows; at least 0
