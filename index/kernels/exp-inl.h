@@ -24,8 +24,8 @@ constexpr bool kFusedMultiplyAdd =
 // what is smaller counts as about that.
 //
 // With s / epsilon = ln 2 * (n + f) and 1 / epsilon = ln 2 * (m + g), n and m integers: 2^f * 2^-g * 2^(n - m). 2^f is
-// the polynomial of degree 5 whose relative error on [-1/2, 1/2] is least (Remez exchange; 7.5e-8), and 2^-g a factor of
-// its coefficients.
+// the polynomial of degree 5 whose relative error on [-1/2, 1/2] is least (Remez exchange; 7.5e-8), and 2^-g a factor
+// of its coefficients.
 class CosineExp {
  public:
   explicit CosineExp(double epsilon) {
@@ -35,7 +35,8 @@ class CosineExp {
     rest_ = static_cast<float>(scale - scale_);
     // Half of the smallest polynomial, times a quarter, is still a normal number.
     least_ = static_cast<float>((whole - 124) / scale);
-    magic_ = static_cast<float>(12582912 - whole);  // 1.5 * 2^23: what is added to it becomes an integer in the low bits
+    magic_ =
+        static_cast<float>(12582912 - whole);  // 1.5 * 2^23: what is added to it becomes an integer in the low bits
     const double factor = std::exp2(whole - scale);
     constexpr double kPolynomial[] = {1.000000072,   0.6931469671,   0.2402211972,
                                       0.05550713273, 0.009675541334, 0.001327647199};

@@ -39,7 +39,7 @@ HWY_INLINE void StoreSums(const hn::Vec<ScalingTag> (&sums)[kRows], float* HWY_R
 #else
   const ScalingTag d;
   const hn::CappedTag<float, 4> four;
-  const hn::RepartitionToWide<hn::RebindToUnsigned<ScalingTag>> wide;
+  const hn::RepartitionToWide<hn::RebindToUnsigned<ScalingTag> > wide;
   SIGHTLINE_UNROLL
   for (size_t k = 0; k < kRows; k += 4) {
     // Each block of four lanes of `ab` has two partial sums of row a and two of row b, of `all` one of each row.
@@ -171,8 +171,8 @@ RoundResult ScaleAllRows(const ScalingProblem& problem, const Scalings& before, 
   result.sum_c = SumOf(before.c, problem.stride);
   if (problem.dummy > 0) {
     const float product = problem.dummy * static_cast<float>(result.sum_c);
-    after->dummy_r = problem.dummy / product;
-    result.row_error += std::abs(before.dummy_r * product - problem.dummy);
+    after->dummy_r = problem.dummy_u / product;
+    result.row_error += std::abs(before.dummy_r * product - problem.dummy_u);
     result.change += std::abs(after->dummy_r - before.dummy_r);
     result.least_product = std::min(result.least_product, product);
     after->dummy_c = problem.dummy * static_cast<float>(result.sum_r);
@@ -194,7 +194,7 @@ float ScaleAllColumns(const ScalingProblem& problem, Scalings* after) {
     least = hn::Min(least, hn::IfThenElse(weighs, sum, most));
     hn::Store(hn::IfThenElseZero(weighs, hn::Div(weight, sum)), d, after->c + j);
   }
-  if (problem.dummy > 0) after->dummy_c = problem.dummy / after->dummy_c;
+  if (problem.dummy > 0) after->dummy_c = problem.dummy_v / after->dummy_c;
   return hn::GetLane(hn::MinOfLanes(d, least));
 }
 
@@ -211,8 +211,14 @@ ScalingScore ScoreRows(const ScalingProblem& problem, const Scalings& scalings, 
       sum = hn::MulAdd(scaled, hn::Load(d, row + j), sum);
     }
     const double r = scalings.r[i];
-    score.mass += r * hn::GetLane(hn::SumOfLanes(d, mass));
+    const double row_mass = r * hn::GetLane(hn::SumOfLanes(d, mass));
+    score.mass += row_mass;
     score.structural += r * hn::GetLane(hn::SumOfLanes(d, sum));
+    score.row_error += std::abs(row_mass + r * problem.dummy * scalings.dummy_c - problem.u[i]);
+  }
+  if (problem.dummy > 0) {
+    const double row_mass = static_cast<double>(scalings.dummy_r) * problem.dummy * SumOf(scalings.c, problem.stride);
+    score.row_error += std::abs(row_mass - problem.dummy_u);
   }
   return score;
 }

@@ -2,8 +2,8 @@
 // and columns, and the score at the end, without the plan r K c ever being written.
 //
 // A round reads K once: while a few of its rows are in the first-level cache, their products with c, their new
-// scalings, and what they add to the sums of the columns are all computed. The dummy row and column of partial transport
-// are never written either: all their entries are the one constant `dummy`, with 0 in the corner.
+// scalings, and what they add to the sums of the columns are all computed. The dummy row and column of partial
+// transport are never written either: all their entries are the one constant `dummy`, with 0 in the corner.
 //
 // Threading: pure functions over the caller's memory. Failure: none here; float32 has a range, and RoundResult has what
 // tells the caller that it was left (see Reliable).
@@ -23,15 +23,16 @@ namespace sightline::index::kernels {
 
 inline constexpr size_t kRowPadding = 4;
 
-// K and the weights. Rows are padded to a multiple of 4 and columns to `stride`, a multiple of 16: there K is finite and
-// positive, and u and v are 0.
+// K and the weights. Rows are padded to a multiple of 4 and columns to `stride`, a multiple of 16: there K is finite
+// and positive, and u and v are 0.
 struct ScalingProblem {
   const float* matrix = nullptr;  // rows x stride
   const float* u = nullptr;       // rows; at least 0
   const float* v = nullptr;       // stride
   size_t rows = 0;
   size_t stride = 0;
-  float dummy = 0;  // 1 - mass: the entries and the weight of the dummies; 0 without
+  float dummy = 0;  // the entries of the dummies; 0 without
+  float dummy_u = 0, dummy_v = 0;
 };
 
 // All aligned to 64 bytes.
@@ -43,14 +44,17 @@ struct Scalings {
 };
 
 struct RoundResult {
-  double row_error = 0;  // sum over rows of |sum of the row of the plan - u|, of the scalings before the round
-  double change = 0;     // sum over rows of |r - r before|
-  double sum_r = 0;      // of the new r
-  double sum_c = 0;      // of the c before
+  double row_error = 0;     // sum over rows of |sum of the row of the plan - u|, of the scalings before the round
+  double change = 0;        // sum over rows of |r - r before|
+  double sum_r = 0;         // of the new r
+  double sum_c = 0;         // of the c before
   float least_product = 0;  // of a row of positive weight with c
 };
 
-// matrix[i] = exp((cosines[i] - 1) / epsilon), relative error below 1e-6; what is below 2^-126 counts as that.
+// What an entry of K is at least: smaller ones are made as large as this, or nearly so.
+inline constexpr double kLeastKernel = 0x1p-123;
+
+// matrix[i] = exp((cosines[i] - 1) / epsilon), relative error below 1e-6.
 void ExpOfCosines(const float* cosines, size_t count, double epsilon, float* matrix);
 
 // after->r = u / (K c), and after->c = K^T r, which ScaleColumns makes the new c.
@@ -62,6 +66,7 @@ float ScaleColumns(const ScalingProblem& problem, Scalings* after);
 struct ScalingScore {
   double structural = 0;  // sum of the plan times the cosines
   double mass = 0;        // sum of the plan, dummies left out
+  double row_error = 0;   // as in RoundResult
 };
 ScalingScore ScorePlan(const ScalingProblem& problem, const Scalings& scalings, const float* cosines);
 

@@ -34,6 +34,12 @@ constexpr size_t kBlockRows = 3, kBlockVectors = 4;
 using FloatTag = hn::CappedTag<float, kColumnPanel>;
 using Floats = hn::Vec<FloatTag>;
 
+HWY_INLINE Floats LoadFloats(FloatTag d, const float* values) { return hn::LoadU(d, values); }
+HWY_INLINE Floats LoadFloats(FloatTag d, const int8_t* values) {
+  return hn::ConvertTo(
+      d, hn::PromoteTo(hn::RebindToSigned<FloatTag>(), hn::LoadU(hn::Rebind<int8_t, FloatTag>(), values)));
+}
+
 // Rows `row` on (the last one again where they end) and kVectors vectors of columns.
 template <size_t kVectors>
 HWY_INLINE void FloatBlock(const float* const* rows, const float* HWY_RESTRICT columns, size_t dim, float* const* out) {
@@ -209,15 +215,75 @@ void CopyUnitBytes(const int8_t* HWY_RESTRICT from, size_t dim, float* HWY_RESTR
   int64_t square = 0;
   for (size_t i = 0; i < dim; ++i) square += int32_t{from[i]} * from[i];
   const float inverse = square > 0 ? static_cast<float>(1 / std::sqrt(static_cast<double>(square))) : 0;
-  const hn::CappedTag<float, 4> d;
-  const hn::Rebind<int8_t, decltype(d)> d8;
+  const FloatTag d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + lanes <= dim; i += lanes) {
-    const auto values = hn::ConvertTo(d, hn::PromoteTo(hn::Rebind<int32_t, decltype(d)>(), hn::LoadU(d8, from + i)));
-    hn::StoreU(hn::Mul(values, hn::Set(d, inverse)), d, to + i);
-  }
+  for (; i + lanes <= dim; i += lanes) hn::StoreU(hn::Mul(LoadFloats(d, from + i), hn::Set(d, inverse)), d, to + i);
   for (; i < dim; ++i) to[i] = static_cast<float>(from[i]) * inverse;
+}
+
+void ColumnMaximaOf(const float* cosines, size_t count, size_t stride, float* maxima) {
+  const FloatTag d;
+  for (size_t j = 0; j < stride; j += hn::Lanes(d)) {
+    auto most = hn::LoadU(d, cosines + j);
+    for (size_t i = 1; i < count; ++i) most = hn::Max(most, hn::LoadU(d, cosines + i * stride + j));
+    hn::StoreU(most, d, maxima + j);
+  }
+}
+
+void PanelProducts(const float* HWY_RESTRICT panels, size_t stride, size_t dim, const float* HWY_RESTRICT unit,
+                   float* HWY_RESTRICT products) {
+  const FloatTag d;
+  for (size_t j = 0; j < stride; j += hn::Lanes(d)) {
+    const float* HWY_RESTRICT values = panels + j / kColumnPanel * dim * kColumnPanel + j % kColumnPanel;
+    auto even = hn::Zero(d), odd = hn::Zero(d);
+    size_t k = 0;
+    for (; k + 2 <= dim; k += 2) {
+      even = hn::MulAdd(hn::Load(d, values + k * kColumnPanel), hn::Set(d, unit[k]), even);
+      odd = hn::MulAdd(hn::Load(d, values + (k + 1) * kColumnPanel), hn::Set(d, unit[k + 1]), odd);
+    }
+    if (k < dim) even = hn::MulAdd(hn::Load(d, values + k * kColumnPanel), hn::Set(d, unit[k]), even);
+    hn::StoreU(hn::Add(even, odd), d, products + j);
+  }
+}
+
+// cosines[r] = tokens[r] . unit / |tokens[r]|.
+template <typename T>
+HWY_INLINE void CosinesWith(const T* HWY_RESTRICT tokens, size_t count, size_t dim, const float* HWY_RESTRICT unit,
+                            float* HWY_RESTRICT cosines) {
+  const FloatTag d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t r = 0; r < count; ++r) {
+    const T* HWY_RESTRICT token = tokens + r * dim;
+    auto products = hn::Zero(d), squares = hn::Zero(d);
+    size_t k = 0;
+    for (; k + lanes <= dim; k += lanes) {
+      const auto values = LoadFloats(d, token + k);
+      products = hn::MulAdd(values, hn::LoadU(d, unit + k), products);
+      squares = hn::MulAdd(values, values, squares);
+    }
+    double product = hn::GetLane(hn::SumOfLanes(d, products)), square = hn::GetLane(hn::SumOfLanes(d, squares));
+    for (size_t t = k; t < dim; ++t) {
+      product += static_cast<double>(token[t]) * unit[t];
+      square += static_cast<double>(token[t]) * token[t];
+    }
+    if (!(square > 1e-20 && square < 1e20)) {
+      product = square = 0;
+      for (size_t t = 0; t < dim; ++t) {
+        product += static_cast<double>(token[t]) * unit[t];
+        square += static_cast<double>(token[t]) * token[t];
+      }
+    }
+    cosines[r] = square > 0 ? static_cast<float>(product / std::sqrt(square)) : 0;
+  }
+}
+
+void FloatCosinesWith(const float* tokens, size_t count, size_t dim, const float* unit, float* cosines) {
+  CosinesWith(tokens, count, dim, unit, cosines);
+}
+
+void CodeCosinesWith(const int8_t* tokens, size_t count, size_t dim, const float* unit, float* cosines) {
+  CosinesWith(tokens, count, dim, unit, cosines);
 }
 
 }  // namespace sightline::index::kernels::HWY_NAMESPACE
@@ -231,6 +297,10 @@ HWY_EXPORT(FloatCosines);
 HWY_EXPORT(CodeCosines);
 HWY_EXPORT(HasCodeProducts);
 HWY_EXPORT(CopyCodes);
+HWY_EXPORT(ColumnMaximaOf);
+HWY_EXPORT(PanelProducts);
+HWY_EXPORT(FloatCosinesWith);
+HWY_EXPORT(CodeCosinesWith);
 HWY_EXPORT(CopyUnitFloats);
 HWY_EXPORT(CopyUnitBytes);
 
@@ -279,6 +349,43 @@ QueryTokens::QueryTokens(const int8_t* tokens, absl::Span<const int> cells, size
   }
 }
 
+namespace {
+
+// Values of four bytes: `words` of every one of the chosen columns, panel by panel.
+template <typename T>
+void CopyColumns(const AlignedVector<T>& from, absl::Span<const int> columns, size_t words, AlignedVector<T>& to) {
+  constexpr size_t kValues = sizeof(float) / sizeof(T);
+  to.resize(PaddedColumns(columns.size()) * words * kValues);
+  for (size_t c = 0; c < PaddedColumns(columns.size()); ++c) {
+    T* into = to.data() + (c / kColumnPanel * words * kColumnPanel + c % kColumnPanel) * kValues;
+    if (c >= columns.size()) {
+      for (size_t k = 0; k < words; ++k) std::memset(into + k * kColumnPanel * kValues, 0, sizeof(float));
+      continue;
+    }
+    const size_t column = static_cast<size_t>(columns[c]);
+    const T* out = from.data() + (column / kColumnPanel * words * kColumnPanel + column % kColumnPanel) * kValues;
+    for (size_t k = 0; k < words; ++k) {
+      std::memcpy(into + k * kColumnPanel * kValues, out + k * kColumnPanel * kValues, sizeof(float));
+    }
+  }
+}
+
+}  // namespace
+
+void QueryTokens::AssignColumns(const QueryTokens& from, absl::Span<const int> columns, bool as_codes) {
+  count_ = columns.size();
+  dim_ = from.dim_;
+  if (!as_codes) {
+    codes_.clear();
+    CopyColumns(from.floats_, columns, dim_, floats_);
+    return;
+  }
+  floats_.clear();
+  CopyColumns(from.codes_, columns, (dim_ + 3) / 4, codes_);
+  inverse_norms_.assign(stride(), 0.0f);
+  for (size_t c = 0; c < count_; ++c) inverse_norms_[c] = from.inverse_norms_[static_cast<size_t>(columns[c])];
+}
+
 void TokenRows::Assign(const QueryTokens& query, const float* tokens, absl::Span<const int> cells) {
   count_ = cells.size();
   stride_ = query.dim();
@@ -321,6 +428,22 @@ void TokenCosines(const QueryTokens& query, const TokenRows& rows, size_t first,
   } else {
     HWY_DYNAMIC_DISPATCH(FloatCosines)(query, rows, first, count, cosines);
   }
+}
+
+void ColumnMaxima(const float* cosines, size_t count, size_t stride, float* maxima) {
+  HWY_DYNAMIC_DISPATCH(ColumnMaximaOf)(cosines, count, stride, maxima);
+}
+
+void QueryCosines(const QueryTokens& query, const float* unit, float* cosines) {
+  HWY_DYNAMIC_DISPATCH(PanelProducts)(query.floats(), query.stride(), query.dim(), unit, cosines);
+}
+
+void ResultCosines(const float* tokens, size_t count, size_t dim, const float* unit, float* cosines) {
+  HWY_DYNAMIC_DISPATCH(FloatCosinesWith)(tokens, count, dim, unit, cosines);
+}
+
+void ResultCosines(const int8_t* tokens, size_t count, size_t dim, const float* unit, float* cosines) {
+  HWY_DYNAMIC_DISPATCH(CodeCosinesWith)(tokens, count, dim, unit, cosines);
 }
 
 double TokenCosineReference(const float* a, const float* b, size_t dim) {

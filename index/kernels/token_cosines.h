@@ -10,7 +10,7 @@
 //
 //   const kernels::QueryTokens query(tokens.values.data(), cells, tokens.dim);
 //   kernels::TokenRows rows;  // kept, so that nothing is allocated for the next result
-//   rows.Assign(query, result.values.data(), result_cells);
+//   rows.Assign(query, result.values.data(), result_cells);  // the query that they are compared with
 //   kernels::TokenCosines(query, rows, 0, rows.count(), cosines.data());  // rows.count() x query.stride()
 #ifndef SIGHTLINE_INDEX_KERNELS_TOKEN_COSINES_H_
 #define SIGHTLINE_INDEX_KERNELS_TOKEN_COSINES_H_
@@ -34,6 +34,10 @@ class QueryTokens {
   // The tokens of `cells`, where token t begins at tokens + t * dim.
   QueryTokens(const float* tokens, absl::Span<const int> cells, size_t dim);
   QueryTokens(const int8_t* tokens, absl::Span<const int> cells, size_t dim);
+
+  // Becomes those columns of `from`, in what rows of the kind of `rows` are compared with. Nothing is allocated where
+  // as many fitted before.
+  void AssignColumns(const QueryTokens& from, absl::Span<const int> columns, bool as_codes);
 
   size_t count() const { return count_; }
   size_t stride() const { return PaddedColumns(count_); }
@@ -83,7 +87,15 @@ class TokenRows {
 // cosines[(row - first) * query.stride() + column] for `count` rows from `first`; those of the padding are 0.
 void TokenCosines(const QueryTokens& query, const TokenRows& rows, size_t first, size_t count, float* cosines);
 
-// The same from the plain formula in double precision.
+// maxima[column]: the greatest of each column of `count` >= 1 rows of `stride` cosines.
+void ColumnMaxima(const float* cosines, size_t count, size_t stride, float* maxima);
+
+// Cosines with a vector of length 1: of every query token (stride values), and of every result token.
+void QueryCosines(const QueryTokens& query, const float* unit, float* cosines);
+void ResultCosines(const float* tokens, size_t count, size_t dim, const float* unit, float* cosines);
+void ResultCosines(const int8_t* tokens, size_t count, size_t dim, const float* unit, float* cosines);
+
+// The definition in double precision; what the fast versions are tested against.
 double TokenCosineReference(const float* a, const float* b, size_t dim);
 
 }  // namespace sightline::index::kernels
