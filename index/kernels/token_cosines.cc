@@ -5,6 +5,21 @@
 #include <cstring>
 #include <utility>
 
+#ifndef SIGHTLINE_INDEX_KERNELS_TOKEN_COSINES_ONCE
+#define SIGHTLINE_INDEX_KERNELS_TOKEN_COSINES_ONCE
+
+namespace sightline::index::kernels {
+
+// What makes a token of this square of its length in codes, and of this scale, a unit vector.
+inline float InverseNorm(int64_t square, float scale) {
+  if (square == 0 || scale == 0) return 0;
+  return static_cast<float>((scale < 0 ? -1 : 1) / std::sqrt(static_cast<double>(square)));
+}
+
+}  // namespace sightline::index::kernels
+
+#endif  // once for all levels
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "index/kernels/token_cosines.cc"
 #include <hwy/foreach_target.h>
@@ -211,10 +226,10 @@ void CopyUnitFloats(const float* HWY_RESTRICT from, size_t dim, float* HWY_RESTR
 }
 
 // The same from bytes.
-void CopyUnitBytes(const int8_t* HWY_RESTRICT from, size_t dim, float* HWY_RESTRICT to) {
+void CopyUnitBytes(const int8_t* HWY_RESTRICT from, float scale, size_t dim, float* HWY_RESTRICT to) {
   int64_t square = 0;
   for (size_t i = 0; i < dim; ++i) square += int32_t{from[i]} * from[i];
-  const float inverse = square > 0 ? static_cast<float>(1 / std::sqrt(static_cast<double>(square))) : 0;
+  const float inverse = InverseNorm(square, scale);
   const FloatTag d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
@@ -306,35 +321,52 @@ HWY_EXPORT(CopyUnitBytes);
 
 namespace {
 
-void CopyUnit(const float* from, size_t dim, float* to) { HWY_DYNAMIC_DISPATCH(CopyUnitFloats)(from, dim, to); }
-void CopyUnit(const int8_t* from, size_t dim, float* to) { HWY_DYNAMIC_DISPATCH(CopyUnitBytes)(from, dim, to); }
+struct FloatSource {
+  const float* tokens;
+  size_t dim;
+  void CopyUnit(int cell, float* to) const {
+    HWY_DYNAMIC_DISPATCH(CopyUnitFloats)(tokens + static_cast<size_t>(cell) * dim, dim, to);
+  }
+};
 
-template <typename T>
-AlignedVector<float> PackedFloats(const T* tokens, absl::Span<const int> cells, size_t dim) {
+struct CodeSource {
+  const int8_t* tokens;
+  const float* scales;
+  size_t dim;
+  void CopyUnit(int cell, float* to) const {
+    const size_t token = static_cast<size_t>(cell);
+    HWY_DYNAMIC_DISPATCH(CopyUnitBytes)(tokens + token * dim, scales[token], dim, to);
+  }
+};
+
+template <typename Source>
+AlignedVector<float> PackedFloats(const Source& source, absl::Span<const int> cells) {
+  const size_t dim = source.dim;
   AlignedVector<float> packed(PaddedColumns(cells.size()) * dim), unit(dim);
   for (size_t c = 0; c < cells.size(); ++c) {
-    CopyUnit(tokens + static_cast<size_t>(cells[c]) * dim, dim, unit.data());
+    source.CopyUnit(cells[c], unit.data());
     float* to = packed.data() + c / kColumnPanel * dim * kColumnPanel + c % kColumnPanel;
     for (size_t k = 0; k < dim; ++k) to[k * kColumnPanel] = unit[k];
   }
   return packed;
 }
 
-template <typename T>
-void CopyUnitRows(const T* tokens, absl::Span<const int> cells, size_t dim, AlignedVector<float>& rows) {
-  rows.resize(std::max(rows.size(), cells.size() * dim));
-  for (size_t r = 0; r < cells.size(); ++r) {
-    CopyUnit(tokens + static_cast<size_t>(cells[r]) * dim, dim, rows.data() + r * dim);
-  }
+template <typename Source>
+void CopyUnitRows(const Source& source, absl::Span<const int> cells, AlignedVector<float>& rows) {
+  rows.resize(std::max(rows.size(), cells.size() * source.dim));
+  for (size_t r = 0; r < cells.size(); ++r) source.CopyUnit(cells[r], rows.data() + r * source.dim);
 }
 
 }  // namespace
 
 QueryTokens::QueryTokens(const float* tokens, absl::Span<const int> cells, size_t dim)
-    : count_(cells.size()), dim_(dim), floats_(PackedFloats(tokens, cells, dim)) {}
+    : count_(cells.size()), dim_(dim), floats_(PackedFloats(FloatSource{tokens, dim}, cells)) {}
 
-QueryTokens::QueryTokens(const int8_t* tokens, absl::Span<const int> cells, size_t dim)
-    : count_(cells.size()), dim_(dim), floats_(PackedFloats(tokens, cells, dim)), inverse_norms_(stride()) {
+QueryTokens::QueryTokens(const int8_t* tokens, const float* scales, absl::Span<const int> cells, size_t dim)
+    : count_(cells.size()),
+      dim_(dim),
+      floats_(PackedFloats(CodeSource{tokens, scales, dim}, cells)),
+      inverse_norms_(stride()) {
   const size_t words = (dim + 3) / 4;
   codes_.assign(stride() * words * 4, 128);
   for (size_t c = 0; c < count_; ++c) {
@@ -345,7 +377,7 @@ QueryTokens::QueryTokens(const int8_t* tokens, absl::Span<const int> cells, size
           static_cast<uint8_t>(token[k] + 128);
       square += int32_t{token[k]} * token[k];
     }
-    inverse_norms_[c] = square > 0 ? static_cast<float>(1 / std::sqrt(static_cast<double>(square))) : 0;
+    inverse_norms_[c] = InverseNorm(square, scales[cells[c]]);
   }
 }
 
@@ -390,15 +422,16 @@ void TokenRows::Assign(const QueryTokens& query, const float* tokens, absl::Span
   count_ = cells.size();
   stride_ = query.dim();
   as_codes_ = false;
-  CopyUnitRows(tokens, cells, stride_, floats_);
+  CopyUnitRows(FloatSource{tokens, stride_}, cells, floats_);
 }
 
-void TokenRows::Assign(const QueryTokens& query, const int8_t* tokens, absl::Span<const int> cells) {
+void TokenRows::Assign(const QueryTokens& query, const int8_t* tokens, const float* scales,
+                       absl::Span<const int> cells) {
   count_ = cells.size();
   as_codes_ = query.has_codes() && HWY_DYNAMIC_DISPATCH(HasCodeProducts)();
   if (!as_codes_) {
     stride_ = query.dim();
-    CopyUnitRows(tokens, cells, stride_, floats_);
+    CopyUnitRows(CodeSource{tokens, scales, stride_}, cells, floats_);
     return;
   }
   stride_ = (query.dim() + 3) / 4 * 4;
@@ -411,7 +444,7 @@ void TokenRows::Assign(const QueryTokens& query, const int8_t* tokens, absl::Spa
     HWY_DYNAMIC_DISPATCH(CopyCodes)
     (tokens + static_cast<size_t>(cells[r]) * query.dim(), query.dim(), stride_, codes_.data() + r * stride_, &square,
      &sum);
-    inverse_norms_[r] = square > 0 ? static_cast<float>(1 / std::sqrt(static_cast<double>(square))) : 0;
+    inverse_norms_[r] = InverseNorm(square, scales[cells[r]]);
     corrections_[r] = 128 * sum;
   }
 }
@@ -442,8 +475,12 @@ void ResultCosines(const float* tokens, size_t count, size_t dim, const float* u
   HWY_DYNAMIC_DISPATCH(FloatCosinesWith)(tokens, count, dim, unit, cosines);
 }
 
-void ResultCosines(const int8_t* tokens, size_t count, size_t dim, const float* unit, float* cosines) {
+void ResultCosines(const int8_t* tokens, const float* scales, size_t count, size_t dim, const float* unit,
+                   float* cosines) {
   HWY_DYNAMIC_DISPATCH(CodeCosinesWith)(tokens, count, dim, unit, cosines);
+  for (size_t t = 0; t < count; ++t) {
+    if (!(scales[t] > 0)) cosines[t] *= scales[t] < 0 ? -1.0f : 0.0f;
+  }
 }
 
 double TokenCosineReference(const float* a, const float* b, size_t dim) {

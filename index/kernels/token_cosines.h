@@ -2,16 +2,16 @@
 //
 // Int8 tokens on both sides are multiplied as bytes where the machine has an instruction for it (AVX-512 VNNI), exactly
 // in int32; all others, and all on other machines, as float32 unit vectors. Tokens count as unit vectors whatever their
-// scale: an integer product is divided by both integer norms, so the scales of int8 tokens are not looked at. A token
-// of zeros has the cosine 0 to everything.
+// scale: an integer product is divided by both integer norms, and of the scales of int8 tokens only the sign counts. A
+// token of zeros, or of scale 0, has the cosine 0 to everything.
 //
 // Columns are padded to a multiple of 16 with tokens of zeros. Threading: QueryTokens is read-only once made; a
 // TokenRows belongs to one thread. Ownership: both copy. Failure: none; tokens are finite.
 //
-//   const kernels::QueryTokens query(tokens.values.data(), cells, tokens.dim);
+//   const kernels::QueryTokens query(tokens.values.data(), tokens.scales.data(), cells, tokens.dim);
 //   kernels::TokenRows rows;  // kept, so that nothing is allocated for the next result
-//   rows.Assign(query, result.values.data(), result_cells);  // the query that they are compared with
-//   kernels::TokenCosines(query, rows, 0, rows.count(), cosines.data());  // rows.count() x query.stride()
+//   rows.Assign(query, result.values.data(), result.scales.data(), result_cells);  // the query that they are compared
+//   with kernels::TokenCosines(query, rows, 0, rows.count(), cosines.data());  // rows.count() x query.stride()
 #ifndef SIGHTLINE_INDEX_KERNELS_TOKEN_COSINES_H_
 #define SIGHTLINE_INDEX_KERNELS_TOKEN_COSINES_H_
 
@@ -33,7 +33,7 @@ class QueryTokens {
   QueryTokens() = default;
   // The tokens of `cells`, where token t begins at tokens + t * dim.
   QueryTokens(const float* tokens, absl::Span<const int> cells, size_t dim);
-  QueryTokens(const int8_t* tokens, absl::Span<const int> cells, size_t dim);
+  QueryTokens(const int8_t* tokens, const float* scales, absl::Span<const int> cells, size_t dim);
 
   // Becomes those columns of `from`, in what rows of the kind of `rows` are compared with. Nothing is allocated where
   // as many fitted before.
@@ -46,7 +46,7 @@ class QueryTokens {
 
   const float* floats() const { return floats_.data(); }                // [stride / 16][dim][16], unit vectors
   const uint8_t* codes() const { return codes_.data(); }                // [stride / 16][ceil(dim / 4)][16][4], + 128
-  const float* inverse_norms() const { return inverse_norms_.data(); }  // of the codes; stride
+  const float* inverse_norms() const { return inverse_norms_.data(); }  // as TokenRows has them; stride
 
  private:
   size_t count_ = 0;
@@ -60,7 +60,7 @@ class QueryTokens {
 class TokenRows {
  public:
   void Assign(const QueryTokens& query, const float* tokens, absl::Span<const int> cells);
-  void Assign(const QueryTokens& query, const int8_t* tokens, absl::Span<const int> cells);
+  void Assign(const QueryTokens& query, const int8_t* tokens, const float* scales, absl::Span<const int> cells);
 
   size_t count() const { return count_; }
   bool as_codes() const { return as_codes_; }
@@ -68,8 +68,8 @@ class TokenRows {
   // One of the two. Rows of bytes are padded to a multiple of 4.
   const float* floats(size_t row) const { return floats_.data() + row * stride_; }
   const int8_t* codes(size_t row) const { return codes_.data() + row * stride_; }
-  float inverse_norm(size_t row) const { return inverse_norms_[row]; }
-  int32_t correction(size_t row) const { return corrections_[row]; }  // 128 * sum of codes: what the offset adds
+  float inverse_norm(size_t row) const { return inverse_norms_[row]; }  // of the codes, with the scale's sign
+  int32_t correction(size_t row) const { return corrections_[row]; }    // 128 * sum of codes: what the offset adds
 
   size_t bytes() const;
   void Release();
@@ -93,7 +93,8 @@ void ColumnMaxima(const float* cosines, size_t count, size_t stride, float* maxi
 // Cosines with a vector of length 1: of every query token (stride values), and of every result token.
 void QueryCosines(const QueryTokens& query, const float* unit, float* cosines);
 void ResultCosines(const float* tokens, size_t count, size_t dim, const float* unit, float* cosines);
-void ResultCosines(const int8_t* tokens, size_t count, size_t dim, const float* unit, float* cosines);
+void ResultCosines(const int8_t* tokens, const float* scales, size_t count, size_t dim, const float* unit,
+                   float* cosines);
 
 // The definition in double precision; what the fast versions are tested against.
 double TokenCosineReference(const float* a, const float* b, size_t dim);
