@@ -120,6 +120,9 @@ class Model {
   // reduced sizes.
   virtual int wanted_side(int width, int height) const = 0;
 
+  // The part of an image (or the crop of one) of width x height pixels that the patch tokens cover, as fractions of it.
+  virtual image::CropBox SeenPart(int, int) const { return {}; }
+
   // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
   // every weight, then one of each bucket.
   virtual std::vector<PreparedImage> WarmUpImages() const { return {}; }

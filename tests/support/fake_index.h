@@ -27,6 +27,7 @@ class FakeCollection : public index::Collection {
   }
 
   const index::CollectionConfig& config() const override { return config_; }
+  void SetTokenSpace(const std::string& space) { config_.token_space = space; }
   index::CollectionStats Stats() const override { return stats; }
   absl::StatusOr<index::WriteResult> Put(index::Write) override { return index::WriteResult(); }
   void PutAsync(index::Write, std::function<void(absl::StatusOr<index::WriteResult>)> done) override { done(written); }
@@ -76,7 +77,8 @@ class FakeCollection : public index::Collection {
   }
   int64_t SearchCost() const override { return search_cost; }
 
-  // What the test says.
+  // What the test says. `records` are beside those made up for every id; `tokens` are theirs too.
+  std::map<std::string, index::Record> records;
   std::map<std::string, index::PatchTokens> tokens;
   index::CollectionStats stats;
   absl::StatusOr<index::WriteResult> written = index::WriteResult();
@@ -94,10 +96,12 @@ class FakeCollection : public index::Collection {
   index::OptimizeOptions optimized;
 
  private:
-  static index::Record RecordOf(const std::string& id) {
+  index::Record RecordOf(const std::string& id) const {
     index::Record record;
-    record.id = id;
     record.descriptor = {1, 0, 0, 0};
+    if (const auto known = records.find(id); known != records.end()) record = known->second;
+    if (const auto known = tokens.find(id); known != tokens.end()) record.tokens = known->second;
+    record.id = id;
     return record;
   }
 
