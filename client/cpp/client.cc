@@ -84,6 +84,8 @@ absl::StatusOr<v1::SearchResponse> Client::Search(const SearchOptions& search) {
   if (search.ef_search) request.set_ef_search(*search.ef_search);
   if (search.nprobe) request.set_nprobe(*search.nprobe);
   *request.mutable_expansion() = search.expansion;
+  *request.mutable_rerank() = search.rerank;
+  *request.mutable_explain() = search.explain;
   request.set_return_attributes(search.return_attributes);
   request.set_request_id(search.request_id);
   return Search(request);
@@ -96,6 +98,16 @@ absl::StatusOr<v1::SearchResponse> Client::Search(const v1::SearchRequest& reque
 
 absl::StatusOr<v1::EmbedResponse> Client::Embed(const v1::EmbedRequest& request) {
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Embed, request);
+}
+
+absl::StatusOr<v1::ExplainResponse> Client::Explain(const MatchOptions& match) {
+  v1::ExplainRequest request;
+  request.set_collection(match.collection);
+  SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_query(), match.query.BuildExplain(impl_->options.max_image_bytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_result(), match.result.BuildExplain(impl_->options.max_image_bytes));
+  *request.mutable_rerank() = match.rerank;
+  *request.mutable_options() = match.options;
+  return Explain(request);
 }
 
 absl::StatusOr<v1::ExplainResponse> Client::Explain(const v1::ExplainRequest& request) {

@@ -61,6 +61,7 @@ class Client {
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request);
   absl::StatusOr<v1::EmbedResponse> Embed(const v1::EmbedRequest& request);
   // Which patches of two images match.
+  absl::StatusOr<v1::ExplainResponse> Explain(const MatchOptions& match);
   absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
 
   // Writing and reading images.

@@ -67,11 +67,6 @@ void AddSearchCases(Cases& cases) {
       "no space", "EMBEDDING_SPACE_MISMATCH", [&](R& r) { vector(r)->clear_embedding_space(); }, kPrecondition);
   add(
       "min_confidence", "NOT_OFFERED", [](R& r) { r.set_min_confidence(0.5); }, kUnimplemented);
-  add(
-      "re-ranking", "NOT_OFFERED",
-      [](R& r) { r.mutable_rerank()->set_method(v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT); }, kUnimplemented);
-  add(
-      "evidence", "NOT_OFFERED", [](R& r) { r.mutable_explain()->set_enabled(true); }, kUnimplemented);
 }
 
 void AddIndexCases(Cases& cases) {
