@@ -181,6 +181,11 @@ class Collection {
 
   virtual absl::StatusOr<Record> Get(const std::string& id, RecordView view) const = 0;
 
+  // The patch tokens of each id as they are at one moment, read together: nullopt where there is no such image or it
+  // has none. DATA_LOSS names an image whose tokens are damaged.
+  virtual absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(
+      absl::Span<const std::string> ids) const = 0;
+
   // Those that satisfy `filter`, in the order of writing. `page_size` is 1 to 1,000; a page of more than 16 MiB ends
   // early.
   virtual absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,

@@ -15,6 +15,7 @@
 #include "index/store/keys.h"
 #include "index/store/random_id.h"
 #include "index/validate.h"
+#include "index/store/token_codec.h"
 
 namespace sightline::index {
 namespace {
@@ -152,6 +153,14 @@ absl::StatusOr<Record> LocalCollection::Get(const std::string& id, RecordView vi
   SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<uint64_t> key, now.FindKey(id));
   if (!key) return RecordNotFound(id, config_.name);
   return now.Read(*key, view);
+}
+
+absl::StatusOr<std::vector<std::optional<PatchTokens>>> LocalCollection::ReadTokens(
+    absl::Span<const std::string> ids) const {
+  const State state = this->state();
+  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  for (const std::string& id : ids) SIGHTLINE_RETURN_IF_ERROR(ValidateId(id, options_.limits));
+  return state.store->View().ReadTokens(ids);
 }
 
 absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view,

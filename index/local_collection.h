@@ -52,6 +52,7 @@ class LocalCollection : public Collection {
   absl::StatusOr<WriteResult> Put(Write write) override;
   void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) override;
   absl::StatusOr<Record> Get(const std::string& id, RecordView view) const override;
+  absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(absl::Span<const std::string> ids) const override;
   absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
                                   const std::string& filter) const override;
   absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) override;

@@ -68,40 +68,6 @@ void ToProto(const index::AttributeValue& value, v1::AttributeValue* out) {
   }
 }
 
-index::PatchTokens FromProto(const v1::PatchTokens& tokens) {
-  index::PatchTokens out;
-  out.height = tokens.height();
-  out.width = tokens.width();
-  out.dim = tokens.dim();
-  const auto* bytes = reinterpret_cast<const int8_t*>(tokens.values().data());
-  out.values.assign(bytes, bytes + tokens.values().size());
-  out.scales.assign(tokens.scales().begin(), tokens.scales().end());
-  out.importance.assign(tokens.importance().begin(), tokens.importance().end());
-  out.centre.assign(tokens.centre().begin(), tokens.centre().end());
-  return out;
-}
-
-void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v1::PatchTokens* out) {
-  out->set_height(tokens.height);
-  out->set_width(tokens.width);
-  out->set_dim(tokens.dim);
-  out->set_values(reinterpret_cast<const char*>(tokens.values.data()), tokens.values.size());
-  out->mutable_scales()->Add(tokens.scales.begin(), tokens.scales.end());
-  out->mutable_importance()->Add(tokens.importance.begin(), tokens.importance.end());
-  out->mutable_centre()->Add(tokens.centre.begin(), tokens.centre.end());
-  out->set_token_space(token_space);
-}
-
-index::PatchTokens FromModel(model::PatchTokens tokens) {
-  return {tokens.height,
-          tokens.width,
-          tokens.dim,
-          std::move(tokens.values),
-          std::move(tokens.scales),
-          std::move(tokens.importance),
-          std::move(tokens.centre)};
-}
-
 image::CropBox FromProto(const v1::CropBox& box) {
   return {box.x0(), box.y0(), box.x1(), box.y1(),
           box.unit() == v1::CropBox::UNIT_PIXEL ? image::CropBox::Unit::kPixel : image::CropBox::Unit::kFraction};
@@ -243,6 +209,27 @@ void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
   ToProto(info.create_time, out->mutable_create_time());
 }
 
+void ToProto(const model::RerankDefaults& rerank, v1::RerankOptions* out) {
+  using R = v1::RerankOptions;
+  using M = model::RerankDefaults;
+  switch (rerank.method) {
+    case M::Method::kOff: out->set_method(R::METHOD_OFF); break;
+    case M::Method::kOptimalTransport: out->set_method(R::METHOD_OPTIMAL_TRANSPORT); break;
+  }
+  switch (rerank.marginals) {
+    case M::Marginals::kUniform: out->set_marginals(R::MARGINALS_UNIFORM); break;
+    case M::Marginals::kCrossCorrelation: out->set_marginals(R::MARGINALS_CROSS_CORRELATION); break;
+    case M::Marginals::kInverse: out->set_marginals(R::MARGINALS_INVERSE); break;
+    case M::Marginals::kMinus: out->set_marginals(R::MARGINALS_MINUS); break;
+    case M::Marginals::kSoftmax: out->set_marginals(R::MARGINALS_SOFTMAX); break;
+    case M::Marginals::kImportance: out->set_marginals(R::MARGINALS_IMPORTANCE); break;
+  }
+  out->set_mass(rerank.mass);
+  out->set_epsilon(rerank.epsilon);
+  out->set_temperature(rerank.temperature);
+  out->set_weight(rerank.weight);
+}
+
 void ToProto(const ServedModel& model, v1::Model* out) {
   const model::ModelInfo& info = model.info();
   out->set_name(info.name);
@@ -259,6 +246,7 @@ void ToProto(const ServedModel& model, v1::Model* out) {
   out->set_untrained(info.untrained);
   out->set_numeric(info.numeric);
   out->set_provenance(info.provenance);
+  ToProto(info.rerank, out->mutable_rerank());
   const ServedModel::Start& start = model.start();
   ToProto(start.time, out->mutable_load_time());
   out->set_load_milliseconds(start.load_milliseconds);

@@ -1,6 +1,9 @@
 // Why two images match, from the plan of transport between their patches (METHODS.md 3.11).
 //
-// Threading: pure functions. Failure: none.
+// Threading: pure functions. Failure: none; the plan is one of the similarities (PatchSimilarities gives those of
+// TransportQuery::Explain), the same cells in the same order. Equal strengths are ordered by cell.
+//
+//   const Evidence evidence = MakeEvidence(plan, {cosines, result_cells, query_cells}, /*most=*/20);
 #ifndef SIGHTLINE_INDEX_RERANK_EVIDENCE_H_
 #define SIGHTLINE_INDEX_RERANK_EVIDENCE_H_
 

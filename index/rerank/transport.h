@@ -39,8 +39,6 @@ struct TransportScore {
   bool converged = false;
 };
 
-absl::Status ValidateTransport(const TransportOptions& options);
-
 class TransportQuery {
  public:
   static absl::StatusOr<TransportQuery> Make(const Patches& query, const TransportOptions& options);

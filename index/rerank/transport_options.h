@@ -1,6 +1,10 @@
 // How two images' patches are matched: the choices of METHODS.md section 3, and ours.
+//
+// Threading: values and a pure function. Failure: ValidateTransport answers INVALID_ARGUMENT.
 #ifndef SIGHTLINE_INDEX_RERANK_TRANSPORT_OPTIONS_H_
 #define SIGHTLINE_INDEX_RERANK_TRANSPORT_OPTIONS_H_
+
+#include "absl/status/status.h"
 
 namespace sightline::index::rerank {
 
@@ -11,7 +15,7 @@ enum class Marginals {
   kCrossCorrelation,  // relu(a)
   kInverse,           // exp(-relu(a) / temperature)
   kMinus,             // 1 - relu(a)
-  kSoftmax,           // exp(a / temperature)
+  kSoftmax,           // softmax(a / temperature)
   kImportance,        // what is stored with the tokens: attention, rollout or norm
 };
 
@@ -29,16 +33,22 @@ enum class StopRule {
 
 struct TransportOptions {
   double epsilon = 0.05;  // entropic regularisation, 0.001 to 10
-  double mass = 1;        // transported, above 0 to 1; below 1 the worst-matching rest goes to a dummy (METHODS.md 3.4)
+  double mass =
+      1;  // transported, above 0 to 1; below kFullMass the worst-matching rest goes to a dummy (METHODS.md 3.4)
   Marginals marginals = Marginals::kCrossCorrelation;
   double temperature = 1;  // of kInverse and kSoftmax, 0.001 to 1,000
   StopRule stop = StopRule::kMarginalError;
   int max_rounds = 100;     // 1 to 10,000
-  double tolerance = 1e-3;  // of kMarginalError, above 0
+  double tolerance = 1e-3;  // of kMarginalError, above 0 to 1
   // Only so many of the query's patches, those of the greatest weight, against so many of each result's; 0 takes all.
   int query_cells = 0;
   int result_cells = 0;
 };
+
+// Transport of less mass than this is partial; of this or more it is full, as in the reference code.
+inline constexpr double kFullMass = 0.999;
+
+absl::Status ValidateTransport(const TransportOptions& options);
 
 }  // namespace sightline::index::rerank
 

@@ -5,6 +5,7 @@
 #ifndef SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
 #define SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,15 @@ class FakeCollection : public index::Collection {
   absl::StatusOr<index::WriteResult> Put(index::Write) override { return index::WriteResult(); }
   void PutAsync(index::Write, std::function<void(absl::StatusOr<index::WriteResult>)> done) override { done(written); }
   absl::StatusOr<index::Record> Get(const std::string& id, index::RecordView) const override { return RecordOf(id); }
+  absl::StatusOr<std::vector<std::optional<index::PatchTokens>>> ReadTokens(
+      absl::Span<const std::string> ids) const override {
+    std::vector<std::optional<index::PatchTokens>> found;
+    for (const std::string& id : ids) {
+      const auto known = tokens.find(id);
+      found.push_back(known == tokens.end() ? std::nullopt : std::optional(known->second));
+    }
+    return found;
+  }
   absl::StatusOr<index::RecordPage> List(int, const std::string&, index::RecordView,
                                          const std::string& filter) const override {
     asked_filter = filter;
@@ -67,6 +77,7 @@ class FakeCollection : public index::Collection {
   int64_t SearchCost() const override { return search_cost; }
 
   // What the test says.
+  std::map<std::string, index::PatchTokens> tokens;
   index::CollectionStats stats;
   absl::StatusOr<index::WriteResult> written = index::WriteResult();
   absl::StatusOr<index::SearchOutcome> outcome = index::SearchOutcome();
