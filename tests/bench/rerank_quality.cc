@@ -108,11 +108,11 @@ class RerankQuality {
   absl::Status Run() {
     SIGHTLINE_RETURN_IF_ERROR(FindSets());
     if (HasWeights()) {
-      SIGHTLINE_RETURN_IF_ERROR(RunModel("vit_tiny", "vit_tiny_patch16_224", {}));
+      SIGHTLINE_RETURN_IF_ERROR(RunModel("vit_tiny", "vit_tiny_patch16_224", json::object()));
     } else {
       Skip("vit_tiny", "its weights are not in SIGHTLINE_SHARED_DATA");
     }
-    return RunModel("dtop_tiny", "dtop_tiny", {});
+    return RunModel("dtop_tiny", "dtop_tiny", json::object());
   }
 
  private:
