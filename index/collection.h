@@ -21,6 +21,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "index/record.h"
+#include "index/rerank/confidence.h"
+#include "index/rerank/transport_options.h"
 
 namespace sightline::index {
 
@@ -166,6 +168,13 @@ struct OptimizeOptions {
   double augment_alpha = 3;
 };
 
+// How sure a match of this collection is, and how patches were compared when that was fitted.
+struct FittedConfidence {
+  rerank::ConfidenceFit fit;
+  rerank::TransportOptions transport;
+  absl::Time fit_time;
+};
+
 class Collection {
  public:
   virtual ~Collection() = default;
@@ -208,6 +217,11 @@ class Collection {
 
   // Seals the tail, rebuilds segments with dead rows, and finishes every graph; returns when it is done.
   virtual absl::Status Optimize(const OptimizeOptions& options, const Progress& progress) = 0;
+
+  // nullopt until one is set. Belongs to the embedding space: after a re-embedding there is none.
+  virtual std::optional<FittedConfidence> Confidence() const = 0;
+  // Durable.
+  virtual absl::Status SetConfidence(const FittedConfidence& confidence) = 0;
 
   // Multiply-adds that a search would take now: lets the server run small ones where they arrive.
   virtual int64_t SearchCost() const = 0;

@@ -194,6 +194,10 @@ class LoadedModel : public Model {
     }
   }
 
+  image::CropBox SeenPart(int width, int height) const override {
+    return model::SeenPart(config_.preprocess, width, height);
+  }
+
   std::vector<PreparedImage> WarmUpImages() const override { return BlankImages(config_.preprocess); }
 
   absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) override {

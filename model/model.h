@@ -33,8 +33,8 @@
 
 namespace sightline::model {
 
-// A height x width grid of local features, row-major and L2-normalised. In int8, token t is scales[t] * values[t * dim +
-// i]; in float16 and float32 it is floats[t * dim + i], of which float16 holds what that type can. Beside int8 and
+// A height x width grid of local features, row-major and L2-normalised. In int8, token t is scales[t] * values[t * dim
+// + i]; in float16 and float32 it is floats[t * dim + i], of which float16 holds what that type can. Beside int8 and
 // float16, importance and centre hold what float16 can too.
 struct PatchTokens {
   int height = 0;
@@ -119,6 +119,9 @@ class Model {
   // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's
   // reduced sizes.
   virtual int wanted_side(int width, int height) const = 0;
+
+  // The part of an image (or the crop of one) of width x height pixels that the patch tokens cover, as fractions of it.
+  virtual image::CropBox SeenPart(int, int) const { return {}; }
 
   // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
   // every weight, then one of each bucket.

@@ -114,6 +114,40 @@ absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& 
   return out;
 }
 
+void ToProto(const index::rerank::TransportOptions& options, v1::RerankOptions* out) {
+  using R = v1::RerankOptions;
+  using index::rerank::Marginals;
+  out->set_method(R::METHOD_OPTIMAL_TRANSPORT);
+  out->set_mass(options.mass);
+  out->set_epsilon(options.epsilon);
+  out->set_temperature(options.temperature);
+  switch (options.marginals) {
+    case Marginals::kUniform: out->set_marginals(R::MARGINALS_UNIFORM); break;
+    case Marginals::kCrossCorrelation: out->set_marginals(R::MARGINALS_CROSS_CORRELATION); break;
+    case Marginals::kInverse: out->set_marginals(R::MARGINALS_INVERSE); break;
+    case Marginals::kMinus: out->set_marginals(R::MARGINALS_MINUS); break;
+    case Marginals::kSoftmax: out->set_marginals(R::MARGINALS_SOFTMAX); break;
+    case Marginals::kImportance: out->set_marginals(R::MARGINALS_IMPORTANCE); break;
+  }
+  out->set_query_cells(options.query_cells);
+  out->set_result_cells(options.result_cells);
+}
+
+void ToProto(const index::FittedConfidence& confidence, v1::ConfidenceModel* out) {
+  const auto& [model, pairs, log_loss, expected_error, accuracy] = confidence.fit;
+  out->set_a(model.a);
+  out->set_b(model.b);
+  out->set_c(model.c);
+  out->set_score_only_a(model.score_only_a);
+  out->set_score_only_c(model.score_only_c);
+  out->set_pairs(pairs);
+  out->set_log_loss(log_loss);
+  out->set_expected_error(expected_error);
+  out->set_accuracy(accuracy);
+  ToProto(confidence.transport, out->mutable_rerank());
+  ToProto(confidence.fit_time, out->mutable_fit_time());
+}
+
 void ToProto(const index::Collection& collection, v1::Collection* out) {
   using S = v1::CollectionSettings;
   const index::CollectionConfig& config = collection.config();
@@ -156,6 +190,7 @@ void ToProto(const index::Collection& collection, v1::Collection* out) {
   target->set_graph_backlog(stats.graph_backlog);
   out->set_read_only(stats.read_only);
   out->set_read_only_reason(stats.read_only_reason);
+  if (const auto confidence = collection.Confidence()) ToProto(*confidence, out->mutable_confidence());
 }
 
 void ToProto(const index::Record& record, const index::CollectionConfig& config, v1::ImageRecord* out) {

@@ -48,6 +48,8 @@ void ToProto(const index::Record& record, const index::CollectionConfig& config,
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out);
 void ToProto(const index::OtherSpace& other, v1::OtherSpace* out);
+void ToProto(const index::rerank::TransportOptions& options, v1::RerankOptions* out);
+void ToProto(const index::FittedConfidence& confidence, v1::ConfidenceModel* out);
 
 void ToProto(const model::RerankDefaults& rerank, v1::RerankOptions* out);
 void ToProto(const ServedModel& model, v1::Model* out);

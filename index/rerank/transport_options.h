@@ -43,6 +43,8 @@ struct TransportOptions {
   // Only so many of the query's patches, those of the greatest weight, against so many of each result's; 0 takes all.
   int query_cells = 0;
   int result_cells = 0;
+
+  friend bool operator==(const TransportOptions&, const TransportOptions&) = default;
 };
 
 // Transport of less mass than this is partial; of this or more it is full, as in the reference code.

@@ -88,8 +88,7 @@ class Decoder {
   absl::Status Finish() const;
 
  private:
-  Decoder(absl::string_view what, absl::string_view left, uint8_t format)
-      : what_(what), left_(left), format_(format) {}
+  Decoder(absl::string_view what, absl::string_view left, uint8_t format) : what_(what), left_(left), format_(format) {}
   // `size` bytes, or none after a failure.
   absl::string_view Take(size_t size);
 

@@ -124,6 +124,11 @@ class Store {
   // Durable on OK.
   absl::Status WriteSegmentManifest(const SegmentManifest& manifest);
 
+  // nullopt when none was fitted yet.
+  absl::StatusOr<std::optional<FittedConfidence>> ReadConfidence() const;
+  // Durable on OK.
+  absl::Status WriteConfidence(const FittedConfidence& confidence);
+
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
 

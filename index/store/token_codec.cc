@@ -40,9 +40,8 @@ std::vector<float> UnitScales(absl::Span<const int8_t> values, size_t cells, siz
 }
 
 bool FitsHalves(absl::Span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float value) {
-    return kernels::FloatFromFloat16(kernels::Float16FromFloat(value)) == value;
-  });
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return kernels::FloatFromFloat16(kernels::Float16FromFloat(value)) == value; });
 }
 
 void EncodePart(absl::Span<const float> values, bool halves, Encoder* out) {
@@ -107,7 +106,8 @@ void DecodeSecondFormat(Decoder* in, PatchTokens* tokens) {
 
 std::string EncodeTokens(const PatchTokens& tokens) {
   const bool codes = tokens.precision == TokenPrecision::kInt8;
-  const bool unit = codes && tokens.scales == UnitScales(tokens.values, tokens.scales.size(), static_cast<size_t>(tokens.dim));
+  const bool unit =
+      codes && tokens.scales == UnitScales(tokens.values, tokens.scales.size(), static_cast<size_t>(tokens.dim));
   const bool half_importance = FitsHalves(tokens.importance);
   const bool half_centre = FitsHalves(tokens.centre);
   Encoder out(kTokensFormat);

@@ -101,7 +101,7 @@ struct ModelConfig {
   PreprocessConfig preprocess;
   TokensConfig tokens;
   RerankDefaults rerank;  // decides no descriptor and no token
-  uint64_t seed = 0;  // of the initialisation used when there are no weights
+  uint64_t seed = 0;      // of the initialisation used when there are no weights
 
   // All learned values, backbone, head and whitening.
   int64_t parameters() const;

@@ -32,7 +32,8 @@ absl::StatusOr<RerankDefaults> ParseRerank(const nlohmann::json& value, RerankDe
   rerank.mass = fields.Number("mass", 0, 1, defaults.mass);
   fields.Require(rerank.mass > 0, "mass", "must be above 0 and at most 1");
   rerank.epsilon = fields.Number("epsilon", 0.001, 10, defaults.epsilon);
-  rerank.marginals = static_cast<Marginals>(fields.OneOf("marginals", kMarginals, static_cast<int>(defaults.marginals)));
+  rerank.marginals =
+      static_cast<Marginals>(fields.OneOf("marginals", kMarginals, static_cast<int>(defaults.marginals)));
   rerank.temperature = fields.Number("temperature", 0.001, 1000, defaults.temperature);
   rerank.weight = fields.Number("weight", 0, 100, defaults.weight);
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());

@@ -53,6 +53,8 @@ std::vector<Value> AllKinds() {
       {Sealed(EncodeImage("jpeg bytes")), [](auto key, auto value) { return DecodeImage(key, value).status(); }},
       {EncodeConfig(kKey, config), [](auto key, auto value) { return DecodeConfig(key, value).status(); }},
       {EncodeCounters(kKey, {7, 8}), [](auto key, auto value) { return DecodeCounters(key, value).status(); }},
+      {EncodeConfidence(kKey, FittedConfidence()),
+       [](auto key, auto value) { return DecodeConfidence(key, value).status(); }},
       {EncodeRecordKey(kKey, 77), [](auto key, auto value) { return DecodeRecordKey(key, value).status(); }},
       {EncodeRequest(kKey, {absl::UnixEpoch(), "id", 3}),
        [](auto key, auto value) { return DecodeRequest(key, value).status(); }},
