@@ -6,8 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,12 +17,14 @@
 #include "base/status.h"
 #include "model/cpu.h"
 #include "model/model.h"
+#include "model/tokens/projection.h"
 #include "model/train/scene/dataset.h"
 #include "model/weights/import.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/labelled_pictures.h"
 #include "tests/bench/ranking.h"
 #include "tests/bench/report.h"
+#include "tests/bench/token_variants.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::bench {
@@ -32,11 +33,12 @@ namespace {
 namespace fs = std::filesystem;
 using index::rerank::Marginals;
 using index::rerank::TransportOptions;
-using nlohmann::json;
 
 constexpr size_t kShortlist = 100;
 // Another seed than those in whose view the initialisation of untrained models was chosen.
 constexpr uint64_t kSceneSeed = 5;
+// That of model/zoo.
+constexpr uint64_t kProjectionSeed = 1;
 
 struct Set {
   std::string name;
@@ -108,17 +110,20 @@ class RerankQuality {
   absl::Status Run() {
     SIGHTLINE_RETURN_IF_ERROR(FindSets());
     if (HasWeights()) {
-      SIGHTLINE_RETURN_IF_ERROR(RunModel("vit_tiny", "vit_tiny_patch16_224", json::object()));
+      SIGHTLINE_RETURN_IF_ERROR(Import());
+      SIGHTLINE_RETURN_IF_ERROR(RunModel("vit_tiny"));
+      if (!quick_) SIGHTLINE_RETURN_IF_ERROR(RunTokens());
     } else {
       Skip("vit_tiny", "its weights are not in SIGHTLINE_SHARED_DATA");
     }
-    return RunModel("dtop_tiny", "dtop_tiny", json::object());
+    return RunModel("dtop_tiny");
   }
 
  private:
   std::string WeightsPath() const {
     return absl::StrCat(shared_, "/vit_tiny/vit_tiny_patch16_224_augreg_in21k_ft_in1k.safetensors");
   }
+  std::string ImportedPath() const { return absl::StrCat(folder_, "/vit_tiny"); }
   bool HasWeights() const { return !shared_.empty() && fs::exists(WeightsPath()); }
 
   static void Skip(const std::string& name, const std::string& why) {
@@ -151,46 +156,84 @@ class RerankQuality {
     return absl::OkStatus();
   }
 
-  // The zoo's model with `changes` merged into its model.json.
-  absl::StatusOr<std::unique_ptr<model::Model>> Load(const std::string& name, const std::string& zoo,
-                                                     const json& changes) {
-    json description = json::parse(std::ifstream(absl::StrCat(SIGHTLINE_ZOO, "/", zoo, "/model.json")));
-    description.merge_patch(changes);
-    const std::string folder = absl::StrCat(folder_, "/models/", name);
-    const std::string source = absl::StrCat(folder, " source");
-    fs::create_directories(source);
-    std::ofstream(absl::StrCat(source, "/model.json")) << description.dump(1);
-    const auto threads = static_cast<int>(std::thread::hardware_concurrency());
-    const bool real = zoo.starts_with("vit_tiny");
-    if (!real) return model::Model::Load(source, {.allow_untrained = true, .intra_op_threads = threads});
-    SIGHTLINE_ASSIGN_OR_RETURN(
-        const model::ImportReport report,
-        model::ImportCheckpoint(
-            {.checkpoint = WeightsPath(), .model_json = absl::StrCat(source, "/model.json"), .out = folder}));
-    if (!report.fits) return absl::InternalError(absl::StrCat(WeightsPath(), " does not fit ", zoo, "."));
-    return model::Model::Load(folder, {.intra_op_threads = threads});
+  absl::StatusOr<std::unique_ptr<model::Model>> Load(const std::string& name, bool whole_tokens) const {
+    const bool real = name == "vit_tiny";
+    return model::Model::Load(real ? ImportedPath() : absl::StrCat(SIGHTLINE_ZOO, "/", name),
+                              {.allow_untrained = !real,
+                               .intra_op_threads = static_cast<int>(std::thread::hardware_concurrency()),
+                               .whole_tokens = whole_tokens});
   }
 
-  absl::Status RunModel(const std::string& name, const std::string& zoo, const json& changes) {
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<model::Model> model, Load(name, zoo, changes));
-    std::vector<Picture> scenes;
-    for (const Set& set : sets_) {
-      const bool grocery = set.name == "grocery";
-      std::vector<Picture> database;
-      // Sets of scenes have the same pictures to index.
-      if (grocery || scenes.empty()) {
-        SIGHTLINE_ASSIGN_OR_RETURN(database, EmbedFiles(*model, set.files.database));
-        if (!grocery) scenes = std::move(database);
+  absl::Status Import() const {
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        const model::ImportReport report,
+        model::ImportCheckpoint({.checkpoint = WeightsPath(),
+                                 .model_json = absl::StrCat(SIGHTLINE_ZOO, "/vit_tiny_patch16_224/model.json"),
+                                 .out = ImportedPath()}));
+    if (report.fits) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat(WeightsPath(), " does not fit the zoo's model. Copy the file again."));
+  }
+
+  absl::Status RunModel(const std::string& name) const {
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<model::Model> model, Load(name, false));
+    std::vector<Case> cases = MassCases();
+    if (!quick_) {
+      for (Case& one : MarginalCases()) cases.push_back(std::move(one));
+    }
+    std::vector<Picture> database;
+    for (size_t i = 0; i < sets_.size(); ++i) {
+      if (!SameDatabase(i)) {
+        SIGHTLINE_ASSIGN_OR_RETURN(database, EmbedFiles(*model, sets_[i].files.database));
       }
-      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(*model, set.files.queries));
-      std::vector<Case> cases = MassCases();
-      if (!quick_) {
-        for (Case& one : MarginalCases()) cases.push_back(std::move(one));
-      }
-      SIGHTLINE_RETURN_IF_ERROR(
-          Measure(absl::StrCat(set.name, " ", name), queries, grocery ? database : scenes, cases));
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(*model, sets_[i].files.queries));
+      SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(sets_[i].name, " ", name), queries, database, cases));
     }
     return absl::OkStatus();
+  }
+
+  // What precision, size and projection of the tokens change, for the plain ViT on the groceries and on the scenes that
+  // are hidden most. The PCA is fitted to the scenes to index: no photograph of groceries takes part in it.
+  absl::Status RunTokens() const {
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<model::Model> model, Load("vit_tiny", true));
+    const Set& scenes = sets_.back();
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> fitted, EmbedFiles(*model, scenes.files.database));
+    const int whole = fitted.front().tokens.dim;
+    struct Projection {
+      std::string name;
+      int dim = 0;
+      std::vector<float> matrix;
+    };
+    std::vector<Projection> projections = {
+        {"128 float32", 128, model::OrthonormalProjection(whole, 128, kProjectionSeed)},
+        {"64 float32", 64, model::OrthonormalProjection(whole, 64, kProjectionSeed)},
+        {"32 float32", 32, model::OrthonormalProjection(whole, 32, kProjectionSeed)}};
+    for (const int dim : {128, 64, 32}) {
+      SIGHTLINE_ASSIGN_OR_RETURN(std::vector<float> matrix, FitProjection(fitted, dim));
+      projections.push_back({absl::StrCat(dim, " float32 PCA"), dim, std::move(matrix)});
+    }
+    const std::vector<Case> cases = {{"full", With(Marginals::kCrossCorrelation, 1)},
+                                     {"partial 0.6", With(Marginals::kCrossCorrelation, 0.6)}};
+    for (const Set* set : {&sets_.front(), &scenes}) {
+      std::vector<Picture> embedded;
+      if (set != &scenes) {
+        SIGHTLINE_ASSIGN_OR_RETURN(embedded, EmbedFiles(*model, set->files.database));
+      }
+      const std::vector<Picture>& database = set == &scenes ? fitted : embedded;
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(*model, set->files.queries));
+      const std::string name = absl::StrCat(set->name, " vit_tiny tokens ");
+      SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(name, whole, " float32"), queries, database, cases));
+      for (const Projection& projection : projections) {
+        SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(name, projection.name),
+                                          WithTokens(queries, projection.matrix, projection.dim),
+                                          WithTokens(database, projection.matrix, projection.dim), cases));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Sets of scenes have the same pictures to index, whatever is hidden in their queries.
+  bool SameDatabase(size_t set) const {
+    return set > 0 && sets_[set].name.starts_with("scenes") && sets_[set - 1].name.starts_with("scenes");
   }
 
   const std::string shared_;  // empty without SIGHTLINE_SHARED_DATA
