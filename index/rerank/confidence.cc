@@ -194,6 +194,12 @@ double ConfidenceModel::Confidence(double score, std::optional<double> structura
   return structural ? Sigmoid(a * score + b * *structural + c) : Sigmoid(score_only_a * score + score_only_c);
 }
 
+double ConfidenceModel::LeastScore(double confidence) const {
+  if (Confidence(-2, std::nullopt) >= confidence) return -2;
+  if (Confidence(2, std::nullopt) < confidence) return 2;
+  return (std::log(confidence / (1 - confidence)) - score_only_c) / score_only_a;
+}
+
 absl::StatusOr<ConfidenceFit> FitConfidence(absl::Span<const LabelledPair> pairs) {
   int64_t same = 0;
   for (const LabelledPair& pair : pairs) {

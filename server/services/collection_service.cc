@@ -7,9 +7,9 @@
 #include "base/status.h"
 #include "server/convert.h"
 #include "server/page_token.h"
-#include "server/services/field_checks.h"
 #include "server/services/confidence.h"
 #include "server/services/duplicates.h"
+#include "server/services/field_checks.h"
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
 

@@ -97,6 +97,11 @@ double ConfidenceOf(const index::FittedConfidence& confidence, double score, std
   return confidence.fit.model.Confidence(score, structural);
 }
 
+void SetConfidence(const index::FittedConfidence& confidence, const index::rerank::TransportOptions& transport,
+                   v1::Evidence* evidence) {
+  evidence->set_confidence(ConfidenceOf(confidence, evidence->score(), evidence->structural_score(), transport));
+}
+
 absl::Status ConfidenceNotFitted(const std::string& collection) {
   return base::FailedPrecondition("CONFIDENCE_NOT_FITTED",
                                   absl::StrCat("collection ", collection,

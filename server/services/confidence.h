@@ -15,6 +15,7 @@
 #include "server/model_hub.h"
 #include "server/operations.h"
 #include "sightline/v1/collection_service.pb.h"
+#include "sightline/v1/search_service.pb.h"
 
 namespace sightline::server {
 
@@ -35,6 +36,10 @@ index::rerank::TransportOptions TransportOf(const index::CollectionConfig& confi
 // of the cosine alone.
 double ConfidenceOf(const index::FittedConfidence& confidence, double score, std::optional<double> structural,
                     const index::rerank::TransportOptions& transport);
+
+// The confidence of the match that the evidence is about.
+void SetConfidence(const index::FittedConfidence& confidence, const index::rerank::TransportOptions& transport,
+                   v1::Evidence* evidence);
 
 absl::Status ConfidenceNotFitted(const std::string& collection);
 

@@ -28,13 +28,6 @@ bool ByScores(const v1::FindDuplicatesRequest& message) {
   return message.has_min_score() || message.has_min_structural_score();
 }
 
-absl::Status CheckShare(absl::string_view field, double value, double low) {
-  if (value >= low && value <= 1) return absl::OkStatus();
-  return base::InvalidArgument("OUT_OF_RANGE",
-                               absl::StrCat("`", field, "` is ", value, "; it must be ", low, " to 1. Change it."),
-                               {{"field", std::string(field)}, {"actual", absl::StrCat(value)}, {"limit", "1"}});
-}
-
 v1::FindDuplicatesResult ToResult(const index::Duplicates& found,
                                   const std::optional<index::FittedConfidence>& confidence) {
   v1::FindDuplicatesResult result;
@@ -69,12 +62,12 @@ v1::FindDuplicatesResult ToResult(const index::Duplicates& found,
 
 absl::Status CheckFindDuplicates(const v1::FindDuplicatesRequest& message, const index::Collection& collection) {
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("neighbours", message.neighbours(), 0, kMaxDuplicateNeighbours));
-  if (message.has_min_score()) SIGHTLINE_RETURN_IF_ERROR(CheckShare("min_score", message.min_score(), -1));
+  if (message.has_min_score()) SIGHTLINE_RETURN_IF_ERROR(CheckNumber("min_score", message.min_score(), -1, 1));
   if (message.has_min_structural_score()) {
-    SIGHTLINE_RETURN_IF_ERROR(CheckShare("min_structural_score", message.min_structural_score(), -1));
+    SIGHTLINE_RETURN_IF_ERROR(CheckNumber("min_structural_score", message.min_structural_score(), -1, 1));
   }
   if (!message.has_min_confidence()) return absl::OkStatus();
-  SIGHTLINE_RETURN_IF_ERROR(CheckShare("min_confidence", message.min_confidence(), 0));
+  SIGHTLINE_RETURN_IF_ERROR(CheckNumber("min_confidence", message.min_confidence(), 0, 1));
   if (ByScores(message)) {
     return base::InvalidArgument("CONFIDENCE_AND_SCORES",
                                  "both `min_confidence` and `min_score` or `min_structural_score` are set. Judge pairs "

@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "server/convert.h"
+#include "server/services/confidence.h"
 #include "server/services/evidence.h"
 #include "server/services/field_checks.h"
 #include "server/services/regions.h"
@@ -167,6 +168,8 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
           {.tokens = &other.tokens, .region = other.region, .score = Cosine(sides_[0].descriptor, other.descriptor)},
           reply_.mutable_evidence()));
     }
+    const auto confidence = collection_ == nullptr ? std::nullopt : collection_->Confidence();
+    if (confidence) SetConfidence(*confidence, choice_.transport, reply_.mutable_evidence());
     StagesToProto(*request_, reply_.mutable_stages());
     return absl::OkStatus();
   }

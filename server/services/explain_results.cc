@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/services/confidence.h"
 #include "server/services/evidence.h"
 #include "server/services/regions.h"
 
@@ -49,6 +50,7 @@ absl::Status ExplainResults(const ExplainJob& job, google::protobuf::RepeatedPtr
     SIGHTLINE_RETURN_IF_ERROR(
         maker.Explain({.tokens = &*of_result, .region = SeenRegion(job.model, *record), .score = result.score()},
                       result.mutable_evidence()));
+    if (job.confidence) SetConfidence(*job.confidence, job.choice.transport, result.mutable_evidence());
     const double measured = base::MillisecondsBetween(begin, clock.Steady()) / pairs;
     per_pair = explained++ == 0 ? measured : std::max(per_pair, measured);
   }

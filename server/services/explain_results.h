@@ -5,6 +5,7 @@
 #ifndef SIGHTLINE_SERVER_SERVICES_EXPLAIN_RESULTS_H_
 #define SIGHTLINE_SERVER_SERVICES_EXPLAIN_RESULTS_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct ExplainJob {
   const model::Model* model = nullptr;  // that embedded the collection; null for descriptors computed elsewhere
   absl::Span<const QueryTokens> query;  // at least one, all of one dimension
   const RerankChoice& choice;
+  const std::optional<index::FittedConfidence>& confidence;
   const v1::ExplainOptions& options;
   base::Clock::Ticks end;  // when there is no more time
 };

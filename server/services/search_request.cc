@@ -73,7 +73,7 @@ absl::Status ValidateSearch(const v1::SearchRequest& message, const Limits& limi
   SIGHTLINE_RETURN_IF_ERROR(ValidateRerank(message.rerank(), limits.record));
   SIGHTLINE_RETURN_IF_ERROR(ValidateExplain("explain", message.explain()));
   if (message.has_min_confidence()) {
-    return NotOffered("min_confidence", "Use `min_score`, which acts on the cosine.");
+    SIGHTLINE_RETURN_IF_ERROR(CheckNumber("min_confidence", message.min_confidence(), 0, 1));
   }
   return absl::OkStatus();
 }

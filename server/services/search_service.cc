@@ -12,6 +12,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "server/convert.h"
+#include "server/services/confidence.h"
 #include "server/services/explain.h"
 #include "server/services/explain_results.h"
 #include "server/services/query_parts.h"
@@ -67,6 +68,8 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     SIGHTLINE_ASSIGN_OR_RETURN(collection_, context_.database.Find(message_.collection()));
     const index::CollectionConfig& config = collection_->config();
     SIGHTLINE_RETURN_IF_ERROR(PrepareRerank(config));
+    confidence_ = collection_->Confidence();
+    if (message_.has_min_confidence() && !confidence_) return ConfidenceNotFitted(config.name);
     parts_.emplace(message_.query(), config);
     bool may_have_tokens = false;
     for (int i = 0; i < message_.query().parts_size(); ++i) {
@@ -204,7 +207,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     query.descriptor = descriptor;
     query.top_k = choice_.on ? std::max(choice_.shortlist, Wanted()) : TopK();
     query.offset = choice_.on ? 0 : message_.offset();
-    if (message_.has_min_score()) query.min_score = message_.min_score();
+    query.min_score = LeastScore();
     query.filter = message_.filter();
     query.group_by = message_.group_by();
     query.group_size = std::max(1, message_.group_size());
@@ -227,6 +230,27 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     return outcome;
   }
 
+  // With re-ranking, the confidence of a result is known only after it; without, it grows with the cosine, so that the
+  // index can leave out most of what is not sure enough.
+  std::optional<double> LeastScore() const {
+    std::optional<double> least;
+    if (message_.has_min_score()) least = message_.min_score();
+    if (message_.has_min_confidence() && !choice_.on) {
+      const double confident = std::clamp(confidence_->fit.model.LeastScore(message_.min_confidence()), -1.0, 1.0);
+      least = std::max(least.value_or(confident), confident);
+    }
+    return least;
+  }
+
+  void DropUnsure(std::vector<RankedHit>* hits) const {
+    if (!message_.has_min_confidence()) return;
+    std::erase_if(*hits, [this](const RankedHit& hit) { return Confidence(hit) < message_.min_confidence(); });
+  }
+
+  double Confidence(const RankedHit& hit) const {
+    return ConfidenceOf(*confidence_, hit.hit.score, hit.structural, choice_.transport);
+  }
+
   int TopK() const { return message_.top_k() == 0 ? kDefaultTopK : message_.top_k(); }
   // How many of the best results the page ends after.
   int Wanted() const { return message_.offset() + TopK(); }
@@ -246,13 +270,14 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
                                                               .pool = &context_.workers,
                                                               .query = tokens_,
                                                               .choice = choice_,
-                                                              .keep = Wanted(),
+                                                              .keep = message_.has_min_confidence() ? 0 : Wanted(),
                                                               .end = EndOfExtras(*request_, TimeToFetch())},
                                                              std::move(hits)));
     context_.metrics.CountRerank(outcome.completed == outcome.requested);
     reply_.mutable_stats()->set_rerank_requested(outcome.requested);
     reply_.mutable_stats()->set_rerank_completed(outcome.completed);
     for (std::string& reason : outcome.degraded_reasons) degraded_reasons_.push_back(std::move(reason));
+    DropUnsure(&outcome.hits);
     const auto first = std::min(outcome.hits.size(), static_cast<size_t>(message_.offset()));
     const auto last = std::min(outcome.hits.size(), static_cast<size_t>(Wanted()));
     for (size_t i = first; i < last; ++i) page->push_back(std::move(outcome.hits[i]));
@@ -268,6 +293,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       SIGHTLINE_RETURN_IF_ERROR(RerankHits(std::move(outcome.hits), &page));
     } else {
       for (index::Hit& hit : outcome.hits) page.push_back({std::move(hit), std::nullopt});
+      DropUnsure(&page);
     }
     SIGHTLINE_RETURN_IF_ERROR(FillResults(page));
     if (message_.explain().enabled() && !tokens_.empty()) {
@@ -276,6 +302,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
                                                 .model = Geometry(),
                                                 .query = tokens_,
                                                 .choice = choice_,
+                                                .confidence = confidence_,
                                                 .options = message_.explain(),
                                                 .end = EndOfExtras(*request_, absl::ZeroDuration())},
                                                reply_.mutable_results(), &degraded_reasons_));
@@ -310,6 +337,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       result.set_score(hit.score);
       if (ranked.structural) result.set_structural_score(*ranked.structural);
       if (hit.rerank_score) result.set_rerank_score(*hit.rerank_score);
+      if (confidence_) result.set_confidence(Confidence(ranked));
       if (fetch) SIGHTLINE_RETURN_IF_ERROR(FetchRecord(&result));
       *reply_.add_results() = std::move(result);
     }
@@ -341,6 +369,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   std::shared_ptr<index::Collection> collection_;
   absl::StatusOr<ModelPtr> model_;  // the collection's; needed where something is to be embedded
   RerankChoice choice_;
+  std::optional<index::FittedConfidence> confidence_;
   std::vector<int> parts_to_embed_;
   bool needs_disk_ = false;
 

@@ -29,9 +29,5 @@ TEST_F(UnimplementedTest, OfCollections) {
   Expect(Call(stub, &S::DeleteAlias, v1::DeleteAliasRequest()), "DeleteAlias");
 }
 
-TEST_F(UnimplementedTest, OfEvidence) {
-  Expect(Call(*rpc_->search, &v1::SearchService::Stub::Explain, v1::ExplainRequest()), "Explain");
-}
-
 }  // namespace
 }  // namespace sightline::testing

@@ -127,6 +127,18 @@ TEST(ConfidenceTest, WithoutStructuralScoresTheCosineDecides) {
   EXPECT_EQ(fit->model.Confidence(0.7, std::nullopt), fit->model.Confidence(0.7, 0.4));
 }
 
+TEST(ConfidenceTest, TheLeastScoreHasTheConfidence) {
+  const ConfidenceModel model{.a = 0, .b = 0, .c = 0, .score_only_a = 8, .score_only_c = -4};
+  for (const double confidence : {0.01, 0.3, 0.5, 0.9, 0.98}) {
+    EXPECT_NEAR(model.Confidence(model.LeastScore(confidence), std::nullopt), confidence, 1e-12);
+  }
+  EXPECT_EQ(model.LeastScore(0), -2);
+  EXPECT_EQ(model.LeastScore(1), 2);
+  const ConfidenceModel flat{.a = 0, .b = 0, .c = 0, .score_only_a = 0, .score_only_c = 1};
+  EXPECT_EQ(flat.LeastScore(0.7), -2);
+  EXPECT_EQ(flat.LeastScore(0.8), 2);
+}
+
 TEST(ConfidenceTest, ScoresThatAreAllAlikeTellNothing) {
   std::vector<LabelledPair> pairs;
   for (int i = 0; i < 90; ++i) pairs.push_back({0.5, 0.5, i % 3 == 0});
