@@ -21,6 +21,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "index/record.h"
+#include "index/rerank/confidence.h"
+#include "index/rerank/transport_options.h"
 
 namespace sightline::index {
 
@@ -166,6 +168,13 @@ struct OptimizeOptions {
   double augment_alpha = 3;
 };
 
+// How sure a match of this collection is, and how patches were compared when that was fitted.
+struct FittedConfidence {
+  rerank::ConfidenceFit fit;
+  rerank::TransportOptions transport;
+  absl::Time fit_time;
+};
+
 class Collection {
  public:
   virtual ~Collection() = default;
@@ -180,6 +189,11 @@ class Collection {
   virtual void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) = 0;
 
   virtual absl::StatusOr<Record> Get(const std::string& id, RecordView view) const = 0;
+
+  // The patch tokens of each id as they are at one moment, read together: nullopt where there is no such image or it
+  // has none. DATA_LOSS names an image whose tokens are damaged.
+  virtual absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(
+      absl::Span<const std::string> ids) const = 0;
 
   // Those that satisfy `filter`, in the order of writing. `page_size` is 1 to 1,000; a page of more than 16 MiB ends
   // early.
@@ -203,6 +217,11 @@ class Collection {
 
   // Seals the tail, rebuilds segments with dead rows, and finishes every graph; returns when it is done.
   virtual absl::Status Optimize(const OptimizeOptions& options, const Progress& progress) = 0;
+
+  // nullopt until one is set. Belongs to the embedding space: after a re-embedding there is none.
+  virtual std::optional<FittedConfidence> Confidence() const = 0;
+  // Durable.
+  virtual absl::Status SetConfidence(const FittedConfidence& confidence) = 0;
 
   // Multiply-adds that a search would take now: lets the server run small ones where they arrive.
   virtual int64_t SearchCost() const = 0;

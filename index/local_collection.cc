@@ -14,6 +14,7 @@
 #include "index/store/errors.h"
 #include "index/store/keys.h"
 #include "index/store/random_id.h"
+#include "index/store/token_codec.h"
 #include "index/validate.h"
 
 namespace sightline::index {
@@ -62,10 +63,19 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalCollection::Open(std::uniq
                                                                        const Shared& shared) {
   State state{std::move(store), nullptr};
   SIGHTLINE_ASSIGN_OR_RETURN(state.engine, Engine::Open(*state.store, segment_folder, options, shared.pools));
-  return std::shared_ptr<LocalCollection>(new LocalCollection(std::move(state), options, shared));
+  absl::StatusOr<std::optional<FittedConfidence>> confidence = state.store->ReadConfidence();
+  if (!confidence.ok()) {
+    // It can be fitted again; the images are worth more.
+    base::Log(base::Severity::kWarning, "the confidence of a collection cannot be read; it has to be fitted again",
+              {{"collection", state.store->config().name}, {"reason", std::string(confidence.status().message())}});
+    confidence = std::nullopt;
+  }
+  return std::shared_ptr<LocalCollection>(
+      new LocalCollection(std::move(state), *std::move(confidence), options, shared));
 }
 
-LocalCollection::LocalCollection(State state, const DatabaseOptions& options, const Shared& shared)
+LocalCollection::LocalCollection(State state, std::optional<FittedConfidence> confidence,
+                                 const DatabaseOptions& options, const Shared& shared)
     : config_(state.store->config()),
       options_(options),
       shared_(shared),
@@ -74,6 +84,7 @@ LocalCollection::LocalCollection(State state, const DatabaseOptions& options, co
       queue_({.max_items = options.max_pending_writes, .max_bytes = options.max_pending_bytes},
              [this](std::vector<Operation> batch) { Commit(std::move(batch)); }) {
   base::MutexLock lock(mutex_);
+  confidence_ = std::move(confidence);
   sequence_ = counters_.sequence;
 }
 
@@ -152,6 +163,14 @@ absl::StatusOr<Record> LocalCollection::Get(const std::string& id, RecordView vi
   SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<uint64_t> key, now.FindKey(id));
   if (!key) return RecordNotFound(id, config_.name);
   return now.Read(*key, view);
+}
+
+absl::StatusOr<std::vector<std::optional<PatchTokens>>> LocalCollection::ReadTokens(
+    absl::Span<const std::string> ids) const {
+  const State state = this->state();
+  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  for (const std::string& id : ids) SIGHTLINE_RETURN_IF_ERROR(ValidateId(id, options_.limits));
+  return state.store->View().ReadTokens(ids);
 }
 
 absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view,
@@ -363,6 +382,23 @@ absl::Status LocalCollection::MoveWrites(absl::FunctionRef<absl::Status()> move)
   base::MutexLock lock(commit_mutex_);
   SIGHTLINE_RETURN_IF_ERROR(move());
   moved_ = true;
+  return absl::OkStatus();
+}
+
+std::optional<FittedConfidence> LocalCollection::Confidence() const {
+  base::MutexLock lock(mutex_);
+  return confidence_;
+}
+
+absl::Status LocalCollection::SetConfidence(const FittedConfidence& confidence) {
+  base::MutexLock commit_lock(commit_mutex_);
+  const State state = this->state();
+  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  if (moved_) return CollectionMoved(config_.name);
+  SIGHTLINE_RETURN_IF_ERROR(Recover(*state.store));
+  SIGHTLINE_RETURN_IF_ERROR(state.store->WriteConfidence(confidence));
+  base::MutexLock lock(mutex_);
+  confidence_ = confidence;
   return absl::OkStatus();
 }
 

@@ -52,6 +52,7 @@ class LocalCollection : public Collection {
   absl::StatusOr<WriteResult> Put(Write write) override;
   void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) override;
   absl::StatusOr<Record> Get(const std::string& id, RecordView view) const override;
+  absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(absl::Span<const std::string> ids) const override;
   absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
                                   const std::string& filter) const override;
   absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) override;
@@ -61,6 +62,8 @@ class LocalCollection : public Collection {
   absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) override;
   absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const override;
   absl::Status Optimize(const OptimizeOptions& options, const Progress& progress) override;
+  std::optional<FittedConfidence> Confidence() const override;
+  absl::Status SetConfidence(const FittedConfidence& confidence) override;
   int64_t SearchCost() const override;
 
   // Moves what only memory and the log hold into files, so that the next start has nothing to do again. No more upkeep
@@ -92,7 +95,8 @@ class LocalCollection : public Collection {
     std::shared_ptr<Engine> engine;  // uses the store
   };
 
-  LocalCollection(State state, const DatabaseOptions& options, const Shared& shared);
+  LocalCollection(State state, std::optional<FittedConfidence> confidence, const DatabaseOptions& options,
+                  const Shared& shared);
 
   State state() const;
   absl::StatusOr<PutOperation> Prepare(Write write) const;
@@ -115,6 +119,7 @@ class LocalCollection : public Collection {
   mutable base::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<FittedConfidence> confidence_ ABSL_GUARDED_BY(mutex_);
   absl::Status read_only_ ABSL_GUARDED_BY(mutex_);                        // why; OK when writes are taken
   std::optional<std::set<std::string>> changes_ ABSL_GUARDED_BY(mutex_);  // empty while nobody asks for them
   base::Mutex commit_mutex_;  // held while a batch is committed; taken before mutex_

@@ -44,6 +44,8 @@ absl::Status ValidateText(absl::string_view what, absl::string_view reason, absl
   return absl::OkStatus();
 }
 
+constexpr float kMostFloat16 = 65'504;
+
 bool AllFinite(absl::Span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
@@ -71,13 +73,28 @@ absl::Status ValidateTokens(const PatchTokens& tokens, const RecordLimits& limit
   }
   const size_t count = static_cast<size_t>(cells);
   const size_t dim = static_cast<size_t>(tokens.dim);
-  if (tokens.values.size() != count * dim) return ShapeError("values", tokens.values.size(), count * dim);
-  if (tokens.scales.size() != count) return ShapeError("scales", tokens.scales.size(), count);
+  const bool codes = tokens.precision == TokenPrecision::kInt8;
+  const size_t values = codes ? tokens.values.size() : tokens.floats.size();
+  const size_t scales = codes ? count : 0;
+  if (values != count * dim) return ShapeError("values", values, count * dim);
+  if (tokens.scales.size() != scales) return ShapeError("scales", tokens.scales.size(), scales);
+  // Those of the other kind.
+  const size_t foreign = codes ? tokens.floats.size() : tokens.values.size();
+  if (foreign != 0) return ShapeError("values of another precision", foreign, 0);
   if (tokens.importance.size() != count) return ShapeError("importance values", tokens.importance.size(), count);
   if (tokens.centre.size() != dim) return ShapeError("centre values", tokens.centre.size(), dim);
-  if (!AllFinite(tokens.scales) || !AllFinite(tokens.importance) || !AllFinite(tokens.centre)) {
+  if (!AllFinite(tokens.scales) || !AllFinite(tokens.importance) || !AllFinite(tokens.centre) ||
+      !AllFinite(tokens.floats)) {
     return InvalidArgument("TOKENS_INVALID",
                            "patch tokens contain a NaN or an infinite value. Check the model that made them.");
+  }
+  if (tokens.precision == TokenPrecision::kFloat16) {
+    const auto beyond = std::find_if(tokens.floats.begin(), tokens.floats.end(),
+                                     [](float value) { return std::abs(value) > kMostFloat16; });
+    if (beyond != tokens.floats.end()) {
+      return InvalidArgument("TOKENS_INVALID", absl::StrCat("patch tokens in float16 hold ", *beyond, "; the limit is ",
+                                                            kMostFloat16, ". L2-normalise them."));
+    }
   }
   double sum = 0;
   for (const float value : tokens.importance) {

@@ -25,16 +25,16 @@ torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors, double 
   return L2(p == 1 ? all.mean(0) : all.pow(p).mean(0).pow(1 / p));
 }
 
-std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const ModelConfig& config,
-                                    absl::Span<const PreparedImage* const> batch) {
+std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const TokensConfig& form,
+                                    const ModelConfig& config, absl::Span<const PreparedImage* const> batch) {
   const size_t token_scale = TokenScale(config.preprocess);
   std::vector<torch::Tensor> descriptors;
   std::vector<PatchTokens> tokens;
   for (size_t scale = 0; scale < config.preprocess.scales.size(); ++scale) {
-    const bool wants_rollout = scale == token_scale && config.tokens.importance == Importance::kRollout;
+    const bool wants_rollout = scale == token_scale && form.importance == Importance::kRollout;
     const Features features = network.Look(StackPlanes(batch, scale), wants_rollout);
     descriptors.push_back(network.head().Forward(features));
-    if (scale == token_scale) tokens = ExtractTokens(features, network.head(), projection, config.tokens);
+    if (scale == token_scale) tokens = ExtractTokens(features, network.head(), projection, form);
   }
   const double p = config.preprocess.merge == ScaleMerge::kPower ? network.head().exponent() : 1;
   const torch::Tensor merged = network.Finish(MergeScales(descriptors, p)).contiguous();

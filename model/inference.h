@@ -23,9 +23,10 @@ torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t s
 // L2((mean of L2(d)^p)^(1/p)) over descriptors (B, N), one per scale. Beside p = 1 they must not be negative.
 torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors, double p = 1);
 
-// `batch` holds at least one image, all of one bucket with the planes the configuration asks for.
-std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const ModelConfig& config,
-                                    absl::Span<const PreparedImage* const> batch);
+// `batch` holds at least one image, all of one bucket with the planes the configuration asks for. Tokens go through
+// `projection` (D, form.dim) and have the form of `form`.
+std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const TokensConfig& form,
+                                    const ModelConfig& config, absl::Span<const PreparedImage* const> batch);
 
 }  // namespace sightline::model
 

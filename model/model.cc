@@ -128,6 +128,7 @@ class LoadedModel : public Model {
       : config_(std::move(config)),
         intra_op_threads_(intra_op_threads),
         network_(std::make_shared<Network>(config_.backbone, config_.head, config_.whitening)),
+        token_form_(config_.tokens),
         projection_(torch::zeros({Facts(config_.backbone).dim, config_.tokens.dim})) {}
 
   absl::Status Fill(const std::string& directory, const LoadOptions& options) {
@@ -143,6 +144,7 @@ class LoadedModel : public Model {
     SIGHTLINE_RETURN_IF_ERROR(FillTensors(directory, options, config_, std::move(targets), info_.untrained));
     Describe(ComputeSpaces(config_, tensors, projection_));
     if (config_.whitening.has_value()) info_.bare_space = BareSpace(tensors);
+    if (options.whole_tokens) KeepTokensWhole();
     return Plan(directory, options);
   }
 
@@ -192,6 +194,10 @@ class LoadedModel : public Model {
     }
   }
 
+  image::CropBox SeenPart(int width, int height) const override {
+    return model::SeenPart(config_.preprocess, width, height);
+  }
+
   std::vector<PreparedImage> WarmUpImages() const override { return BlankImages(config_.preprocess); }
 
   absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) override {
@@ -201,7 +207,7 @@ class LoadedModel : public Model {
       images_ += static_cast<int64_t>(batch.size());
       const c10::InferenceMode inference_mode;
       if (intra_op_threads_ > 0) at::set_num_threads(intra_op_threads_);
-      return RunInference(*network_, projection_, config_, batch);
+      return RunInference(*network_, projection_, token_form_, config_, batch);
     } catch (const std::exception& error) {
       return LibraryError("embedding a batch", error);
     }
@@ -241,6 +247,13 @@ class LoadedModel : public Model {
     return ComputeSpaces(bare, tensors, projection_).embedding;
   }
 
+  void KeepTokensWhole() {
+    token_form_.dim = Facts(config_.backbone).dim;
+    token_form_.projection = TokenProjection::kStored;
+    token_form_.precision = TokenPrecision::kFloat32;
+    projection_ = torch::eye(token_form_.dim);
+  }
+
   void Describe(const Spaces& spaces) {
     info_.name = config_.name;
     info_.architecture = absl::StrCat(TypeName(config_.backbone), " + ", TypeName(config_.head));
@@ -253,6 +266,7 @@ class LoadedModel : public Model {
     info_.max_token_cells = config_.tokens.max_cells;
     info_.parameters = config_.parameters();
     info_.image_size = config_.preprocess.image_size;
+    info_.rerank = config_.rerank;
     info_.scales.assign(config_.preprocess.scales.begin(), config_.preprocess.scales.end());
   }
 
@@ -282,6 +296,7 @@ class LoadedModel : public Model {
   const ModelConfig config_;
   const int intra_op_threads_;
   const std::shared_ptr<Network> network_;
+  TokensConfig token_form_;                  // what Embed gives; config_.tokens unless they are kept whole
   torch::Tensor projection_;                 // (D, Ct)
   std::shared_ptr<InputObserver> observer_;  // null unless loaded to observe
   int64_t images_ = 0;                       // embedded so far

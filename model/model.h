@@ -28,18 +28,24 @@
 #include "model/image/geometry.h"
 #include "model/image/image.h"
 #include "model/numeric.h"
+#include "model/rerank_defaults.h"
+#include "model/tokens/precision.h"
 
 namespace sightline::model {
 
-// A height x width grid of local features, row-major; token t is scales[t] * values[t * dim + i].
+// A height x width grid of local features, row-major and L2-normalised. In int8, token t is scales[t] * values[t * dim
+// + i]; in float16 and float32 it is floats[t * dim + i], of which float16 holds what that type can. Beside int8 and
+// float16, importance and centre hold what float16 can too.
 struct PatchTokens {
   int height = 0;
   int width = 0;
   int dim = 0;
-  std::vector<int8_t> values;     // height * width * dim
-  std::vector<float> scales;      // height * width
+  std::vector<int8_t> values;     // height * width * dim in int8, else empty
+  std::vector<float> scales;      // height * width in int8, else empty
   std::vector<float> importance;  // height * width, at least 0, sums to 1
   std::vector<float> centre;      // dim, L2-normalised
+  TokenPrecision precision = TokenPrecision::kInt8;
+  std::vector<float> floats = {};  // height * width * dim in float16 and float32, else empty
 };
 
 struct Embedding {
@@ -64,6 +70,7 @@ struct ModelInfo {
   int image_size = 0;         // the longest side after resizing, pixels
   std::vector<float> scales;  // an image is embedded at each of them
   bool untrained = false;     // runs from a seeded initialisation
+  RerankDefaults rerank;      // what a search does that does not say
 };
 
 struct LoadOptions {
@@ -76,6 +83,9 @@ struct LoadOptions {
   // kInt8 is a wish: on a machine without AVX-512 VNNI the model runs in fp32, and convolutions do where the directory
   // has no calibration.json. The log says so, and info().numeric.
   Numeric numeric = Numeric::kFp32;
+  // Patch tokens as the backbone gives them: not projected, in float32. For fitting a projection; info() describes the
+  // model as its directory does.
+  bool whole_tokens = false;
   // Watch the inputs of convolutions, for MeasuredCalibration. Slower; only in fp32.
   bool observe = false;
 };
@@ -109,6 +119,9 @@ class Model {
   // The longest side that a decoded image (or the crop of one) of width x height pixels needs, for the decoder's
   // reduced sizes.
   virtual int wanted_side(int width, int height) const = 0;
+
+  // The part of an image (or the crop of one) of width x height pixels that the patch tokens cover, as fractions of it.
+  virtual image::CropBox SeenPart(int, int) const { return {}; }
 
   // Blank images to run before the first request does, cheapest first: the smallest the network takes, which touches
   // every weight, then one of each bucket.

@@ -2,7 +2,8 @@
 //
 // The embedding space covers architecture (every default spelt out), preprocessing with its version, buckets and
 // scales, and every tensor's name, shape and float32 values. The token space covers backbone, preprocessing and token
-// settings with the projection. Names, provenance, threads and numeric variant are in neither.
+// settings (grid, importance, precision) with the projection. Names, provenance, threads, numeric variant and what
+// searches re-rank by are in neither.
 //
 // Threading: pure functions. Failure: none.
 //

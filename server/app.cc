@@ -21,6 +21,7 @@
 #include "server/operations.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
+#include "server/services/duplicates.h"
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
 #include "server/status_page.h"
@@ -83,10 +84,12 @@ class AppImpl final : public App {
     }
     // Before the operations: those that are repeated may need one.
     for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(models_.Load(name).status());
-    SIGHTLINE_ASSIGN_OR_RETURN(operations_,
-                               Operations::Open({.directory = options_.data_dir,
-                                                 .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
-                                                                {kReembedKind, MakeReembed(*database_, models_)}}}));
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        operations_,
+        Operations::Open({.directory = options_.data_dir,
+                          .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
+                                         {kReembedKind, MakeReembed(*database_, models_)},
+                                         {kFindDuplicatesKind, MakeFindDuplicates(*database_, models_)}}}));
     housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
     if (!operations_->set_aside().empty()) {
       facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",

@@ -68,40 +68,6 @@ void ToProto(const index::AttributeValue& value, v1::AttributeValue* out) {
   }
 }
 
-index::PatchTokens FromProto(const v1::PatchTokens& tokens) {
-  index::PatchTokens out;
-  out.height = tokens.height();
-  out.width = tokens.width();
-  out.dim = tokens.dim();
-  const auto* bytes = reinterpret_cast<const int8_t*>(tokens.values().data());
-  out.values.assign(bytes, bytes + tokens.values().size());
-  out.scales.assign(tokens.scales().begin(), tokens.scales().end());
-  out.importance.assign(tokens.importance().begin(), tokens.importance().end());
-  out.centre.assign(tokens.centre().begin(), tokens.centre().end());
-  return out;
-}
-
-void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v1::PatchTokens* out) {
-  out->set_height(tokens.height);
-  out->set_width(tokens.width);
-  out->set_dim(tokens.dim);
-  out->set_values(reinterpret_cast<const char*>(tokens.values.data()), tokens.values.size());
-  out->mutable_scales()->Add(tokens.scales.begin(), tokens.scales.end());
-  out->mutable_importance()->Add(tokens.importance.begin(), tokens.importance.end());
-  out->mutable_centre()->Add(tokens.centre.begin(), tokens.centre.end());
-  out->set_token_space(token_space);
-}
-
-index::PatchTokens FromModel(model::PatchTokens tokens) {
-  return {tokens.height,
-          tokens.width,
-          tokens.dim,
-          std::move(tokens.values),
-          std::move(tokens.scales),
-          std::move(tokens.importance),
-          std::move(tokens.centre)};
-}
-
 image::CropBox FromProto(const v1::CropBox& box) {
   return {box.x0(), box.y0(), box.x1(), box.y1(),
           box.unit() == v1::CropBox::UNIT_PIXEL ? image::CropBox::Unit::kPixel : image::CropBox::Unit::kFraction};
@@ -148,6 +114,40 @@ absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& 
   return out;
 }
 
+void ToProto(const index::rerank::TransportOptions& options, v1::RerankOptions* out) {
+  using R = v1::RerankOptions;
+  using index::rerank::Marginals;
+  out->set_method(R::METHOD_OPTIMAL_TRANSPORT);
+  out->set_mass(options.mass);
+  out->set_epsilon(options.epsilon);
+  out->set_temperature(options.temperature);
+  switch (options.marginals) {
+    case Marginals::kUniform: out->set_marginals(R::MARGINALS_UNIFORM); break;
+    case Marginals::kCrossCorrelation: out->set_marginals(R::MARGINALS_CROSS_CORRELATION); break;
+    case Marginals::kInverse: out->set_marginals(R::MARGINALS_INVERSE); break;
+    case Marginals::kMinus: out->set_marginals(R::MARGINALS_MINUS); break;
+    case Marginals::kSoftmax: out->set_marginals(R::MARGINALS_SOFTMAX); break;
+    case Marginals::kImportance: out->set_marginals(R::MARGINALS_IMPORTANCE); break;
+  }
+  out->set_query_cells(options.query_cells);
+  out->set_result_cells(options.result_cells);
+}
+
+void ToProto(const index::FittedConfidence& confidence, v1::ConfidenceModel* out) {
+  const auto& [model, pairs, log_loss, expected_error, accuracy] = confidence.fit;
+  out->set_a(model.a);
+  out->set_b(model.b);
+  out->set_c(model.c);
+  out->set_score_only_a(model.score_only_a);
+  out->set_score_only_c(model.score_only_c);
+  out->set_pairs(pairs);
+  out->set_log_loss(log_loss);
+  out->set_expected_error(expected_error);
+  out->set_accuracy(accuracy);
+  ToProto(confidence.transport, out->mutable_rerank());
+  ToProto(confidence.fit_time, out->mutable_fit_time());
+}
+
 void ToProto(const index::Collection& collection, v1::Collection* out) {
   using S = v1::CollectionSettings;
   const index::CollectionConfig& config = collection.config();
@@ -190,6 +190,7 @@ void ToProto(const index::Collection& collection, v1::Collection* out) {
   target->set_graph_backlog(stats.graph_backlog);
   out->set_read_only(stats.read_only);
   out->set_read_only_reason(stats.read_only_reason);
+  if (const auto confidence = collection.Confidence()) ToProto(*confidence, out->mutable_confidence());
 }
 
 void ToProto(const index::Record& record, const index::CollectionConfig& config, v1::ImageRecord* out) {
@@ -243,6 +244,27 @@ void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out) {
   ToProto(info.create_time, out->mutable_create_time());
 }
 
+void ToProto(const model::RerankDefaults& rerank, v1::RerankOptions* out) {
+  using R = v1::RerankOptions;
+  using M = model::RerankDefaults;
+  switch (rerank.method) {
+    case M::Method::kOff: out->set_method(R::METHOD_OFF); break;
+    case M::Method::kOptimalTransport: out->set_method(R::METHOD_OPTIMAL_TRANSPORT); break;
+  }
+  switch (rerank.marginals) {
+    case M::Marginals::kUniform: out->set_marginals(R::MARGINALS_UNIFORM); break;
+    case M::Marginals::kCrossCorrelation: out->set_marginals(R::MARGINALS_CROSS_CORRELATION); break;
+    case M::Marginals::kInverse: out->set_marginals(R::MARGINALS_INVERSE); break;
+    case M::Marginals::kMinus: out->set_marginals(R::MARGINALS_MINUS); break;
+    case M::Marginals::kSoftmax: out->set_marginals(R::MARGINALS_SOFTMAX); break;
+    case M::Marginals::kImportance: out->set_marginals(R::MARGINALS_IMPORTANCE); break;
+  }
+  out->set_mass(rerank.mass);
+  out->set_epsilon(rerank.epsilon);
+  out->set_temperature(rerank.temperature);
+  out->set_weight(rerank.weight);
+}
+
 void ToProto(const ServedModel& model, v1::Model* out) {
   const model::ModelInfo& info = model.info();
   out->set_name(info.name);
@@ -259,6 +281,7 @@ void ToProto(const ServedModel& model, v1::Model* out) {
   out->set_untrained(info.untrained);
   out->set_numeric(info.numeric);
   out->set_provenance(info.provenance);
+  ToProto(info.rerank, out->mutable_rerank());
   const ServedModel::Start& start = model.start();
   ToProto(start.time, out->mutable_load_time());
   out->set_load_milliseconds(start.load_milliseconds);

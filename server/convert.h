@@ -32,7 +32,8 @@ absl::StatusOr<index::Attributes> FromProto(const AttributeMap& attributes);
 void ToProto(const index::Attributes& attributes, AttributeMap* out);
 void ToProto(const index::AttributeValue& value, v1::AttributeValue* out);
 
-index::PatchTokens FromProto(const v1::PatchTokens& tokens);
+// Whether sizes, numbers and sums are right is for ValidateRecord.
+absl::StatusOr<index::PatchTokens> FromProto(const v1::PatchTokens& tokens);
 void ToProto(const index::PatchTokens& tokens, const std::string& token_space, v1::PatchTokens* out);
 index::PatchTokens FromModel(model::PatchTokens tokens);
 
@@ -47,7 +48,10 @@ void ToProto(const index::Record& record, const index::CollectionConfig& config,
 
 void ToProto(const index::SnapshotInfo& info, v1::Snapshot* out);
 void ToProto(const index::OtherSpace& other, v1::OtherSpace* out);
+void ToProto(const index::rerank::TransportOptions& options, v1::RerankOptions* out);
+void ToProto(const index::FittedConfidence& confidence, v1::ConfidenceModel* out);
 
+void ToProto(const model::RerankDefaults& rerank, v1::RerankOptions* out);
 void ToProto(const ServedModel& model, v1::Model* out);
 void ToProto(const ModelHub::Known& known, v1::Model* out);
 void ToProto(const model::ModelInfo& info, v1::ModelUse* out);

@@ -26,8 +26,8 @@ const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025,
                                                           0.1,    0.25,  0.5,    1,     2.5,  5,     10};
 const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 
-constexpr std::array<absl::string_view, 8> kStages = {"decode", "queue",  "embed", "search",
-                                                      "fetch",  "rerank", "store", "total"};
+constexpr std::array<absl::string_view, 10> kStages = {"decode", "queue", "embed",   "search", "fetch_tokens",
+                                                       "rerank", "fetch", "explain", "store",  "total"};
 constexpr std::array<absl::string_view, 7> kRejections = {"in_flight",   "decode_queue",  "model_queue", "search_queue",
                                                           "write_queue", "memory_budget", "transfers"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
@@ -81,6 +81,8 @@ struct Metrics::State {
   std::map<std::string, prometheus::Counter*, std::less<>> rejected;
   prometheus::Counter* indexed;
   std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
+  prometheus::Counter* reranked_whole;
+  prometheus::Counter* reranked_in_part;
   prometheus::Family<prometheus::Gauge>* model_loaded;
   prometheus::Counter* models_loaded_well;
   prometheus::Counter* models_refused;
@@ -134,6 +136,12 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
       }
     }
   }
+  auto& reranked_family = BuildCounter()
+                              .Name("sightline_reranked_searches_total")
+                              .Help("Searches re-ranked by patches: complete, or partial for want of time or tokens.")
+                              .Register(r);
+  s.reranked_whole = &reranked_family.Add({{"result", "complete"}});
+  s.reranked_in_part = &reranked_family.Add({{"result", "partial"}});
   s.model_loaded = &BuildGauge()
                         .Name("sightline_model_loaded")
                         .Help("1 for a loaded model; `untrained` is true when it has no trained weights.")
@@ -209,6 +217,8 @@ void Metrics::CountSearch(absl::string_view index, bool filtered, absl::string_v
   if (it != state_->searches.end()) it->second->Increment();
 }
 
+void Metrics::CountRerank(bool all) { (all ? state_->reranked_whole : state_->reranked_in_part)->Increment(); }
+
 void Metrics::SetModelLoaded(const std::string& model, bool untrained, bool loaded) {
   state_->model_loaded->Add({{"model", model}, {"untrained", untrained ? "true" : "false"}}).Set(loaded ? 1 : 0);
   state_->batch_size->Add({{"model", model}}, kBatch);
@@ -258,9 +268,9 @@ std::string Metrics::StageTable() const {
     all += data.sample_sum;
   }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.seconds > b.seconds; });
-  std::string out = absl::StrFormat("%-8s %12s %12s %10s %7s\n", "stage", "count", "seconds", "mean ms", "share");
+  std::string out = absl::StrFormat("%-12s %12s %12s %10s %7s\n", "stage", "count", "seconds", "mean ms", "share");
   for (const Row& row : rows) {
-    absl::StrAppendFormat(&out, "%-8s %12.0f %12.3f %10.3f %6.1f%%\n", row.stage, row.count, row.seconds,
+    absl::StrAppendFormat(&out, "%-12s %12.0f %12.3f %10.3f %6.1f%%\n", row.stage, row.count, row.seconds,
                           row.count > 0 ? 1e3 * row.seconds / row.count : 0.0, all > 0 ? 100 * row.seconds / all : 0.0);
   }
   return out;

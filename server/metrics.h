@@ -30,7 +30,7 @@ class Metrics {
   void RequestStarted();
   void RequestEnded(Method* method, absl::StatusCode code, double seconds);
 
-  // "decode", "queue", "embed", "search", "fetch", "rerank" or "store".
+  // "decode", "queue", "embed", "search", "fetch_tokens", "rerank", "fetch", "explain" or "store".
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
   // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
@@ -40,6 +40,9 @@ class Metrics {
   // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or
   // "k_reciprocal".
   void CountSearch(absl::string_view index, bool filtered, absl::string_view refinement);
+
+  // A search whose results were re-ranked by their patches: all that was asked for, or only some of them.
+  void CountRerank(bool all);
 
   void SetModelLoaded(const std::string& model, bool untrained, bool loaded);
   void CountModelLoad(bool ok);

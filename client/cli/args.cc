@@ -97,6 +97,7 @@ absl::Duration Args::Span(const std::string& name, absl::Duration otherwise) con
 absl::StatusOr<Args> ParseArgs(const std::string& verb, const std::vector<FlagSpec>& flags,
                                const std::vector<std::string>& words) {
   Args args;
+  args.words_ = words;
   bool flags_over = false;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];

@@ -45,6 +45,8 @@ class Args {
   double Number(const std::string& name, double otherwise) const;
   absl::Duration Span(const std::string& name, absl::Duration otherwise) const;
   const std::vector<std::string>& operands() const { return operands_; }
+  // All that was parsed, as it was given.
+  const std::vector<std::string>& words() const { return words_; }
 
  private:
   friend absl::StatusOr<Args> ParseArgs(const std::string&, const std::vector<FlagSpec>&,
@@ -52,6 +54,7 @@ class Args {
   // Checked when parsed: reading them back cannot fail.
   std::map<std::string, std::vector<std::string>> values_;
   std::vector<std::string> operands_;
+  std::vector<std::string> words_;
 };
 
 // `verb` is named in the errors.

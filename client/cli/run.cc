@@ -50,9 +50,10 @@ Command HelpCommand() {
 
 const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
-      IndexCommand(),    SearchCommand(),   GetCommand(),     ListCommand(),    DeleteCommand(), CollectionsCommand(),
-      SnapshotCommand(), OptimizeCommand(), ReembedCommand(), ModelsCommand(),  ExportCommand(), OperationsCommand(),
-      ValuesCommand(),   StatusCommand(),   DoctorCommand(),  VersionCommand(), HelpCommand()};
+      IndexCommand(),    SearchCommand(),     ExplainCommand(),    GetCommand(),         ListCommand(),
+      DeleteCommand(),   DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), SnapshotCommand(),
+      OptimizeCommand(), ReembedCommand(),    ModelsCommand(),     ExportCommand(),      OperationsCommand(),
+      ValuesCommand(),   StatusCommand(),     DoctorCommand(),     VersionCommand(),     HelpCommand()};
   return *commands;
 }
 

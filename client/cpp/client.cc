@@ -84,6 +84,8 @@ absl::StatusOr<v1::SearchResponse> Client::Search(const SearchOptions& search) {
   if (search.ef_search) request.set_ef_search(*search.ef_search);
   if (search.nprobe) request.set_nprobe(*search.nprobe);
   *request.mutable_expansion() = search.expansion;
+  *request.mutable_rerank() = search.rerank;
+  *request.mutable_explain() = search.explain;
   request.set_return_attributes(search.return_attributes);
   request.set_request_id(search.request_id);
   return Search(request);
@@ -96,6 +98,22 @@ absl::StatusOr<v1::SearchResponse> Client::Search(const v1::SearchRequest& reque
 
 absl::StatusOr<v1::EmbedResponse> Client::Embed(const v1::EmbedRequest& request) {
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->search, &v1::SearchService::Stub::Embed, request);
+}
+
+absl::StatusOr<v1::ExplainResponse> Client::Explain(const MatchOptions& match) {
+  v1::ExplainRequest request;
+  request.set_collection(match.collection);
+  SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_query(), match.query.BuildExplain(impl_->options.max_image_bytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_result(), match.result.BuildExplain(impl_->options.max_image_bytes));
+  *request.mutable_rerank() = match.rerank;
+  *request.mutable_options() = match.options;
+  return Explain(request);
+}
+
+absl::StatusOr<v1::ExplainResponse> Client::Explain(const v1::ExplainRequest& request) {
+  const bool uploads = request.query().has_image() || request.result().has_image();
+  return Call(impl_->options, uploads ? impl_->options.upload_deadline : impl_->options.deadline, *impl_->search,
+              &v1::SearchService::Stub::Explain, request);
 }
 
 absl::StatusOr<v1::IndexResponse> Client::Index(const v1::IndexRequest& request) {
@@ -185,6 +203,19 @@ absl::Status Client::DropOtherSpace(const std::string& collection) {
   return Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
               &v1::CollectionService::Stub::DropOtherSpace, request)
       .status();
+}
+
+absl::StatusOr<v1::Operation> Client::FindDuplicates(const v1::FindDuplicatesRequest& request) {
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::FindDuplicates, request));
+  return std::move(*response.mutable_operation());
+}
+
+absl::StatusOr<v1::Operation> Client::FitConfidence(const v1::FitConfidenceRequest& request) {
+  // The pairs may be many.
+  SIGHTLINE_ASSIGN_OR_RETURN(auto response, Call(impl_->options, impl_->options.upload_deadline, *impl_->collections,
+                                                 &v1::CollectionService::Stub::FitConfidence, request));
+  return std::move(*response.mutable_operation());
 }
 
 absl::StatusOr<std::vector<v1::Model>> Client::ListModels() {

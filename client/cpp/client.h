@@ -60,6 +60,9 @@ class Client {
   absl::StatusOr<v1::SearchResponse> Search(const SearchOptions& search);
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request);
   absl::StatusOr<v1::EmbedResponse> Embed(const v1::EmbedRequest& request);
+  // Which patches of two images match.
+  absl::StatusOr<v1::ExplainResponse> Explain(const MatchOptions& match);
+  absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
 
   // Writing and reading images.
   absl::StatusOr<v1::IndexResponse> Index(const v1::IndexRequest& request);
@@ -87,6 +90,9 @@ class Client {
   // The same; the operation's result is a ReembedCollectionResult.
   absl::StatusOr<v1::Operation> ReembedCollection(const v1::ReembedCollectionRequest& request);
   absl::Status DropOtherSpace(const std::string& collection);
+  // Start the work and return at once. The operations' results are a FindDuplicatesResult and a ConfidenceModel.
+  absl::StatusOr<v1::Operation> FindDuplicates(const v1::FindDuplicatesRequest& request);
+  absl::StatusOr<v1::Operation> FitConfidence(const v1::FitConfidenceRequest& request);
   absl::StatusOr<v1::ListAttributeValuesResponse> ListAttributeValues(const v1::ListAttributeValuesRequest& request);
 
   // Models, for operators. Loading returns when the model is ready.

@@ -33,11 +33,17 @@ class Query {
   // A descriptor of the collection's embedding space.
   static Query Descriptor(std::vector<float> values, std::string embedding_space);
 
+  // With a descriptor: its patch tokens, as Embed returned them, for re-ranking.
+  Query& Tokens(v1::PatchTokens tokens);
+
   // Looks only at this box of the image; several boxes share the weight. x0 < x1, y0 < y1, origin at the top left.
   Query& Crop(double x0, double y0, double x1, double y1, v1::CropBox::Unit unit = v1::CropBox::UNIT_FRACTION);
 
   // The query as the API takes it. An image file of more than `max_image_bytes` is refused before it is read.
   absl::StatusOr<v1::Query> Build(int64_t max_image_bytes) const;
+
+  // The same as one of the two images of an explanation: an image, with at most one box, or an id.
+  absl::StatusOr<v1::ExplainImage> BuildExplain(int64_t max_image_bytes) const;
 
  private:
   v1::QueryPart part_;
@@ -58,8 +64,19 @@ struct SearchOptions {
   std::optional<int> ef_search = std::nullopt;
   std::optional<int> nprobe = std::nullopt;
   v1::QueryExpansion expansion = {};
+  v1::RerankOptions rerank = {};    // by patches; the model's default
+  v1::ExplainOptions explain = {};  // evidence for the best results
   bool return_attributes = false;
   std::string request_id = {};
+};
+
+// Why two images match, with the API's defaults.
+struct MatchOptions {
+  std::string collection = {};  // needed for ids
+  Query query = {};
+  Query result = {};
+  v1::RerankOptions rerank = {};
+  v1::ExplainOptions options = {};
 };
 
 }  // namespace sightline::client

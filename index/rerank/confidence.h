@@ -28,6 +28,8 @@ struct ConfidenceModel {
   double score_only_a = 0, score_only_c = 0;
 
   double Confidence(double score, std::optional<double> structural) const;
+  // The least cosine that has this confidence without a structural score; -2 or 2 where every one has it, or none.
+  double LeastScore(double confidence) const;
   friend bool operator==(const ConfidenceModel&, const ConfidenceModel&) = default;
 };
 

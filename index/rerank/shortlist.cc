@@ -62,7 +62,8 @@ class Reranker {
       const std::vector<size_t> next = TakePortion(portion);
       if (next.empty()) return absl::OkStatus();
       if (options_.cancelled && options_.cancelled()) {
-        return absl::CancelledError("the search was cancelled while its results were re-ranked. Send it again.");
+        return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                           "the search was cancelled while its results were re-ranked. Send it again.");
       }
       if (options_.out_of_time && options_.out_of_time()) {
         result_.ran_out_of_time = true;

@@ -4,8 +4,20 @@
 // that cannot come among the best `keep` any more is left out of the transport. When time runs out, what is scored is
 // ordered, and the rest stands behind it in its old order.
 //
+// Leaving out never changes the order of the best `keep`, ties included: a result is left out when an upper bound of
+// its score (TransportQuery::UpperBounds, after the much cheaper S_struct <= 1) is below that of `keep` others. Which
+// ones are left out besides may differ from call to call, since the portions follow the clock.
+//
+// StopRule::kReference lets the scores depend on each other. All are then scored in one call, on the calling thread,
+// and the time is looked at only before it.
+//
 // Threading: RerankShortlist may be called from any thread; it takes help from `pool` and never waits for a queue.
-// Ownership: tokens are looked at during the call only. Failure: INVALID_ARGUMENT as TransportQuery, CANCELLED.
+// Ownership: tokens are looked at during the call only. Failure: INVALID_ARGUMENT as TransportQuery and for no query,
+// weights or scores that are not finite, query weights that are all 0, and a negative `keep`; CANCELLED.
+//
+//   ShortlistOptions options;
+//   options.keep = 10;
+//   SIGHTLINE_ASSIGN_OR_RETURN(const ShortlistResult result, RerankShortlist(query, candidates, options));
 #ifndef SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
 #define SIGHTLINE_INDEX_RERANK_SHORTLIST_H_
 
@@ -37,13 +49,15 @@ struct ShortlistOptions {
   double weight = 1;  // of S_struct; finite, at least 0
   // The order of the best so many is wanted; the others may stay unscored where they cannot be among them. 0: all.
   int keep = 0;
-  std::function<bool()> out_of_time;  // asked between portions; may be null
-  std::function<bool()> cancelled;    // may be null
+  std::function<bool()> out_of_time;  // asked before every portion; may be null
+  std::function<bool()> cancelled;    // likewise
   base::ThreadPool* pool = nullptr;   // null: the calling thread alone
 };
 
 struct ShortlistResult {
-  std::vector<int> order;                         // of candidates: order[0] is the best one's place before
+  // Of candidates: order[0] is the best one's place before. Those with a structural score first, ties in their old
+  // order; then those left out, then those not reached and those without tokens, each in their old order.
+  std::vector<int> order;
   std::vector<std::optional<double>> structural;  // by candidate; nullopt where it was not scored
   int scored = 0;                                 // by transport, or known not to come among the best `keep`
   int without_tokens = 0;

@@ -24,7 +24,8 @@ struct Problem {
   size_t rows = 0, columns = 0;
   std::vector<double> exponents;  // log K, rows * columns; -infinity in the corner of the dummies
   std::vector<double> u, v;
-  double scale = 1;  // the plan is that of u and v times this
+  std::vector<double> start;  // of c
+  double scale = 1;           // the plan is that of u and v times this
 };
 
 class Rounds {
@@ -41,7 +42,7 @@ class Rounds {
 class ScalingRounds : public Rounds {
  public:
   explicit ScalingRounds(const Problem& problem)
-      : problem_(problem), k_(problem.exponents.size()), r_(problem.rows, 1.0), c_(problem.columns, 1.0) {
+      : problem_(problem), k_(problem.exponents.size()), r_(problem.rows, 1.0), c_(problem.start) {
     std::transform(problem.exponents.begin(), problem.exponents.end(), k_.begin(),
                    [](double exponent) { return std::exp(exponent); });
   }
@@ -97,7 +98,9 @@ class ScalingRounds : public Rounds {
 // The same on f = log r and g = log c.
 class LogarithmRounds : public Rounds {
  public:
-  explicit LogarithmRounds(const Problem& problem) : problem_(problem), f_(problem.rows), g_(problem.columns) {}
+  explicit LogarithmRounds(const Problem& problem) : problem_(problem), f_(problem.rows) {
+    for (const double c : problem.start) g_.push_back(std::log(c));
+  }
 
   void Next() override {
     previous_ = f_;
@@ -220,7 +223,12 @@ Problem MakeProblem(const Similarities& similarities, absl::Span<const double> u
     problem.u.push_back(rest);
     problem.v.push_back(rest);
   }
+  problem.start.assign(problem.columns, 1.0);
   if (options.stop != StopRule::kReference) {
+    // The reference code lets a patch without weight have its say in the first round.
+    for (size_t j = 0; j < problem.columns; ++j) {
+      if (problem.v[j] == 0) problem.start[j] = 0;
+    }
     // Where the sums differ, r would grow and c shrink by their ratio in every round, or the other way, without end and
     // without a change of the plan. The reference's rule looks at r itself and is left with that.
     problem.scale = Sum(problem.v);

@@ -21,8 +21,8 @@ enum class Marginals {
 
 // When the rounds end.
 enum class StopRule {
-  // When both marginals are met to `tolerance` in total variation, pair by pair: a pair's score does not depend on the
-  // pairs beside it. The default.
+  // When both marginals are met to `tolerance` in total variation (sinkhorn.h says which exactly), pair by pair: a
+  // pair's score does not depend on the pairs beside it. The default.
   kMarginalError,
   // The reference code's: mean |r - r of the round before| < 0.1 over all rows of all candidates of the call together
   // (METHODS.md 3.3). For parity alone: a score depends on what else is in the shortlist.
@@ -43,6 +43,8 @@ struct TransportOptions {
   // Only so many of the query's patches, those of the greatest weight, against so many of each result's; 0 takes all.
   int query_cells = 0;
   int result_cells = 0;
+
+  friend bool operator==(const TransportOptions&, const TransportOptions&) = default;
 };
 
 // Transport of less mass than this is partial; of this or more it is full, as in the reference code.

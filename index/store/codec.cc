@@ -66,8 +66,8 @@ absl::Status DamagedError(absl::string_view what, absl::string_view problem) {
                      {{"what", std::string(what)}});
 }
 
-absl::StatusOr<Decoder> Decoder::Open(absl::string_view what, absl::string_view key, absl::string_view value,
-                                      uint8_t format) {
+absl::StatusOr<Decoder> Decoder::OpenAny(absl::string_view what, absl::string_view key, absl::string_view value,
+                                         uint8_t first, uint8_t last) {
   if (value.size() < kChecksumBytes + 1) {
     return DamagedError(what, absl::StrCat("it has ", value.size(), " bytes, too few for a checksum"));
   }
@@ -76,14 +76,15 @@ absl::StatusOr<Decoder> Decoder::Open(absl::string_view what, absl::string_view 
     return DamagedError(what, "its checksum does not match");
   }
   const uint8_t found = static_cast<uint8_t>(body[0]);
-  if (found != format) {
+  if (found < first || found > last) {
+    const std::string supported = first == last ? absl::StrCat(first) : absl::StrCat(first, " to ", last);
     return base::FailedPrecondition(
         "FORMAT_UNKNOWN",
-        absl::StrCat("stored ", what, " has format ", found, "; this version reads format ", format,
+        absl::StrCat("stored ", what, " has format ", found, "; this version reads format ", supported,
                      ". Run the version that wrote it, or a later one."),
-        {{"what", std::string(what)}, {"actual", absl::StrCat(found)}, {"supported", absl::StrCat(format)}});
+        {{"what", std::string(what)}, {"actual", absl::StrCat(found)}, {"supported", supported}});
   }
-  return Decoder(what, body.substr(1));
+  return Decoder(what, body.substr(1), found);
 }
 
 absl::string_view Decoder::Take(size_t size) {
@@ -108,6 +109,11 @@ std::string Decoder::Text() {
 }
 
 std::string Decoder::Raw(size_t size) { return std::string(Take(size)); }
+
+std::vector<int8_t> Decoder::Bytes(size_t size) {
+  const absl::string_view bytes = Take(size);
+  return {bytes.begin(), bytes.end()};
+}
 
 std::vector<float> Decoder::Floats(size_t count) {
   const absl::string_view bytes = Take(count * sizeof(float));

@@ -58,7 +58,13 @@ class Decoder {
   // `what` names the value in errors. DATA_LOSS when the checksum does not match, FAILED_PRECONDITION when it does and
   // the format is not `format`.
   static absl::StatusOr<Decoder> Open(absl::string_view what, absl::string_view key, absl::string_view value,
-                                      uint8_t format);
+                                      uint8_t format) {
+    return OpenAny(what, key, value, format, format);
+  }
+  // The same for a value of any format from `first` to `last`; format() tells which.
+  static absl::StatusOr<Decoder> OpenAny(absl::string_view what, absl::string_view key, absl::string_view value,
+                                         uint8_t first, uint8_t last);
+  uint8_t format() const { return format_; }
 
   uint8_t U8();
   uint16_t U16();
@@ -68,6 +74,7 @@ class Decoder {
   double F64();
   std::string Text();
   std::string Raw(size_t size);
+  std::vector<int8_t> Bytes(size_t size);
   std::vector<float> Floats(size_t count);
   std::vector<float> Halves(size_t count);
   size_t remaining() const { return left_.size(); }
@@ -81,12 +88,13 @@ class Decoder {
   absl::Status Finish() const;
 
  private:
-  Decoder(absl::string_view what, absl::string_view left) : what_(what), left_(left) {}
+  Decoder(absl::string_view what, absl::string_view left, uint8_t format) : what_(what), left_(left), format_(format) {}
   // `size` bytes, or none after a failure.
   absl::string_view Take(size_t size);
 
   std::string what_;
   absl::string_view left_;
+  uint8_t format_;
   bool failed_ = false;
 };
 

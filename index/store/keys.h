@@ -17,6 +17,7 @@ namespace sightline::index {
 inline constexpr absl::string_view kConfigKey = "config";
 inline constexpr absl::string_view kCountersKey = "counters";
 inline constexpr absl::string_view kSegmentsKey = "segments";
+inline constexpr absl::string_view kConfidenceKey = "confidence";
 
 // A record key, big-endian: RocksDB's order is the order of writing.
 std::string RecordKey(uint64_t record_key);

@@ -12,7 +12,6 @@ namespace {
 
 constexpr uint8_t kRecordFormat = 1;
 constexpr uint8_t kDescriptorFormat = 1;
-constexpr uint8_t kTokensFormat = 1;
 constexpr uint8_t kImageFormat = 1;
 
 constexpr uint8_t kHasTokens = 1;
@@ -153,39 +152,6 @@ absl::StatusOr<std::vector<float>> DecodeDescriptor(absl::string_view key, absl:
   }
   SIGHTLINE_RETURN_IF_ERROR(in.Finish());
   return descriptor;
-}
-
-std::string EncodeTokens(const PatchTokens& tokens) {
-  Encoder out(kTokensFormat);
-  out.U32(static_cast<uint32_t>(tokens.height));
-  out.U32(static_cast<uint32_t>(tokens.width));
-  out.U32(static_cast<uint32_t>(tokens.dim));
-  out.Raw({reinterpret_cast<const char*>(tokens.values.data()), tokens.values.size()});
-  out.Floats(tokens.scales);
-  out.Floats(tokens.importance);
-  out.Floats(tokens.centre);
-  return std::move(out).Unsealed();
-}
-
-absl::StatusOr<PatchTokens> DecodeTokens(absl::string_view key, absl::string_view value) {
-  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("patch tokens", key, value, kTokensFormat));
-  const uint64_t height = in.U32();
-  const uint64_t width = in.U32();
-  const uint64_t dim = in.U32();
-  // Bounds that keep the products below from wrapping; the bytes there are bound them further.
-  constexpr uint64_t kMost = 1 << 20;
-  if (height > kMost || width > kMost || dim > kMost) return DamagedError("patch tokens", "their shape is impossible");
-  PatchTokens tokens;
-  tokens.height = static_cast<int>(height);
-  tokens.width = static_cast<int>(width);
-  tokens.dim = static_cast<int>(dim);
-  const std::string bytes = in.Raw(height * width * dim);
-  tokens.values.assign(bytes.begin(), bytes.end());
-  tokens.scales = in.Floats(height * width);
-  tokens.importance = in.Floats(height * width);
-  tokens.centre = in.Floats(dim);
-  SIGHTLINE_RETURN_IF_ERROR(in.Finish());
-  return tokens;
 }
 
 std::string EncodeImage(absl::string_view image) {

@@ -1,4 +1,4 @@
-// The values of the column families records, descriptors, tokens and images; FORMAT.md lists their fields.
+// The values of the column families records, descriptors and images; FORMAT.md lists their fields.
 //
 // Threading: pure functions. Failure: Status that names the value (see codec.h).
 //
@@ -29,9 +29,6 @@ absl::StatusOr<StoredRecord> DecodeRecord(absl::string_view key, absl::string_vi
 std::string EncodeDescriptor(const std::vector<float>& descriptor, DescriptorPrecision precision);
 // `dim` is the collection's; another one means damage.
 absl::StatusOr<std::vector<float>> DecodeDescriptor(absl::string_view key, absl::string_view value, int dim);
-
-std::string EncodeTokens(const PatchTokens& tokens);
-absl::StatusOr<PatchTokens> DecodeTokens(absl::string_view key, absl::string_view value);
 
 std::string EncodeImage(absl::string_view image);
 absl::StatusOr<std::string> DecodeImage(absl::string_view key, absl::string_view value);

@@ -12,10 +12,12 @@ constexpr uint8_t kConfigFormat = 1;
 constexpr uint8_t kCountersFormat = 1;
 constexpr uint8_t kRecordKeyFormat = 1;
 constexpr uint8_t kRequestFormat = 1;
+constexpr uint8_t kConfidenceFormat = 1;
 
 // Enumerations are stored by these numbers, which therefore never change.
 static_assert(static_cast<int>(KeepImage::kOriginal) == 2 && static_cast<int>(IndexKind::kIvf) == 3 &&
-              static_cast<int>(DescriptorPrecision::kFloat16) == 1);
+              static_cast<int>(DescriptorPrecision::kFloat16) == 1 &&
+              static_cast<int>(rerank::Marginals::kImportance) == 5 && static_cast<int>(rerank::StopRule::kFixed) == 2);
 
 template <typename Enum>
 Enum DecodeEnum(Decoder* in, Enum last) {
@@ -80,6 +82,46 @@ absl::StatusOr<Counters> DecodeCounters(absl::string_view key, absl::string_view
   counters.sequence = in.I64();
   SIGHTLINE_RETURN_IF_ERROR(in.Finish());
   return counters;
+}
+
+std::string EncodeConfidence(absl::string_view key, const FittedConfidence& confidence) {
+  const auto& [model, pairs, log_loss, expected_error, accuracy] = confidence.fit;
+  const rerank::TransportOptions& transport = confidence.transport;
+  Encoder out(kConfidenceFormat);
+  for (const double value : {model.a, model.b, model.c, model.score_only_a, model.score_only_c}) out.F64(value);
+  out.I64(pairs);
+  for (const double value : {log_loss, expected_error, accuracy}) out.F64(value);
+  for (const double value : {transport.epsilon, transport.mass, transport.temperature, transport.tolerance}) {
+    out.F64(value);
+  }
+  out.U8(static_cast<uint8_t>(transport.marginals));
+  out.U8(static_cast<uint8_t>(transport.stop));
+  for (const int value : {transport.max_rounds, transport.query_cells, transport.result_cells}) {
+    out.U32(static_cast<uint32_t>(value));
+  }
+  out.I64(absl::ToUnixMicros(confidence.fit_time));
+  return std::move(out).Seal(key);
+}
+
+absl::StatusOr<FittedConfidence> DecodeConfidence(absl::string_view key, absl::string_view value) {
+  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("confidence", key, value, kConfidenceFormat));
+  FittedConfidence confidence;
+  auto& [model, pairs, log_loss, expected_error, accuracy] = confidence.fit;
+  rerank::TransportOptions& transport = confidence.transport;
+  for (double* field : {&model.a, &model.b, &model.c, &model.score_only_a, &model.score_only_c}) *field = in.F64();
+  pairs = in.I64();
+  for (double* field : {&log_loss, &expected_error, &accuracy}) *field = in.F64();
+  for (double* field : {&transport.epsilon, &transport.mass, &transport.temperature, &transport.tolerance}) {
+    *field = in.F64();
+  }
+  transport.marginals = DecodeEnum(&in, rerank::Marginals::kImportance);
+  transport.stop = DecodeEnum(&in, rerank::StopRule::kFixed);
+  for (int* field : {&transport.max_rounds, &transport.query_cells, &transport.result_cells}) {
+    *field = static_cast<int>(in.U32());
+  }
+  confidence.fit_time = absl::FromUnixMicros(in.I64());
+  SIGHTLINE_RETURN_IF_ERROR(in.Finish());
+  return confidence;
 }
 
 std::string EncodeRecordKey(absl::string_view id, uint64_t record_key) {

@@ -1,4 +1,4 @@
-// The small values: the collection's settings and counters (column family manifest), ids and request ids.
+// The small values: the collection's settings, counters and confidence (column family manifest), ids and request ids.
 //
 // Threading: pure functions. Failure: Status that names the value (see codec.h).
 #ifndef SIGHTLINE_INDEX_STORE_SMALL_CODEC_H_
@@ -32,6 +32,9 @@ absl::StatusOr<CollectionConfig> DecodeConfig(absl::string_view key, absl::strin
 
 std::string EncodeCounters(absl::string_view key, const Counters& counters);
 absl::StatusOr<Counters> DecodeCounters(absl::string_view key, absl::string_view value);
+
+std::string EncodeConfidence(absl::string_view key, const FittedConfidence& confidence);
+absl::StatusOr<FittedConfidence> DecodeConfidence(absl::string_view key, absl::string_view value);
 
 // The record key that an id leads to.
 std::string EncodeRecordKey(absl::string_view id, uint64_t record_key);

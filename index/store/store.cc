@@ -173,6 +173,22 @@ absl::Status Store::WriteSegmentManifest(const SegmentManifest& manifest) {
   return Write(&batch);
 }
 
+absl::StatusOr<std::optional<FittedConfidence>> Store::ReadConfidence() const {
+  std::string value;
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), family(Family::kManifest), ToSlice(kConfidenceKey), &value);
+  if (status.IsNotFound()) return std::optional<FittedConfidence>();
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read the manifest"));
+  SIGHTLINE_ASSIGN_OR_RETURN(const FittedConfidence confidence, DecodeConfidence(kConfidenceKey, value));
+  return std::optional<FittedConfidence>(confidence);
+}
+
+absl::Status Store::WriteConfidence(const FittedConfidence& confidence) {
+  rocksdb::WriteBatch batch;
+  batch.Put(family(Family::kManifest), ToSlice(kConfidenceKey), EncodeConfidence(kConfidenceKey, confidence));
+  return Write(&batch);
+}
+
 DescriptorCursor::DescriptorCursor(const Store& store)
     : store_(store), it_(store.db().NewIterator(Scan(), store.family(Family::kDescriptors))) {}
 

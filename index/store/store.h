@@ -47,6 +47,10 @@ class StoreView {
   // nullopt when the request id is not known.
   absl::StatusOr<std::optional<StoredRequest>> FindRequest(const std::string& request_id) const;
 
+  // The patch tokens of each id, nullopt where there is no such image or it has none; ids may repeat. DATA_LOSS names
+  // the id. (token_reads.cc)
+  absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(absl::Span<const std::string> ids) const;
+
   // A record with what `view` names of it.
   absl::StatusOr<Record> Read(uint64_t key, RecordView view) const;
 
@@ -63,6 +67,12 @@ class StoreView {
   // nullopt when there is no such key.
   absl::StatusOr<std::optional<std::string>> Find(Family family, const std::string& key) const;
   absl::StatusOr<std::string> Need(Family family, const std::string& key, absl::string_view what) const;
+  // One per key: nullopt where there is none, or why it cannot be read.
+  std::vector<absl::StatusOr<std::optional<rocksdb::PinnableSlice>>> FindAll(Family family,
+                                                                             absl::Span<const std::string> keys) const;
+  // From what FindAll found under `key`. Where that is nothing, the record says whether it is damage.
+  absl::StatusOr<std::optional<PatchTokens>> DecodeTokensOf(
+      uint64_t key, const absl::StatusOr<std::optional<rocksdb::PinnableSlice>>& value) const;
   absl::StatusOr<Record> Complete(uint64_t key, StoredRecord stored, RecordView view) const;
   rocksdb::ReadOptions Options() const;
 
@@ -113,6 +123,11 @@ class Store {
   absl::StatusOr<std::optional<SegmentManifest>> ReadSegmentManifest() const;
   // Durable on OK.
   absl::Status WriteSegmentManifest(const SegmentManifest& manifest);
+
+  // nullopt when none was fitted yet.
+  absl::StatusOr<std::optional<FittedConfidence>> ReadConfidence() const;
+  // Durable on OK.
+  absl::Status WriteConfidence(const FittedConfidence& confidence);
 
   // Request ids remembered before `before`, oldest first, at most `most`.
   absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;

@@ -5,6 +5,7 @@
 #include "index/store/codec.h"
 #include "index/store/keys.h"
 #include "index/store/store.h"
+#include "index/store/token_codec.h"
 
 namespace sightline::index {
 namespace {
@@ -12,10 +13,15 @@ namespace {
 // Ends a page early: a thousand previews must not become gigabytes.
 constexpr size_t kMaxPageBytes = 16 << 20;
 
+size_t BytesOf(const PatchTokens& tokens) {
+  const size_t floats = tokens.floats.size() + tokens.scales.size() + tokens.importance.size() + tokens.centre.size();
+  return tokens.values.size() + floats * sizeof(float);
+}
+
 size_t BytesOf(const Record& record) {
   size_t bytes =
       record.id.size() + record.source_uri.size() + record.image.size() + record.descriptor.size() * sizeof(float);
-  if (record.tokens) bytes += record.tokens->values.size() + 2 * record.tokens->scales.size() * sizeof(float);
+  if (record.tokens) bytes += BytesOf(*record.tokens);
   return bytes;
 }
 

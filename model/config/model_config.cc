@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/config/fields.h"
+#include "model/config/rerank_config.h"
 #include "model/weights/strict_json.h"
 
 namespace sightline::model {
@@ -19,6 +20,7 @@ constexpr std::array<absl::string_view, 3> kModes = {"fit", "squash", "centre_cr
 constexpr std::array<absl::string_view, 2> kMerges = {"mean", "power"};
 constexpr std::array<absl::string_view, 3> kProjections = {"orthonormal", "stored", "head"};
 constexpr std::array<absl::string_view, 4> kImportance = {"cls_attention", "centre", "rollout", "norm"};
+constexpr std::array<absl::string_view, 3> kPrecisions = {"int8", "float16", "float32"};
 // A side beyond this makes attention over the tokens of one image take minutes.
 constexpr double kMaxSide = 4096;
 
@@ -65,6 +67,7 @@ absl::StatusOr<TokensConfig> ParseTokens(const json& value, const BackboneFacts&
   config.dim = static_cast<int>(fields.Int("dim", 1, 1024));
   config.max_cells = static_cast<int>(fields.Int("max_cells", 1, 4096, config.max_cells));
   config.importance = static_cast<Importance>(fields.OneOf("importance", kImportance));
+  config.precision = static_cast<TokenPrecision>(fields.OneOf("precision", kPrecisions, 0));
   fields.Require(config.dim <= backbone.dim, "dim", absl::StrCat("must be at most the backbone's dim, ", backbone.dim));
   fields.Require(config.importance != Importance::kClsAttention || backbone.class_token, "importance",
                  "must not be cls_attention: the backbone has no class token");
@@ -173,6 +176,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   const json& head = fields.Object("head");
   const json& preprocess = fields.Object("preprocess");
   const json& tokens = fields.Object("tokens");
+  const json* const rerank = fields.Has("rerank") ? &fields.Object("rerank") : nullptr;
   const bool whitened = fields.Has("whitening");
   const json whitening = whitened ? fields.Object("whitening") : json();
   const json* const source = fields.Has("source") ? &fields.Object("source") : nullptr;
@@ -189,6 +193,10 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   SIGHTLINE_ASSIGN_OR_RETURN(config.head, ParseHead(head));
   SIGHTLINE_ASSIGN_OR_RETURN(config.preprocess, ParsePreprocess(preprocess));
   SIGHTLINE_ASSIGN_OR_RETURN(config.tokens, ParseTokens(tokens, Facts(config.backbone)));
+  config.rerank = DefaultRerank(config.backbone);
+  if (rerank != nullptr) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.rerank, ParseRerank(*rerank, config.rerank));
+  }
   if (whitened) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.whitening,
                                ParseWhitening(whitening, DescriptorDim(config.backbone, config.head)));
@@ -216,10 +224,14 @@ json ToJson(const PreprocessConfig& config) {
 json ToJson(const TokensConfig& config) {
   json projection = {{"type", std::string(kProjections[static_cast<size_t>(config.projection)])}};
   if (config.projection == TokenProjection::kOrthonormal) projection["seed"] = config.projection_seed;
-  return {{"dim", config.dim},
-          {"max_cells", config.max_cells},
-          {"projection", std::move(projection)},
-          {"importance", std::string(kImportance[static_cast<size_t>(config.importance)])}};
+  json result = {{"dim", config.dim},
+                 {"max_cells", config.max_cells},
+                 {"projection", std::move(projection)},
+                 {"importance", std::string(kImportance[static_cast<size_t>(config.importance)])}};
+  if (config.precision != TokenPrecision::kInt8) {
+    result["precision"] = std::string(kPrecisions[static_cast<size_t>(config.precision)]);
+  }
+  return result;
 }
 
 json ToJson(const SourceConfig& config) {

@@ -18,6 +18,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/config/architecture.h"
+#include "model/rerank_defaults.h"
+#include "model/tokens/precision.h"
 
 namespace sightline::model {
 
@@ -74,6 +76,7 @@ struct TokensConfig {
   TokenProjection projection = TokenProjection::kOrthonormal;
   uint64_t projection_seed = 0;
   Importance importance = Importance::kClsAttention;
+  TokenPrecision precision = TokenPrecision::kInt8;  // written only where it is not kInt8
 };
 
 // The file that weights were imported from. It decides nothing.
@@ -97,7 +100,8 @@ struct ModelConfig {
   std::optional<WhiteningConfig> whitening;
   PreprocessConfig preprocess;
   TokensConfig tokens;
-  uint64_t seed = 0;  // of the initialisation used when there are no weights
+  RerankDefaults rerank;  // decides no descriptor and no token
+  uint64_t seed = 0;      // of the initialisation used when there are no weights
 
   // All learned values, backbone, head and whitening.
   int64_t parameters() const;

@@ -40,4 +40,18 @@ image::Image ResizePlane(const PreprocessConfig& config, const image::Image& ima
   return Cut(image::ResizeBicubic(image, middle, cut.width, cut.height), cut, plane);
 }
 
+image::CropBox SeenPart(const PreprocessConfig& config, int width, int height) {
+  if (config.mode != ResizeMode::kCentreCrop) return {};
+  const PlaneSize plane = PlaneSizes(config, width, height)[TokenScale(config)];
+  const image::PixelRect middle = Shortened({.width = width, .height = height});
+  const CentreCut cut = CutFor(config, plane, middle.width, middle.height);
+  const auto fraction = [](int start, int length, double share, int whole) {
+    return std::clamp((start + length * share) / whole, 0.0, 1.0);
+  };
+  return {.x0 = fraction(middle.x, middle.width, static_cast<double>(cut.x) / cut.width, width),
+          .y0 = fraction(middle.y, middle.height, static_cast<double>(cut.y) / cut.height, height),
+          .x1 = fraction(middle.x, middle.width, static_cast<double>(cut.x + plane.width) / cut.width, width),
+          .y1 = fraction(middle.y, middle.height, static_cast<double>(cut.y + plane.height) / cut.height, height)};
+}
+
 }  // namespace sightline::model

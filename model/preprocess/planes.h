@@ -18,6 +18,10 @@ namespace sightline::model {
 image::Image ResizePlane(const PreprocessConfig& config, const image::Image& image, const image::PixelRect& region,
                          const PlaneSize& plane);
 
+// The part of a region of width x height pixels that the patch tokens cover, as fractions of the region: all of it,
+// except for a centre crop.
+image::CropBox SeenPart(const PreprocessConfig& config, int width, int height);
+
 }  // namespace sightline::model
 
 #endif  // SIGHTLINE_MODEL_PREPROCESS_PLANES_H_

@@ -1,5 +1,7 @@
 #include "model/tokens/extract.h"
 
+#include <c10/util/Half.h>
+
 #include "absl/types/span.h"
 #include "model/layers/norm.h"
 #include "model/tokens/grid.h"
@@ -30,6 +32,30 @@ torch::Tensor ImportanceWeights(const Features& features, const torch::Tensor& p
   return torch::relu(torch::bmm(L2(tokens), centres.unsqueeze(2)).squeeze(2)).contiguous();
 }
 
+void RoundToHalf(std::vector<float>& values) {
+  for (float& value : values) value = static_cast<float>(c10::Half(value));
+}
+
+// `values` (cells, dim) in the precision of `tokens`.
+void KeepValues(absl::Span<const float> values, PatchTokens& tokens) {
+  const auto dim = static_cast<size_t>(tokens.dim);
+  const size_t cells = values.size() / dim;
+  if (tokens.precision == TokenPrecision::kInt8) {
+    tokens.values.resize(values.size());
+    tokens.scales.resize(cells);
+    for (size_t t = 0; t < cells; ++t) {
+      tokens.scales[t] =
+          QuantiseToken(values.subspan(t * dim, dim), absl::MakeSpan(tokens.values).subspan(t * dim, dim));
+    }
+    return;
+  }
+  tokens.floats.resize(values.size());
+  for (size_t t = 0; t < cells; ++t) {
+    NormaliseToken(values.subspan(t * dim, dim), absl::MakeSpan(tokens.floats).subspan(t * dim, dim));
+  }
+  if (tokens.precision == TokenPrecision::kFloat16) RoundToHalf(tokens.floats);
+}
+
 }  // namespace
 
 std::vector<PatchTokens> ExtractTokens(const Features& features, const Head& head, const torch::Tensor& projection,
@@ -53,17 +79,16 @@ std::vector<PatchTokens> ExtractTokens(const Features& features, const Head& hea
     one.height = grid.height;
     one.width = grid.width;
     one.dim = config.dim;
-    one.values.resize(static_cast<size_t>(cells) * dim);
-    one.scales.resize(static_cast<size_t>(cells));
-    const float* const values = tokens[b].data_ptr<float>();
-    for (size_t t = 0; t < one.scales.size(); ++t) {
-      one.scales[t] =
-          QuantiseToken(absl::MakeConstSpan(values + t * dim, dim), absl::MakeSpan(one.values).subspan(t * dim, dim));
-    }
+    one.precision = config.precision;
+    KeepValues(absl::MakeConstSpan(tokens[b].data_ptr<float>(), static_cast<size_t>(cells) * dim), one);
     const float* const importance = weights[b].data_ptr<float>();
     one.importance = NormaliseImportance(absl::MakeConstSpan(importance, static_cast<size_t>(cells)));
     const float* const centre = centres[b].data_ptr<float>();
     one.centre.assign(centre, centre + dim);
+    if (config.precision != TokenPrecision::kFloat32) {
+      RoundToHalf(one.importance);
+      RoundToHalf(one.centre);
+    }
   }
   return result;
 }

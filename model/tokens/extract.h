@@ -16,8 +16,8 @@
 namespace sightline::model {
 
 // The last grid or map averaged to at most max_cells cells, times `projection` (D, Ct) or through the head's own map,
-// L2-normalised, quantised. The centre is the class token, or the mean of the map, through the same. One entry per
-// image.
+// L2-normalised, in the precision of `config`. The centre is the class token, or the mean of the map, through the same.
+// One entry per image.
 std::vector<PatchTokens> ExtractTokens(const Features& features, const Head& head, const torch::Tensor& projection,
                                        const TokensConfig& config);
 

@@ -28,6 +28,7 @@ Command CalibrateCommand();
 Command ImportCommand();
 Command ScenesCommand();
 Command PixelBaselineCommand();
+Command TokensCommand();
 Command WhitenCommand();
 
 }  // namespace sightline::train

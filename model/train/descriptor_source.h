@@ -29,7 +29,7 @@ struct DescriptorSource {
   int64_t skipped = 0;              // files that are no readable image
 
   std::vector<float> embedded;
-  std::unique_ptr<base::MappedFile> file;
+  std::shared_ptr<const base::MappedFile> file;
 };
 
 // Every image below `folder`, in the order of their paths, embedded by `model`; says on standard error how far it is.

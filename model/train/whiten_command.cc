@@ -1,18 +1,16 @@
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "model/config/model_config.h"
 #include "model/model.h"
 #include "model/train/command.h"
+#include "model/train/derived_model.h"
 #include "model/train/descriptor_source.h"
 #include "model/train/flags.h"
 #include "model/train/whitening.h"
 #include "model/weights/model_folder.h"
-#include "model/weights/safetensors.h"
 
 namespace sightline::train {
 namespace {
@@ -34,9 +32,6 @@ whose directions count alike. It is another embedding space. Stored descriptors 
   --threads N       threads for embedding; without it all cores
   --force           replace a model that is in DIR
 )";
-
-// Above any published model's weights as float32.
-constexpr int64_t kMaxWhitenedBytes = 3LL * 1024 * 1024 * 1024;
 
 struct WhitenSettings {
   std::string directory, out, images, exported, method, group_by;
@@ -91,57 +86,24 @@ absl::StatusOr<WhitenSettings> ReadSettings(const std::vector<std::string>& argu
   return settings;
 }
 
-// model.json with the whitening in it, members in their old order.
-absl::StatusOr<std::string> WhitenedJson(const std::string& text, const WhitenSettings& settings,
-                                         const std::string& provenance, int64_t dim) {
+// model.json with the whitening in it.
+absl::StatusOr<nlohmann::ordered_json> WhitenedJson(const std::string& text, const WhitenSettings& settings,
+                                                    const std::string& provenance, int64_t dim) {
   SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelConfig config, model::ParseModelConfig(text));
   if (config.whitening.has_value()) {
     return base::FailedPrecondition("WHITENED_ALREADY",
                                     absl::StrCat("model ", config.name, " in ", settings.directory,
                                                  " ends with a whitening. Fit one to the model it was made from."));
   }
-  auto root = nlohmann::ordered_json::parse(text);
-  const std::string name = std::filesystem::path(settings.out).lexically_normal().filename().string();
-  if (!name.empty() && name != ".") root["name"] = name;
-  const std::string both = absl::StrCat(config.provenance, " ", provenance);
-  constexpr size_t kMaxProvenance = 4096;  // what model.json may hold
-  if (both.size() <= kMaxProvenance) root["provenance"] = both;
+  SIGHTLINE_ASSIGN_OR_RETURN(nlohmann::ordered_json root, DerivedJson(text, settings.out, provenance));
   root["whitening"] = {{"dim", dim}};
-  std::string whitened = root.dump(2) + "\n";
-  SIGHTLINE_RETURN_IF_ERROR(model::ParseModelConfig(whitened).status());
-  return whitened;
-}
-
-weights::TensorView View(const std::string& name, const std::vector<float>& values, std::vector<int64_t> shape) {
-  return {name,
-          weights::DType::kF32,
-          std::move(shape),
-          {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}};
-}
-
-// Writes the folder beside its place, loads it once to prove that it works, and moves it there.
-absl::StatusOr<model::ModelInfo> WriteModel(const WhitenSettings& settings, const WhiteningFit& fit,
-                                            const std::string& config) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto file,
-                             base::MappedFile::Open(settings.directory + "/weights.safetensors", kMaxWhitenedBytes));
-  SIGHTLINE_ASSIGN_OR_RETURN(weights::Safetensors old, weights::ParseSafetensors(file->bytes(), {}));
-  old.tensors.push_back(View("whitening.mean", fit.mean, {fit.in}));
-  old.tensors.push_back(View("whitening.projection", fit.projection, {fit.out, fit.in}));
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, weights::SerializeSafetensors(old.tensors, old.metadata));
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto folder, model::ModelFolder::Begin(settings.out, settings.force));
-  SIGHTLINE_RETURN_IF_ERROR(folder->Write("weights.safetensors", bytes));
-  SIGHTLINE_RETURN_IF_ERROR(folder->Write("model.json", config));
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto loaded, model::Model::Load(folder->path(), {}));
-  SIGHTLINE_RETURN_IF_ERROR(folder->Commit());
-  return loaded->info();
+  return root;
 }
 
 absl::Status RunWhiten(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(const WhitenSettings settings, ReadSettings(arguments));
   SIGHTLINE_RETURN_IF_ERROR(model::ModelFolder::CheckFree(settings.out, settings.force));
-  constexpr int64_t kMaxConfigText = 1 << 20;
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
-                             base::ReadFile(settings.directory + "/model.json", kMaxConfigText));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, ReadModelJson(settings.directory));
   SIGHTLINE_RETURN_IF_ERROR(WhitenedJson(text, settings, "", 1).status());
   SIGHTLINE_ASSIGN_OR_RETURN(const auto model,
                              model::Model::Load(settings.directory, {.intra_op_threads = settings.threads}));
@@ -157,10 +119,14 @@ absl::Status RunWhiten(const std::vector<std::string>& arguments) {
   const std::string on = learned ? absl::StrCat(pairs.size(), " pairs of ", source.descriptors.count, " images")
                                  : absl::StrCat(source.descriptors.count, " images");
   SIGHTLINE_ASSIGN_OR_RETURN(
-      const std::string config,
+      const nlohmann::ordered_json config,
       WhitenedJson(text, settings,
                    absl::StrCat("Whitening to ", dim, " dimensions (", settings.method, ") fitted to ", on, "."), dim));
-  SIGHTLINE_ASSIGN_OR_RETURN(const model::ModelInfo whitened, WriteModel(settings, fit, config));
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      const model::ModelInfo whitened,
+      WriteDerivedModel({.from = settings.directory, .out = settings.out, .replace = settings.force}, config,
+                        {ViewOf("whitening.mean", fit.mean, {fit.in}),
+                         ViewOf("whitening.projection", fit.projection, {fit.out, fit.in})}));
 
   if (source.skipped > 0) absl::PrintF("%d files are no images and were skipped\n", source.skipped);
   absl::PrintF("wrote %s: %d dimensions instead of %d, %.1f %% of the variance, fitted to %s\nembedding space %s\n",

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "model/train/principal_axes.h"
 
 namespace sightline::train {
 namespace {
@@ -64,28 +64,6 @@ torch::Tensor Covariance(const Descriptors& descriptors, const torch::Tensor& me
   return sum / static_cast<double>(descriptors.count);
 }
 
-struct Axes {
-  torch::Tensor values;        // (N), descending
-  torch::Tensor vectors = {};  // (N, N), rows
-};
-
-// Principal axes of a symmetric matrix. A vector's largest entry is positive, so that the same data always give the
-// same result.
-Axes PrincipalAxes(const torch::Tensor& matrix) {
-  const auto [values, vectors] = at::linalg_eigh((matrix + matrix.t()) / 2, "L");
-  const torch::Tensor rows = vectors.t().flip(0);
-  const torch::Tensor largest = rows.gather(1, rows.abs().argmax(1, /*keepdim=*/true));
-  return {values.flip(0), rows * torch::where(largest < 0, -torch::ones_like(largest), torch::ones_like(largest))};
-}
-
-std::vector<float> Floats(const torch::Tensor& tensor) {
-  const torch::Tensor values = tensor.to(torch::kFloat).contiguous();
-  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
-}
-
-// Shares of the variance that can be rounding.
-constexpr double kLeastShare = 1e-10;
-
 absl::Status CheckFinite(const torch::Tensor& tensor) {
   if (torch::isfinite(tensor).all().item<bool>()) return absl::OkStatus();
   return NoFit("WHITENING_NOT_FINITE",
@@ -112,9 +90,7 @@ absl::StatusOr<WhiteningFit> FitPca(const Descriptors& descriptors, int64_t out)
   const torch::Tensor covariance = Covariance(descriptors, mean);
   SIGHTLINE_RETURN_IF_ERROR(CheckFinite(covariance));
   const Axes axes = PrincipalAxes(covariance);
-  const double least = std::max(axes.values[0].item<double>(), 0.0) * kLeastShare;
-  const auto usable = (axes.values > least).sum().item<int64_t>();
-  if (usable < out) {
+  if (const int64_t usable = UsableAxes(axes); usable < out) {
     return NoFit("WHITENING_DIM",
                  absl::StrCat("a whitening to ", out, " dimensions is asked for; the ", descriptors.count,
                               " descriptors vary in ", usable, ". Ask for at most that, or give more images."));
@@ -159,15 +135,7 @@ absl::StatusOr<WhiteningFit> FitLearned(const Descriptors& descriptors, absl::Sp
 
 template <typename Fit>
 absl::StatusOr<WhiteningFit> Guarded(Fit fit) {
-  try {
-    const torch::NoGradGuard no_grad;
-    return fit();
-  } catch (const std::exception& error) {
-    const absl::string_view text = error.what();
-    return base::Error(absl::StatusCode::kInternal, "WHITENING_FAILED",
-                       absl::StrCat("fitting a whitening failed inside LibTorch: ", text.substr(0, text.find('\n')),
-                                    ". Check that a LAPACK library is installed."));
-  }
+  return GuardFit("a whitening", "WHITENING_FAILED", fit);
 }
 
 }  // namespace

@@ -47,6 +47,14 @@ class CollectionBinding final : public Binding {
         &async_, &CollectionAsync::RequestDropOtherSpace, "CollectionService/DropOtherSpace",
         [this](const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
                Done done) { service_.DropOther(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestFindDuplicates, "CollectionService/FindDuplicates",
+        [this](const RequestPtr& request, const v1::FindDuplicatesRequest& message, v1::FindDuplicatesResponse* reply,
+               Done done) { service_.FindDuplicates(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestFitConfidence, "CollectionService/FitConfidence",
+        [this](const RequestPtr& request, const v1::FitConfidenceRequest& message, v1::FitConfidenceResponse* reply,
+               Done done) { service_.FitConfidence(request, message, reply, std::move(done)); });
     BindSnapshots(server);
     BindNotOffered(server);
   }
@@ -82,10 +90,6 @@ class CollectionBinding final : public Binding {
     const auto name = [](const char* method) { return std::string("CollectionService/") + method; };
     AddNotOffered(server, &async_, &CollectionAsync::RequestUpdateCollection, name("UpdateCollection"),
                   "Create a collection with the settings wanted and index into it.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestFindDuplicates, name("FindDuplicates"),
-                  "Search with each image and compare the scores.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestFitConfidence, name("FitConfidence"),
-                  "Choose a threshold on `score` by hand.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestSetAlias, name("SetAlias"),
                   "Use the collection's own name.");
     AddNotOffered(server, &async_, &CollectionAsync::RequestDeleteAlias, name("DeleteAlias"),

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "server/rpc/bindings.h"
-#include "server/rpc/not_offered.h"
 #include "server/rpc/stream_item.h"
 #include "server/services/search_service.h"
 #include "sightline/v1/search_service.grpc.pb.h"
@@ -22,8 +21,9 @@ class SearchBinding final : public Binding {
     server->AddUnary(&async_, &Async::RequestEmbed, "SearchService/Embed",
                      [this](const RequestPtr& request, const v1::EmbedRequest& message, v1::EmbedResponse* reply,
                             Done done) { service_.Embed(request, message, reply, std::move(done)); });
-    AddNotOffered(server, &async_, &Async::RequestExplain, "SearchService/Explain",
-                  "Compare the two images by the score of a search.");
+    server->AddUnary(&async_, &Async::RequestExplain, "SearchService/Explain",
+                     [this](const RequestPtr& request, const v1::ExplainRequest& message, v1::ExplainResponse* reply,
+                            Done done) { service_.Explain(request, message, reply, std::move(done)); });
     server->AddStream(
         &async_, &Async::RequestSearchStream, "SearchService/SearchStream",
         [this](const RequestPtr& stream_request, const v1::SearchStreamRequest& message,

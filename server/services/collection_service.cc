@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "server/convert.h"
 #include "server/page_token.h"
+#include "server/services/confidence.h"
+#include "server/services/duplicates.h"
 #include "server/services/field_checks.h"
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
@@ -159,6 +161,43 @@ void CollectionService::Reembed(const RequestPtr& request, const v1::ReembedColl
                                    ResolveReembed(context_.database, context_.models, message));
         SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(),
                                    context_.operations.StartRepeatable(kReembedKind, resolved.name(), resolved));
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::FindDuplicates(const RequestPtr& request, const v1::FindDuplicatesRequest& message,
+                                       v1::FindDuplicatesResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection to look through."));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        SIGHTLINE_RETURN_IF_ERROR(CheckFindDuplicates(message, *collection));
+        // Refuses a filter that cannot be read.
+        SIGHTLINE_RETURN_IF_ERROR(collection->List(1, "", index::RecordView::kMetadata, message.filter()).status());
+        SIGHTLINE_ASSIGN_OR_RETURN(
+            *reply->mutable_operation(),
+            context_.operations.StartRepeatable(kFindDuplicatesKind, collection->config().name, message));
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::FitConfidence(const RequestPtr& request, const v1::FitConfidenceRequest& message,
+                                      v1::FitConfidenceResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection to fit."));
+        SIGHTLINE_RETURN_IF_ERROR(CheckFitConfidence(message, context_.limits));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
+        const std::string& name = collection->config().name;
+        // Not repeatable: the pairs may be many megabytes, and are the caller's to keep.
+        SIGHTLINE_ASSIGN_OR_RETURN(
+            *reply->mutable_operation(),
+            context_.operations.Start(kFitConfidenceKind, name,
+                                      FitConfidenceWork(context_.database, context_.models, name, message)));
         return absl::OkStatus();
       },
       std::move(done));

@@ -32,6 +32,10 @@ class CollectionService {
                 v1::OptimizeCollectionResponse* reply, Done done);
   void Reembed(const RequestPtr& request, const v1::ReembedCollectionRequest& message,
                v1::ReembedCollectionResponse* reply, Done done);
+  void FindDuplicates(const RequestPtr& request, const v1::FindDuplicatesRequest& message,
+                      v1::FindDuplicatesResponse* reply, Done done);
+  void FitConfidence(const RequestPtr& request, const v1::FitConfidenceRequest& message,
+                     v1::FitConfidenceResponse* reply, Done done);
   void DropOther(const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
                  Done done);
   void ListValues(const RequestPtr& request, const v1::ListAttributeValuesRequest& message,

@@ -37,14 +37,15 @@ absl::Status CheckFinite(absl::string_view field, double actual) {
                                {{"field", std::string(field)}, {"actual", absl::StrCat(actual)}});
 }
 
-absl::Status CheckAlpha(absl::string_view field, double actual) {
-  constexpr double kMax = 10;
+absl::Status CheckNumber(absl::string_view field, double actual, double low, double high) {
   SIGHTLINE_RETURN_IF_ERROR(CheckFinite(field, actual));
-  if (actual >= 0 && actual <= kMax) return absl::OkStatus();
+  if (actual >= low && actual <= high) return absl::OkStatus();
   return base::InvalidArgument(
-      "VALUE_OUT_OF_RANGE", absl::StrCat(field, " is ", actual, "; it must be 0 to ", kMax, ". Correct it."),
-      {{"field", std::string(field)}, {"actual", absl::StrCat(actual)}, {"limit", absl::StrCat(kMax)}});
+      "VALUE_OUT_OF_RANGE", absl::StrCat(field, " is ", actual, "; it must be ", low, " to ", high, ". Correct it."),
+      {{"field", std::string(field)}, {"actual", absl::StrCat(actual)}, {"limit", absl::StrCat(high)}});
 }
+
+absl::Status CheckAlpha(absl::string_view field, double actual) { return CheckNumber(field, actual, 0, 10); }
 
 absl::Status CheckAttributeKey(absl::string_view field, const std::string& key, const index::RecordLimits& limits) {
   if (index::ValidateAttributes({{key, true}}, limits).ok()) return absl::OkStatus();

@@ -29,6 +29,9 @@ absl::Status CheckRange(absl::string_view field, int64_t actual, int64_t low, in
 // Refuses NaN and infinities.
 absl::Status CheckFinite(absl::string_view field, double actual);
 
+// Refuses NaN, infinities and numbers outside low to high.
+absl::Status CheckNumber(absl::string_view field, double actual, double low, double high);
+
 // Whether it can be the exponent of a cosine as a weight: finite, 0 to 10.
 absl::Status CheckAlpha(absl::string_view field, double actual);
 

@@ -169,7 +169,8 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
                        ". Leave the tokens out, or make them with the collection's model."),
           {{"actual", item.tokens().token_space()}, {"limit", config.token_space}});
     }
-    if (!config.drop_tokens) write_.record.tokens = FromProto(item.tokens());
+    SIGHTLINE_ASSIGN_OR_RETURN(index::PatchTokens tokens, FromProto(item.tokens()));
+    if (!config.drop_tokens) write_.record.tokens = std::move(tokens);
     return absl::OkStatus();
   }
 

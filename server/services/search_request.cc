@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/services/field_checks.h"
+#include "server/services/rerank_choice.h"
 #include "server/services/service_context.h"
 
 namespace sightline::server {
@@ -29,22 +30,14 @@ absl::Status ValidatePart(const v1::QueryPart& part, int i, const Limits& limits
         absl::StrCat(field, " has a crop box but no image. Send the image itself, or leave the box out."),
         {{"field", absl::StrCat(field, ".crops")}});
   }
+  if (part.has_tokens() && part.source_case() != v1::QueryPart::kGlobalDescriptor) {
+    return base::InvalidArgument(
+        "TOKENS_WITHOUT_DESCRIPTOR",
+        absl::StrCat(field, " has patch tokens but no descriptor; those of an image or an id are found by the server. ",
+                     "Leave them out, or send the descriptor they belong to."),
+        {{"field", absl::StrCat(field, ".tokens")}});
+  }
   return CheckRange(absl::StrCat("the number of ", field, ".crops"), part.crops_size(), 0, limits.max_crops);
-}
-
-absl::Status ValidateOffered(const v1::SearchRequest& message) {
-  if (message.has_min_confidence()) {
-    return NotOffered("min_confidence", "Use `min_score`, which acts on the cosine.");
-  }
-  switch (message.rerank().method()) {
-    case v1::RerankOptions::METHOD_UNSPECIFIED:
-    case v1::RerankOptions::METHOD_OFF: break;
-    case v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT:
-      return NotOffered("re-ranking", "Leave `rerank` out, or set its method to METHOD_OFF.");
-    default: return UnknownEnum("rerank.method", message.rerank().method());
-  }
-  if (message.explain().enabled()) return NotOffered("evidence", "Leave `explain` out.");
-  return absl::OkStatus();
 }
 
 absl::Status ValidateGroups(const v1::SearchRequest& message, const Limits& limits) {
@@ -77,7 +70,12 @@ absl::Status ValidateSearch(const v1::SearchRequest& message, const Limits& limi
   SIGHTLINE_RETURN_IF_ERROR(ReadRefinement(message.expansion()).status());
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("the length of request_id", static_cast<int64_t>(message.request_id().size()), 0,
                                        limits.record.max_request_id_bytes));
-  return ValidateOffered(message);
+  SIGHTLINE_RETURN_IF_ERROR(ValidateRerank(message.rerank(), limits.record));
+  SIGHTLINE_RETURN_IF_ERROR(ValidateExplain("explain", message.explain()));
+  if (message.has_min_confidence()) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckNumber("min_confidence", message.min_confidence(), 0, 1));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<index::Refinement> ReadRefinement(const v1::QueryExpansion& expansion) {

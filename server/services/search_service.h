@@ -1,4 +1,4 @@
-// Search, SearchStream's items and Embed, without gRPC: messages in, messages out.
+// Search, SearchStream's items, Explain and Embed, without gRPC: messages in, messages out.
 //
 // Threading: all methods may be called from any thread; they return at once when a model or the disk is needed and
 // answer later, on another thread. Request and reply live until `done` is called. Failure: through `done`.
@@ -22,6 +22,7 @@ class SearchService {
   explicit SearchService(const ServiceContext& context) : context_(context) {}
 
   void Search(const RequestPtr& request, const v1::SearchRequest& message, v1::SearchResponse* reply, Done done);
+  void Explain(const RequestPtr& request, const v1::ExplainRequest& message, v1::ExplainResponse* reply, Done done);
   void Embed(const RequestPtr& request, const v1::EmbedRequest& message, v1::EmbedResponse* reply, Done done);
 
  private:

@@ -9,6 +9,7 @@ namespace sightline::bench {
 // `quick` keeps a bench under a minute and proves only the small case.
 // Only where LibTorch is built in.
 int RunEmbed(bool quick);
+int RunRerankQuality(bool quick);
 int RunZoo(bool quick);
 int RunExact(bool quick);
 // `rows` 0 means the default.

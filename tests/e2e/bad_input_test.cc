@@ -65,13 +65,10 @@ void AddSearchCases(Cases& cases) {
       kPrecondition);
   add(
       "no space", "EMBEDDING_SPACE_MISMATCH", [&](R& r) { vector(r)->clear_embedding_space(); }, kPrecondition);
+  add("min_confidence above 1", "VALUE_OUT_OF_RANGE", [](R& r) { r.set_min_confidence(1.5); });
+  add("min_confidence that is no number", "VALUE_NOT_FINITE", [](R& r) { r.set_min_confidence(kNan); });
   add(
-      "min_confidence", "NOT_OFFERED", [](R& r) { r.set_min_confidence(0.5); }, kUnimplemented);
-  add(
-      "re-ranking", "NOT_OFFERED",
-      [](R& r) { r.mutable_rerank()->set_method(v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT); }, kUnimplemented);
-  add(
-      "evidence", "NOT_OFFERED", [](R& r) { r.mutable_explain()->set_enabled(true); }, kUnimplemented);
+      "min_confidence without a fit", "CONFIDENCE_NOT_FITTED", [](R& r) { r.set_min_confidence(0.5); }, kPrecondition);
 }
 
 void AddIndexCases(Cases& cases) {

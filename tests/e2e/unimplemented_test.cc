@@ -25,14 +25,8 @@ TEST_F(UnimplementedTest, OfCollections) {
   using S = v1::CollectionService::Stub;
   S& stub = *rpc_->collections;
   Expect(Call(stub, &S::UpdateCollection, v1::UpdateCollectionRequest()), "UpdateCollection");
-  Expect(Call(stub, &S::FindDuplicates, v1::FindDuplicatesRequest()), "FindDuplicates");
-  Expect(Call(stub, &S::FitConfidence, v1::FitConfidenceRequest()), "FitConfidence");
   Expect(Call(stub, &S::SetAlias, v1::SetAliasRequest()), "SetAlias");
   Expect(Call(stub, &S::DeleteAlias, v1::DeleteAliasRequest()), "DeleteAlias");
-}
-
-TEST_F(UnimplementedTest, OfEvidence) {
-  Expect(Call(*rpc_->search, &v1::SearchService::Stub::Explain, v1::ExplainRequest()), "Explain");
 }
 
 }  // namespace

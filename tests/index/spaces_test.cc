@@ -118,8 +118,12 @@ TEST_F(SpacesTest, GoesOnWithWhatWasFilled) {
 TEST_F(SpacesTest, GoesBackAndDropsWhatIsOld) {
   Start();
   Fill();
+  FittedConfidence confidence;
+  confidence.fit.model.a = 3;
+  ASSERT_TRUE(collection_->SetConfidence(confidence).ok());
   ASSERT_TRUE(SwapAll().ok());
   collection_ = *database_->Find("shop");
+  EXPECT_FALSE(collection_->Confidence()) << "it was fitted on other descriptors";
   ASSERT_TRUE(collection_->Put(MakeWrite("new", DescriptorOf(50, 4))).ok());
   // Back: what is there already needs no work, what was written since does.
   {
@@ -134,6 +138,8 @@ TEST_F(SpacesTest, GoesBackAndDropsWhatIsOld) {
   EXPECT_EQ(collection_->Stats().images, kImages + 1);
   EXPECT_EQ(Search(DescriptorOf(3, 8), 1)[0].id, IdOf(3));
   EXPECT_EQ(database_->FindOtherSpace("shop")->embedding_space, "new-space");
+  ASSERT_TRUE(collection_->Confidence());
+  EXPECT_EQ(collection_->Confidence()->fit.model.a, 3);
 
   database_->TidySpaces();
   EXPECT_TRUE(database_->FindOtherSpace("shop").has_value()) << "its time has not come";

@@ -18,12 +18,16 @@ TEST(MetricsTest, EverythingIsThereAtZeroFromTheStart) {
   EXPECT_THAT(text, HasSubstr(R"(sightline_requests_total{code="UNAVAILABLE",method="SearchService/Search"} 0)"));
   EXPECT_THAT(text,
               HasSubstr(R"(sightline_request_duration_seconds_count{code="OK",method="SearchService/Search"} 0)"));
-  for (const char* stage : {"decode", "queue", "embed", "search", "fetch", "rerank", "store", "total"}) {
+  for (const char* stage :
+       {"decode", "queue", "embed", "search", "fetch_tokens", "rerank", "fetch", "explain", "store", "total"}) {
     EXPECT_THAT(text, HasSubstr(std::string("sightline_stage_duration_seconds_count{stage=\"") + stage + "\"} 0"));
   }
   for (const char* reason :
        {"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue", "memory_budget", "transfers"}) {
     EXPECT_THAT(text, HasSubstr(std::string("sightline_rejected_total{reason=\"") + reason + "\"} 0"));
+  }
+  for (const char* result : {"complete", "partial"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("sightline_reranked_searches_total{result=\"") + result + "\"} 0"));
   }
   for (const char* index : {"exact", "hnsw", "ivf"}) {
     for (const char* refinement : {"off", "average", "alpha_weighted", "super_global", "k_reciprocal"}) {

@@ -5,6 +5,7 @@
 #ifndef SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
 #define SIGHTLINE_TESTS_SUPPORT_FAKE_INDEX_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,10 +27,20 @@ class FakeCollection : public index::Collection {
   }
 
   const index::CollectionConfig& config() const override { return config_; }
+  void SetTokenSpace(const std::string& space) { config_.token_space = space; }
   index::CollectionStats Stats() const override { return stats; }
   absl::StatusOr<index::WriteResult> Put(index::Write) override { return index::WriteResult(); }
   void PutAsync(index::Write, std::function<void(absl::StatusOr<index::WriteResult>)> done) override { done(written); }
   absl::StatusOr<index::Record> Get(const std::string& id, index::RecordView) const override { return RecordOf(id); }
+  absl::StatusOr<std::vector<std::optional<index::PatchTokens>>> ReadTokens(
+      absl::Span<const std::string> ids) const override {
+    std::vector<std::optional<index::PatchTokens>> found;
+    for (const std::string& id : ids) {
+      const auto known = tokens.find(id);
+      found.push_back(known == tokens.end() ? std::nullopt : std::optional(known->second));
+    }
+    return found;
+  }
   absl::StatusOr<index::RecordPage> List(int, const std::string&, index::RecordView,
                                          const std::string& filter) const override {
     asked_filter = filter;
@@ -64,14 +75,22 @@ class FakeCollection : public index::Collection {
     progress(3, 4);
     return optimize_status;
   }
+  std::optional<index::FittedConfidence> Confidence() const override { return confidence; }
+  absl::Status SetConfidence(const index::FittedConfidence& fitted) override {
+    confidence = fitted;
+    return absl::OkStatus();
+  }
   int64_t SearchCost() const override { return search_cost; }
 
-  // What the test says.
+  // What the test says. `records` are beside those made up for every id; `tokens` are theirs too.
+  std::map<std::string, index::Record> records;
+  std::map<std::string, index::PatchTokens> tokens;
   index::CollectionStats stats;
   absl::StatusOr<index::WriteResult> written = index::WriteResult();
   absl::StatusOr<index::SearchOutcome> outcome = index::SearchOutcome();
   index::AttributeCountPage counts;
   absl::Status optimize_status;
+  std::optional<index::FittedConfidence> confidence;
   int64_t search_cost = 0;
 
   // What it was asked.
@@ -83,10 +102,12 @@ class FakeCollection : public index::Collection {
   index::OptimizeOptions optimized;
 
  private:
-  static index::Record RecordOf(const std::string& id) {
+  index::Record RecordOf(const std::string& id) const {
     index::Record record;
-    record.id = id;
     record.descriptor = {1, 0, 0, 0};
+    if (const auto known = records.find(id); known != records.end()) record = known->second;
+    if (const auto known = tokens.find(id); known != tokens.end()) record.tokens = known->second;
+    record.id = id;
     return record;
   }
 

@@ -53,6 +53,10 @@ class FakeModel final : public model::Model {
     return std::vector<float>(descriptor.rbegin(), descriptor.rend());
   }
 
+  // What of an image the patch tokens cover, from now on.
+  void SetSeenPart(const image::CropBox& part) { seen_part_ = part; }
+  image::CropBox SeenPart(int, int) const override { return seen_part_; }
+
   absl::StatusOr<model::PreparedImage> Prepare(const image::Image& image,
                                                const std::optional<image::CropBox>&) const override {
     return MakeImage(static_cast<float>(image.rgb.front()), absl::StrCat(image.width, "x", image.height));
@@ -109,6 +113,7 @@ class FakeModel final : public model::Model {
   const float mark_;
   model::ModelInfo info_;
   std::vector<int> warm_up_sides_;
+  image::CropBox seen_part_;
   absl::Duration pause_;
   base::Mutex mutex_;
   base::CondVar changed_;

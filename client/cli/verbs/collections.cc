@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/evidence_text.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
@@ -51,6 +52,7 @@ std::string Describe(const v1::Collection& collection) {
   if (stats.graph_backlog() > 0) add("graph_backlog", FormatCount(stats.graph_backlog()));
   add("memory", LayersText(stats.memory()));
   add("disk", LayersText(stats.disk()));
+  add("confidence", collection.has_confidence() ? FormulaText(collection.confidence()) : "");
   add("read_only", collection.read_only() ? collection.read_only_reason() : "");
   return out;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -6,6 +7,8 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "client/cli/json.h"
+#include "client/cli/rerank_flags.h"
+#include "client/cli/search_page.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
 #include "client/cli/values.h"
@@ -13,6 +16,10 @@
 
 namespace sightline::cli {
 namespace {
+
+// A page has a slider for how many pairs are shown.
+constexpr int32_t kPagePairs = 40;
+constexpr int32_t kMostExplained = 100;  // what the API allows
 
 // What an operator must not overlook, loudly.
 void WriteWarnings(Context& context, const v1::SearchStats& stats) {
@@ -92,6 +99,26 @@ absl::Status SetExpansion(const Args& args, v1::SearchRequest* request) {
   return absl::OkStatus();
 }
 
+absl::Status SetRerank(const Args& args, v1::SearchRequest* request) {
+  // What was not asked for is not sent: the model decides.
+  bool reranks = false;
+  for (const FlagSpec& flag : RerankFlags()) reranks = reranks || args.Has(flag.name);
+  if (reranks) {
+    SIGHTLINE_ASSIGN_OR_RETURN(*request->mutable_rerank(), RerankOf(args));
+  }
+  if (args.Has("explain")) {
+    auto& explain = *request->mutable_explain();
+    explain.set_enabled(true);
+    explain.set_heat_maps(true);
+    explain.set_correspondences(args.Int32("correspondences", kPagePairs));
+    explain.set_results(std::clamp(request->top_k(), 1, kMostExplained));
+  } else if (args.Has("correspondences")) {
+    return base::InvalidArgument("USAGE", "--correspondences says how much --explain shows. Add --explain FILE.",
+                                 {{"argument", "correspondences"}});
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::SearchRequest> BuildRequest(const Args& args, int64_t max_image_bytes) {
   v1::SearchRequest request;
   SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_collection(), CollectionOf(args));
@@ -106,11 +133,13 @@ absl::StatusOr<v1::SearchRequest> BuildRequest(const Args& args, int64_t max_ima
   request.set_offset(args.Int32("offset", 0));
   request.set_filter(args.Text("filter"));
   if (args.Has("min_score")) request.set_min_score(args.Number("min_score", 0));
+  if (args.Has("min_confidence")) request.set_min_confidence(args.Number("min_confidence", 0));
   request.set_group_by(args.Text("group_by"));
   request.set_group_size(args.Int32("group_size", 0));
   if (args.Has("ef_search")) request.set_ef_search(args.Int32("ef_search", 0));
   if (args.Has("nprobe")) request.set_nprobe(args.Int32("nprobe", 0));
   SIGHTLINE_RETURN_IF_ERROR(SetExpansion(args, &request));
+  SIGHTLINE_RETURN_IF_ERROR(SetRerank(args, &request));
   request.set_exact(args.Switch("exact"));
   request.set_return_attributes(args.Switch("return_attributes"));
   request.set_request_id(args.Text("request_id"));
@@ -139,7 +168,15 @@ int RunSearch(Context& context, const Args& args) {
   if (!request.ok()) return Fail(context, args, request.status());
   const auto response = (*client)->Search(*request);
   if (!response.ok()) return Fail(context, args, response.status());
-  if (args.Switch("json")) {
+  if (args.Has("explain")) {
+    const std::string name = args.Has("id") ? args.Text("id") : args.operands()[0];
+    const absl::Status written =
+        WriteSearchPage(context, args, **client, name, *request, *response, args.Text("explain"));
+    if (!written.ok()) return Fail(context, args, written);
+  }
+  if (args.Text("explain") == "-") {
+    WriteWarnings(context, response->stats());
+  } else if (args.Switch("json")) {
     context.out.Write(absl::StrCat(JsonMessage(*response), "\n"));
   } else {
     WriteWarnings(context, response->stats());
@@ -157,7 +194,7 @@ int RunSearch(Context& context, const Args& args) {
 }  // namespace
 
 Command SearchCommand() {
-  return {
+  Command command{
       .name = "search",
       .summary = "find the images that show what an image shows",
       .operands = "IMAGE | --id ID",
@@ -169,6 +206,7 @@ Command SearchCommand() {
           "  sightline search --id shoes/17.jpg --collection shop --min_score 0.6     more like an indexed one\n"
           "  sightline search shoe.jpg --collection shop --filter 'price < 100' --group_by brand\n"
           "  sightline search shoe.jpg --collection shop --expand super-global\n"
+          "  sightline search shoe.jpg --collection shop --rerank ot --mass 0.6 --explain why.html\n"
           "  sightline search shoe.jpg --collection shop --json | jq '.results[0].id'\n",
       .flags =
           {CollectionFlag(),
@@ -184,6 +222,10 @@ Command SearchCommand() {
             .value = "UNIT",
             .help = "fraction or pixel; else fraction when no number of the box is above 1"},
            {.name = "min_score", .kind = FlagKind::kNumber, .value = "X", .help = "only results that score at least X"},
+           {.name = "min_confidence",
+            .kind = FlagKind::kNumber,
+            .value = "X",
+            .help = "only results at least so surely the same, 0 to 1; the collection needs a fitted confidence"},
            {.name = "filter",
             .value = "FILTER",
             .help = "only images whose attributes satisfy it: 'brand = \"acme\" AND price < 100'"},
@@ -204,8 +246,17 @@ Command SearchCommand() {
            {.name = "nprobe", .kind = FlagKind::kInt, .value = "N", .help = "lists that an inverted index looks into"},
            {.name = "exact", .kind = FlagKind::kSwitch, .help = "compare every descriptor, whatever index there is"},
            {.name = "return_attributes", .kind = FlagKind::kSwitch, .help = "show each result's attributes"},
+           {.name = "explain",
+            .value = "FILE",
+            .help = "write a page with the query beside each result and the patches that match; - is standard output"},
+           {.name = "correspondences",
+            .kind = FlagKind::kInt,
+            .value = "N",
+            .help = "with --explain, pairs of patches, at most 200; 40 when not given"},
            {.name = "request_id", .value = "ID", .help = "a name for this search, for the server's log"}},
       .run = RunSearch};
+  for (FlagSpec& flag : RerankFlags()) command.flags.push_back(std::move(flag));
+  return command;
 }
 
 }  // namespace sightline::cli

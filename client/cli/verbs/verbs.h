@@ -8,11 +8,14 @@ namespace sightline::cli {
 
 Command IndexCommand();
 Command SearchCommand();
+Command ExplainCommand();
 Command GetCommand();
 Command ListCommand();
 Command DeleteCommand();
 Command CollectionsCommand();
 Command SnapshotCommand();
+Command ConfidenceCommand();
+Command DuplicatesCommand();
 Command OptimizeCommand();
 Command ReembedCommand();
 Command ModelsCommand();

@@ -1,5 +1,6 @@
 #include "model/preprocess/planes.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -53,6 +54,51 @@ TEST(ResizePlaneTest, StripsOfAnyLengthTakeLittleMemory) {
     const image::Image image = NoiseImage(width, height);
     const image::Image plane = ResizePlane(config, image, {0, 0, width, height}, {224, 224});
     EXPECT_EQ(plane.rgb.size(), 3u * 224 * 224);
+  }
+}
+
+// Paints everything but the part that is said to be seen, and looks whether the plane changes.
+TEST(SeenPartTest, NothingOutsideOfItReachesThePlane) {
+  const PreprocessConfig config{.mode = ResizeMode::kCentreCrop, .short_side = 40, .image_size = 32};
+  for (const auto& [width, height] : {std::pair(90, 50), std::pair(50, 90), std::pair(64, 64), std::pair(900, 60)}) {
+    SCOPED_TRACE(testing::Message() << width << "x" << height);
+    const image::CropBox seen = SeenPart(config, width, height);
+    EXPECT_LT(std::max(seen.x1 - seen.x0, seen.y1 - seen.y0), 1);
+    // A square of the picture, in its middle, to a pixel of the resized picture.
+    const double pixel = std::min(width, height) / 40.0;
+    EXPECT_NEAR((seen.x1 - seen.x0) * width, 32 * pixel, pixel);
+    EXPECT_NEAR((seen.y1 - seen.y0) * height, 32 * pixel, pixel);
+    EXPECT_NEAR((seen.x0 + seen.x1) / 2 * width, width / 2.0, pixel);
+    EXPECT_NEAR((seen.y0 + seen.y1) / 2 * height, height / 2.0, pixel);
+
+    const image::Image image = NoiseImage(width, height);
+    image::Image painted = image;
+    // A bicubic pixel of the plane looks two source pixels further, or two of its own size when it shrinks.
+    const double around = 2 * std::max(1.0, pixel) + 1;
+    int changed = 0;
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        const bool outside = x < seen.x0 * width - around || x > seen.x1 * width + around ||
+                             y < seen.y0 * height - around || y > seen.y1 * height + around;
+        if (!outside) continue;
+        ++changed;
+        for (int c = 0; c < 3; ++c) painted.rgb[static_cast<size_t>((y * width + x) * 3 + c)] ^= 0xff;
+      }
+    }
+    EXPECT_GT(changed, 0);
+    const image::PixelRect whole{0, 0, width, height};
+    EXPECT_EQ(ResizePlane(config, painted, whole, {32, 32}).rgb, ResizePlane(config, image, whole, {32, 32}).rgb);
+  }
+}
+
+TEST(SeenPartTest, OtherModesSeeAll) {
+  for (const ResizeMode mode : {ResizeMode::kFit, ResizeMode::kSquash}) {
+    const PreprocessConfig config{.mode = mode, .image_size = 32};
+    const image::CropBox seen = SeenPart(config, 90, 50);
+    EXPECT_EQ(seen.x0, 0);
+    EXPECT_EQ(seen.y0, 0);
+    EXPECT_EQ(seen.x1, 1);
+    EXPECT_EQ(seen.y1, 1);
   }
 }
 
