@@ -175,7 +175,7 @@ void PairScorer::MakeMatrix(const TransportOptions& options) {
   }
 }
 
-bool PairScorer::Run(const TransportOptions& options, absl::Span<double> changes) {
+bool PairScorer::Run(const TransportOptions& options, absl::Span<RoundStep> steps) {
   const double tolerance = options.stop == StopRule::kMarginalError ? 2 * options.tolerance : -1;
   for (AlignedVector<float>* rows : {&scalings_[0], &scalings_[2]}) rows->assign(problem_.rows, 0.0f);
   std::fill_n(scalings_[0].begin(), rows_.cells.size(), 1.0f);
@@ -197,7 +197,10 @@ bool PairScorer::Run(const TransportOptions& options, absl::Span<double> changes
     const double least = kernels::ScaleColumns(problem_, &after);
     if (!(least * kLostPart >= round.sum_r * kernels::kLeastKernel)) return false;
     std::swap(before, after);
-    if (!changes.empty()) changes[static_cast<size_t>(score_.rounds)] += round.change;
+    if (!steps.empty()) {
+      steps[static_cast<size_t>(score_.rounds)].change += round.change;
+      steps[static_cast<size_t>(score_.rounds)].r += round.sum_r;
+    }
     ++score_.rounds;
   }
   const kernels::ScalingScore plan = kernels::ScorePlan(problem_, before, cosines_.data());

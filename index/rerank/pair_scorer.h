@@ -9,8 +9,8 @@
 //
 //   PairScorer& scorer = PairScorer::OfThisThread();
 //   scorer.Prepare(query, result, options);
-//   scorer.MakeMatrix();
-//   if (!scorer.Run(options, /*changes=*/nullptr)) return Plain(query, result);
+//   scorer.MakeMatrix(options);
+//   if (!scorer.Run(options, /*steps=*/{})) return Plain(query, result);
 //   return scorer.score();
 #ifndef SIGHTLINE_INDEX_RERANK_PAIR_SCORER_H_
 #define SIGHTLINE_INDEX_RERANK_PAIR_SCORER_H_
@@ -39,6 +39,12 @@ struct PackedPatches {
   kernels::AlignedVector<float> centre;  // of length 1; empty where the weights do not need it
 };
 
+// What the reference's stop rule looks at after a round, summed over rows and results.
+struct RoundStep {
+  double change = 0;  // of |r - r before|
+  double r = 0;       // of r
+};
+
 class PairScorer {
  public:
   static PairScorer& OfThisThread();
@@ -56,12 +62,12 @@ class PairScorer {
   // The cosines, and K.
   void MakeMatrix(const TransportOptions& options);
 
-  // The rounds, by kMarginalError or up to options.max_rounds, and the score. Adds each round's sum of |r - r before|
-  // to changes[round] where that is given, of options.max_rounds values. False: out of the range of float32.
-  bool Run(const TransportOptions& options, absl::Span<double> changes);
+  // The rounds, by kMarginalError or up to options.max_rounds, and the score. Adds to `steps`, where given, one for each
+  // of options.max_rounds. False: out of the range of float32.
+  bool Run(const TransportOptions& options, absl::Span<RoundStep> steps);
 
   const TransportScore& score() const { return score_; }
-  // Rows that `changes` were summed over.
+  // Rows that the steps were summed over.
   size_t rows() const { return rows_.cells.size() + (problem_.dummy > 0 ? 1 : 0); }
 
   // Gives large buffers back; called after a batch.

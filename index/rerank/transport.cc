@@ -1,6 +1,7 @@
 #include "index/rerank/transport.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
@@ -45,6 +46,28 @@ absl::StatusOr<Match> MakeMatch(const Patches& query, const PatchSet& query_set,
 
 // Of r, where the reference's rule ends the rounds.
 constexpr double kJointStep = 0.1;
+// How far off a step may be in float32, of the sum of r: r is large where K is small, and the rule looks at its
+// absolute change.
+constexpr double kStepRounding = 1e-5;
+
+struct JointStop {
+  int rounds = 0;  // that are done
+  bool converged = false;
+  bool certain = true;  // whether rounding cannot have decided it
+};
+
+JointStop FindJointStop(absl::Span<const RoundStep> steps, double rows) {
+  JointStop stop;
+  for (const RoundStep& step : steps) {
+    ++stop.rounds;
+    const double least = kJointStep * rows - step.change, rounding = kStepRounding * step.r;
+    stop.certain = rows == 0 || std::abs(least) > rounding;
+    stop.converged = rows == 0 || least > 0;
+    if (stop.converged || !stop.certain) break;
+  }
+  return stop;
+}
+
 // Float32 cannot tell whether a finer tolerance is met.
 constexpr double kFinestTolerance = 1e-5;
 
@@ -106,32 +129,31 @@ absl::StatusOr<std::vector<TransportScore>> TransportQuery::Packed::ScorePlain(
 }
 
 // The reference's rule looks at all results after every round. Their matrices together may be too large to keep, so the
-// rounds are done once to find when the rule holds, and once again up to there.
+// rounds are done once to find when the rule holds, and once again up to there. Where that is a matter of rounding, or
+// the plain version is needed for one of them, it is for all.
 absl::StatusOr<std::vector<TransportScore>> TransportQuery::Packed::ScoreTogether(
     absl::Span<const Patches> results) const {
   constexpr int kFirstRounds = 16, kGrowth = 4;
   PairScorer& scorer = PairScorer::OfThisThread();
   TransportOptions fixed = options;
-  bool converged = false;
-  for (int most = std::min(kFirstRounds, options.max_rounds); !converged;) {
-    std::vector<double> changes(static_cast<size_t>(most));
+  JointStop stop;
+  for (int most = std::min(kFirstRounds, options.max_rounds);;) {
+    std::vector<RoundStep> steps(static_cast<size_t>(most));
     size_t rows = 0;
     fixed.max_rounds = most;
     for (const Patches& result : results) {
       scorer.Prepare(View(), packed, result, options);
       if (scorer.empty()) continue;
       scorer.MakeMatrix(options);
-      if (!scorer.Run(fixed, absl::MakeSpan(changes))) return ScorePlain(results);
+      if (!scorer.Run(fixed, absl::MakeSpan(steps))) return ScorePlain(results);
       rows += scorer.rows();
     }
-    const auto stop = std::find_if(changes.begin(), changes.end(), [rows](double change) {
-      return change < kJointStep * static_cast<double>(rows) || rows == 0;
-    });
-    converged = stop != changes.end();
-    if (converged) fixed.max_rounds = static_cast<int>(stop - changes.begin()) + 1;
-    if (most == options.max_rounds) break;
-    most = std::min(most > options.max_rounds / kGrowth ? options.max_rounds : most * kGrowth, options.max_rounds);
+    stop = FindJointStop(steps, static_cast<double>(rows));
+    if (!stop.certain) return ScorePlain(results);
+    if (stop.converged || most == options.max_rounds) break;
+    most = most > options.max_rounds / kGrowth ? options.max_rounds : most * kGrowth;
   }
+  fixed.max_rounds = stop.rounds;
   std::vector<TransportScore> scores(results.size(), {.converged = true});
   for (size_t i = 0; i < results.size(); ++i) {
     scorer.Prepare(View(), packed, results[i], options);
@@ -139,7 +161,7 @@ absl::StatusOr<std::vector<TransportScore>> TransportQuery::Packed::ScoreTogethe
     scorer.MakeMatrix(options);
     if (!scorer.Run(fixed, {})) return ScorePlain(results);
     scores[i] = scorer.score();
-    scores[i].converged = converged;
+    scores[i].converged = stop.converged;
   }
   scorer.Trim();
   return scores;

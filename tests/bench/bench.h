@@ -12,6 +12,7 @@ int RunEmbed(bool quick);
 int RunRerankQuality(bool quick);
 int RunZoo(bool quick);
 int RunExact(bool quick);
+int RunRerank(bool quick);
 // `rows` 0 means the default.
 int RunIngest(bool quick, int64_t rows);
 int RunServe(bool quick);
