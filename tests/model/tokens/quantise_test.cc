@@ -19,7 +19,8 @@ TEST(QuantiseTokenTest, KeepsTheDirection) {
   double norm = 0;
   for (const float value : values) norm += static_cast<double>(value) * value;
   norm = std::sqrt(norm);
-  for (size_t i = 0; i < 64; ++i) EXPECT_NEAR(scale * codes[i], values[i] / norm, scale * 0.51);
+  // Half a code, and what the length of the codes is off by their rounding.
+  for (size_t i = 0; i < 64; ++i) EXPECT_NEAR(scale * codes[i], values[i] / norm, scale * 0.6);
 }
 
 TEST(QuantiseTokenTest, TheScaleFollowsFromTheCodesAlone) {
