@@ -154,6 +154,14 @@ void AddIndexCases(Cases& cases) {
     tokens(r)->set_height(1 << 30);
     item(r)->mutable_tokens()->set_width(1 << 30);
   });
+  add("tokens of half a value", "TOKENS_INVALID", [&](R& r) {
+    tokens(r)->set_precision(v1::PatchTokens::PRECISION_FLOAT16);
+    item(r)->mutable_tokens()->set_values("123");
+  });
+  add("tokens in float32 with scales", "TOKENS_INVALID", [&](R& r) {
+    tokens(r)->set_precision(v1::PatchTokens::PRECISION_FLOAT32);
+    item(r)->mutable_tokens()->set_values(std::string(24, '\0'));
+  });
   add("tokens with a NaN scale", "TOKENS_INVALID", [&](R& r) { tokens(r)->set_scales(0, kNan); });
   add("importance that is no distribution", "TOKENS_INVALID", [&](R& r) { tokens(r)->set_importance(0, 5); });
 }
