@@ -84,6 +84,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     may_have_tokens = may_have_tokens || needs_disk_ || !parts_to_embed_.empty();
     choice_.on = choice_.asked || (choice_.on && may_have_tokens);
     if (!parts_to_embed_.empty()) {
+      if (config.model.empty()) return FindCollectionModel(context_, config).status();
       SIGHTLINE_RETURN_IF_ERROR(model_.status());
       ToProto((*model_)->info(), reply_.mutable_stats()->mutable_model());
       SIGHTLINE_RETURN_IF_ERROR(CheckModelTokens(config));
@@ -94,7 +95,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   }
 
   absl::Status PrepareRerank(const index::CollectionConfig& config) {
-    model_ = FindCollectionModel(context_, config);
+    if (!config.model.empty()) model_ = FindCollectionModel(context_, config);
     // Without the model nobody knows what of an image its patches cover.
     if (message_.explain().enabled() && !config.model.empty()) SIGHTLINE_RETURN_IF_ERROR(model_.status());
     choice_ = ChooseRerank(message_.rerank(), model_.ok() ? &(*model_)->info() : nullptr);

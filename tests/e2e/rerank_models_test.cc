@@ -280,9 +280,9 @@ TEST_F(RerankModelsTest, ACollectionWithoutTokensOrModel) {
   EXPECT_EQ(unloaded->stats().rerank_requested(), 0);
   EXPECT_THAT(unloaded->stats().degraded_reasons(), IsEmpty());
   EXPECT_EQ(Search("shop", Query::Id("p1"), kTransport)->stats().rerank_completed(), 2);
-  EXPECT_EQ(Reason(Search("shop", Query::Id("p1"), kTransport, /*explain=*/true).status()), "MODEL_NOT_LOADED");
+  EXPECT_EQ(Reason(Search("shop", Query::Id("p1"), kTransport, /*explain=*/true).status()), "NO_MODEL_LOADED");
   EXPECT_EQ(Reason(client_->Explain({.query = Query::Image("x"), .result = Query::Image("y")}).status()),
-            "MODEL_NOT_LOADED");
+            "NO_MODEL_LOADED");
 }
 
 }  // namespace
