@@ -64,7 +64,8 @@ class FakeServer {
   v1::DeleteImagesRequest last_delete();
   v1::OptimizeCollectionRequest last_optimize();
   v1::ListAttributeValuesRequest last_values();
-  // What OptimizeCollection, FindDuplicates and FitConfidence start: GetOperation answers each of these once, and then the last for ever.
+  // What OptimizeCollection, FindDuplicates and FitConfidence start: GetOperation answers each of these once, and then
+  // the last for ever.
   void SetOperationSteps(std::vector<v1::Operation> steps);
   // The next calls of GetOperation end with these, one each.
   void FailOperations(std::vector<absl::Status> statuses);
