@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "index/store/log_guard.h"
 
 namespace sightline::index {
 namespace {
@@ -49,11 +50,11 @@ class ForwardingLogger : public rocksdb::Logger {
 RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null)
     : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
       write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)),
-      env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null) {}
+      env(GuardLogs(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null)) {}
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   rocksdb::DBOptions options;
-  options.env = resources.env;
+  options.env = resources.env.get();
   options.write_buffer_manager = resources.write_buffers;
   options.max_background_jobs = 2;
   options.listeners.push_back(std::make_shared<ResumeOnRequest>());

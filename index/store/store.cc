@@ -55,7 +55,7 @@ absl::Status Store::OpenRocks(const std::string& folder, const RocksResources& r
     rocksdb::DB* db = nullptr;
     rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
     if (status.IsCorruption() && !create) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const bool cut, CutTornLogs(resources.env, folder));
+      SIGHTLINE_ASSIGN_OR_RETURN(const bool cut, CutTornLogs(resources.env.get(), folder));
       if (cut) status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
     }
     db_.reset(db);

@@ -51,7 +51,7 @@ TEST_P(IoErrorTest, WhatFailsIsNotAcknowledgedAndLeavesNothing) {
     if (round % 3 == 0) machine.Close();  // while operations still fail
     machine.env.Heal();
     if (round % 3 == 1 && GetParam().error == Faults::Error::kNoSpace) {
-      ASSERT_TRUE(truth.Write(*machine.collection)) << "the collection did not recover";
+      ASSERT_TRUE(truth.Write(*machine.collection)) << "the collection did not recover: " << truth.refusal();
     }
     machine.Close();
     const absl::Status opened = machine.Open();

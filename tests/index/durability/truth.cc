@@ -68,6 +68,7 @@ bool Truth::Write(Collection& collection) {
   }
   if (!status.ok()) {
     possible_[id].push_back(after);
+    refusal_ = status;
     return false;
   }
   acknowledged_[id] = after;

@@ -42,6 +42,8 @@ class Truth {
   int64_t CheckReadable(const Collection& collection, absl::StatusCode code) const;
 
   int64_t records() const;
+  // Of the last write that was not acknowledged.
+  const absl::Status& refusal() const { return refusal_; }
 
  private:
   struct State {
@@ -58,6 +60,7 @@ class Truth {
 
   std::mt19937 random_;
   int64_t next_ = 0;
+  absl::Status refusal_;
   std::map<std::string, Maybe> acknowledged_;           // nullopt once deleted
   std::map<std::string, std::vector<Maybe>> possible_;  // what failed writes would have made of it
 };
