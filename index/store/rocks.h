@@ -26,11 +26,10 @@ inline constexpr std::array<const char*, 8> kFamilyNames = {"default", "records"
 
 // What the collections of one database share.
 struct RocksResources {
-  // `env` must outlive them; null: the system's.
   RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env = nullptr);
   std::shared_ptr<rocksdb::Cache> block_cache;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
-  std::unique_ptr<rocksdb::Env> env;  // never null
+  rocksdb::Env* env;  // never null
 };
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources);

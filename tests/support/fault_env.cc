@@ -211,12 +211,6 @@ class WrittenFile : public rocksdb::FSWritableFileOwnerWrapper {
     return status;
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* dbg) override { return Sync(options, dbg); }
-  IOStatus Truncate(uint64_t size, const IOOptions& options, IODebugContext* dbg) override {
-    IOStatus status = system_.Check(&Faults::append, path_);
-    if (status.ok()) status = FSWritableFileOwnerWrapper::Truncate(size, options, dbg);
-    if (status.ok()) system_.unsynced().Truncated(inode_, end_ = size);
-    return status;
-  }
   // A hint to the system: nothing is durable by it.
   IOStatus RangeSync(uint64_t, uint64_t, const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
 

@@ -55,15 +55,6 @@ void Unsynced::Synced(Inode file, uint64_t end) {
   files_[file].synced = std::max(files_[file].synced, end);
 }
 
-void Unsynced::Truncated(Inode file, uint64_t end) {
-  base::MutexLock lock(mutex_);
-  File& state = files_[file];
-  state.written = end;
-  state.synced = std::min(state.synced, end);
-  std::erase_if(state.dropped, [end](const auto& range) { return range.first >= end; });
-  for (auto& range : state.dropped) range.second = std::min(range.second, end);
-}
-
 void Unsynced::SyncFailed(Inode file, uint64_t end) {
   base::MutexLock lock(mutex_);
   File& state = files_[file];

@@ -51,8 +51,6 @@ class Unsynced {
   void Created(const std::string& path);  // new, or emptied
   void Wrote(Inode file, uint64_t end);   // it now ends there
   void Synced(Inode file, uint64_t end);
-  // Cut or extended by zeros. Taken to be durable as far as what was cut off is concerned.
-  void Truncated(Inode file, uint64_t end);
   // The system has dropped what was to be synced: a later sync that succeeds says nothing about it.
   void SyncFailed(Inode file, uint64_t end);
 

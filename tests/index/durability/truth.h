@@ -33,6 +33,9 @@ class Truth {
   // One random write (a new record, a replacement, a change of attributes or a deletion); whether it was acknowledged.
   bool Write(Collection& collection);
 
+  // Writes until a write is acknowledged; false after 30 seconds.
+  bool WriteOnceWell(Collection& collection);
+
   // Compares everything. `reopened`: writes that failed before may have been done all the same; what is found of them
   // counts from now on. False after a failure.
   bool Check(const Collection& collection, bool reopened);
