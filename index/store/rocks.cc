@@ -46,10 +46,11 @@ class ForwardingLogger : public rocksdb::Logger {
 
 }  // namespace
 
-RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null)
+RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null, int rest)
     : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
       write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)),
-      env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null) {}
+      env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null),
+      recovery_rest(rest) {}
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   rocksdb::DBOptions options;

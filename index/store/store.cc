@@ -21,9 +21,6 @@ constexpr size_t kMaxCopyBytes = 1 << 20;  // of one batch of copied request ids
 // That readers are waited for, before files are opened again.
 constexpr std::chrono::milliseconds kPatience{2'000};
 
-// Readers wait while files are opened, so that takes no more than a tenth of the time.
-constexpr int kRestPerAttempt = 9;
-
 // Less is never enough to open files for writing, and more than at the last attempt is reason for another.
 constexpr uint64_t kLeastSpace = 1 << 20;
 
@@ -297,7 +294,7 @@ absl::Status Store::Resume() {
   absl::Status opened = OpenAgain();
   rocks_mutex_.Unlock();
   const auto end = std::chrono::steady_clock::now();
-  not_again_before_ = end + kRestPerAttempt * (end - begin);
+  not_again_before_ = end + resources_.recovery_rest * (end - begin);
   free_bytes_then_ = free_bytes;
   if (opened.ok()) write_failure_ = absl::OkStatus();
   return opened;
