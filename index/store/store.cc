@@ -21,8 +21,11 @@ constexpr size_t kMaxCopyBytes = 1 << 20;  // of one batch of copied request ids
 // That readers are waited for, before files are opened again.
 constexpr std::chrono::milliseconds kPatience{2'000};
 
-// Less is never enough to open files for writing, and more than at the last attempt is reason for another.
+// Less is never enough to open files for writing.
 constexpr uint64_t kLeastSpace = 1 << 20;
+
+// So much more space than at the last attempt is reason for another.
+constexpr uint64_t kMuchMore = 2;
 
 constexpr absl::string_view kGoOn = "go on after a failed write";
 
@@ -275,7 +278,7 @@ absl::Status Store::WorthTrying(uint64_t free_bytes) const {
   if (free_bytes < kLeastSpace) {
     return FromRocks(rocksdb::Status::NoSpace(absl::StrCat(free_bytes, " bytes are free")), kGoOn);
   }
-  if (std::chrono::steady_clock::now() >= not_again_before_ || free_bytes >= free_bytes_then_ + kLeastSpace) {
+  if (std::chrono::steady_clock::now() >= not_again_before_ || free_bytes >= kMuchMore * free_bytes_then_) {
     return absl::OkStatus();
   }
   return FromRocks(rocksdb::Status::Busy("it was tried just now"), kGoOn);

@@ -18,15 +18,7 @@ namespace {
 
 using sightline::testing::Faults;
 
-constexpr int kWritesBefore = 20;  // more than one of every kind
-
-Faults Full(uint64_t nth, bool from_then_on) {
-  Faults faults = Faults::EveryChange();
-  faults.error = Faults::Error::kNoSpace;
-  faults.nth = nth;
-  faults.from_then_on = from_then_on;
-  return faults;
-}
+constexpr int kWritesBefore = 12;  // one of every kind
 
 class RecoveryTest : public ::testing::Test {
  protected:
@@ -44,19 +36,24 @@ class RecoveryTest : public ::testing::Test {
     ASSERT_FALSE(truth.Write(*machine.collection));
   }
 
-  // `act` with a new collection in which a write has failed, for every n: the n-th operation on files fails.
+  // `act` with a new collection in which a write has failed, for every n: the n-th change of a folder fails.
   template <typename Act>
-  void AtEveryOperationOfARecovery(bool from_then_on, const Act& act) {
+  void AtEveryStepOfARecovery(bool from_then_on, const Act& act) {
     uint64_t failed = 1;
     for (uint64_t nth = 1; failed > 0; ++nth) {
-      SCOPED_TRACE(absl::StrCat("operation ", nth));
+      SCOPED_TRACE(absl::StrCat("step ", nth));
       const sightline::testing::TempFolder folder(sightline::testing::FastFolder());
       Machine machine(folder.path());
       Truth truth(static_cast<unsigned>(nth));
       ASSERT_TRUE(machine.Open().ok());
       for (int i = 0; i < kWritesBefore; ++i) ASSERT_TRUE(truth.Write(*machine.collection));
       ASSERT_NO_FATAL_FAILURE(FailAWrite(machine, truth));
-      machine.env.Inject(Full(nth, from_then_on));
+      Faults faults;
+      faults.create = faults.rename = faults.folder_sync = true;
+      faults.error = Faults::Error::kNoSpace;
+      faults.nth = nth;
+      faults.from_then_on = from_then_on;
+      machine.env.Inject(faults);
       truth.Write(*machine.collection);
       ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));
       failed = machine.env.failed();
@@ -79,13 +76,13 @@ class RecoveryTest : public ::testing::Test {
 
 TEST_F(RecoveryTest, OneThatFailsAtAnyPointLeavesNoHalfBatch) {
   for (const bool from_then_on : {false, true}) {
-    ASSERT_NO_FATAL_FAILURE(AtEveryOperationOfARecovery(from_then_on, CloseAndCheck));
+    ASSERT_NO_FATAL_FAILURE(AtEveryStepOfARecovery(from_then_on, CloseAndCheck));
   }
 }
 
 TEST_F(RecoveryTest, TheNextSucceedsWhereverTheLastHasFailed) {
   for (const bool from_then_on : {false, true}) {
-    ASSERT_NO_FATAL_FAILURE(AtEveryOperationOfARecovery(from_then_on, [](Machine& machine, Truth& truth) {
+    ASSERT_NO_FATAL_FAILURE(AtEveryStepOfARecovery(from_then_on, [](Machine& machine, Truth& truth) {
       machine.env.Heal();
       ASSERT_TRUE(truth.Write(*machine.collection)) << truth.refusal();
       EXPECT_FALSE(machine.collection->Stats().read_only);
@@ -102,10 +99,12 @@ TEST_F(RecoveryTest, ABatchThatFailedStaysAwayWhateverIsInTheLog) {
     Truth truth(2);
     ASSERT_TRUE(machine.Open().ok());
     for (uint64_t nth = 1; nth <= 3; ++nth) {
-      for (int i = 0; i < kWritesBefore; ++i) {
+      for (int i = 0; i < Dose(5, 100); ++i) {
         SCOPED_TRACE(absl::StrCat("error ", static_cast<int>(error), ", operation ", nth, ", write ", i));
-        Faults faults = Full(nth, /*from_then_on=*/true);
+        Faults faults = Faults::EveryChange();
         faults.error = error;
+        faults.nth = nth;
+        faults.from_then_on = true;
         machine.env.Inject(faults);
         while (truth.Write(*machine.collection)) continue;
         ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));
@@ -126,7 +125,7 @@ TEST_F(RecoveryTest, AFlushThatFailedRefusesNoLaterWrite) {
     machine.write_buffer_bytes = 64 << 10;  // a few records
     Truth truth(5);
     ASSERT_TRUE(machine.Open().ok());
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 3; ++round) {
       Faults faults;
       faults.create = true;
       faults.error = error;
@@ -157,12 +156,18 @@ TEST_F(RecoveryTest, IsNotTriedAllTheTime) {
   Faults faults = Faults::EveryChange();
   faults.nth = 1;
   faults.from_then_on = true;
+  faults.free_bytes = 100 << 20;
   machine.env.Inject(faults);
   ASSERT_FALSE(truth.Write(*machine.collection));
-  const uint64_t failed = machine.env.failed();
-  EXPECT_GT(failed, 0u);
+  EXPECT_GT(machine.env.failed(), 0u);
+  machine.env.Inject(faults);
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(truth.Write(*machine.collection));
-  EXPECT_EQ(machine.env.failed(), failed);
+  EXPECT_EQ(machine.env.failed(), 0u);
+  // Someone has made room.
+  faults.free_bytes = 200 << 20;
+  machine.env.Inject(faults);
+  EXPECT_FALSE(truth.Write(*machine.collection));
+  EXPECT_GT(machine.env.failed(), 0u);
   ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));
   CloseAndCheck(machine, truth);
 }
