@@ -22,23 +22,24 @@ TEST(RecoveryConcurrencyTest, ReadersSeeNothingOfIt) {
   Machine machine(folder.path());
   ASSERT_TRUE(machine.Open().ok());
   Truth truth(1);
+  const Record record = NumberedWrite("stays", 1'000).record;
   ASSERT_TRUE(machine.collection->Put(NumberedWrite("stays", 1'000)).ok());
   std::atomic<bool> stop = false;
   std::atomic<int> reads = 0;
   std::vector<std::thread> readers;
   for (int i = 0; i < 3; ++i) {
-    readers.emplace_back([&machine, &stop, &reads, i] {
+    readers.emplace_back([&machine, &record, &stop, &reads, i] {
       while (!stop) {
         if (i == 0) {
-          const auto record = machine.collection->Get("stays", RecordView::kVectors);
-          EXPECT_TRUE(record.ok()) << record.status();
+          const auto got = machine.collection->Get("stays", RecordView::kVectors);
+          EXPECT_TRUE(got.ok()) << got.status();
         } else if (i == 1) {
           const auto page = machine.collection->List(100, "", RecordView::kMetadata, "");
           EXPECT_TRUE(page.ok()) << page.status();
           (void)machine.collection->Stats();
         } else {
           SearchQuery query;
-          query.descriptor = NumberedWrite("stays", 1'000).record.descriptor;
+          query.descriptor = record.descriptor;
           const auto outcome = machine.collection->Search(query);
           EXPECT_TRUE(outcome.ok() && !outcome->hits.empty()) << outcome.status();
         }
