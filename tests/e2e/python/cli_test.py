@@ -70,7 +70,7 @@ class CliTest(unittest.TestCase):
             done = self.run_cli("search", path, "-c", "shop", "-k", "3")
             self.assertEqual(done.returncode, 0, done.stderr)
             lines = done.stdout.splitlines()
-            self.assertEqual(lines[0].split(), ["rank", "id", "score"])
+            self.assertEqual(lines[0].split(), ["rank", "id", "score", "rerank", "was"])
             self.assertEqual(lines[1].split()[:2], ["1", path.name])
             self.assertGreater(float(lines[1].split()[2]), 0.999)
             self.assertRegex(lines[-1], r"^searched 6 images \(exact\): .*embed [0-9.]+ ms.*total|search")
