@@ -84,6 +84,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     may_have_tokens = may_have_tokens || needs_disk_ || !parts_to_embed_.empty();
     choice_.on = choice_.asked || (choice_.on && may_have_tokens);
     if (!parts_to_embed_.empty()) {
+      if (config.model.empty()) return FindCollectionModel(context_, config).status();
       SIGHTLINE_RETURN_IF_ERROR(model_.status());
       ToProto((*model_)->info(), reply_.mutable_stats()->mutable_model());
       SIGHTLINE_RETURN_IF_ERROR(CheckModelTokens(config));
@@ -94,7 +95,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   }
 
   absl::Status PrepareRerank(const index::CollectionConfig& config) {
-    model_ = FindCollectionModel(context_, config);
+    if (!config.model.empty()) model_ = FindCollectionModel(context_, config);
     // Without the model nobody knows what of an image its patches cover.
     if (message_.explain().enabled() && !config.model.empty()) SIGHTLINE_RETURN_IF_ERROR(model_.status());
     choice_ = ChooseRerank(message_.rerank(), model_.ok() ? &(*model_)->info() : nullptr);
@@ -230,15 +231,21 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     return outcome;
   }
 
-  // With re-ranking, the confidence of a result is known only after it.
+  // With re-ranking, the confidence of a result is known only after it; without, it grows with the cosine, so that the
+  // index can leave out most of what is not sure enough.
   std::optional<double> LeastScore() const {
     std::optional<double> least;
     if (message_.has_min_score()) least = message_.min_score();
     if (message_.has_min_confidence() && !choice_.on) {
-      const double confident = confidence_->fit.model.LeastScore(message_.min_confidence());
+      const double confident = std::clamp(confidence_->fit.model.LeastScore(message_.min_confidence()), -1.0, 1.0);
       least = std::max(least.value_or(confident), confident);
     }
     return least;
+  }
+
+  void DropUnsure(std::vector<RankedHit>* hits) const {
+    if (!message_.has_min_confidence()) return;
+    std::erase_if(*hits, [this](const RankedHit& hit) { return Confidence(hit) < message_.min_confidence(); });
   }
 
   double Confidence(const RankedHit& hit) const {
@@ -271,9 +278,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     reply_.mutable_stats()->set_rerank_requested(outcome.requested);
     reply_.mutable_stats()->set_rerank_completed(outcome.completed);
     for (std::string& reason : outcome.degraded_reasons) degraded_reasons_.push_back(std::move(reason));
-    if (message_.has_min_confidence()) {
-      std::erase_if(outcome.hits, [this](const RankedHit& hit) { return Confidence(hit) < message_.min_confidence(); });
-    }
+    DropUnsure(&outcome.hits);
     const auto first = std::min(outcome.hits.size(), static_cast<size_t>(message_.offset()));
     const auto last = std::min(outcome.hits.size(), static_cast<size_t>(Wanted()));
     for (size_t i = first; i < last; ++i) page->push_back(std::move(outcome.hits[i]));
@@ -289,6 +294,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       SIGHTLINE_RETURN_IF_ERROR(RerankHits(std::move(outcome.hits), &page));
     } else {
       for (index::Hit& hit : outcome.hits) page.push_back({std::move(hit), std::nullopt});
+      DropUnsure(&page);
     }
     SIGHTLINE_RETURN_IF_ERROR(FillResults(page));
     if (message_.explain().enabled() && !tokens_.empty()) {

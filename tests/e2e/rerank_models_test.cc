@@ -56,11 +56,13 @@ class RerankModelsTest : public ModelsFixture {
   }
 
   // Changes model.json of "a" and loads it again.
-  void Change(const std::string& from, const std::string& to) {
+  void Change(const std::vector<std::pair<std::string, std::string>>& replacements) {
     const std::string path = absl::StrCat(models_, "/a/model.json");
     const std::string text = *base::ReadFile(path, 1 << 20);
-    const std::string changed = absl::StrReplaceAll(text, {{from, to}});
-    ASSERT_NE(changed, text);
+    std::string changed = text;
+    for (const auto& [from, to] : replacements) {
+      ASSERT_EQ(absl::StrReplaceAll({{from, to}}, &changed), 1) << from;
+    }
     ASSERT_TRUE(base::WriteFileDurably(path, changed).ok());
     const auto loaded = client_->LoadModel("a");
     ASSERT_TRUE(loaded.ok()) << loaded.status();
@@ -200,7 +202,9 @@ TEST_F(RerankModelsTest, ExplainsImagesAndIdsInEveryMixture) {
 
 TEST_F(RerankModelsTest, ACentreCropIsExplainedInTheMiddle) {
   Start("a");
-  Change("\"image_size\": 224,", "\"mode\": \"centre_crop\", \"short_side\": 256, \"image_size\": 224,");
+  Change({{R"("image_size": 224,)", R"("mode": "centre_crop", "short_side": 256, "image_size": 224,)"},
+          {R"("aspect_ratios": [0.5, 0.5625, 0.6667, 0.75, 0.8, 1, 1.25, 1.3333, 1.5, 1.7778, 2])",
+           R"("aspect_ratios": [])"}});
   const Query image = Query::Image(NoisePicture(1, /*width=*/120, /*height=*/60));
   client::MatchOptions match{.query = image, .result = image};
   match.options.set_correspondences(200);
@@ -224,7 +228,7 @@ TEST_F(RerankModelsTest, TokensOfAnotherSpaceAreNeverCompared) {
   Create("shop", "a");
   for (unsigned i = 1; i <= 3; ++i) Write("shop", absl::StrCat("p", i), i);
   ASSERT_EQ(Search("shop", Query::Image(NoisePicture(1)))->stats().rerank_completed(), 3);
-  Change("\"dim\": 64,", "\"dim\": 32,");
+  Change({{R"("dim": 64,)", R"("dim": 32,)"}});
 
   const auto answer = Search("shop", Query::Image(NoisePicture(1)));
   ASSERT_TRUE(answer.ok()) << answer.status();
@@ -276,9 +280,9 @@ TEST_F(RerankModelsTest, ACollectionWithoutTokensOrModel) {
   EXPECT_EQ(unloaded->stats().rerank_requested(), 0);
   EXPECT_THAT(unloaded->stats().degraded_reasons(), IsEmpty());
   EXPECT_EQ(Search("shop", Query::Id("p1"), kTransport)->stats().rerank_completed(), 2);
-  EXPECT_EQ(Reason(Search("shop", Query::Id("p1"), kTransport, /*explain=*/true).status()), "MODEL_NOT_LOADED");
+  EXPECT_EQ(Reason(Search("shop", Query::Id("p1"), kTransport, /*explain=*/true).status()), "NO_MODEL_LOADED");
   EXPECT_EQ(Reason(client_->Explain({.query = Query::Image("x"), .result = Query::Image("y")}).status()),
-            "MODEL_NOT_LOADED");
+            "NO_MODEL_LOADED");
 }
 
 }  // namespace

@@ -95,6 +95,54 @@ BENCHMARK(DurableWrites)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
+PatchTokens RandomTokens(std::mt19937& random) {
+  PatchTokens tokens{14, 14, 128, {}, {}, {}, {}};
+  for (int i = 0; i < 14 * 14 * 128; ++i) tokens.values.push_back(static_cast<int8_t>(random()));
+  tokens.scales.assign(14 * 14, 0.01f);
+  tokens.importance.assign(14 * 14, 1.0f / 256);
+  tokens.centre.assign(128, 0.125f);
+  return tokens;
+}
+
+// A shortlist's tokens from files in the page cache: in one read, or image by image.
+void ShortlistTokens(benchmark::State& state) {
+  constexpr int kImages = 2000;
+  constexpr int kShortlist = 100;
+  const sightline::testing::TempFolder folder;
+  std::mt19937 random(1);
+  const std::vector<float> descriptor = RandomVector(random);
+  {
+    const auto database = OpenDatabase(folder.path() + "/data");
+    const auto collection = CreateCollection(*database);
+    for (int i = 0; i < kImages; ++i) {
+      Write write;
+      write.record.id = absl::StrCat("image-", i);
+      write.record.descriptor = descriptor;
+      write.record.tokens = RandomTokens(random);
+      ExpectOk(collection->Put(std::move(write)).status());
+    }
+  }
+  const auto database = OpenDatabase(folder.path() + "/data");
+  const auto collection = *database->Find("bench");
+  std::vector<std::string> ids;
+  for (int i = 0; i < kShortlist; ++i) ids.push_back(absl::StrCat("image-", random() % kImages));
+  for (auto _ : state) {
+    if (state.range(0) != 0) {
+      const auto tokens = collection->ReadTokens(ids);
+      ExpectOk(tokens.status());
+      benchmark::DoNotOptimize(tokens);
+    } else {
+      for (const std::string& id : ids) {
+        const auto record = collection->Get(id, RecordView::kVectors);
+        ExpectOk(record.status());
+        benchmark::DoNotOptimize(record);
+      }
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * kShortlist);
+}
+BENCHMARK(ShortlistTokens)->ArgNames({"together"})->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
+
 void OpenFromPageCache(benchmark::State& state) {
   const sightline::testing::TempFolder folder;
   {

@@ -62,6 +62,32 @@ class ClientTest : public ::testing::Test {
   std::map<std::string, ItemOutcome> outcomes_;
 };
 
+TEST_F(ClientTest, SearchesByPatchesAsAsked) {
+  SearchOptions options;
+  v1::PatchTokens tokens;
+  tokens.set_token_space("patches");
+  options.query = Query::Descriptor({1, 0}, "space").Tokens(tokens);
+  options.rerank.set_method(v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT);
+  options.rerank.set_mass(0.6);
+  options.explain.set_enabled(true);
+  ASSERT_TRUE(client_->Search(options).ok());
+  const v1::SearchRequest sent = server_.last_search();
+  EXPECT_EQ(sent.query().parts(0).tokens().token_space(), "patches");
+  EXPECT_EQ(sent.rerank().SerializeAsString(), options.rerank.SerializeAsString());
+  EXPECT_TRUE(sent.explain().enabled());
+}
+
+TEST(QueryTest, AnImageToExplainHasAtMostOneBox) {
+  const auto image = Query::Image("bytes").Crop(0.1, 0.2, 0.3, 0.4).BuildExplain(100);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_EQ(image->image(), "bytes");
+  EXPECT_EQ(image->crop().x1(), 0.3);
+  EXPECT_EQ(Query::Id("a").BuildExplain(100)->id(), "a");
+  EXPECT_FALSE(Query::Image("bytes").Crop(0, 0, 1, 1).Crop(0, 0, 1, 1).BuildExplain(100).ok());
+  EXPECT_FALSE(Query::Descriptor({1}, "space").BuildExplain(100).ok());
+  EXPECT_FALSE(Query::ImageFile("/nowhere/a.jpg").BuildExplain(100).ok());
+}
+
 TEST_F(ClientTest, SearchesAsAsked) {
   v1::SearchResponse response;
   response.add_results()->set_id("a.jpg");
