@@ -68,8 +68,8 @@
       const most = matches.length > 1 ? clamp(window.innerHeight * 0.5, 240, 440) : clamp(window.innerHeight * 0.72, 280, 760);
       const fit = (side, width) => {
         const [w, h] = this.size(side);
-        // At least a finger's width on the short side, however long the picture is; small previews grow four times.
-        const scale = Math.max(Math.min(width / w, most / h, Math.max(4, 240 / w)), Math.min(72 / Math.min(w, h), width / w));
+        // However long the picture is, its short side can be seen; small previews grow four times.
+        const scale = Math.max(Math.min(width / w, most / h, Math.max(4, 240 / w)), Math.min(40 / Math.min(w, h), width / w));
         return [w * scale, h * scale];
       };
       const area = (width) => this.sides.reduce((sum, side) => sum + fit(side, width)[0] * fit(side, width)[1], 0);

@@ -90,7 +90,8 @@ TEST(PairsFileTest, RandomBytesAreRefusedOrRead) {
       text += random() % 3 == 0 ? static_cast<char>(random()) : ",\"\n1"[random() % 4];
     }
     const auto pairs = ParsePairs("p.csv", text);
-    if (!pairs.ok()) EXPECT_THAT(std::string(pairs.status().message()), StartsWith("p.csv, line "));
+    if (pairs.ok()) continue;
+    EXPECT_THAT(std::string(pairs.status().message()), StartsWith("p.csv, line "));
   }
 }
 
