@@ -1,12 +1,15 @@
 #include "tests/bench/labelled_pictures.h"
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "model/image/decode.h"
 #include "model/train/scene/labels.h"
@@ -64,13 +67,29 @@ absl::StatusOr<LabelledFiles> Scenes(const std::string& folder, double* hidden) 
   return files;
 }
 
-absl::StatusOr<std::vector<Picture>> EmbedFiles(model::Model& model, const std::vector<LabelledFile>& files) {
-  std::vector<Picture> pictures;
-  pictures.reserve(files.size());
-  for (const LabelledFile& file : files) {
-    SIGHTLINE_ASSIGN_OR_RETURN(Picture picture, EmbedFile(model, file));
-    pictures.push_back(std::move(picture));
+absl::StatusOr<std::vector<Picture>> EmbedFiles(absl::Span<const std::unique_ptr<model::Model>> models,
+                                                const std::vector<LabelledFile>& files) {
+  std::vector<Picture> pictures(files.size());
+  base::Mutex mutex;
+  absl::Status failure;
+  std::atomic<size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (const std::unique_ptr<model::Model>& model : models) {
+    threads.emplace_back([&] {
+      for (size_t i = next++; i < files.size(); i = next++) {
+        absl::StatusOr<Picture> picture = EmbedFile(*model, files[i]);
+        if (picture.ok()) {
+          pictures[i] = *std::move(picture);
+          continue;
+        }
+        base::MutexLock lock(mutex);
+        failure.Update(picture.status());
+        next = files.size();
+      }
+    });
   }
+  for (std::thread& thread : threads) thread.join();
+  SIGHTLINE_RETURN_IF_ERROR(failure);
   return pictures;
 }
 

@@ -1,17 +1,19 @@
 // Pictures of which it is known what they show, split into queries and a database, and their embeddings in memory: what
 // ranking quality is measured on.
 //
-// Threading: one thread. Ownership: values. Failure: Status of the first file that cannot be read.
+// Threading: call it from one thread. Ownership: values. Failure: Status of a file that cannot be read.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(const LabelledFiles files, Groceries(shared_data, /*products=*/81));
-//   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(*model, files.queries));
+//   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(models, files.queries));
 #ifndef SIGHTLINE_TESTS_BENCH_LABELLED_PICTURES_H_
 #define SIGHTLINE_TESTS_BENCH_LABELLED_PICTURES_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "index/record.h"
 #include "model/model.h"
 
@@ -40,7 +42,10 @@ struct Picture {
   index::PatchTokens tokens;
 };
 
-absl::StatusOr<std::vector<Picture>> EmbedFiles(model::Model& model, const std::vector<LabelledFile>& files);
+// One thread for each of `models`, which are the same model several times, each with one thread of its own: no thread
+// waits for another, so a busy machine costs no more than its share. In the order of `files`.
+absl::StatusOr<std::vector<Picture>> EmbedFiles(absl::Span<const std::unique_ptr<model::Model>> models,
+                                                const std::vector<LabelledFile>& files);
 
 }  // namespace sightline::bench
 

@@ -3,6 +3,7 @@
 // generated scenes whose queries are partly hidden. Score = cosine + S_struct over the best 100 (METHODS.md 3.5).
 //
 // The real weights and the groceries are in $SIGHTLINE_SHARED_DATA; without it their rows are left out, by name.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -39,6 +40,9 @@ constexpr size_t kShortlist = 100;
 constexpr uint64_t kSceneSeed = 5;
 // That of model/zoo.
 constexpr uint64_t kProjectionSeed = 1;
+
+// The same one for every thread.
+using Models = std::vector<std::unique_ptr<model::Model>>;
 
 struct Set {
   std::string name;
@@ -156,12 +160,16 @@ class RerankQuality {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::unique_ptr<model::Model>> Load(const std::string& name, bool whole_tokens) const {
+  absl::StatusOr<Models> Load(const std::string& name, bool whole_tokens) const {
     const bool real = name == "vit_tiny";
-    return model::Model::Load(real ? ImportedPath() : absl::StrCat(SIGHTLINE_ZOO, "/", name),
-                              {.allow_untrained = !real,
-                               .intra_op_threads = static_cast<int>(std::thread::hardware_concurrency()),
-                               .whole_tokens = whole_tokens});
+    const std::string folder = real ? ImportedPath() : absl::StrCat(SIGHTLINE_ZOO, "/", name);
+    Models models(std::max(1u, std::thread::hardware_concurrency()));
+    for (std::unique_ptr<model::Model>& model : models) {
+      SIGHTLINE_ASSIGN_OR_RETURN(
+          model,
+          model::Model::Load(folder, {.allow_untrained = !real, .intra_op_threads = 1, .whole_tokens = whole_tokens}));
+    }
+    return models;
   }
 
   absl::Status Import() const {
@@ -175,7 +183,7 @@ class RerankQuality {
   }
 
   absl::Status RunModel(const std::string& name) const {
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<model::Model> model, Load(name, false));
+    SIGHTLINE_ASSIGN_OR_RETURN(const Models models, Load(name, false));
     std::vector<Case> cases = MassCases();
     if (!quick_) {
       for (Case& one : MarginalCases()) cases.push_back(std::move(one));
@@ -183,9 +191,9 @@ class RerankQuality {
     std::vector<Picture> database;
     for (size_t i = 0; i < sets_.size(); ++i) {
       if (!SameDatabase(i)) {
-        SIGHTLINE_ASSIGN_OR_RETURN(database, EmbedFiles(*model, sets_[i].files.database));
+        SIGHTLINE_ASSIGN_OR_RETURN(database, EmbedFiles(models, sets_[i].files.database));
       }
-      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(*model, sets_[i].files.queries));
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(models, sets_[i].files.queries));
       SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(sets_[i].name, " ", name), queries, database, cases));
     }
     return absl::OkStatus();
@@ -194,9 +202,9 @@ class RerankQuality {
   // What precision, size and projection of the tokens change, for the plain ViT on the groceries and on the scenes that
   // are hidden most. The PCA is fitted to the scenes to index: no photograph of groceries takes part in it.
   absl::Status RunTokens() const {
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<model::Model> model, Load("vit_tiny", true));
+    SIGHTLINE_ASSIGN_OR_RETURN(const Models models, Load("vit_tiny", true));
     const Set& scenes = sets_.back();
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> fitted, EmbedFiles(*model, scenes.files.database));
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> fitted, EmbedFiles(models, scenes.files.database));
     const int whole = fitted.front().tokens.dim;
     struct Projection {
       std::string name;
@@ -216,10 +224,10 @@ class RerankQuality {
     for (const Set* set : {&sets_.front(), &scenes}) {
       std::vector<Picture> embedded;
       if (set != &scenes) {
-        SIGHTLINE_ASSIGN_OR_RETURN(embedded, EmbedFiles(*model, set->files.database));
+        SIGHTLINE_ASSIGN_OR_RETURN(embedded, EmbedFiles(models, set->files.database));
       }
       const std::vector<Picture>& database = set == &scenes ? fitted : embedded;
-      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(*model, set->files.queries));
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(models, set->files.queries));
       const std::string name = absl::StrCat(set->name, " vit_tiny tokens ");
       SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(name, whole, " float32"), queries, database, cases));
       for (const Projection& projection : projections) {
