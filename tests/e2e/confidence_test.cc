@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -38,10 +39,14 @@ class ConfidenceTest : public ServerFixture {
 
   static std::string IdOf(int object, int view) { return absl::StrCat("o", object, "v", view); }
 
+  static std::vector<float> DescriptorOf(int object, int view) {
+    const float angle = 0.01f * static_cast<float>(object * kViews + view);
+    return {std::cos(angle), std::sin(angle), 0, 0};
+  }
+
   // All descriptors are much alike; what tells the objects apart is their patches.
   static v1::IndexRequest NewView(int object, int view) {
-    const float angle = 0.001f * static_cast<float>(object * kViews + view);
-    v1::IndexRequest request = NewImage(IdOf(object, view), {std::cos(angle), std::sin(angle), 0, 0});
+    v1::IndexRequest request = NewImage(IdOf(object, view), DescriptorOf(object, view));
     request.set_collection("things");
     *request.mutable_item()->mutable_tokens() = RandomTokens(static_cast<unsigned>(500 + object), 4, 4);
     (*request.mutable_item()->mutable_attributes())["object"].set_string_value(absl::StrCat(object));
@@ -82,7 +87,7 @@ class ConfidenceTest : public ServerFixture {
   }
 
   static v1::SearchRequest SearchLike(int object) {
-    v1::SearchRequest request = NewSearch({1, 0, 0, 0});
+    v1::SearchRequest request = NewSearch(DescriptorOf(object, 0));
     request.set_collection("things");
     request.set_top_k(kObjects * kViews);
     *request.mutable_query()->mutable_parts(0)->mutable_tokens() =

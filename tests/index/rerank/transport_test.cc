@@ -441,7 +441,8 @@ TEST(TransportTest, OtherDimensionsMasksAndOptionsAreRefused) {
 }
 
 // A query of `kCells` patches; the true match shows half of them almost as they are and hides the others behind
-// something foreign; each distractor resembles every patch, but less: a scene of the same kind.
+// something foreign; each distractor resembles every patch, but less: a scene of the same kind. Full transport has to
+// match what is foreign as well: it gives the true match 0.52 and the best distractor 0.69, partial 0.44 and 0.34.
 constexpr int kSide = 8, kCells = kSide * kSide, kPlantedDim = 64, kDistractors = 10;
 
 // The places of the true match when it is ordered by full and by partial transport.
