@@ -54,6 +54,9 @@ struct DatabaseOptions {
   SegmentOptions segments = {};
   size_t block_cache_bytes = 256 << 20;
   size_t write_buffer_bytes = 256 << 20;
+  // After a failed write the files of its collection are opened again, and reads wait. It is tried again after so many
+  // times as long as that took, or once twice as much space is free.
+  int recovery_rest = 9;
   rocksdb::Env* env = nullptr;  // under every file of a collection; nullptr: the real one. Must outlive the database
 };
 

@@ -363,7 +363,9 @@ absl::Status LocalCollection::WriteAndApply(WritePlan& plan, const State& state)
   if (plan.empty()) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(plan.Finish());
   SIGHTLINE_KILL_POINT("commit.before_write");
-  const absl::Status written = state.store->Write(&plan.batch());
+  absl::Status written = state.store->Write(&plan.batch());
+  // It may have been told of a flush or compaction that failed earlier; and then the disk may be well again.
+  if (!written.ok() && Recover(*state.store).ok()) written = state.store->Write(&plan.batch());
   SIGHTLINE_KILL_POINT("commit.after_write");
   if (!written.ok()) {
     // The keys of the failed batch are not given again: it may yet turn up on disk after a crash.

@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
 LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock)
     : options_(options),
       lock_(std::move(lock)),
-      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env),
+      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env, options.recovery_rest),
       budget_(options.memory_budget_bytes, [this] { return memory_bytes(); }),
       // The thread that asks takes part.
       search_pool_({.name = "compare", .threads = std::max(1, options.search_threads - 1), .on_thread_start = {}}),

@@ -7,7 +7,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "index/rerank/transport.h"
 
@@ -33,10 +32,8 @@ struct Labelled {
   AttributeValue label;
 };
 
-// "EXISTS key", whatever characters the key has.
-std::string HasAttribute(const std::string& key) {
-  return absl::StrCat("EXISTS \"", absl::StrReplaceAll(key, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
-}
+// In quotes: the key may be a word of the filter's own.
+std::string HasAttribute(const std::string& key) { return absl::StrCat("EXISTS \"", key, "\""); }
 
 absl::StatusOr<std::vector<Labelled>> ReadLabels(const Collection& collection, const std::string& attribute) {
   std::vector<Labelled> labelled;

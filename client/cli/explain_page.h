@@ -20,7 +20,7 @@
 namespace sightline::cli {
 
 struct PagePicture {
-  std::string name;                     // a path or an id
+  std::string name = {};                // a path or an id
   std::string bytes = {};               // a JPEG, PNG or WebP file as it is; empty where there is none
   std::string missing = {};             // why there is none, a sentence
   int width = 0, height = 0;            // after EXIF orientation; 0 where not known
@@ -28,7 +28,7 @@ struct PagePicture {
 };
 
 struct PageMatch {
-  PagePicture result;
+  PagePicture result = {};
   std::optional<v1::Evidence> evidence = std::nullopt;
   int rank = 0;         // of a search, from 1; 0 for a single match
   int rank_before = 0;  // before re-ranking; 0 where not re-ranked
@@ -37,13 +37,13 @@ struct PageMatch {
 };
 
 struct ExplainPage {
-  PagePicture query;
-  std::vector<PageMatch> matches;
-  v1::ModelUse model;
-  std::vector<std::string> warnings;  // sentences
-  std::string command;
-  std::string request;  // as JSON, without image bytes
-  std::string made;     // when and by what
+  PagePicture query = {};
+  std::vector<PageMatch> matches = {};
+  v1::ModelUse model = {};
+  std::vector<std::string> warnings = {};  // sentences
+  std::string command = {};
+  std::string request = {};  // as JSON, without image bytes
+  std::string made = {};     // when and by what
 };
 
 std::string RenderExplainPage(const ExplainPage& page);

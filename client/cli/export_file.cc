@@ -50,6 +50,21 @@ absl::Status WriteAll(int fd, absl::string_view data, absl::string_view path) {
   return absl::OkStatus();
 }
 
+// How token values are written in the file: as the server sends them.
+struct TokenType {
+  absl::string_view dtype;
+  int64_t bytes = 0;  // of a value
+  bool scaled = false;
+};
+
+TokenType TokenTypeOf(v1::PatchTokens::Precision precision) {
+  switch (precision) {
+    case v1::PatchTokens::PRECISION_FLOAT16: return {"F16", 2, false};
+    case v1::PatchTokens::PRECISION_FLOAT32: return {"F32", 4, false};
+    default: return {"I8", 1, true};
+  }
+}
+
 // A value as it is in JSON: the kinds that JSON does not tell apart come from one filter grammar anyway.
 std::string PlainJson(const v1::AttributeValue& value) {
   switch (value.kind_case()) {
@@ -150,19 +165,22 @@ int64_t ExportFile::bytes() const {
 absl::Status ExportFile::AddTokens(const v1::ImageRecord& image) {
   const v1::PatchTokens& tokens = image.tokens();
   const int64_t cells = int64_t{tokens.height()} * tokens.width();
-  const bool whole = tokens.height() >= 0 && tokens.width() >= 0 && tokens.scales_size() == cells &&
+  const TokenType type = TokenTypeOf(tokens.precision());
+  const bool whole = tokens.height() >= 0 && tokens.width() >= 0 && tokens.scales_size() == (type.scaled ? cells : 0) &&
                      tokens.importance_size() == cells && tokens.centre_size() == tokens.dim() &&
-                     static_cast<int64_t>(tokens.values().size()) == cells * tokens.dim();
+                     static_cast<int64_t>(tokens.values().size()) == cells * tokens.dim() * type.bytes;
   if (cells > 0 && token_dim_ == 0 && whole) {
     token_dim_ = tokens.dim();
+    token_precision_ = tokens.precision();
     // Those before had none.
     SIGHTLINE_RETURN_IF_ERROR(
         Append(kCentres, std::string(static_cast<size_t>(images_ * token_dim_) * sizeof(float), '\0')));
   }
-  if (!whole || (cells > 0 && tokens.dim() != token_dim_)) {
+  const bool alike = tokens.dim() == token_dim_ && type.dtype == TokenTypeOf(token_precision_).dtype;
+  if (!whole || (cells > 0 && !alike)) {
     return base::Error(absl::StatusCode::kDataLoss, "TOKENS_INVALID",
                        absl::StrCat("the patch tokens of '", image.id(),
-                                    "' do not have the shape of the others. Export with --no_tokens."),
+                                    "' do not have the shape and precision of the others. Export with --no_tokens."),
                        {{"id", image.id()}});
   }
   const int32_t grid[2] = {tokens.height(), tokens.width()};
@@ -212,11 +230,12 @@ std::string ExportFile::Header() const {
   };
   add(kDescriptors, "descriptors", "F32", {images_, collection_.descriptor_dim()});
   if (token_count_ > 0) {
-    add(kScales, "token_scales", "F32", {token_count_});
+    const TokenType type = TokenTypeOf(token_precision_);
+    if (type.scaled) add(kScales, "token_scales", "F32", {token_count_});
     add(kImportance, "token_importance", "F32", {token_count_});
     add(kCentres, "token_centres", "F32", {images_, token_dim_});
     add(kGrids, "token_grids", "I32", {images_, 2});
-    add(kValues, "token_values", "I8", {token_count_, token_dim_});
+    add(kValues, "token_values", type.dtype, {token_count_, token_dim_});
   }
   add(kRecords, "records", "U8", {spools_[kRecords].bytes});
   return absl::StrCat("{", absl::StrJoin(fields, ","), "}");

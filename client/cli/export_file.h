@@ -72,6 +72,7 @@ class ExportFile {
   int64_t images_ = 0;
   int64_t token_count_ = 0;
   int64_t token_dim_ = 0;
+  v1::PatchTokens::Precision token_precision_ = v1::PatchTokens::PRECISION_INT8;
   bool finished_ = false;
 };
 

@@ -71,13 +71,15 @@ std::string ScoreParts(const PageMatch& match) {
   const v1::Evidence& evidence = *match.evidence;
   const double weighted = evidence.weight() * evidence.structural_score();
   const double most = 1 + std::max(evidence.weight(), 0.0);
+  const std::string structural =
+      evidence.weight() == 1 ? absl::StrCat("structural score <b>", Number(evidence.structural_score()), "</b>")
+                             : absl::StrCat(absl::StrFormat("%g", evidence.weight()), " \u00d7 structural score ",
+                                            Number(evidence.structural_score()), " = <b>", Number(weighted), "</b>");
   absl::StrAppend(&out, Bar(evidence.score() / most, weighted / most),
                   "<p class=\"sum\"><span class=\"key cosine\">cosine <b>", Number(evidence.score()),
-                  "</b></span> <span class=\"key structural\">+ ", absl::StrFormat("%g", evidence.weight()),
-                  " \u00d7 structural score ", Number(evidence.structural_score()), " = <b>", Number(weighted),
-                  "</b></span> <span class=\"key total\">sum <b>", Number(evidence.rerank_score()), "</b> of at most ",
-                  absl::StrFormat("%g", most), "</span> <span class=\"key\">mass transported <b>",
-                  Number(evidence.mass()), "</b></span></p>\n");
+                  "</b></span> <span class=\"key structural\">+ ", structural, "</span> <span class=\"key\">sum <b>",
+                  Number(evidence.rerank_score()), "</b> of at most ", absl::StrFormat("%g", most),
+                  "</span> <span class=\"key\">mass transported <b>", Number(evidence.mass()), "</b></span></p>\n");
   return out;
 }
 

@@ -15,13 +15,13 @@ constexpr int64_t kMostPageBytes = int64_t{64} << 20;
 void PagePictures::Put(std::string bytes, PagePicture* picture) {
   const auto size = static_cast<int64_t>(bytes.size());
   if (size > kMostPictureBytes) {
-    picture->missing = absl::StrCat("The picture has ", FormatBytes(size), "; a page takes ",
-                                    FormatBytes(kMostPictureBytes), ". Make a smaller copy.");
+    picture->missing = absl::StrCat("it has ", FormatBytes(size), "; a page takes ", FormatBytes(kMostPictureBytes),
+                                    ". Make a smaller copy.");
   } else if (total_bytes_ + size > kMostPageBytes) {
-    picture->missing = absl::StrCat("The pictures before it fill the page: it takes ", FormatBytes(kMostPageBytes),
+    picture->missing = absl::StrCat("those before it fill the page: it takes ", FormatBytes(kMostPageBytes),
                                     " in all. Ask for fewer results.");
   } else if (ImageMimeType(bytes).empty()) {
-    picture->missing = "This is no JPEG, PNG or WebP file, and browsers may not show it.";
+    picture->missing = "it is no JPEG, PNG or WebP file, and browsers may not show it.";
   } else {
     total_bytes_ += size;
     picture->bytes = std::move(bytes);
@@ -50,7 +50,7 @@ PagePicture PagePictures::OfId(const std::string& id, const std::vector<v1::Imag
     picture.height = image->height();
     if (image->has_crop()) picture.crops = {image->crop()};
     if (image->image().empty()) {
-      picture.missing = "The collection keeps no picture of it.";
+      picture.missing = "the collection keeps no picture of it.";
       continue;
     }
     picture.missing.clear();

@@ -72,7 +72,10 @@ Plan MakePlan(const PlanInput& input) {
   plan.rows = n * (kRowBytes + kChecksumBytes);
   plan.segment_files_float32 = n * (stride + dim * 4 + kKeyBytes + kChecksumBytes);
   plan.segment_files_float16 = n * (stride + dim * 2 + kKeyBytes + kChecksumBytes);
-  plan.tokens = n * static_cast<double>(input.token_cells) * static_cast<double>(input.token_dim + 1);
+  constexpr double kHalfBytes = 2, kTokenHead = 13;
+  const auto cells = static_cast<double>(input.token_cells);
+  const auto token_dim = static_cast<double>(input.token_dim);
+  if (cells > 0) plan.tokens = n * (cells * token_dim + kHalfBytes * (cells + token_dim) + kTokenHead);
   return plan;
 }
 

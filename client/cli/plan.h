@@ -6,7 +6,7 @@
 //   graph          2 M links of 4 bytes on the ground level, M 4 / (M - 1) above it, 12 bytes a node; M is 16
 //   rows           48 bytes of memory: key, time of death and id; 4 of a checksum
 //   segment files  on disk, what a restart reads instead of building: S, the descriptor once more, key and checksum
-//   tokens         C (T + 1) bytes on disk: one byte a value, one of scale a token
+//   tokens         C T + 2 C + 2 T + 13 bytes on disk in int8: one a value, two of importance a token, the centre
 //   importance, long ids, attributes and previews come on top and depend on the images.
 //
 // Threading: pure functions. Failure: INVALID_ARGUMENT with reason USAGE.

@@ -52,7 +52,7 @@ absl::Status CheckTokens(const PatchTokens& tokens) {
   return CheckFinite("scales", tokens.scales);
 }
 
-// Divided by the length first found by its largest value, so that no square leaves the range of a double.
+// By its largest value first, so that no square leaves the range of a double.
 void MakeUnit(double* vector, size_t dim) {
   double largest = 0;
   for (size_t d = 0; d < dim; ++d) largest = std::max(largest, std::abs(vector[d]));

@@ -48,9 +48,10 @@ struct ChosenPatches {
   std::vector<double> weights;  // of each of them
 };
 
-// Without a mask the first `most` by weight (0: all), weighted as though the others were masked, so that fewer cells do
-// not mean less mass. Patches without weight are left out, except with kReference, whose rule counts them.
-// `cosines`: of every cell to the other side's centre; anything of that length where NeedsCentre is false.
+// Of the patches that no mask leaves out, the `most` of the greatest weight (0: all), weighted as though the others
+// were masked, so that fewer cells do not mean less mass. Patches without weight are left out, except with kReference,
+// whose rule counts them. `cosines`: of every cell to the other side's centre; anything of that length where
+// NeedsCentre is false.
 ChosenPatches ChoosePatches(const Patches& patches, absl::Span<const double> cosines, int most,
                             const TransportOptions& options);
 

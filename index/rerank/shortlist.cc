@@ -1,8 +1,10 @@
 #include "index/rerank/shortlist.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -26,8 +28,10 @@ constexpr int kPortionsWithoutBounds = 4;
 // reach 1.
 constexpr double kRounding = 1e-5;
 
-// Several shortlists may be at work at once: no more parts than threads that could take one, and the caller.
-int MostParts(const base::ThreadPool* pool) { return pool == nullptr ? 1 : pool->threads() + 1; }
+// Of a portion, per thread: when one thread is late, the others take what it has not.
+constexpr size_t kPiecesPerThread = 4;
+
+size_t ThreadsOf(const base::ThreadPool* pool) { return pool == nullptr ? 1 : static_cast<size_t>(pool->threads()); }
 
 class Reranker {
  public:
@@ -56,7 +60,7 @@ class Reranker {
   absl::Status Run() {
     // The rule of the reference code looks at all candidates at once.
     const bool together = options_.transport.stop == StopRule::kReference;
-    const size_t threads = static_cast<size_t>(MostParts(options_.pool));
+    const size_t threads = ThreadsOf(options_.pool);
     size_t portion = together ? waiting_.size() : 2 * threads;
     while (true) {
       const std::vector<size_t> next = TakePortion(portion);
@@ -126,16 +130,20 @@ class Reranker {
     return patches;
   }
 
-  // body(part of `places`, their values), on several threads.
+  // body(some of `places`, their values), until all have one; on several threads.
   template <typename Body>
   absl::StatusOr<std::vector<double>> Spread(absl::Span<const size_t> places, const Body& body) const {
-    const size_t parts = std::min(places.size(), static_cast<size_t>(MostParts(options_.pool)));
+    const size_t threads = std::min(places.size(), ThreadsOf(options_.pool));
+    const size_t most = places.size() / std::max<size_t>(threads * kPiecesPerThread, 1) + 1;
     std::vector<double> values(places.size());
-    std::vector<absl::Status> statuses(parts);
-    base::ParallelFor(options_.pool, static_cast<int>(parts), [&](int part) {
-      const size_t p = static_cast<size_t>(part);
-      const size_t begin = places.size() * p / parts, end = places.size() * (p + 1) / parts;
-      statuses[p] = body(PatchesOf(places.subspan(begin, end - begin)), absl::MakeSpan(values).subspan(begin));
+    std::vector<absl::Status> statuses(threads);
+    std::atomic<size_t> next = 0;
+    base::ParallelFor(options_.pool, static_cast<int>(threads), [&](int thread) {
+      absl::Status& status = statuses[static_cast<size_t>(thread)];
+      for (size_t begin = next.fetch_add(most); begin < places.size() && status.ok(); begin = next.fetch_add(most)) {
+        const size_t count = std::min(most, places.size() - begin);
+        status = body(PatchesOf(places.subspan(begin, count)), absl::MakeSpan(values).subspan(begin, count));
+      }
     });
     for (const absl::Status& status : statuses) SIGHTLINE_RETURN_IF_ERROR(status);
     return values;

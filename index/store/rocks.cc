@@ -17,9 +17,9 @@ namespace {
 
 constexpr size_t kMiB = 1 << 20;
 
-// RocksDB would wait for space by itself, look every five seconds, and refuse to resume meanwhile. The next write tries
-// instead, so that writes go on as soon as there is space.
-class ResumeOnRequest : public rocksdb::EventListener {
+// RocksDB would wait for space by itself, look every five seconds, and then write what had failed. Store::Resume opens
+// it again instead.
+class NoRecovery : public rocksdb::EventListener {
  public:
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
                             bool* auto_recovery) override {
@@ -46,17 +46,18 @@ class ForwardingLogger : public rocksdb::Logger {
 
 }  // namespace
 
-RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null)
+RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null, int rest)
     : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
       write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)),
-      env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null) {}
+      env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null),
+      recovery_rest(rest) {}
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   rocksdb::DBOptions options;
   options.env = resources.env;
   options.write_buffer_manager = resources.write_buffers;
   options.max_background_jobs = 2;
-  options.listeners.push_back(std::make_shared<ResumeOnRequest>());
+  options.listeners.push_back(std::make_shared<NoRecovery>());
   // Replay after a crash reads at most this much.
   options.max_total_wal_size = 256 * kMiB;
   // Every batch is synced, so only an incomplete record at the very end may be dropped; anything else that does not

@@ -3,8 +3,6 @@
 #include <rocksdb/file_system.h>
 
 #include <algorithm>
-#include <chrono>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,7 +11,6 @@
 #include "base/status.h"
 #include "index/store/codec.h"
 #include "index/store/keys.h"
-#include "index/store/log_tail.h"
 #include "index/validate.h"
 
 namespace sightline::index {
@@ -21,10 +18,16 @@ namespace {
 
 constexpr size_t kMaxCopyBytes = 1 << 20;  // of one batch of copied request ids
 
-constexpr std::chrono::milliseconds kResumePatience{2'000};
+// That readers are waited for, before files are opened again.
+constexpr std::chrono::milliseconds kPatience{2'000};
 
-// A Resume that cannot even make a file leaves a RocksDB that only a restart helps.
-constexpr uint64_t kLeastToResume = 1 << 20;
+// Less is never enough to open files for writing.
+constexpr uint64_t kLeastSpace = 1 << 20;
+
+// So much more space than at the last attempt is reason for another.
+constexpr uint64_t kMuchMore = 2;
+
+constexpr absl::string_view kGoOn = "go on after a failed write";
 
 rocksdb::WriteOptions Synced() {
   rocksdb::WriteOptions options;
@@ -39,61 +42,68 @@ rocksdb::ReadOptions Scan() {
   return options;
 }
 
+// 0 when it is not known.
+int64_t Property(const StoreLease& lease, Family family, const std::string& name) {
+  uint64_t value = 0;
+  return lease.db().GetIntProperty(lease.family(family), name, &value) ? static_cast<int64_t>(value) : 0;
+}
+
 }  // namespace
 
-absl::Status Store::OpenRocks(const std::string& folder, const RocksResources& resources, bool create) {
-  rocksdb::DBOptions options = MakeDbOptions(resources);
-  options.create_if_missing = create;
-  options.create_missing_column_families = create;
-  options.error_if_exists = create;
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (size_t i = 0; i < kFamilyNames.size(); ++i) {
-    families.emplace_back(kFamilyNames[i], MakeFamilyOptions(resources, static_cast<Family>(i)));
+StoreLease::StoreLease(const Store& store, Wait wait) ABSL_NO_THREAD_SAFETY_ANALYSIS : store_(store) {
+  if (wait == Wait::kNever) {
+    held_ = store_.rocks_mutex_.TryLockShared();
+  } else {
+    store_.rocks_mutex_.LockShared();
+    held_ = true;
   }
-  // Damaged files can make RocksDB ask for absurd amounts of memory.
-  try {
-    rocksdb::DB* db = nullptr;
-    rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
-    if (status.IsCorruption() && !create) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const bool cut, CutTornLogs(resources.env, folder));
-      if (cut) status = rocksdb::DB::Open(options, folder, families, &handles_, &db);
-    }
-    db_.reset(db);
-    return FromRocks(status, absl::StrCat("open ", folder));
-  } catch (const std::exception& error) {
-    return DamagedError(absl::StrCat("data in ", folder), error.what());
-  }
+  if (held_) rocks_ = store_.rocks_.get();
+}
+
+StoreLease::~StoreLease() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (held_) store_.rocks_mutex_.UnlockShared();
+}
+
+absl::Status StoreLease::status() const {
+  if (rocks_ != nullptr) return absl::OkStatus();
+  return FromRocks(rocksdb::Status::Busy(held_ ? "its files could not be opened again" : "its files are being opened"),
+                   absl::StrCat("read ", store_.folder_));
+}
+
+absl::Status Store::OpenFirst(RocksHandle::Mode mode) {
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<RocksHandle> rocks, RocksHandle::Open(folder_, resources_, mode));
+  base::MutexLock lock(write_mutex_);
+  acknowledged_ = rocks->db().GetLatestSequenceNumber();
+  // Nobody else knows the store yet.
+  while (!rocks_mutex_.TryLockFor(kPatience)) continue;
+  rocks_ = std::move(rocks);
+  rocks_mutex_.Unlock();
+  return absl::OkStatus();
 }
 
 absl::Status Store::Create(const std::string& folder, const CollectionConfig& config, const RocksResources& resources) {
-  Store store;
+  Store store(folder, resources);
   // RocksDB would make it too, and complain first that it is not there.
   SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(folder));
-  SIGHTLINE_RETURN_IF_ERROR(store.OpenRocks(folder, resources, /*create=*/true));
-  rocksdb::WriteBatch batch;
-  batch.Put(store.family(Family::kManifest), ToSlice(kConfigKey), EncodeConfig(kConfigKey, config));
-  batch.Put(store.family(Family::kManifest), ToSlice(kCountersKey), EncodeCounters(kCountersKey, Counters()));
-  return store.Write(&batch);
+  SIGHTLINE_RETURN_IF_ERROR(store.OpenFirst(RocksHandle::Mode::kCreate));
+  return store.Put(Family::kManifest, {{std::string(kConfigKey), EncodeConfig(kConfigKey, config)},
+                                       {std::string(kCountersKey), EncodeCounters(kCountersKey, Counters())}});
 }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, const RocksResources& resources,
                                                    const RecordLimits& limits) {
-  std::unique_ptr<Store> store(new Store());
-  SIGHTLINE_RETURN_IF_ERROR(store->OpenRocks(folder, resources, /*create=*/false));
+  std::unique_ptr<Store> store(new Store(folder, resources));
+  SIGHTLINE_RETURN_IF_ERROR(store->OpenFirst(RocksHandle::Mode::kWrite));
   SIGHTLINE_RETURN_IF_ERROR(store->ReadManifest(limits));
   return store;
 }
 
-Store::~Store() {
-  if (db_ == nullptr) return;
-  resumer_.reset();
-  for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
-}
-
 absl::Status Store::ReadManifest(const RecordLimits& limits) {
+  const StoreLease lease(*this);
   std::string value;
   for (const absl::string_view key : {kConfigKey, kCountersKey}) {
-    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family(Family::kManifest), ToSlice(key), &value);
+    const rocksdb::Status status =
+        lease.db().Get(rocksdb::ReadOptions(), lease.family(Family::kManifest), ToSlice(key), &value);
     if (status.IsNotFound()) return DamagedError("manifest", absl::StrCat("it has no ", key));
     SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read the manifest"));
     if (key == kConfigKey) {
@@ -105,9 +115,9 @@ absl::Status Store::ReadManifest(const RecordLimits& limits) {
   return ValidateConfig(config_, limits);
 }
 
-absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys() const {
+absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys(const StoreLease& lease) const {
   std::vector<std::pair<uint64_t, std::string>> live;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(Scan(), family(Family::kIds)));
+  const std::unique_ptr<rocksdb::Iterator> it(lease.db().NewIterator(Scan(), lease.family(Family::kIds)));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     const absl::string_view id = ToView(it->key());
     SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t key, DecodeRecordKey(id, ToView(it->value())));
@@ -120,17 +130,28 @@ absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys() 
 }
 
 absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto live, LiveKeys());
   rocksdb::WriteBatch orphans;
+  SIGHTLINE_RETURN_IF_ERROR(ReadRecords(row, &orphans));
+  if (orphans.Count() == 0) return absl::OkStatus();
+  base::Log(base::Severity::kWarning, "removing what a failed write left",
+            {{"collection", config_.name}, {"records", absl::StrCat(orphans.Count() / 4)}});
+  return Write(&orphans);
+}
+
+absl::Status Store::ReadRecords(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row,
+                                rocksdb::WriteBatch* orphans) const {
+  const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto live, LiveKeys(lease));
   auto next = live.begin();
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(Scan(), family(Family::kRecords)));
+  const std::unique_ptr<rocksdb::Iterator> it(lease.db().NewIterator(Scan(), lease.family(Family::kRecords)));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     const std::optional<uint64_t> key = ParseRecordKey(ToView(it->key()));
     if (!key) return DamagedError("record", "its key has the wrong size");
     if (next == live.end() || *key < next->first) {
       // A write that failed, and that reached the disk all the same; a later one did not know of it.
-      for (const Family family_of : {Family::kRecords, Family::kDescriptors, Family::kTokens, Family::kImages}) {
-        orphans.Delete(family(family_of), it->key());
+      for (const Family family : {Family::kRecords, Family::kDescriptors, Family::kTokens, Family::kImages}) {
+        orphans->Delete(lease.family(family), it->key());
       }
       continue;
     }
@@ -142,25 +163,27 @@ absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key,
   }
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the records"));
   if (next != live.end()) return DamagedError("record", absl::StrCat("number ", next->first, " is missing"));
-  if (orphans.Count() == 0) return absl::OkStatus();
-  base::Log(base::Severity::kWarning, "removing what a failed write left",
-            {{"collection", config_.name}, {"records", absl::StrCat(orphans.Count() / 4)}});
-  return Write(&orphans);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<float>> Store::ReadDescriptor(uint64_t key) const {
+  const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
   const std::string record_key = RecordKey(key);
   std::string value;
-  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family(Family::kDescriptors), record_key, &value);
+  const rocksdb::Status status =
+      lease.db().Get(rocksdb::ReadOptions(), lease.family(Family::kDescriptors), record_key, &value);
   if (status.IsNotFound()) return base::NotFound("RECORD_GONE", "the record was deleted. Search again.");
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read a descriptor"));
   return DecodeDescriptor(record_key, value, config_.descriptor_dim);
 }
 
 absl::StatusOr<std::optional<SegmentManifest>> Store::ReadSegmentManifest() const {
+  const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
   std::string value;
   const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family(Family::kManifest), ToSlice(kSegmentsKey), &value);
+      lease.db().Get(rocksdb::ReadOptions(), lease.family(Family::kManifest), ToSlice(kSegmentsKey), &value);
   if (status.IsNotFound()) return std::optional<SegmentManifest>();
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read the manifest"));
   SIGHTLINE_ASSIGN_OR_RETURN(SegmentManifest manifest, DecodeSegmentManifest(kSegmentsKey, value));
@@ -168,15 +191,29 @@ absl::StatusOr<std::optional<SegmentManifest>> Store::ReadSegmentManifest() cons
 }
 
 absl::Status Store::WriteSegmentManifest(const SegmentManifest& manifest) {
+  return Put(Family::kManifest, {{std::string(kSegmentsKey), EncodeSegmentManifest(kSegmentsKey, manifest)}});
+}
+
+absl::Status Store::WriteConfig(const CollectionConfig& config) {
+  return Put(Family::kManifest, {{std::string(kConfigKey), EncodeConfig(kConfigKey, config)}});
+}
+
+absl::Status Store::Put(Family family, const Values& values) {
   rocksdb::WriteBatch batch;
-  batch.Put(family(Family::kManifest), ToSlice(kSegmentsKey), EncodeSegmentManifest(kSegmentsKey, manifest));
+  {
+    const StoreLease lease(*this);
+    SIGHTLINE_RETURN_IF_ERROR(lease.status());
+    for (const auto& [key, value] : values) batch.Put(lease.family(family), key, value);
+  }
   return Write(&batch);
 }
 
 absl::StatusOr<std::optional<FittedConfidence>> Store::ReadConfidence() const {
+  const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
   std::string value;
   const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family(Family::kManifest), ToSlice(kConfidenceKey), &value);
+      lease.db().Get(rocksdb::ReadOptions(), lease.family(Family::kManifest), ToSlice(kConfidenceKey), &value);
   if (status.IsNotFound()) return std::optional<FittedConfidence>();
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read the manifest"));
   SIGHTLINE_ASSIGN_OR_RETURN(const FittedConfidence confidence, DecodeConfidence(kConfidenceKey, value));
@@ -184,15 +221,15 @@ absl::StatusOr<std::optional<FittedConfidence>> Store::ReadConfidence() const {
 }
 
 absl::Status Store::WriteConfidence(const FittedConfidence& confidence) {
-  rocksdb::WriteBatch batch;
-  batch.Put(family(Family::kManifest), ToSlice(kConfidenceKey), EncodeConfidence(kConfidenceKey, confidence));
-  return Write(&batch);
+  return Put(Family::kManifest, {{std::string(kConfidenceKey), EncodeConfidence(kConfidenceKey, confidence)}});
 }
 
-DescriptorCursor::DescriptorCursor(const Store& store)
-    : store_(store), it_(store.db().NewIterator(Scan(), store.family(Family::kDescriptors))) {}
+DescriptorCursor::DescriptorCursor(const Store& store) : store_(store), lease_(store) {
+  if (lease_.status().ok()) it_.reset(lease_.db().NewIterator(Scan(), lease_.family(Family::kDescriptors)));
+}
 
 absl::StatusOr<std::vector<float>> DescriptorCursor::At(uint64_t key) {
+  SIGHTLINE_RETURN_IF_ERROR(lease_.status());
   const std::string wanted = RecordKey(key);
   if (it_->Valid()) it_->Next();
   if (!it_->Valid() || it_->key() != wanted) it_->Seek(wanted);
@@ -203,54 +240,31 @@ absl::StatusOr<std::vector<float>> DescriptorCursor::At(uint64_t key) {
   return DecodeDescriptor(wanted, ToView(it_->value()), store_.config().descriptor_dim);
 }
 
-absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> Store::ExpiredRequests(absl::Time before,
-                                                                                       int most) const {
-  std::vector<std::pair<absl::Time, std::string>> expired;
-  const std::string end = RequestTimeKey(before, "");
-  const rocksdb::Slice upper(end);
-  rocksdb::ReadOptions options;
-  options.iterate_upper_bound = &upper;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, family(Family::kRequests)));
-  for (it->Seek("t"); it->Valid() && static_cast<int>(expired.size()) < most; it->Next()) {
-    std::optional<RequestTime> request = ParseRequestTimeKey(ToView(it->key()));
-    if (!request) return DamagedError("request id", "its key has the wrong shape");
-    expired.emplace_back(request->time, std::move(request->request_id));
-  }
-  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the request ids"));
-  return expired;
-}
-
 absl::Status Store::CopyRequests(const Store& from, absl::Time since) {
-  rocksdb::WriteBatch batch;
-  const std::unique_ptr<rocksdb::Iterator> it(from.db_->NewIterator(Scan(), from.family(Family::kRequests)));
+  const StoreLease lease(from);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
+  Values values;
+  size_t bytes = 0;
+  const std::unique_ptr<rocksdb::Iterator> it(lease.db().NewIterator(Scan(), lease.family(Family::kRequests)));
   const std::string begin = since == absl::InfinitePast() ? "t" : RequestTimeKey(since, "");
   for (it->Seek(begin); it->Valid(); it->Next()) {
     const std::optional<RequestTime> request = ParseRequestTimeKey(ToView(it->key()));
     if (!request) return DamagedError("request id", "its key has the wrong shape");
-    const std::string key = RequestKey(request->request_id);
+    std::string key = RequestKey(request->request_id);
     std::string value;
-    const rocksdb::Status found = from.db_->Get(rocksdb::ReadOptions(), from.family(Family::kRequests), key, &value);
+    const rocksdb::Status found = lease.db().Get(rocksdb::ReadOptions(), lease.family(Family::kRequests), key, &value);
     if (found.IsNotFound()) continue;
     SIGHTLINE_RETURN_IF_ERROR(FromRocks(found, "read a request id"));
-    batch.Put(family(Family::kRequests), it->key(), "");
-    batch.Put(family(Family::kRequests), key, value);
-    if (batch.GetDataSize() < kMaxCopyBytes) continue;
-    SIGHTLINE_RETURN_IF_ERROR(Write(&batch));
-    batch.Clear();
+    bytes += it->key().size() + key.size() + value.size();
+    values.emplace_back(it->key().ToString(), "");
+    values.emplace_back(std::move(key), std::move(value));
+    if (bytes < kMaxCopyBytes) continue;
+    SIGHTLINE_RETURN_IF_ERROR(Put(Family::kRequests, values));
+    values.clear();
+    bytes = 0;
   }
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the request ids"));
-  return batch.Count() == 0 ? absl::OkStatus() : Write(&batch);
-}
-
-absl::Status Store::FillMemtable() {
-  uint64_t entries = 0;
-  if (db_->GetIntProperty(family(Family::kManifest), rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries) &&
-      entries > 0) {
-    return absl::OkStatus();
-  }
-  rocksdb::WriteOptions unlogged;
-  unlogged.disableWAL = true;
-  return FromRocks(db_->Put(unlogged, family(Family::kDefault), "", ""), "write");
+  return values.empty() ? absl::OkStatus() : Put(Family::kRequests, values);
 }
 
 absl::Status Store::Write(rocksdb::WriteBatch* batch) {
@@ -258,8 +272,9 @@ absl::Status Store::Write(rocksdb::WriteBatch* batch) {
   // failed is written again, and lets a write that waited behind the failed one do just that.
   base::MutexLock lock(write_mutex_);
   if (!write_failure_.ok()) return write_failure_;
-  SIGHTLINE_RETURN_IF_ERROR(FillMemtable());
-  write_failure_ = FromRocks(db_->Write(Synced(), batch), "write");
+  const StoreLease lease(*this);
+  write_failure_ = FromRocks(lease.db().Write(Synced(), batch), "write");
+  if (write_failure_.ok()) acknowledged_ = lease.db().GetLatestSequenceNumber();
   return write_failure_;
 }
 
@@ -268,54 +283,93 @@ absl::Status Store::write_failure() const {
   return write_failure_;
 }
 
-absl::Status Store::BetweenWrites(absl::FunctionRef<absl::Status()> work) {
+absl::Status Store::BetweenWrites(absl::FunctionRef<absl::Status(rocksdb::DB& db)> work) {
   base::MutexLock lock(write_mutex_);
-  return write_failure_.ok() ? work() : write_failure_;
+  if (!write_failure_.ok()) return write_failure_;
+  const StoreLease lease(*this);
+  return work(lease.db());
+}
+
+absl::Status Store::WorthTrying(uint64_t free_bytes) const {
+  if (free_bytes < kLeastSpace) {
+    return FromRocks(rocksdb::Status::NoSpace(absl::StrCat(free_bytes, " bytes are free")), kGoOn);
+  }
+  if (std::chrono::steady_clock::now() >= not_again_before_ || free_bytes >= kMuchMore * free_bytes_then_) {
+    return absl::OkStatus();
+  }
+  return FromRocks(rocksdb::Status::Busy("it was tried just now"), kGoOn);
 }
 
 absl::Status Store::Resume() {
-  uint64_t free_bytes = 0;
-  if (db_->GetEnv()->GetFileSystem()->GetFreeSpace(db_->GetName(), rocksdb::IOOptions(), &free_bytes, nullptr).ok() &&
-      free_bytes < kLeastToResume) {
-    return FromRocks(rocksdb::Status::NoSpace(absl::StrCat(free_bytes, " bytes are free")),
-                     "go on after a failed write");
-  }
-  if (resumer_ == nullptr) resumer_ = std::make_unique<Resumer>(*db_);
-  SIGHTLINE_RETURN_IF_ERROR(FromRocks(resumer_->Resume(kResumePatience), "go on after a failed write"));
+  uint64_t free_bytes = kLeastSpace;
+  // One that does not tell how much is free may have enough.
+  (void)resources_.env->GetFileSystem()->GetFreeSpace(folder_, rocksdb::IOOptions(), &free_bytes, nullptr);
   base::MutexLock lock(write_mutex_);
-  write_failure_ = absl::OkStatus();
-  return absl::OkStatus();
+  SIGHTLINE_RETURN_IF_ERROR(WorthTrying(free_bytes));
+  if (!rocks_mutex_.TryLockFor(kPatience)) {
+    return FromRocks(rocksdb::Status::Busy("reads under way take too long"), kGoOn);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  absl::Status opened = OpenAgain();
+  rocks_mutex_.Unlock();
+  const auto end = std::chrono::steady_clock::now();
+  not_again_before_ = end + resources_.recovery_rest * (end - begin);
+  free_bytes_then_ = free_bytes;
+  if (opened.ok()) write_failure_ = absl::OkStatus();
+  return opened;
 }
 
-absl::Status Store::Flush() { return FromRocks(db_->Flush(rocksdb::FlushOptions(), handles_), "flush"); }
+absl::Status Store::OpenAgain() {
+  rocks_ = nullptr;
+  // The log may hold the batch that failed, whole. Who sent it was told so, and what is in memory knows
+  // nothing of it.
+  auto opened = RocksHandle::Open(folder_, resources_, RocksHandle::Mode::kWrite, acknowledged_);
+  if (opened.ok()) {
+    rocks_ = *std::move(opened);
+    return absl::OkStatus();
+  }
+  auto readable = RocksHandle::Open(folder_, resources_, RocksHandle::Mode::kReadOnly, acknowledged_);
+  if (readable.ok()) {
+    rocks_ = *std::move(readable);
+  } else {
+    base::Log(base::Severity::kError, "the records of a collection cannot be read for now",
+              {{"collection", config_.name}, {"reason", std::string(readable.status().message())}});
+  }
+  return opened.status();
+}
 
-int64_t Store::Property(Family family_of, const std::string& name) const {
-  uint64_t value = 0;
-  return db_->GetIntProperty(family(family_of), name, &value) ? static_cast<int64_t>(value) : 0;
+absl::Status Store::Flush() {
+  SIGHTLINE_RETURN_IF_ERROR(write_failure());
+  const StoreLease lease(*this);
+  return FromRocks(lease.db().Flush(rocksdb::FlushOptions(), lease.families()), "flush");
 }
 
 LayerBytes Store::DiskBytes() const {
-  const auto tables = [this](Family family_of) {
-    return Property(family_of, rocksdb::DB::Properties::kLiveSstFilesSize) +
-           Property(family_of, rocksdb::DB::Properties::kLiveBlobFileSize);
-  };
   LayerBytes bytes;
+  const StoreLease lease(*this, StoreLease::Wait::kNever);
+  if (!lease.status().ok()) return bytes;
+  const auto tables = [&lease](Family family) {
+    return Property(lease, family, rocksdb::DB::Properties::kLiveSstFilesSize) +
+           Property(lease, family, rocksdb::DB::Properties::kLiveBlobFileSize);
+  };
   bytes.descriptors = tables(Family::kDescriptors);
   bytes.tokens = tables(Family::kTokens);
   bytes.images = tables(Family::kImages);
   bytes.attributes = tables(Family::kRecords) + tables(Family::kIds) + tables(Family::kRequests) +
                      tables(Family::kManifest) + tables(Family::kDefault);
   rocksdb::VectorLogPtr logs;
-  if (db_->GetSortedWalFiles(logs).ok()) {
+  if (lease.db().GetSortedWalFiles(logs).ok()) {
     for (const auto& log : logs) bytes.log += static_cast<int64_t>(log->SizeFileBytes());
   }
   return bytes;
 }
 
 int64_t Store::WriteBufferBytes() const {
+  const StoreLease lease(*this, StoreLease::Wait::kNever);
+  if (!lease.status().ok()) return 0;
   int64_t bytes = 0;
   for (size_t i = 0; i < kFamilyNames.size(); ++i) {
-    bytes += Property(static_cast<Family>(i), rocksdb::DB::Properties::kCurSizeAllMemTables);
+    bytes += Property(lease, static_cast<Family>(i), rocksdb::DB::Properties::kCurSizeAllMemTables);
   }
   return bytes;
 }

@@ -1,7 +1,11 @@
 // Store: what is durable of one collection, in one RocksDB (FORMAT.md lists its column families).
 //
+// After a failure RocksDB is closed and opened again (Resume); readers wait meanwhile. Its own Resume is never called:
+// it can hang for ever, and it flushes one column family after the other while a batch whose write failed is still in
+// the log, so that half of that batch returns if it ends in between.
+//
 // Threading: all methods may be called from any thread; Resume from one thread at a time.
-// Ownership: owns the RocksDB; views and iterators made from it must not outlive it.
+// Ownership: owns the RocksDB; views, leases and cursors must not outlive it.
 // Failure: Status. A value that fails its checksum is reported as DATA_LOSS and never returned.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(auto store, Store::Open(folder, resources, limits));
@@ -13,11 +17,13 @@
 #include <rocksdb/snapshot.h>
 #include <rocksdb/write_batch.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -25,10 +31,11 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "base/shared_mutex.h"
 #include "index/collection.h"
 #include "index/store/record_codec.h"
-#include "index/store/resume.h"
 #include "index/store/rocks.h"
+#include "index/store/rocks_handle.h"
 #include "index/store/segment_manifest.h"
 #include "index/store/small_codec.h"
 
@@ -36,10 +43,35 @@ namespace sightline::index {
 
 class Store;
 
+// Keeps a store's RocksDB open: whoever reads holds one. A thread that has one must not ask for another of the same
+// store, once another thread may call Resume.
+class StoreLease {
+ public:
+  enum class Wait { kWhileItIsOpenedAgain, kNever };
+  explicit StoreLease(const Store& store, Wait wait = Wait::kWhileItIsOpenedAgain);
+  ~StoreLease();
+  StoreLease(const StoreLease&) = delete;
+  StoreLease& operator=(const StoreLease&) = delete;
+
+  // OK when there is a database to read; only then the others may be called.
+  absl::Status status() const;
+  rocksdb::DB& db() const { return rocks_->db(); }
+  rocksdb::ColumnFamilyHandle* family(Family family) const { return rocks_->family(family); }
+  const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return rocks_->families(); }
+
+ private:
+  const Store& store_;
+  bool held_ = false;
+  const RocksHandle* rocks_ = nullptr;
+};
+
 // A consistent look at a store: what is read through one view was true at one moment.
 class StoreView {
  public:
   explicit StoreView(const Store& store);
+
+  // After a read that went well.
+  rocksdb::ColumnFamilyHandle* family(Family family) const { return lease_.family(family); }
 
   // nullopt when there is no such id.
   absl::StatusOr<std::optional<uint64_t>> FindKey(const std::string& id) const;
@@ -50,6 +82,9 @@ class StoreView {
   // The patch tokens of each id, nullopt where there is no such image or it has none; ids may repeat. DATA_LOSS names
   // the id. (token_reads.cc)
   absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(absl::Span<const std::string> ids) const;
+
+  // Those remembered before `before`, oldest first, at most `most`.
+  absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
 
   // A record with what `view` names of it.
   absl::StatusOr<Record> Read(uint64_t key, RecordView view) const;
@@ -77,7 +112,8 @@ class StoreView {
   rocksdb::ReadOptions Options() const;
 
   const Store& store_;
-  std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;
+  const StoreLease lease_;
+  std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;  // null when the lease has nothing to read
 };
 
 // Reads descriptors in the order of their keys, at the speed of a scan.
@@ -92,7 +128,8 @@ class DescriptorCursor {
 
  private:
   const Store& store_;
-  std::unique_ptr<rocksdb::Iterator> it_;
+  const StoreLease lease_;
+  std::unique_ptr<rocksdb::Iterator> it_;  // null when the lease has nothing to read
 };
 
 class Store {
@@ -103,7 +140,6 @@ class Store {
 
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& folder, const RocksResources& resources,
                                                      const RecordLimits& limits);
-  ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
@@ -123,14 +159,12 @@ class Store {
   absl::StatusOr<std::optional<SegmentManifest>> ReadSegmentManifest() const;
   // Durable on OK.
   absl::Status WriteSegmentManifest(const SegmentManifest& manifest);
+  absl::Status WriteConfig(const CollectionConfig& config);
 
   // nullopt when none was fitted yet.
   absl::StatusOr<std::optional<FittedConfidence>> ReadConfidence() const;
   // Durable on OK.
   absl::Status WriteConfidence(const FittedConfidence& confidence);
-
-  // Request ids remembered before `before`, oldest first, at most `most`.
-  absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> ExpiredRequests(absl::Time before, int most) const;
 
   // Remembers what `from` remembers of the requests since `since`, durably.
   absl::Status CopyRequests(const Store& from, absl::Time since);
@@ -140,37 +174,48 @@ class Store {
   // Why writes fail until Resume; OK when they do not.
   absl::Status write_failure() const;
   // Does `work` while no write is under way, for what syncs the log itself; after a failed write, nothing.
-  absl::Status BetweenWrites(absl::FunctionRef<absl::Status()> work);
+  absl::Status BetweenWrites(absl::FunctionRef<absl::Status(rocksdb::DB& db)> work);
 
-  // Tries to leave the state in which a failure has put RocksDB; may take about two seconds.
+  // After a failed write: opens the files again, with every write that was acknowledged and no other. When they cannot
+  // be written yet they are opened for reading only. Refuses at once when there is no space, or when it was tried just
+  // now; otherwise readers wait as long as reading the log takes, and it up to two seconds for them. The caller must
+  // not hold a lease.
   absl::Status Resume();
 
   // Moves what only the log holds into table files.
   absl::Status Flush();
 
+  // Both are 0 while files are opened again.
   LayerBytes DiskBytes() const;
   int64_t WriteBufferBytes() const;
 
-  rocksdb::DB& db() const { return *db_; }
-  rocksdb::ColumnFamilyHandle* family(Family family) const { return handles_[static_cast<size_t>(family)]; }
-
  private:
-  Store() = default;
-  absl::Status OpenRocks(const std::string& folder, const RocksResources& resources, bool create);
-  absl::Status ReadManifest(const RecordLimits& limits);
-  // The live keys and their ids, by key.
-  absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> LiveKeys() const;
-  // After a failed write to its log RocksDB must not touch that log again, or it ends the process (an assertion).
-  // Resume starts a new one only when there is something in memory to flush; so there always is, in the family that
-  // holds nothing else. Nobody misses it after a crash: it needs no log.
-  absl::Status FillMemtable();
-  int64_t Property(Family family, const std::string& name) const;
+  friend class StoreLease;
 
-  std::unique_ptr<rocksdb::DB> db_;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks
-  std::unique_ptr<Resumer> resumer_;                   // ends before db_
-  mutable base::Mutex write_mutex_;
-  absl::Status write_failure_ ABSL_GUARDED_BY(write_mutex_);  // of the last write, until Resume
+  Store(std::string folder, const RocksResources& resources) : folder_(std::move(folder)), resources_(resources) {}
+  absl::Status OpenFirst(RocksHandle::Mode mode);
+  using Values = std::vector<std::pair<std::string, std::string>>;  // with their keys
+  absl::Status Put(Family family, const Values& values);
+  absl::Status ReadManifest(const RecordLimits& limits);
+  // ForEachRecord but for its removing.
+  absl::Status ReadRecords(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row,
+                           rocksdb::WriteBatch* orphans) const;
+  // The live keys and their ids, by key.
+  absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> LiveKeys(const StoreLease& lease) const;
+  // An error while it makes no sense to open the files again.
+  absl::Status WorthTrying(uint64_t free_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status OpenAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, rocks_mutex_);
+
+  const std::string folder_;
+  const RocksResources resources_;
+  mutable base::Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(rocks_mutex_);  // held by writes, and while files are opened
+  mutable base::SharedMutex rocks_mutex_;                               // alone: while files are opened again
+  std::unique_ptr<RocksHandle> rocks_ ABSL_GUARDED_BY(rocks_mutex_);    // null when they could not even be read
+  absl::Status write_failure_ ABSL_GUARDED_BY(write_mutex_);            // of the last write, until Resume
+  rocksdb::SequenceNumber acknowledged_ ABSL_GUARDED_BY(write_mutex_) = 0;  // the last write that went well
+  // Of the last Resume that opened files.
+  std::chrono::steady_clock::time_point not_again_before_ ABSL_GUARDED_BY(write_mutex_);
+  uint64_t free_bytes_then_ ABSL_GUARDED_BY(write_mutex_) = 0;
   CollectionConfig config_;
   Counters counters_;
 };

@@ -27,8 +27,9 @@ size_t BytesOf(const Record& record) {
 
 }  // namespace
 
-StoreView::StoreView(const Store& store)
-    : store_(store), snapshot_(std::make_unique<rocksdb::ManagedSnapshot>(&store.db())) {}
+StoreView::StoreView(const Store& store) : store_(store), lease_(store) {
+  if (lease_.status().ok()) snapshot_ = std::make_unique<rocksdb::ManagedSnapshot>(&lease_.db());
+}
 
 rocksdb::ReadOptions StoreView::Options() const {
   rocksdb::ReadOptions options;
@@ -37,8 +38,9 @@ rocksdb::ReadOptions StoreView::Options() const {
 }
 
 absl::StatusOr<std::optional<std::string>> StoreView::Find(Family family, const std::string& key) const {
+  SIGHTLINE_RETURN_IF_ERROR(lease_.status());
   std::string value;
-  const rocksdb::Status status = store_.db().Get(Options(), store_.family(family), key, &value);
+  const rocksdb::Status status = lease_.db().Get(Options(), lease_.family(family), key, &value);
   if (status.IsNotFound()) return std::optional<std::string>();
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(status, "read"));
   return std::optional<std::string>(std::move(value));
@@ -71,6 +73,24 @@ absl::StatusOr<std::optional<StoredRequest>> StoreView::FindRequest(const std::s
   return std::optional<StoredRequest>(std::move(request));
 }
 
+absl::StatusOr<std::vector<std::pair<absl::Time, std::string>>> StoreView::ExpiredRequests(absl::Time before,
+                                                                                           int most) const {
+  SIGHTLINE_RETURN_IF_ERROR(lease_.status());
+  std::vector<std::pair<absl::Time, std::string>> expired;
+  const std::string end = RequestTimeKey(before, "");
+  const rocksdb::Slice upper(end);
+  rocksdb::ReadOptions options = Options();
+  options.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> it(lease_.db().NewIterator(options, family(Family::kRequests)));
+  for (it->Seek("t"); it->Valid() && static_cast<int>(expired.size()) < most; it->Next()) {
+    std::optional<RequestTime> request = ParseRequestTimeKey(ToView(it->key()));
+    if (!request) return DamagedError("request id", "its key has the wrong shape");
+    expired.emplace_back(request->time, std::move(request->request_id));
+  }
+  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the request ids"));
+  return expired;
+}
+
 absl::StatusOr<Record> StoreView::Complete(uint64_t key, StoredRecord stored, RecordView view) const {
   const std::string record_key = RecordKey(key);
   Record record = std::move(stored.record);
@@ -96,10 +116,11 @@ absl::StatusOr<Record> StoreView::Read(uint64_t key, RecordView view) const {
 
 absl::StatusOr<std::vector<Record>> StoreView::ReadPage(uint64_t after, int page_size, RecordView view,
                                                         std::optional<uint64_t>* last_key) const {
+  SIGHTLINE_RETURN_IF_ERROR(lease_.status());
   std::vector<Record> records;
   size_t bytes = 0;
   uint64_t last = 0;
-  const std::unique_ptr<rocksdb::Iterator> it(store_.db().NewIterator(Options(), store_.family(Family::kRecords)));
+  const std::unique_ptr<rocksdb::Iterator> it(lease_.db().NewIterator(Options(), lease_.family(Family::kRecords)));
   for (it->Seek(RecordKey(after)); it->Valid(); it->Next()) {
     const std::optional<uint64_t> key = ParseRecordKey(ToView(it->key()));
     if (!key) return DamagedError("record", "its key has the wrong size");

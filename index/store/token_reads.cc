@@ -27,12 +27,16 @@ absl::Status AboutId(const absl::Status& status, const std::string& id) {
 
 std::vector<absl::StatusOr<std::optional<rocksdb::PinnableSlice>>> StoreView::FindAll(
     Family family, absl::Span<const std::string> keys) const {
+  std::vector<absl::StatusOr<std::optional<rocksdb::PinnableSlice>>> found;
+  found.reserve(keys.size());
+  if (!lease_.status().ok()) {
+    for (size_t i = 0; i < keys.size(); ++i) found.emplace_back(lease_.status());
+    return found;
+  }
   const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
-  store_.db().MultiGet(Options(), store_.family(family), keys.size(), slices.data(), values.data(), statuses.data());
-  std::vector<absl::StatusOr<std::optional<rocksdb::PinnableSlice>>> found;
-  found.reserve(keys.size());
+  lease_.db().MultiGet(Options(), lease_.family(family), keys.size(), slices.data(), values.data(), statuses.data());
   for (size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].IsNotFound()) {
       found.emplace_back(std::nullopt);

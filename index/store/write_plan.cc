@@ -26,7 +26,7 @@ Attributes Changed(Attributes attributes, const AttributeChange& change) {
 
 WritePlan::WritePlan(const Store& store, const RecordLimits& limits, Times times, Counters counters)
     : store_(store),
-      view_(store.View()),
+      view_(std::in_place, store),
       limits_(limits),
       times_(times),
       counters_(counters),
@@ -34,9 +34,9 @@ WritePlan::WritePlan(const Store& store, const RecordLimits& limits, Times times
 
 absl::StatusOr<std::optional<WritePlan::Live>> WritePlan::Find(const std::string& id) const {
   if (const auto it = changed_.find(id); it != changed_.end()) return it->second;
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<uint64_t> key, view_.FindKey(id));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<uint64_t> key, view_->FindKey(id));
   if (!key) return std::optional<Live>();
-  SIGHTLINE_ASSIGN_OR_RETURN(StoredRecord stored, view_.ReadRecord(*key));
+  SIGHTLINE_ASSIGN_OR_RETURN(StoredRecord stored, view_->ReadRecord(*key));
   return std::optional<Live>(Live{*key, std::move(stored)});
 }
 
@@ -45,7 +45,7 @@ absl::StatusOr<std::optional<StoredRequest>> WritePlan::FindRequest(const std::s
   if (const auto it = remembered_.find(request_id); it != remembered_.end()) {
     request = it->second;
   } else {
-    SIGHTLINE_ASSIGN_OR_RETURN(request, view_.FindRequest(request_id));
+    SIGHTLINE_ASSIGN_OR_RETURN(request, view_->FindRequest(request_id));
   }
   if (request && request->time + times_.retention <= times_.now) request.reset();
   return request;
@@ -53,21 +53,21 @@ absl::StatusOr<std::optional<StoredRequest>> WritePlan::FindRequest(const std::s
 
 void WritePlan::PutValue(Family family, const std::string& key, std::string value) {
   SealValue(key, &value);
-  batch_.Put(store_.family(family), key, value);
+  batch_.Put(view_->family(family), key, value);
 }
 
 void WritePlan::Remember(const std::string& request_id, const WriteResult& result) {
   StoredRequest request{times_.now, result.id, result.revision};
   const std::string key = RequestKey(request_id);
-  batch_.Put(store_.family(Family::kRequests), key, EncodeRequest(key, request));
-  batch_.Put(store_.family(Family::kRequests), RequestTimeKey(times_.now, request_id), "");
+  batch_.Put(view_->family(Family::kRequests), key, EncodeRequest(key, request));
+  batch_.Put(view_->family(Family::kRequests), RequestTimeKey(times_.now, request_id), "");
   remembered_[request_id] = std::move(request);
 }
 
 void WritePlan::Kill(uint64_t key) {
   const std::string record_key = RecordKey(key);
   for (const Family family : {Family::kRecords, Family::kDescriptors, Family::kTokens, Family::kImages}) {
-    batch_.Delete(store_.family(family), record_key);
+    batch_.Delete(view_->family(family), record_key);
   }
   effect_.killed.push_back(key);
 }
@@ -97,7 +97,7 @@ absl::StatusOr<WriteResult> WritePlan::Put(PutOperation operation) {
   PutValue(Family::kDescriptors, record_key, std::move(operation.descriptor_value));
   if (operation.stored.has_tokens) PutValue(Family::kTokens, record_key, std::move(operation.tokens_value));
   if (operation.stored.has_image) PutValue(Family::kImages, record_key, std::move(operation.image_value));
-  batch_.Put(store_.family(Family::kIds), record.id, EncodeRecordKey(record.id, key));
+  batch_.Put(view_->family(Family::kIds), record.id, EncodeRecordKey(record.id, key));
   effect_.added.push_back({key, record.id, std::move(operation.descriptor), record.attributes});
 
   WriteResult result{record.id, record.revision, /*replayed=*/false};
@@ -120,7 +120,7 @@ absl::StatusOr<DeleteResult> WritePlan::Delete(const DeleteOperation& operation)
       continue;
     }
     Kill(live->key);
-    batch_.Delete(store_.family(Family::kIds), id);
+    batch_.Delete(view_->family(Family::kIds), id);
     changed_[id] = std::nullopt;
     ++counters_.sequence;
     ++result.deleted;
@@ -146,14 +146,15 @@ absl::StatusOr<Record> WritePlan::Update(const UpdateOperation& operation) {
 
 absl::Status WritePlan::Finish() {
   const int most = kExpiredPerBatch + 2 * static_cast<int>(remembered_.size());
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto expired, store_.ExpiredRequests(times_.now - times_.retention, most));
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto expired, view_->ExpiredRequests(times_.now - times_.retention, most));
   for (const auto& [time, request_id] : expired) {
-    batch_.Delete(store_.family(Family::kRequests), RequestTimeKey(time, request_id));
+    batch_.Delete(view_->family(Family::kRequests), RequestTimeKey(time, request_id));
     // A request id used again after its time has a newer entry, which stays.
     SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<StoredRequest> request, FindRequest(request_id));
-    if (!request) batch_.Delete(store_.family(Family::kRequests), RequestKey(request_id));
+    if (!request) batch_.Delete(view_->family(Family::kRequests), RequestKey(request_id));
   }
-  batch_.Put(store_.family(Family::kManifest), ToSlice(kCountersKey), EncodeCounters(kCountersKey, counters_));
+  batch_.Put(view_->family(Family::kManifest), ToSlice(kCountersKey), EncodeCounters(kCountersKey, counters_));
+  view_.reset();
   return absl::OkStatus();
 }
 

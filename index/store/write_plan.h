@@ -43,7 +43,8 @@ class WritePlan {
   absl::StatusOr<DeleteResult> Delete(const DeleteOperation& operation);
   absl::StatusOr<Record> Update(const UpdateOperation& operation);
 
-  // Completes the batch: counters, and some request ids whose time has passed.
+  // Completes the batch: counters, and some request ids whose time has passed. The store is not read after it, and may
+  // be opened again.
   absl::Status Finish();
 
   bool empty() const { return counters_.sequence == first_sequence_; }
@@ -67,7 +68,7 @@ class WritePlan {
   void Kill(uint64_t key);
 
   const Store& store_;
-  const StoreView view_;
+  std::optional<StoreView> view_;  // until Finish
   const RecordLimits& limits_;
   const Times times_;
   Counters counters_;

@@ -63,4 +63,13 @@ absl::StatusOr<int64_t> Flags::Integer(const std::string& name, int64_t otherwis
                                                             "\", which is not a whole number. Give one."));
 }
 
+absl::StatusOr<double> Flags::Number(const std::string& name, double otherwise) const {
+  const auto found = values_.find(name);
+  if (found == values_.end()) return otherwise;
+  double value = 0;
+  if (absl::SimpleAtod(found->second, &value)) return value;
+  return base::InvalidArgument(
+      "FLAG_INVALID", absl::StrCat("flag --", name, " is \"", found->second, "\", which is not a number. Give one."));
+}
+
 }  // namespace sightline::train

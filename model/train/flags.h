@@ -28,6 +28,8 @@ class Flags {
   bool Has(const std::string& name) const { return values_.contains(name); }
   std::string Text(const std::string& name, const std::string& otherwise) const;
   absl::StatusOr<int64_t> Integer(const std::string& name, int64_t otherwise) const;
+  // Also infinities and what is no number, which a check of the range refuses.
+  absl::StatusOr<double> Number(const std::string& name, double otherwise) const;
   const std::vector<std::string>& positional() const { return positional_; }
 
  private:

@@ -12,7 +12,7 @@ namespace sightline::train {
 namespace {
 
 constexpr char kScenesUsage[] =
-    R"(usage: sightline-train scenes --out DIR [--instances 48] [--views 6] [--size 320] [--seed 1]
+    R"(usage: sightline-train scenes --out DIR [--instances 48] [--views 6] [--size 320] [--seed 1] [--occluders SHARE]
 
 Makes pictures of textured objects, each seen from several viewpoints in changing light, over clutter and partly hidden.
 
@@ -21,6 +21,9 @@ Makes pictures of textured objects, each seen from several viewpoints in changin
   --views N        pictures of each, 2 to 100; the last one is held out as a query
   --size PIXELS    side of a picture, 32 to 2048
   --seed N         other seeds give other objects; the same seed gives the same files
+  --occluders SHARE
+                   hide this share of the object in every query, 0 to 0.9, behind parts of other objects; what is
+                   hidden of each picture's object is then a column of labels.csv. Pictures to index stay as they are
 
 writes DIR/index/instance_007_view_2.jpg ..., DIR/query/instance_007_view_5.jpg ..., DIR/labels.csv
 )";
@@ -36,9 +39,12 @@ absl::StatusOr<int> Int(const Flags& flags, const std::string& name, int otherwi
 }
 
 absl::Status RunScenes(const std::vector<std::string>& arguments) {
-  SIGHTLINE_ASSIGN_OR_RETURN(
-      const Flags flags,
-      Flags::Parse(arguments, {{"out", "DIR"}, {"instances", "N"}, {"views", "N"}, {"size", "PIXELS"}, {"seed", "N"}}));
+  SIGHTLINE_ASSIGN_OR_RETURN(const Flags flags, Flags::Parse(arguments, {{"out", "DIR"},
+                                                                         {"instances", "N"},
+                                                                         {"views", "N"},
+                                                                         {"size", "PIXELS"},
+                                                                         {"seed", "N"},
+                                                                         {"occluders", "SHARE"}}));
   if (!flags.positional().empty()) {
     return base::InvalidArgument(
         "ARGUMENT_UNEXPECTED",
@@ -51,6 +57,7 @@ absl::Status RunScenes(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(settings.side, Int(flags, "size", settings.side));
   SIGHTLINE_ASSIGN_OR_RETURN(const int64_t seed, flags.Integer("seed", 1));
   settings.seed = static_cast<uint64_t>(seed);
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.occluders, flags.Number("occluders", settings.occluders));
   const auto start = std::chrono::steady_clock::now();
   SIGHTLINE_ASSIGN_OR_RETURN(const scene::SceneOutcome outcome, scene::GenerateScenes(settings));
   const int pictures = settings.instances * settings.views;

@@ -12,7 +12,10 @@ namespace {
 
 namespace rerank = index::rerank;
 
-void PutHeat(absl::Span<const double> heat, const index::PatchTokens& tokens, v1::HeatMap* out) {
+void PutHeat(absl::Span<const double> heat, const index::PatchTokens& tokens, const image::CropBox& region,
+             v1::HeatMap* out) {
+  // The region is its own only cell.
+  PutCell(region, 1, 1, 0, out->mutable_region());
   out->set_height(tokens.height);
   out->set_width(tokens.width);
   out->mutable_values()->Reserve(static_cast<int>(heat.size()));
@@ -74,8 +77,8 @@ absl::Status EvidenceMaker::Explain(const EvidenceResult& result, v1::Evidence* 
     target->set_cosine(pair.cosine);
   }
   if (options_.heat_maps()) {
-    PutHeat(evidence.query_heat, part.tokens, out->mutable_query_heat_map());
-    PutHeat(evidence.result_heat, *result.tokens, out->mutable_result_heat_map());
+    PutHeat(evidence.query_heat, part.tokens, part.region, out->mutable_query_heat_map());
+    PutHeat(evidence.result_heat, *result.tokens, result.region, out->mutable_result_heat_map());
   }
   out->set_score(result.score);
   out->set_structural_score(plan.structural);

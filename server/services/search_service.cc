@@ -231,15 +231,21 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     return outcome;
   }
 
-  // With re-ranking, the confidence of a result is known only after it.
+  // With re-ranking, the confidence of a result is known only after it; without, it grows with the cosine, so that the
+  // index can leave out most of what is not sure enough.
   std::optional<double> LeastScore() const {
     std::optional<double> least;
     if (message_.has_min_score()) least = message_.min_score();
     if (message_.has_min_confidence() && !choice_.on) {
-      const double confident = confidence_->fit.model.LeastScore(message_.min_confidence());
+      const double confident = std::clamp(confidence_->fit.model.LeastScore(message_.min_confidence()), -1.0, 1.0);
       least = std::max(least.value_or(confident), confident);
     }
     return least;
+  }
+
+  void DropUnsure(std::vector<RankedHit>* hits) const {
+    if (!message_.has_min_confidence()) return;
+    std::erase_if(*hits, [this](const RankedHit& hit) { return Confidence(hit) < message_.min_confidence(); });
   }
 
   double Confidence(const RankedHit& hit) const {
@@ -272,9 +278,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     reply_.mutable_stats()->set_rerank_requested(outcome.requested);
     reply_.mutable_stats()->set_rerank_completed(outcome.completed);
     for (std::string& reason : outcome.degraded_reasons) degraded_reasons_.push_back(std::move(reason));
-    if (message_.has_min_confidence()) {
-      std::erase_if(outcome.hits, [this](const RankedHit& hit) { return Confidence(hit) < message_.min_confidence(); });
-    }
+    DropUnsure(&outcome.hits);
     const auto first = std::min(outcome.hits.size(), static_cast<size_t>(message_.offset()));
     const auto last = std::min(outcome.hits.size(), static_cast<size_t>(Wanted()));
     for (size_t i = first; i < last; ++i) page->push_back(std::move(outcome.hits[i]));
@@ -290,6 +294,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       SIGHTLINE_RETURN_IF_ERROR(RerankHits(std::move(outcome.hits), &page));
     } else {
       for (index::Hit& hit : outcome.hits) page.push_back({std::move(hit), std::nullopt});
+      DropUnsure(&page);
     }
     SIGHTLINE_RETURN_IF_ERROR(FillResults(page));
     if (message_.explain().enabled() && !tokens_.empty()) {

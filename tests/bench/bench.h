@@ -9,8 +9,10 @@ namespace sightline::bench {
 // `quick` keeps a bench under a minute and proves only the small case.
 // Only where LibTorch is built in.
 int RunEmbed(bool quick);
+int RunRerankQuality(bool quick);
 int RunZoo(bool quick);
 int RunExact(bool quick);
+int RunRerank(bool quick);
 // `rows` 0 means the default.
 int RunIngest(bool quick, int64_t rows);
 int RunServe(bool quick);

@@ -5,15 +5,14 @@
 #ifndef SIGHTLINE_TESTS_BENCH_EMBED_PEER_H_
 #define SIGHTLINE_TESTS_BENCH_EMBED_PEER_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "tests/bench/python_peer.h"
 
 namespace sightline::bench {
 
@@ -26,9 +25,6 @@ class EagerPeer {
   };
 
   static absl::StatusOr<std::unique_ptr<EagerPeer>> Start(int threads);
-  ~EagerPeer();
-  EagerPeer(const EagerPeer&) = delete;
-  EagerPeer& operator=(const EagerPeer&) = delete;
 
   // Reads a model directory and a file of float32 images of `shape` (B, 3, H, W), tries its layouts and warms up.
   absl::StatusOr<Loaded> Load(const std::string& folder, const std::string& images, const std::vector<int64_t>& shape);
@@ -40,14 +36,10 @@ class EagerPeer {
   const std::string& name() const { return name_; }
 
  private:
-  EagerPeer(pid_t process, int socket) : process_(process), socket_(socket) {}
-  absl::StatusOr<nlohmann::json> Ask(const nlohmann::json& question);
-  absl::StatusOr<nlohmann::json> ReadAnswer();
+  explicit EagerPeer(std::unique_ptr<PythonPeer> process) : process_(std::move(process)) {}
 
-  const pid_t process_;
-  const int socket_;
+  const std::unique_ptr<PythonPeer> process_;
   std::string name_;
-  std::string unread_;
 };
 
 }  // namespace sightline::bench

@@ -20,6 +20,9 @@ constexpr char kUsage[] =
     "  embed     prepared images to descriptors on the CPU, beside PyTorch eager\n"
     "  exact     comparing with every one of 100,000 descriptors, beside FAISS IndexFlatIP\n"
     "  ingest    a collection under writes, durable writes with patch tokens, opening again, filters\n"
+    "  rerank    patch tokens of a query against those of a shortlist, beside PyTorch\n"
+    "  rerank-quality\n"
+    "            mean average precision without and with re-ranking by transport, on groceries and generated scenes\n"
     "  serve     descriptor searches over gRPC, beside a bare gRPC echo server\n"
     "  zoo       one photograph with every model of model/zoo\n"
     "\n"
@@ -54,10 +57,12 @@ int main(int argc, char** argv) {
   if (bench == "ann") return sightline::bench::RunAnn(quick, rows);
 #ifdef SIGHTLINE_MODEL
   if (bench == "embed") return sightline::bench::RunEmbed(quick);
+  if (bench == "rerank-quality") return sightline::bench::RunRerankQuality(quick);
   if (bench == "zoo") return sightline::bench::RunZoo(quick);
 #endif
   if (bench == "exact") return sightline::bench::RunExact(quick);
   if (bench == "ingest") return sightline::bench::RunIngest(quick, rows);
+  if (bench == "rerank") return sightline::bench::RunRerank(quick);
   if (bench == "serve") return sightline::bench::RunServe(quick);
   std::fprintf(stderr, "sightline-bench: there is no bench '%s'. --help lists the benches.\n", bench.c_str());
   return 2;

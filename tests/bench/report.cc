@@ -69,6 +69,8 @@ void Print(const Row& row) {
     out["limit_share"] = row.higher_is_better ? row.value / *row.limit : *row.limit / row.value;
   }
   if (row.recall) out["recall"] = *row.recall;
+  if (row.recall_at_1) out["recall_at_1"] = *row.recall_at_1;
+  if (row.error) out["error"] = *row.error;
   std::printf("%s\n", out.dump().c_str());
   std::fflush(stdout);
 }

@@ -22,7 +22,9 @@ struct Row {
   // What the machine allows, measured in the same run and in the same unit; `limit_share` says how much of it is
   // reached.
   std::optional<double> limit = std::nullopt;
-  std::optional<double> recall = std::nullopt;  // of the best results, between 0 and 1
+  std::optional<double> recall = std::nullopt;       // of the best results, between 0 and 1
+  std::optional<double> recall_at_1 = std::nullopt;  // the share of queries whose first result is right
+  std::optional<double> error = std::nullopt;        // standard error of value - peer_value
 };
 
 // A row with no peer and no limit yet.

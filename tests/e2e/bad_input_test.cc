@@ -65,8 +65,10 @@ void AddSearchCases(Cases& cases) {
       kPrecondition);
   add(
       "no space", "EMBEDDING_SPACE_MISMATCH", [&](R& r) { vector(r)->clear_embedding_space(); }, kPrecondition);
+  add("min_confidence above 1", "VALUE_OUT_OF_RANGE", [](R& r) { r.set_min_confidence(1.5); });
+  add("min_confidence that is no number", "VALUE_NOT_FINITE", [](R& r) { r.set_min_confidence(kNan); });
   add(
-      "min_confidence", "NOT_OFFERED", [](R& r) { r.set_min_confidence(0.5); }, kUnimplemented);
+      "min_confidence without a fit", "CONFIDENCE_NOT_FITTED", [](R& r) { r.set_min_confidence(0.5); }, kPrecondition);
 }
 
 void AddIndexCases(Cases& cases) {
@@ -151,6 +153,14 @@ void AddIndexCases(Cases& cases) {
   add("tokens of a shape that overflows", "TOKENS_INVALID", [&](R& r) {
     tokens(r)->set_height(1 << 30);
     item(r)->mutable_tokens()->set_width(1 << 30);
+  });
+  add("tokens of half a value", "TOKENS_INVALID", [&](R& r) {
+    tokens(r)->set_precision(v1::PatchTokens::PRECISION_FLOAT16);
+    item(r)->mutable_tokens()->set_values("123");
+  });
+  add("tokens in float32 with scales", "TOKENS_INVALID", [&](R& r) {
+    tokens(r)->set_precision(v1::PatchTokens::PRECISION_FLOAT32);
+    item(r)->mutable_tokens()->set_values(std::string(24, '\0'));
   });
   add("tokens with a NaN scale", "TOKENS_INVALID", [&](R& r) { tokens(r)->set_scales(0, kNan); });
   add("importance that is no distribution", "TOKENS_INVALID", [&](R& r) { tokens(r)->set_importance(0, 5); });

@@ -69,6 +69,7 @@ class CrashTest : public ::testing::Test {
     tokens.set_height(3);
     tokens.set_width(4);
     tokens.set_dim(kTokenDim);
+    tokens.set_precision(v1::PatchTokens::PRECISION_INT8);
     for (int i = 0; i < kCells * kTokenDim; ++i) tokens.mutable_values()->push_back(static_cast<char>(random()));
     for (int i = 0; i < kCells; ++i) tokens.add_scales(0.01f * static_cast<float>(1 + random() % 100));
     for (int i = 0; i < kCells; ++i) tokens.add_importance(1.0f / kCells);

@@ -10,6 +10,7 @@
 #include "index/store/keys.h"
 #include "index/store/record_codec.h"
 #include "index/store/small_codec.h"
+#include "index/store/token_codec.h"
 #include "tests/index/index_fixture.h"
 
 namespace sightline::index {
@@ -42,6 +43,11 @@ std::vector<Value> AllKinds() {
   config.index_kind = IndexKind::kExact;
   config.description = "things";
   const auto descriptor = RandomVector(random, 5);
+  PatchTokens float_tokens = RandomTokens(random, 2, 3, 4);
+  float_tokens.precision = TokenPrecision::kFloat16;
+  float_tokens.values.clear();
+  float_tokens.scales.clear();
+  float_tokens.floats = RandomVector(random, 24);
   return {
       {Sealed(EncodeRecord(stored)), [](auto key, auto value) { return DecodeRecord(key, value).status(); }},
       {Sealed(EncodeDescriptor(descriptor, DescriptorPrecision::kFloat32)),
@@ -50,6 +56,7 @@ std::vector<Value> AllKinds() {
        [](auto key, auto value) { return DecodeDescriptor(key, value, 5).status(); }},
       {Sealed(EncodeTokens(RandomTokens(random, 2, 3, 4))),
        [](auto key, auto value) { return DecodeTokens(key, value).status(); }},
+      {Sealed(EncodeTokens(float_tokens)), [](auto key, auto value) { return DecodeTokens(key, value).status(); }},
       {Sealed(EncodeImage("jpeg bytes")), [](auto key, auto value) { return DecodeImage(key, value).status(); }},
       {EncodeConfig(kKey, config), [](auto key, auto value) { return DecodeConfig(key, value).status(); }},
       {EncodeCounters(kKey, {7, 8}), [](auto key, auto value) { return DecodeCounters(key, value).status(); }},

@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "index/database.h"
+#include "index/kernels/float16.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::index {
@@ -94,6 +96,61 @@ BENCHMARK(DurableWrites)
     ->Iterations(1)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
+
+// As a model makes them: unit vectors, importance and centre in half precision.
+PatchTokens RandomTokens(std::mt19937& random) {
+  PatchTokens tokens{14, 14, 128, {}, {}, {}, {}};
+  for (int t = 0; t < 14 * 14; ++t) {
+    double squares = 0;
+    for (int i = 0; i < 128; ++i) {
+      tokens.values.push_back(static_cast<int8_t>(random()));
+      squares += static_cast<double>(tokens.values.back()) * tokens.values.back();
+    }
+    tokens.scales.push_back(static_cast<float>(1 / std::sqrt(squares)));
+  }
+  tokens.importance.assign(14 * 14, kernels::FloatFromFloat16(kernels::Float16FromFloat(1.0f / (14 * 14))));
+  tokens.centre.assign(128, 0.125f);
+  return tokens;
+}
+
+// A shortlist's tokens from files in the page cache: in one read, or image by image.
+void ShortlistTokens(benchmark::State& state) {
+  constexpr int kImages = 500;
+  constexpr int kShortlist = 100;
+  const sightline::testing::TempFolder folder;
+  std::mt19937 random(1);
+  const std::vector<float> descriptor = RandomVector(random);
+  {
+    const auto database = OpenDatabase(folder.path() + "/data");
+    const auto collection = CreateCollection(*database);
+    for (int i = 0; i < kImages; ++i) {
+      Write write;
+      write.record.id = absl::StrCat("image-", i);
+      write.record.descriptor = descriptor;
+      write.record.tokens = RandomTokens(random);
+      ExpectOk(collection->Put(std::move(write)).status());
+    }
+  }
+  const auto database = OpenDatabase(folder.path() + "/data");
+  const auto collection = *database->Find("bench");
+  std::vector<std::string> ids;
+  for (int i = 0; i < kShortlist; ++i) ids.push_back(absl::StrCat("image-", random() % kImages));
+  for (auto _ : state) {
+    if (state.range(0) != 0) {
+      const auto tokens = collection->ReadTokens(ids);
+      ExpectOk(tokens.status());
+      benchmark::DoNotOptimize(tokens);
+    } else {
+      for (const std::string& id : ids) {
+        const auto record = collection->Get(id, RecordView::kVectors);
+        ExpectOk(record.status());
+        benchmark::DoNotOptimize(record);
+      }
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * kShortlist);
+}
+BENCHMARK(ShortlistTokens)->ArgNames({"together"})->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void OpenFromPageCache(benchmark::State& state) {
   const sightline::testing::TempFolder folder;

@@ -94,8 +94,8 @@ class WritePlanTest : public IndexTest {
   }
 
   int CountKeys(Family family) const {
-    const std::unique_ptr<rocksdb::Iterator> it(
-        store_->db().NewIterator(rocksdb::ReadOptions(), store_->family(family)));
+    const StoreLease lease(*store_);
+    const std::unique_ptr<rocksdb::Iterator> it(lease.db().NewIterator(rocksdb::ReadOptions(), lease.family(family)));
     int count = 0;
     for (it->SeekToFirst(); it->Valid(); it->Next()) ++count;
     return count;

@@ -131,7 +131,7 @@ TEST_F(SegmentLoaderTest, AListOfAnotherVersionIsRefusedAndItsFilesAreLeft) {
   WriteRecords(4);
   std::ofstream(segments_ + "/000001.rows") << "of another version";
   rocksdb::WriteBatch batch;
-  batch.Put(store_->family(Family::kManifest), ToSlice(kSegmentsKey), Encoder(2).Seal(kSegmentsKey));
+  batch.Put(StoreLease(*store_).family(Family::kManifest), ToSlice(kSegmentsKey), Encoder(2).Seal(kSegmentsKey));
   ASSERT_TRUE(store_->Write(&batch).ok());
   const absl::Status refused = Load(64).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);

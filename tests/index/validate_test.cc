@@ -28,6 +28,14 @@ Record GoodRecord() {
   return record;
 }
 
+void ToFloats(TokenPrecision precision, Record& record) {
+  PatchTokens& tokens = *record.tokens;
+  tokens.precision = precision;
+  tokens.floats.assign(tokens.values.begin(), tokens.values.end());
+  tokens.values.clear();
+  tokens.scales.clear();
+}
+
 // Two sentences at least: what is wrong, and what to do.
 void ExpectRefusal(const absl::Status& status, absl::string_view reason) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << reason;
@@ -100,8 +108,42 @@ TEST(ValidateTest, RefusesEveryBadRecord) {
       {"TOKENS_INVALID", [](Record& r) { r.tokens->importance[0] = -0.25f; }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->importance[0] = 0.75f; }},
       {"TOKENS_INVALID", [](Record& r) { r.tokens->centre[0] = kNan; }},
+      {"TOKENS_INVALID", [](Record& r) { r.tokens->floats.assign(r.tokens->values.size(), 1); }},  // both
+      {"TOKENS_INVALID", [](Record& r) { r.tokens->precision = TokenPrecision::kFloat16; }},       // neither
+      {"TOKENS_INVALID",
+       [](Record& r) {
+         ToFloats(TokenPrecision::kFloat16, r);
+         r.tokens->floats[1] = 65'520;
+       }},
+      {"TOKENS_INVALID",
+       [](Record& r) {
+         ToFloats(TokenPrecision::kFloat32, r);
+         r.tokens->floats[1] = kNan;
+       }},
+      {"TOKENS_INVALID",
+       [](Record& r) {
+         ToFloats(TokenPrecision::kFloat32, r);
+         r.tokens->floats.pop_back();
+       }},
+      {"TOKENS_INVALID",
+       [](Record& r) {
+         ToFloats(TokenPrecision::kFloat32, r);
+         r.tokens->scales.assign(static_cast<size_t>(r.tokens->cells()), 1);
+       }},
+      {"TOKENS_INVALID",
+       [](Record& r) {
+         ToFloats(TokenPrecision::kFloat32, r);
+         r.tokens->values.push_back(1);
+       }},
   };
   ASSERT_TRUE(ValidateRecord(GoodRecord(), {}, false).ok()) << ValidateRecord(GoodRecord(), {}, false);
+  for (const TokenPrecision precision : {TokenPrecision::kFloat16, TokenPrecision::kFloat32}) {
+    Record floats = GoodRecord();
+    ToFloats(precision, floats);
+    EXPECT_TRUE(ValidateRecord(floats, {}, false).ok()) << ValidateRecord(floats, {}, false);
+    floats.tokens->floats[0] = -65'504;
+    EXPECT_TRUE(ValidateRecord(floats, {}, false).ok()) << ValidateRecord(floats, {}, false);
+  }
   for (size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(i);
     Record record = GoodRecord();

@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/tokens/projection.h"
 
 namespace sightline::model {
 namespace {
@@ -75,6 +76,9 @@ class TinyModel : public ::testing::Test {
 };
 std::unique_ptr<Model> TinyModel::model_;
 
+// What half precision can move a sum of numbers that sum to 1 by.
+constexpr double kHalfTolerance = 5e-4;
+
 double Norm(const std::vector<float>& v) { return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0)); }
 
 TEST(ModelLoadTest, RefusesToRunUntrainedUnlessAllowed) {
@@ -100,7 +104,7 @@ TEST(ModelLoadTest, WeighsTokensByRollout) {
   ASSERT_TRUE(embeddings.ok()) << embeddings.status();
   const std::vector<float>& importance = embeddings->front().tokens.importance;
   ASSERT_EQ(importance.size(), 11u * 14);
-  EXPECT_NEAR(std::accumulate(importance.begin(), importance.end(), 0.0), 1, 1e-5);
+  EXPECT_NEAR(std::accumulate(importance.begin(), importance.end(), 0.0), 1, kHalfTolerance);
   const auto [least, most] = std::minmax_element(importance.begin(), importance.end());
   EXPECT_LT(0, *least);
   EXPECT_LT(*least, *most);
@@ -149,15 +153,65 @@ TEST_F(TinyModel, EmbedsWithNormalisedOutputs) {
   EXPECT_EQ(one.tokens.dim, 64);
   ASSERT_EQ(one.tokens.values.size(), 11u * 14 * 64);
   ASSERT_EQ(one.tokens.importance.size(), 154u);
-  EXPECT_NEAR(std::accumulate(one.tokens.importance.begin(), one.tokens.importance.end(), 0.0), 1, 1e-5);
-  EXPECT_NEAR(Norm(one.tokens.centre), 1, 1e-5);
+  EXPECT_NEAR(std::accumulate(one.tokens.importance.begin(), one.tokens.importance.end(), 0.0), 1, kHalfTolerance);
+  EXPECT_NEAR(Norm(one.tokens.centre), 1, kHalfTolerance);
   for (size_t t = 0; t < 154; ++t) {
     double squares = 0;
     for (size_t i = 0; i < 64; ++i) {
       const double value = one.tokens.scales[t] * one.tokens.values[t * 64 + i];
       squares += value * value;
     }
-    EXPECT_NEAR(std::sqrt(squares), 1, 0.02);
+    EXPECT_NEAR(std::sqrt(squares), 1, 1e-6);
+  }
+}
+
+// The tokens of one image of noise by dtop_tiny with another precision.
+PatchTokens TokensIn(const std::string& precision, const LoadOptions& options) {
+  const EditedModel edited("\"max_cells\": 196", "\"max_cells\": 196, \"precision\": \"" + precision + "\"");
+  const auto model = Model::Load(edited.folder(), options);
+  EXPECT_TRUE(model.ok()) << model.status();
+  const auto prepared = (*model)->Prepare(Noise(320, 240, 1), std::nullopt);
+  const PreparedImage* const batch[] = {&*prepared};
+  const auto embeddings = (*model)->Embed(batch);
+  EXPECT_TRUE(embeddings.ok()) << embeddings.status();
+  return embeddings->front().tokens;
+}
+
+TEST(TokenPrecisionTest, FloatsAreUnitVectorsCloseToTheCodes) {
+  const LoadOptions options{.allow_untrained = true, .intra_op_threads = 2};
+  const PatchTokens codes = TokensIn("int8", options);
+  for (const auto& [precision, tolerance] : {std::pair("float32", 1e-6), std::pair("float16", 5e-4)}) {
+    SCOPED_TRACE(precision);
+    const PatchTokens floats = TokensIn(precision, options);
+    EXPECT_TRUE(floats.values.empty());
+    EXPECT_TRUE(floats.scales.empty());
+    ASSERT_EQ(floats.floats.size(), codes.values.size());
+    for (size_t t = 0; t < codes.scales.size(); ++t) {
+      double squares = 0, cosine = 0;
+      for (size_t i = t * 64; i < (t + 1) * 64; ++i) {
+        squares += static_cast<double>(floats.floats[i]) * floats.floats[i];
+        cosine += static_cast<double>(floats.floats[i]) * codes.scales[t] * codes.values[i];
+      }
+      EXPECT_NEAR(std::sqrt(squares), 1, tolerance);
+      EXPECT_GT(cosine, 0.999);
+    }
+  }
+}
+
+TEST(TokenPrecisionTest, WholeTokensAreThoseBeforeTheProjection) {
+  const PatchTokens whole = TokensIn("int8", {.allow_untrained = true, .intra_op_threads = 2, .whole_tokens = true});
+  const PatchTokens projected = TokensIn("float32", {.allow_untrained = true, .intra_op_threads = 2});
+  EXPECT_EQ(whole.dim, 192);
+  ASSERT_EQ(whole.precision, TokenPrecision::kFloat32);
+  const std::vector<float> projection = OrthonormalProjection(192, 64, 1);  // dtop_tiny's
+  for (size_t t = 0; t < 154; ++t) {
+    std::vector<double> token(64);
+    for (size_t r = 0; r < 192; ++r) {
+      for (size_t c = 0; c < 64; ++c)
+        token[c] += static_cast<double>(whole.floats[t * 192 + r]) * projection[r * 64 + c];
+    }
+    const double norm = std::sqrt(std::inner_product(token.begin(), token.end(), token.begin(), 0.0));
+    for (size_t c = 0; c < 64; ++c) ASSERT_NEAR(token[c] / norm, projected.floats[t * 64 + c], 1e-5);
   }
 }
 
@@ -224,6 +278,8 @@ TEST_F(TinyModel, SpaceChangesWithWhatDecidesADescriptorAndNothingElse) {
   const std::vector<std::pair<std::string, std::string>> irrelevant = {
       {"\"name\": \"dtop_tiny\"", "\"name\": \"other\""},
       {"\"provenance\": \"A", "\"provenance\": \"Another"},
+      {"\"seed\": 1,", "\"seed\": 1, \"rerank\": {\"method\": \"off\", \"mass\": 0.5},"},
+      {"\"max_cells\": 196", "\"max_cells\": 196, \"precision\": \"int8\""},
   };
   for (const auto& [from, to] : irrelevant) {
     const ModelInfo info = load(from, to);
@@ -234,6 +290,7 @@ TEST_F(TinyModel, SpaceChangesWithWhatDecidesADescriptorAndNothingElse) {
       {"\"max_cells\": 196", "\"max_cells\": 49"},
       {"{\"type\": \"orthonormal\", \"seed\": 1}", "{\"type\": \"orthonormal\", \"seed\": 2}"},
       {"\"cls_attention\"", "\"centre\""},
+      {"\"max_cells\": 196", "\"max_cells\": 196, \"precision\": \"float16\""},
   };
   for (const auto& [from, to] : token_settings) {
     const ModelInfo info = load(from, to);

@@ -263,6 +263,12 @@ TEST_F(SearchRerankTest, EvidenceIsOfTheResultsAndConsistent) {
     EXPECT_NEAR(pair.result_box().y0(), pair.query_box().y0() / 2, 1e-9);
     EXPECT_NEAR(pair.result_box().y1(), pair.query_box().y1() / 2, 1e-9);
   }
+  const v1::CropBox& region = reply.results(0).evidence().result_heat_map().region();
+  EXPECT_NEAR(region.x0(), 0.5, 1e-9);
+  EXPECT_NEAR(region.y0(), 0, 1e-9);
+  EXPECT_NEAR(region.x1(), 1, 1e-9);
+  EXPECT_NEAR(region.y1(), 0.5, 1e-9);
+  EXPECT_EQ(region.unit(), v1::CropBox::UNIT_FRACTION);
 }
 
 TEST_F(SearchRerankTest, EvidenceDoesNotNeedReranking) {

@@ -75,6 +75,11 @@ class FakeCollection : public index::Collection {
     progress(3, 4);
     return optimize_status;
   }
+  std::optional<index::FittedConfidence> Confidence() const override { return confidence; }
+  absl::Status SetConfidence(const index::FittedConfidence& fitted) override {
+    confidence = fitted;
+    return absl::OkStatus();
+  }
   int64_t SearchCost() const override { return search_cost; }
 
   // What the test says. `records` are beside those made up for every id; `tokens` are theirs too.
@@ -85,6 +90,7 @@ class FakeCollection : public index::Collection {
   absl::StatusOr<index::SearchOutcome> outcome = index::SearchOutcome();
   index::AttributeCountPage counts;
   absl::Status optimize_status;
+  std::optional<index::FittedConfidence> confidence;
   int64_t search_cost = 0;
 
   // What it was asked.

@@ -121,8 +121,9 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus GetFreeSpace(const std::string& path, const IOOptions& options, uint64_t* bytes,
                         IODebugContext* dbg) override {
     base::MutexLock lock(mutex_);
-    if (faults_.error == Faults::Error::kNoSpace && faults_.from_then_on && counted_ >= faults_.nth) {
-      *bytes = 0;
+    if (faults_.free_bytes > 0 ||
+        (faults_.error == Faults::Error::kNoSpace && faults_.from_then_on && counted_ >= faults_.nth)) {
+      *bytes = faults_.free_bytes;
       return IOStatus::OK();
     }
     return FileSystemWrapper::GetFreeSpace(path, options, bytes, dbg);

@@ -39,6 +39,7 @@ struct Faults {
   bool from_then_on = false;  // the nth and all later ones
   std::string path = {};      // only files whose path contains it
   unsigned seed = 0;
+  uint64_t free_bytes = 0;  // what the disk says to have left; 0: the truth, or none once it is full for good
 
   // All but reading.
   static Faults EveryChange() {

@@ -4,7 +4,7 @@
   // Blue to yellow with rising lightness: told apart with any kind of colour vision, and in grey. As in the style.
   const LINE_RAMP = [[79, 125, 240], [47, 179, 176], [143, 209, 79], [255, 231, 74]];
   const HEAT_RAMP = [[0, 0, 8], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
-  const THINNEST = 2, THICKEST = 9;
+  const THINNEST = 2, THICKEST = 7;
   // Side by side needs this much room; a phone has less.
   const NARROW = 640;
 
@@ -23,6 +23,7 @@
   const rgb = (colour) => `rgb(${colour.join(',')})`;
 
   const controls = document.querySelector('.controls');
+  if (!controls) return;
   const control = (name) => controls.querySelector(`[name=${name}]`);
 
   // One match: two pictures and what joins them.
@@ -64,11 +65,11 @@
     // Both pictures as large as the window allows, side by side or one above the other, whichever is larger.
     layout() {
       const room = this.stage.clientWidth;
-      const most = clamp(window.innerHeight * 0.72, 280, 760);
+      const most = matches.length > 1 ? clamp(window.innerHeight * 0.5, 240, 440) : clamp(window.innerHeight * 0.72, 280, 760);
       const fit = (side, width) => {
         const [w, h] = this.size(side);
-        // At least a finger's width on the short side, however long the picture is; small previews grow four times.
-        const scale = Math.max(Math.min(width / w, most / h, Math.max(4, 240 / w)), Math.min(72 / Math.min(w, h), width / w));
+        // However long the picture is, its short side can be seen; small previews grow four times.
+        const scale = Math.max(Math.min(width / w, most / h, Math.max(4, 240 / w)), Math.min(40 / Math.min(w, h), width / w));
         return [w * scale, h * scale];
       };
       const area = (width) => this.sides.reduce((sum, side) => sum + fit(side, width)[0] * fit(side, width)[1], 0);
@@ -103,7 +104,8 @@
       const [w, h] = side.width > 0 ? [side.width, side.height] : this.size(side);
       for (const [x0, y0, x1, y1, pixels] of side.crops) {
         const box = document.createElement('div');
-        box.className = 'crop';
+        // What was not looked at is dimmed; with several boxes they would dim each other.
+        box.className = side.crops.length === 1 ? 'crop only' : 'crop';
         const [across, down] = pixels ? [100 / w, 100 / h] : [100, 100];
         this.place(box, [x0 * across, y0 * down, x1 * across, y1 * down]);
         side.frame.appendChild(box);
@@ -174,6 +176,7 @@
       this.chosen = [];
       this.svg = make('svg', {class: 'lines', role: 'group', 'aria-label': 'Matching patches, strongest first; arrow keys go from one to the next'});
       this.stage.appendChild(this.svg);
+      this.groups = [];
       if (!control('lines').checked) return this.rest();
       const shown = this.pairs.slice(0, Number(control('count').value));
       const heaviest = Math.max(...this.pairs.map((pair) => pair.mass), 1e-12);
@@ -181,8 +184,8 @@
       this.groups = shown.map((pair, i) => this.pair(pair, i, shown.length, heaviest));
       [...this.groups].reverse().forEach((group) => this.svg.appendChild(group));
       if (this.groups.length) this.groups[0].setAttribute('tabindex', 0);
-      if (focused !== null && this.groups[focused]) this.groups[focused].focus();
       this.rest();
+      if (focused !== null && this.groups[focused]) this.groups[focused].focus();
     }
 
     pair(pair, index, of, heaviest) {
@@ -281,7 +284,6 @@
     const widths = controls.querySelector('.widths');
     make('line', {x1: 4, y1: 8, x2: 20, y2: 8, 'stroke-width': THINNEST}, widths);
     make('line', {x1: 36, y1: 8, x2: 54, y2: 8, 'stroke-width': THICKEST}, widths);
-    controls.querySelector('.masses').textContent = 'less, more';
   };
   const say = () => { controls.querySelector('output').textContent = `${count.value} of ${longest}`; };
 
@@ -294,11 +296,12 @@
     matches.forEach((match) => match.showHeat());
   });
 
+  // A browser that reloads the page may keep what was ticked.
+  matches.forEach((match) => match.showHeat());
   const layout = () => matches.forEach((match) => match.layout());
   document.querySelectorAll('img').forEach((image) => {
     if (!image.complete) image.addEventListener('load', layout);
   });
-  new ResizeObserver(layout).observe(document.querySelector('main'));
   window.addEventListener('resize', layout);
   layout();
 })();

@@ -19,6 +19,15 @@ const std::map<std::string, v1::ImageView>& Views() {
   return *views;
 }
 
+// What follows the shape of tokens that are not int8.
+std::string PrecisionText(v1::PatchTokens::Precision precision) {
+  switch (precision) {
+    case v1::PatchTokens::PRECISION_FLOAT16: return ", float16";
+    case v1::PatchTokens::PRECISION_FLOAT32: return ", float32";
+    default: return "";
+  }
+}
+
 std::string Describe(const v1::ImageRecord& image) {
   std::string out;
   const auto add = [&](absl::string_view name, absl::string_view value) {
@@ -40,7 +49,8 @@ std::string Describe(const v1::ImageRecord& image) {
                                    image.global_descriptor().embedding_space()));
   }
   if (image.has_tokens()) {
-    add("tokens", absl::StrCat(image.tokens().height(), " x ", image.tokens().width(), " x ", image.tokens().dim()));
+    add("tokens", absl::StrCat(image.tokens().height(), " x ", image.tokens().width(), " x ", image.tokens().dim(),
+                               PrecisionText(image.tokens().precision())));
   }
   return out;
 }

@@ -21,6 +21,15 @@ std::string ModelState(const v1::Model& model) {
   return absl::AsciiStrToLower(absl::StripPrefix(v1::Model::State_Name(model.state()), "STATE_"));
 }
 
+// What a search re-ranks by when it does not say.
+std::string RerankText(const v1::RerankOptions& rerank) {
+  if (rerank.method() != v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT) return "off";
+  std::string text =
+      absl::AsciiStrToLower(absl::StripPrefix(v1::RerankOptions::Marginals_Name(rerank.marginals()), "MARGINALS_"));
+  if (rerank.mass() < 1) absl::StrAppend(&text, ", mass ", rerank.mass());
+  return text;
+}
+
 std::string ModelsTable(const std::vector<v1::Model>& models) {
   Table table({{"model"},
                {"state"},
@@ -28,6 +37,7 @@ std::string ModelsTable(const std::vector<v1::Model>& models) {
                {"dim", Align::kRight},
                {"parameters", Align::kRight},
                {"numeric"},
+               {"re-ranking"},
                {"space"},
                {"load", Align::kRight},
                {"warm-up", Align::kRight},
@@ -40,9 +50,9 @@ std::string ModelsTable(const std::vector<v1::Model>& models) {
     const auto milliseconds = [&](double value) { return ready ? absl::StrFormat("%.0f ms", value) : std::string(); };
     table.AddRow({model.name(), ModelState(model), model.architecture(),
                   ready ? absl::StrCat(model.descriptor_dim()) : "", ready ? FormatCount(model.parameters()) : "",
-                  model.numeric(), model.embedding_space().substr(0, kShownSpace),
-                  milliseconds(model.load_milliseconds()), milliseconds(model.warm_up_milliseconds()),
-                  absl::StrJoin(notes, ", ")});
+                  model.numeric(), ready ? RerankText(model.rerank()) : "",
+                  model.embedding_space().substr(0, kShownSpace), milliseconds(model.load_milliseconds()),
+                  milliseconds(model.warm_up_milliseconds()), absl::StrJoin(notes, ", ")});
   }
   return table.empty() ? "no models: the server's model root is empty\n" : table.Render();
 }

@@ -9,12 +9,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 #include "base/file.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "model/image/encode.h"
 #include "model/train/scene/labels.h"
+#include "model/train/scene/occluder.h"
 #include "model/train/scene/render.h"
 #include "model/train/scene/surface.h"
 #include "model/train/scene/view.h"
@@ -25,6 +27,7 @@ namespace {
 // Raised whenever the same settings would give other pictures, so that folders of older versions are not taken for
 // ours.
 constexpr int kGeneratorVersion = 1;
+constexpr double kMostHidden = 0.9;
 
 absl::Status CheckRange(absl::string_view name, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
@@ -40,14 +43,20 @@ absl::Status Check(const SceneSettings& settings) {
   }
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("instances", settings.instances, 1, 10'000));
   SIGHTLINE_RETURN_IF_ERROR(CheckRange("views", settings.views, 2, 100));
-  return CheckRange("size", settings.side, 32, 2048);
+  SIGHTLINE_RETURN_IF_ERROR(CheckRange("size", settings.side, 32, 2048));
+  if (settings.occluders >= 0 && settings.occluders <= kMostHidden) return absl::OkStatus();
+  return base::InvalidArgument("SETTING_OUT_OF_RANGE",
+                               absl::StrCat("--occluders is ", settings.occluders, "; it must be 0 to ", kMostHidden,
+                                            ". Give the share of the object to hide."),
+                               {{"limit", absl::StrCat(kMostHidden)}, {"actual", absl::StrCat(settings.occluders)}});
 }
 
 std::string Describe(const SceneSettings& settings) {
   return absl::StrFormat(
       "{\"generator\": \"sightline-train scenes\", \"version\": %d, \"instances\": %d, \"views\": %d, \"size\": %d, "
-      "\"seed\": %u}\n",
-      kGeneratorVersion, settings.instances, settings.views, settings.side, settings.seed);
+      "\"seed\": %u%s}\n",
+      kGeneratorVersion, settings.instances, settings.views, settings.side, settings.seed,
+      settings.occluders > 0 ? absl::StrCat(", \"occluders\": ", settings.occluders) : "");
 }
 
 // True when the folder holds a complete run with these settings, false when it is empty or absent.
@@ -80,15 +89,27 @@ Label LabelOf(int instance, int view, int views) {
   return {absl::StrFormat("%s/instance_%03d_view_%d.jpg", folder, instance, view), instance, view, split};
 }
 
-absl::Status WriteInstance(const SceneSettings& settings, int instance) {
+// `labels`: those of the instance's views, in order.
+absl::Status WriteInstance(const SceneSettings& settings, int instance, absl::Span<Label> labels) {
   const Surface surface = MakeSurface(settings.seed, instance);
   for (int view_number = 0; view_number < settings.views; ++view_number) {
     Random random =
         Random::For(settings.seed, {2, static_cast<uint64_t>(instance), static_cast<uint64_t>(view_number)});
     const View view = MakeView(surface.aspect, &random);
-    const image::Image picture = Render(surface, view, settings.side, &random);
+    Label& label = labels[static_cast<size_t>(view_number)];
+    label = LabelOf(instance, view_number, settings.views);
+    std::vector<Occluder> occluders;
+    if (settings.occluders > 0) {
+      const std::vector<float> object = ObjectCover(surface, view, settings.side);
+      if (label.split == Split::kQuery) {
+        // A stream of their own: the rest of the picture is as it would be without them.
+        Random placing = Random::For(settings.seed, {3, static_cast<uint64_t>(instance)});
+        occluders = MakeOccluders(object, view, settings.side, settings.occluders, &placing);
+      }
+      label.hidden = HiddenShare(object, view, settings.side, occluders);
+    }
+    const image::Image picture = Render(surface, view, settings.side, &random, occluders);
     SIGHTLINE_ASSIGN_OR_RETURN(const std::string jpeg, image::EncodeJpeg(picture, view.jpeg_quality));
-    const Label label = LabelOf(instance, view_number, settings.views);
     SIGHTLINE_RETURN_IF_ERROR(WriteQuickly(absl::StrCat(settings.directory, "/", label.path), jpeg));
   }
   return absl::OkStatus();
@@ -111,7 +132,9 @@ class FirstError {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::Status WriteInstances(const SceneSettings& settings) {
+absl::StatusOr<std::vector<Label>> WriteInstances(const SceneSettings& settings) {
+  const auto views = static_cast<size_t>(settings.views);
+  std::vector<Label> labels(views * static_cast<size_t>(settings.instances));
   FirstError error;
   {
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -120,13 +143,15 @@ absl::Status WriteInstances(const SceneSettings& settings) {
                            .max_queue = static_cast<size_t>(settings.instances),
                            .on_thread_start = {}});
     for (int instance = 0; instance < settings.instances; ++instance) {
-      const bool queued = pool.TrySubmit([&settings, &error, instance] {
-        if (error.status().ok()) error.Note(WriteInstance(settings, instance));
+      const auto own = absl::MakeSpan(labels).subspan(views * static_cast<size_t>(instance), views);
+      const bool queued = pool.TrySubmit([&settings, &error, instance, own] {
+        if (error.status().ok()) error.Note(WriteInstance(settings, instance, own));
       });
       if (!queued) error.Note(absl::InternalError("the queue of scenes is full. Report this."));
     }
   }
-  return error.status();
+  SIGHTLINE_RETURN_IF_ERROR(error.status());
+  return labels;
 }
 
 }  // namespace
@@ -137,11 +162,7 @@ absl::StatusOr<SceneOutcome> GenerateScenes(const SceneSettings& settings) {
   if (complete) return SceneOutcome::kAlreadyThere;
   SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(settings.directory + "/index"));
   SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(settings.directory + "/query"));
-  SIGHTLINE_RETURN_IF_ERROR(WriteInstances(settings));
-  std::vector<Label> labels;
-  for (int instance = 0; instance < settings.instances; ++instance) {
-    for (int view = 0; view < settings.views; ++view) labels.push_back(LabelOf(instance, view, settings.views));
-  }
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Label> labels, WriteInstances(settings));
   SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(settings.directory + "/labels.csv", FormatLabels(labels)));
   SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(settings.directory + "/scenes.json", Describe(settings)));
   return SceneOutcome::kWritten;

@@ -2,7 +2,8 @@
 //
 //   DIR/index/instance_007_view_2.jpg   views 0 to views - 2
 //   DIR/query/instance_007_view_5.jpg   the last view
-//   DIR/labels.csv                      path,instance,view,split
+//   DIR/labels.csv                      path,instance,view,split; with occluders also hidden, the share of the object's
+//                                       pixels that something stands in front of
 //   DIR/scenes.json                     the settings; written last, so that its presence means a complete folder
 //
 // Threading: GenerateScenes uses one thread per processor. Two runs into one folder at a time are the caller's fault.
@@ -26,6 +27,10 @@ struct SceneSettings {
   int views = 6;       // 2 to 100
   int side = 320;      // pixels, 32 to 2,048
   uint64_t seed = 1;
+  // The share of the object's pixels that is hidden in queries, 0 to 0.9: other objects stand in front of it. 0 leaves
+  // the few small shapes that any view may have, and the files as they are without this setting. Pictures to index are
+  // the same for every share.
+  double occluders = 0;
 };
 
 enum class SceneOutcome { kWritten, kAlreadyThere };

@@ -39,26 +39,15 @@ Shape MakeShape(Random* random, double smallest, double largest) {
 }
 
 void PaintShape(const Shape& shape, Frame* frame) {
-  const double reach = std::hypot(shape.half_width, shape.half_height);
-  const int side = frame->side;
-  const auto pixel = [side](double position) { return std::clamp(static_cast<int>(position * side), 0, side - 1); };
-  for (int y = pixel(shape.y - reach); y <= pixel(shape.y + reach); ++y) {
-    for (int x = pixel(shape.x - reach); x <= pixel(shape.x + reach); ++x) {
-      const double dx = (x + 0.5) / side - shape.x;
-      const double dy = (y + 0.5) / side - shape.y;
-      const double u = (dx * shape.cosine + dy * shape.sine) / shape.half_width;
-      const double v = (dy * shape.cosine - dx * shape.sine) / shape.half_height;
-      // How far inside the outline, in pixels of the shorter half side: the outermost one is blended.
-      const double outside = shape.ellipse ? std::hypot(u, v) : std::max(std::abs(u), std::abs(v));
-      const double inside = (1 - outside) * std::min(shape.half_width, shape.half_height) * side;
-      if (inside <= 0) continue;
-      const double stripe = std::sin(u * shape.half_width * shape.stripe_frequency * 2 * std::numbers::pi);
-      const double grain = 0.8 + 0.4 * ValueNoise(shape.noise_seed, 40 * dx, 40 * dy);
-      Colour colour = shape.stripe_frequency > 0 && stripe > 0 ? shape.stripe_colour : shape.colour;
-      for (float& value : colour) value = static_cast<float>(value * grain);
-      frame->at(x, y) = Blend(frame->at(x, y), colour, std::min(inside, 1.0));
-    }
-  }
+  ForEachPixelOf(shape, frame->side, [&](int x, int y, double u, double, double cover) {
+    const double dx = (x + 0.5) / frame->side - shape.x;
+    const double dy = (y + 0.5) / frame->side - shape.y;
+    const double stripe = std::sin(u * shape.half_width * shape.stripe_frequency * 2 * std::numbers::pi);
+    const double grain = 0.8 + 0.4 * ValueNoise(shape.noise_seed, 40 * dx, 40 * dy);
+    Colour colour = shape.stripe_frequency > 0 && stripe > 0 ? shape.stripe_colour : shape.colour;
+    for (float& value : colour) value = static_cast<float>(value * grain);
+    frame->at(x, y) = Blend(frame->at(x, y), colour, cover);
+  });
 }
 
 void PaintBackdrop(Random* random, Frame* frame) {

@@ -8,6 +8,8 @@
 #ifndef SIGHTLINE_MODEL_TRAIN_SCENE_FRAME_H_
 #define SIGHTLINE_MODEL_TRAIN_SCENE_FRAME_H_
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -40,6 +42,26 @@ struct Shape {
   double stripe_frequency = 0;  // per side of the frame
   uint64_t noise_seed = 0;
 };
+
+// Calls visit(x, y, u, v, cover) for the pixels of a frame of `side` that lie in the shape: u and v from -1 to 1 along
+// its axes, cover 0 to 1, below 1 in the outermost pixel.
+template <typename Visit>
+void ForEachPixelOf(const Shape& shape, int side, const Visit& visit) {
+  const double reach = std::hypot(shape.half_width, shape.half_height);
+  const auto pixel = [side](double position) { return std::clamp(static_cast<int>(position * side), 0, side - 1); };
+  for (int y = pixel(shape.y - reach); y <= pixel(shape.y + reach); ++y) {
+    for (int x = pixel(shape.x - reach); x <= pixel(shape.x + reach); ++x) {
+      const double dx = (x + 0.5) / side - shape.x;
+      const double dy = (y + 0.5) / side - shape.y;
+      const double u = (dx * shape.cosine + dy * shape.sine) / shape.half_width;
+      const double v = (dy * shape.cosine - dx * shape.sine) / shape.half_height;
+      // How far inside the outline, in pixels of the shorter half side: the outermost one is blended.
+      const double outside = shape.ellipse ? std::hypot(u, v) : std::max(std::abs(u), std::abs(v));
+      const double inside = (1 - outside) * std::min(shape.half_width, shape.half_height) * side;
+      if (inside > 0) visit(x, y, u, v, std::min(inside, 1.0));
+    }
+  }
+}
 
 // Anywhere in the frame; its sides lie between the given fractions of the frame's.
 Shape MakeShape(Random* random, double smallest, double largest);

@@ -7,6 +7,7 @@
 #ifndef SIGHTLINE_MODEL_TRAIN_SCENE_LABELS_H_
 #define SIGHTLINE_MODEL_TRAIN_SCENE_LABELS_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,11 @@ struct Label {
   int instance = 0;
   int view = 0;
   Split split = Split::kIndex;
+  // The share of the object's pixels that something stands in front of; known where occluders were asked for.
+  std::optional<double> hidden = std::nullopt;
 };
 
-// With a header line: path,instance,view,split.
+// With a header line: path,instance,view,split, and hidden where every label knows it.
 std::string FormatLabels(const std::vector<Label>& labels);
 
 // Reads DIRECTORY/labels.csv. Paths that lead out of the folder are refused.

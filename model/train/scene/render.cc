@@ -22,8 +22,8 @@ void PaintObject(const Surface& surface, const View& view, Frame* frame) {
         const auto [u, v] = view.ToObject(sample_x, sample_y);
         if (!surface.Contains(u, v)) continue;
         const SurfacePoint point = surface.At(u, v);
-        const double shade = 1 + view.light.relief_u * point.slope_u + view.light.relief_v * point.slope_v;
-        for (size_t c = 0; c < 3; ++c) sum[c] += point.colour[c] * static_cast<float>(std::clamp(shade, 0.3, 1.7));
+        const float shade = Shade(point, view.light);
+        for (size_t c = 0; c < 3; ++c) sum[c] += point.colour[c] * shade;
         ++hits;
       }
       if (hits == 0) continue;
@@ -54,11 +54,13 @@ image::Image Develop(const Frame& frame, const Light& light, Random* random) {
 
 }  // namespace
 
-image::Image Render(const Surface& surface, const View& view, int side, Random* random) {
+image::Image Render(const Surface& surface, const View& view, int side, Random* random,
+                    absl::Span<const Occluder> occluders) {
   Frame frame(side);
   PaintBackdrop(random, &frame);
   PaintObject(surface, view, &frame);
   for (const Shape& occluder : view.occluders) PaintShape(occluder, &frame);
+  for (const Occluder& occluder : occluders) PaintOccluder(occluder, view.light, &frame);
   return Develop(frame, view.light, random);
 }
 

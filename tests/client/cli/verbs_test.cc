@@ -293,7 +293,7 @@ TEST_F(VerbsTest, StatusAndDoctor) {
   EXPECT_EQ(RunWords({"doctor", "--json"}), kError);
   EXPECT_THAT(out_, HasSubstr(R"({"check":"model tiny","verdict":"fail","found":"model.json is damaged.")"));
   EXPECT_EQ(RunWords({"doctor", "--plan", "100M"}), kOk);
-  EXPECT_THAT(out_, AllOf(HasSubstr("160.0 GB"), HasSubstr("2.5 TB")));
+  EXPECT_THAT(out_, AllOf(HasSubstr("160.0 GB"), HasSubstr("2.6 TB")));
   EXPECT_EQ(RunWords({"doctor", "--plan", "lots"}), kUsage);
 }
 

@@ -97,6 +97,11 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
       return ToGrpc(base::NotFound("IMAGE_NOT_FOUND",
                                    absl::StrCat("there is no image \"", request->id(), "\". Index it first.")));
     }
+    const auto kept = server_.kept_.find(request->id());
+    const bool wants_bytes = request->view() == v1::IMAGE_VIEW_PREVIEW || request->view() == v1::IMAGE_VIEW_ORIGINAL;
+    if (wants_bytes && kept != server_.kept_.end() && kept->second != request->view()) {
+      return ToGrpc(base::FailedPrecondition("IMAGE_NOT_KEPT", "the collection keeps none. Ask for another view."));
+    }
     *response->mutable_image() = image->second;
     return grpc::Status::OK;
   }
@@ -150,6 +155,14 @@ class FakeServer::SearchFake : public v1::SearchService::Service {
     return ToGrpc(fault);
   }
 
+  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
+                       v1::ExplainResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    server_.last_explain_ = *request;
+    *response = server_.explain_response_;
+    return grpc::Status::OK;
+  }
+
  private:
   FakeServer& server_;
 };
@@ -164,6 +177,7 @@ class FakeServer::CollectionFake : public v1::CollectionService::Service {
     const auto collection = server_.collections_.find(request->name());
     if (collection == server_.collections_.end()) return ToGrpc(NoCollection(request->name()));
     Describe(collection->first, collection->second.size(), response->mutable_collection());
+    if (server_.confidence_) *response->mutable_collection()->mutable_confidence() = *server_.confidence_;
     return grpc::Status::OK;
   }
 
@@ -199,6 +213,22 @@ class FakeServer::CollectionFake : public v1::CollectionService::Service {
                                   v1::OptimizeCollectionResponse* response) override {
     base::MutexLock lock(server_.mutex_);
     server_.last_optimize_ = *request;
+    *response->mutable_operation() = server_.steps_.front();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FindDuplicates(grpc::ServerContext*, const v1::FindDuplicatesRequest* request,
+                              v1::FindDuplicatesResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    server_.last_duplicates_ = *request;
+    *response->mutable_operation() = server_.steps_.front();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FitConfidence(grpc::ServerContext*, const v1::FitConfidenceRequest* request,
+                             v1::FitConfidenceResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    server_.last_fit_ = *request;
     *response->mutable_operation() = server_.steps_.front();
     return grpc::Status::OK;
   }
@@ -321,6 +351,37 @@ void FakeServer::FailSearches(std::vector<absl::Status> statuses) {
 void FakeServer::SetSearchResponse(v1::SearchResponse response) {
   base::MutexLock lock(mutex_);
   search_response_ = std::move(response);
+}
+
+void FakeServer::SetExplainResponse(v1::ExplainResponse response) {
+  base::MutexLock lock(mutex_);
+  explain_response_ = std::move(response);
+}
+
+void FakeServer::KeepImage(const std::string& collection, const v1::ImageRecord& image, v1::ImageView view) {
+  base::MutexLock lock(mutex_);
+  collections_[collection][image.id()] = image;
+  kept_[image.id()] = view;
+}
+
+void FakeServer::SetConfidence(v1::ConfidenceModel confidence) {
+  base::MutexLock lock(mutex_);
+  confidence_ = std::move(confidence);
+}
+
+v1::ExplainRequest FakeServer::last_explain() {
+  base::MutexLock lock(mutex_);
+  return last_explain_;
+}
+
+v1::FindDuplicatesRequest FakeServer::last_duplicates() {
+  base::MutexLock lock(mutex_);
+  return last_duplicates_;
+}
+
+v1::FitConfidenceRequest FakeServer::last_fit() {
+  base::MutexLock lock(mutex_);
+  return last_fit_;
 }
 
 void FakeServer::SetInfo(v1::GetServerInfoResponse info) {

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,16 +47,25 @@ class FakeServer {
   // The next calls of Search end with these, one each.
   void FailSearches(std::vector<absl::Status> statuses);
   void SetSearchResponse(v1::SearchResponse response);
+  void SetExplainResponse(v1::ExplainResponse response);
   void SetInfo(v1::GetServerInfoResponse info);
+  // What GetImage answers for an image of a collection, beside its id: the bytes of this view alone.
+  void KeepImage(const std::string& collection, const v1::ImageRecord& image, v1::ImageView view);
+  // What GetCollection tells of every collection.
+  void SetConfidence(v1::ConfidenceModel confidence);
 
   // How often a write of `id` arrived, and with which request_ids.
   std::vector<std::string> WritesOf(const std::string& id);
   int64_t images(const std::string& collection);
   v1::SearchRequest last_search();
+  v1::ExplainRequest last_explain();
+  v1::FindDuplicatesRequest last_duplicates();
+  v1::FitConfidenceRequest last_fit();
   v1::DeleteImagesRequest last_delete();
   v1::OptimizeCollectionRequest last_optimize();
   v1::ListAttributeValuesRequest last_values();
-  // What OptimizeCollection starts: GetOperation answers each of these once, and then the last for ever.
+  // What OptimizeCollection, FindDuplicates and FitConfidence start: GetOperation answers each of these once, and then
+  // the last for ever.
   void SetOperationSteps(std::vector<v1::Operation> steps);
   // The next calls of GetOperation end with these, one each.
   void FailOperations(std::vector<absl::Status> statuses);
@@ -80,6 +90,12 @@ class FakeServer {
   std::vector<absl::Status> search_faults_ ABSL_GUARDED_BY(mutex_);
   v1::SearchResponse search_response_ ABSL_GUARDED_BY(mutex_);
   v1::SearchRequest last_search_ ABSL_GUARDED_BY(mutex_);
+  v1::ExplainResponse explain_response_ ABSL_GUARDED_BY(mutex_);
+  v1::ExplainRequest last_explain_ ABSL_GUARDED_BY(mutex_);
+  v1::FindDuplicatesRequest last_duplicates_ ABSL_GUARDED_BY(mutex_);
+  v1::FitConfidenceRequest last_fit_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::ConfidenceModel> confidence_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::ImageView> kept_ ABSL_GUARDED_BY(mutex_);  // by id
   v1::GetServerInfoResponse info_ ABSL_GUARDED_BY(mutex_);
   v1::DeleteImagesRequest last_delete_ ABSL_GUARDED_BY(mutex_);
   v1::OptimizeCollectionRequest last_optimize_ ABSL_GUARDED_BY(mutex_);

@@ -6,12 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <thread>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -26,18 +24,6 @@ namespace sightline::index {
 namespace {
 
 using sightline::testing::Faults;
-
-constexpr std::chrono::seconds kMostToRecover{30};
-
-// Tries until a write is acknowledged.
-bool Recovers(Truth& truth, Collection& collection) {
-  const auto deadline = std::chrono::steady_clock::now() + kMostToRecover;
-  while (!truth.Write(collection)) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return true;
-}
 
 class DiskFullTest : public ::testing::Test {
  protected:
@@ -85,7 +71,7 @@ TEST_F(DiskFullTest, ASmallDisk) {
       ASSERT_TRUE(truth.Check(**collection, /*reopened=*/false));
     }
     std::filesystem::remove(ballast);
-    ASSERT_TRUE(Recovers(truth, **collection)) << "no write within 30 seconds of space";
+    ASSERT_TRUE(truth.WriteOnceWell(**collection)) << "no write within 30 seconds of space: " << truth.refusal();
     EXPECT_FALSE((*collection)->Stats().read_only);
     const std::array<std::string, 1> ids = {"refused"};
     ASSERT_TRUE((*collection)->Delete(ids).ok());
@@ -147,7 +133,7 @@ TEST_P(DiskFullDuringTest, LeavesWhatThereWasAndGoesOnLater) {
     failed += machine.env.failed();
     ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));
     machine.env.Heal();
-    ASSERT_TRUE(Recovers(truth, *machine.collection)) << "no write within 30 seconds of space";
+    ASSERT_TRUE(truth.WriteOnceWell(*machine.collection)) << "no write within 30 seconds of space: " << truth.refusal();
     const absl::Status again = Act(machine, truth);
     EXPECT_TRUE(again.ok()) << again;
     ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/false));

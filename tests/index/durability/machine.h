@@ -48,6 +48,8 @@ struct Machine {
   // Opens the database and the collection; makes it when there is none.
   absl::Status Open() {
     DatabaseOptions options = SmallSegments(data);
+    options.write_buffer_bytes = write_buffer_bytes;
+    options.recovery_rest = recovery_rest;
     options.env = env.env();
     auto opened = Database::Open(options);
     if (!opened.ok()) return opened.status();
@@ -66,6 +68,8 @@ struct Machine {
   }
 
   const std::string data;
+  size_t write_buffer_bytes = DatabaseOptions().write_buffer_bytes;
+  int recovery_rest = 0;  // so that every write tries, and soon
   sightline::testing::FaultEnv env;
   std::unique_ptr<Database> database;
   std::shared_ptr<Collection> collection;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,8 @@
 
 namespace sightline::index {
 namespace {
+
+constexpr std::chrono::seconds kMostToRecover{30};
 
 constexpr int kIds = 40;  // few, so that most are written several times
 
@@ -68,10 +72,20 @@ bool Truth::Write(Collection& collection) {
   }
   if (!status.ok()) {
     possible_[id].push_back(after);
+    refusal_ = status;
     return false;
   }
   acknowledged_[id] = after;
   possible_.erase(id);
+  return true;
+}
+
+bool Truth::WriteOnceWell(Collection& collection) {
+  const auto deadline = std::chrono::steady_clock::now() + kMostToRecover;
+  while (!Write(collection)) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   return true;
 }
 

@@ -33,6 +33,9 @@ class Truth {
   // One random write (a new record, a replacement, a change of attributes or a deletion); whether it was acknowledged.
   bool Write(Collection& collection);
 
+  // Writes until a write is acknowledged; false after 30 seconds.
+  bool WriteOnceWell(Collection& collection);
+
   // Compares everything. `reopened`: writes that failed before may have been done all the same; what is found of them
   // counts from now on. False after a failure.
   bool Check(const Collection& collection, bool reopened);
@@ -42,6 +45,8 @@ class Truth {
   int64_t CheckReadable(const Collection& collection, absl::StatusCode code) const;
 
   int64_t records() const;
+  // Of the last write that was not acknowledged.
+  const absl::Status& refusal() const { return refusal_; }
 
  private:
   struct State {
@@ -58,6 +63,7 @@ class Truth {
 
   std::mt19937 random_;
   int64_t next_ = 0;
+  absl::Status refusal_;
   std::map<std::string, Maybe> acknowledged_;           // nullopt once deleted
   std::map<std::string, std::vector<Maybe>> possible_;  // what failed writes would have made of it
 };

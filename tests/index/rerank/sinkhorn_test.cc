@@ -394,7 +394,7 @@ TEST(SinkhornTest, ExchangedSidesGiveTheTransposedPlanAtConvergence) {
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const double mass : {1.0, 0.5}) {
-    for (const double epsilon : {0.01, 0.05}) {
+    for (const double epsilon : {0.05, 0.2}) {
       const Pair pair = RandomPair(random, 9, 14, -0.5);
       Pair exchanged{Vector(pair.s.size()), pair.v, pair.u};
       for (size_t i = 0; i < 9; ++i) {

@@ -41,6 +41,22 @@ TEST(ModelConfigTest, ReadsEveryZooEntry) {
   EXPECT_EQ(DescriptorDim(base->backbone, base->head), 1536);
 }
 
+TEST(ModelConfigTest, TokensSayTheirPrecisionOnlyWhereItIsNotInt8) {
+  json root = json::parse(Text("dtop_tiny"));
+  const auto plain = ParseModelConfig(root.dump());
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->tokens.precision, TokenPrecision::kInt8);
+  EXPECT_FALSE(ToJson(plain->tokens).contains("precision"));
+  root["tokens"]["precision"] = "int8";
+  EXPECT_EQ(ToJson(ParseModelConfig(root.dump())->tokens), ToJson(plain->tokens));
+  root["tokens"]["precision"] = "float16";
+  const auto half = ParseModelConfig(root.dump());
+  EXPECT_EQ(half->tokens.precision, TokenPrecision::kFloat16);
+  EXPECT_EQ(ToJson(half->tokens)["precision"], "float16");
+  root["tokens"]["precision"] = "float32";
+  EXPECT_EQ(ParseModelConfig(root.dump())->tokens.precision, TokenPrecision::kFloat32);
+}
+
 TEST(ModelConfigTest, CanonicalFormSpellsOutDefaults) {
   const auto written = ParseBackbone({{"type", "vit"}, {"dim", 768}, {"depth", 12}, {"heads", 12}, {"patch", 16}});
   const auto defaulted = ParseBackbone({{"type", "vit"}});
@@ -94,6 +110,16 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/preprocess/aspect_ratios", {0.0}, "\"preprocess.aspect_ratios\""},
       {"/tokens/dim", 193, "at most the backbone's dim, 192"},
       {"/tokens/importance", "entropy", "\"tokens.importance\""},
+      {"/tokens/precision", "int4", "\"tokens.precision\""},
+      {"/rerank", 1, "\"rerank\""},
+      {"/rerank", {{"method", "on"}}, "\"rerank.method\""},
+      {"/rerank", {{"shortlist", 10}}, "\"rerank.shortlist\""},
+      {"/rerank", {{"mass", 0}}, "\"rerank.mass\" must be above 0"},
+      {"/rerank", {{"mass", 1.5}}, "\"rerank.mass\" is \"1.5\"; it must be a number from 0 to 1"},
+      {"/rerank", {{"epsilon", 0}}, "\"rerank.epsilon\""},
+      {"/rerank", {{"marginals", "rollout"}}, "\"rerank.marginals\""},
+      {"/rerank", {{"temperature", "hot"}}, "\"rerank.temperature\""},
+      {"/rerank", {{"weight", -1}}, "\"rerank.weight\""},
       {"/tokens/projection/type", "pca", "\"tokens.projection.type\""},
       {"/tokens/projection/seed", "x", "\"tokens.projection.seed\""},
   };

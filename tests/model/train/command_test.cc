@@ -26,6 +26,9 @@ TEST(ScenesCommandTest, RefusesWhatItCannotDo) {
   EXPECT_EQ(ReasonOf(scenes, {"--out", "x", "--views", "1"}), "SETTING_OUT_OF_RANGE");
   EXPECT_EQ(ReasonOf(scenes, {"--out", "x", "--size", "31"}), "SETTING_OUT_OF_RANGE");
   EXPECT_EQ(ReasonOf(scenes, {"--out", "x", "--size", "99999999999"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(scenes, {"--out", "x", "--occluders", "0.95"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(scenes, {"--out", "x", "--occluders", "nan"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(scenes, {"--out", "x", "--occluders", "half"}), "FLAG_INVALID");
   EXPECT_EQ(ReasonOf(scenes, {"--colour", "red"}), "FLAG_UNKNOWN");
 }
 

@@ -18,6 +18,7 @@ TEST(FlagsTest, ReadsBothForms) {
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->Text("out", ""), "x");
   EXPECT_EQ(*flags->Integer("seed", 1), 7);
+  EXPECT_EQ(*flags->Number("seed", 1), 7.0);
   EXPECT_TRUE(flags->Has("json"));
   EXPECT_THAT(flags->positional(), ElementsAre("a", "b"));
 }
@@ -26,6 +27,7 @@ TEST(FlagsTest, AbsentFlagsHaveTheirDefaults) {
   const absl::StatusOr<Flags> flags = Flags::Parse({}, kSpecs);
   EXPECT_EQ(flags->Text("out", "here"), "here");
   EXPECT_EQ(*flags->Integer("seed", 3), 3);
+  EXPECT_EQ(*flags->Number("seed", 0.5), 0.5);
   EXPECT_FALSE(flags->Has("json"));
 }
 
@@ -37,6 +39,7 @@ TEST(FlagsTest, MistakesAreNamed) {
   EXPECT_THAT(std::string(Flags::Parse({"--json=1"}, kSpecs).status().message()), HasSubstr("takes no value"));
   const absl::StatusOr<Flags> flags = Flags::Parse({"--seed", "one"}, kSpecs);
   EXPECT_EQ(base::GetErrorInfo(flags->Integer("seed", 1).status()).reason, "FLAG_INVALID");
+  EXPECT_EQ(flags->Number("seed", 1).status().message(), "flag --seed is \"one\", which is not a number. Give one.");
 }
 
 }  // namespace
