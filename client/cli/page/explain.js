@@ -65,11 +65,13 @@
     // Both pictures as large as the window allows, side by side or one above the other, whichever is larger.
     layout() {
       const room = this.stage.clientWidth;
-      const most = matches.length > 1 ? clamp(window.innerHeight * 0.5, 240, 440) : clamp(window.innerHeight * 0.72, 280, 760);
+      const height = window.innerHeight;
+      const most = matches.length > 1 ? clamp(height * 0.5, 240, 440) : clamp(height * 0.72, 280, 760);
       const fit = (side, width) => {
         const [w, h] = this.size(side);
         // However long the picture is, its short side can be seen; small previews grow four times.
-        const scale = Math.max(Math.min(width / w, most / h, Math.max(4, 240 / w)), Math.min(40 / Math.min(w, h), width / w));
+        const least = Math.min(40 / Math.min(w, h), width / w);
+        const scale = Math.max(Math.min(width / w, most / h, Math.max(4, 240 / w)), least);
         return [w * scale, h * scale];
       };
       const area = (width) => this.sides.reduce((sum, side) => sum + fit(side, width)[0] * fit(side, width)[1], 0);
@@ -166,15 +168,18 @@
     leave(from, to) {
       const x = from.x + from.width / 2, y = from.y + from.height / 2;
       const dx = to.x + to.width / 2 - x, dy = to.y + to.height / 2 - y;
-      const reach = Math.min(from.width / 2 / Math.max(Math.abs(dx), 1e-6), from.height / 2 / Math.max(Math.abs(dy), 1e-6), 1);
+      const [across, down] = [Math.max(Math.abs(dx), 1e-6), Math.max(Math.abs(dy), 1e-6)];
+      const reach = Math.min(from.width / 2 / across, from.height / 2 / down, 1);
       return [x + dx * reach, y + dy * reach];
     }
 
     draw() {
-      const focused = this.svg && this.svg.contains(document.activeElement) ? document.activeElement.dataset.index : null;
+      const active = document.activeElement;
+      const focused = this.svg && this.svg.contains(active) ? active.dataset.index : null;
       if (this.svg) this.svg.remove();
       this.chosen = [];
-      this.svg = make('svg', {class: 'lines', role: 'group', 'aria-label': 'Matching patches, strongest first; arrow keys go from one to the next'});
+      const name = 'Matching patches, strongest first; arrow keys go from one to the next';
+      this.svg = make('svg', {class: 'lines', role: 'group', 'aria-label': name});
       this.stage.appendChild(this.svg);
       this.groups = [];
       if (!control('lines').checked) return this.rest();
@@ -238,7 +243,8 @@
       this.chosen = indices;
       this.svg.classList.add('chosen');
       this.groups.forEach((group, i) => group.classList.toggle('on', indices.includes(i)));
-      this.rows.forEach((row) => row.classList.toggle('on', indices.some((i) => this.pairs[i].row == row.dataset.pair)));
+      const rows = indices.map((i) => String(this.pairs[i].row));
+      this.rows.forEach((row) => row.classList.toggle('on', rows.includes(row.dataset.pair)));
       const first = this.pairs[indices[0]];
       this.readout.textContent = indices.length === 1
         ? `Pair ${indices[0] + 1} of ${this.pairs.length}: ${this.words(first)}`
