@@ -267,6 +267,8 @@ class LoadedModel : public Model {
     info_.parameters = config_.parameters();
     info_.image_size = config_.preprocess.image_size;
     info_.rerank = config_.rerank;
+    // Patches of a network that nobody has trained match by colour and chance: docs/performance.md has what it costs.
+    if (info_.untrained && !config_.names_rerank_method) info_.rerank.method = RerankDefaults::Method::kOff;
     info_.scales.assign(config_.preprocess.scales.begin(), config_.preprocess.scales.end());
   }
 

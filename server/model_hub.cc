@@ -120,7 +120,7 @@ ModelHub::~ModelHub() {
   }
   models.clear();
   base::MutexLock lock(mutex_);
-  while (!alive_.empty()) changed_.Wait(mutex_);
+  while (!alive_.empty() || ending_ > 0) changed_.Wait(mutex_);
 }
 
 // ---- Loading and unloading
@@ -143,10 +143,16 @@ absl::Status ModelHub::CheckName(const std::string& name) {
 
 void ModelHub::Reap(ServedModel* model) {
   const auto end = [this, model] {
+    {
+      // Nobody may use it any more who finds it there.
+      base::MutexLock lock(mutex_);
+      alive_.erase(model);
+      ++ending_;
+    }
     base::Log(base::Severity::kInfo, "model gone", {{"model", model->info().name}});
     delete model;
     base::MutexLock lock(mutex_);
-    alive_.erase(model);
+    --ending_;
     changed_.NotifyAll();
   };
   if (!reaper_.TrySubmit(end)) end();

@@ -145,6 +145,7 @@ class ModelHub {
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
   // Every model there is, also those that only requests still hold.
   std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);
+  int ending_ ABSL_GUARDED_BY(mutex_) = 0;  // not alive any more, and not gone yet
   base::ThreadPool reaper_;  // ends models: a batcher cannot be joined by its own thread
   base::ThreadPool decode_pool_;
 };

@@ -196,6 +196,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   config.rerank = DefaultRerank(config.backbone);
   if (rerank != nullptr) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.rerank, ParseRerank(*rerank, config.rerank));
+    config.names_rerank_method = rerank->contains("method");
   }
   if (whitened) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.whitening,

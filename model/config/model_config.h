@@ -100,7 +100,8 @@ struct ModelConfig {
   std::optional<WhiteningConfig> whitening;
   PreprocessConfig preprocess;
   TokensConfig tokens;
-  RerankDefaults rerank;  // decides no descriptor and no token
+  RerankDefaults rerank;            // decides no descriptor and no token
+  bool names_rerank_method = false;  // whether model.json says rerank.method itself
   uint64_t seed = 0;      // of the initialisation used when there are no weights
 
   // All learned values, backbone, head and whitening.

@@ -3,12 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -53,34 +51,23 @@ class ConfidenceTest : public ServerFixture {
     return request;
   }
 
-  static v1::Operation WaitForEnd(const absl::StatusOr<v1::Operation>& started) {
+  static v1::Operation End(const absl::StatusOr<v1::Operation>& started) {
     EXPECT_TRUE(started.ok()) << started.status();
-    if (!started.ok()) return {};
-    for (int i = 0; i < 2000; ++i) {
-      const auto operation = client_->GetOperation(started->name());
-      EXPECT_TRUE(operation.ok()) << operation.status();
-      if (operation.ok() && operation->state() != v1::Operation::STATE_PENDING &&
-          operation->state() != v1::Operation::STATE_RUNNING) {
-        return *operation;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    ADD_FAILURE() << started->name() << " did not end";
-    return {};
+    return started.ok() ? WaitForEnd(*client_, started->name()) : v1::Operation();
   }
 
   static v1::ConfidenceModel Fit() {
     v1::FitConfidenceRequest request;
     request.set_collection("things");
     request.set_label_attribute("object");
-    const v1::Operation ended = WaitForEnd(client_->FitConfidence(request));
+    const v1::Operation ended = End(client_->FitConfidence(request));
     v1::ConfidenceModel model;
     EXPECT_TRUE(ended.result().UnpackTo(&model)) << ended.ShortDebugString();
     return model;
   }
 
   static v1::FindDuplicatesResult Duplicates(const v1::FindDuplicatesRequest& request) {
-    const v1::Operation ended = WaitForEnd(client_->FindDuplicates(request));
+    const v1::Operation ended = End(client_->FindDuplicates(request));
     v1::FindDuplicatesResult result;
     EXPECT_TRUE(ended.result().UnpackTo(&result)) << ended.ShortDebugString();
     return result;
@@ -194,11 +181,11 @@ TEST_F(ConfidenceTest, PairsMayBeNamed) {
     }
   }
   v1::ConfidenceModel model;
-  ASSERT_TRUE(WaitForEnd(client_->FitConfidence(request)).result().UnpackTo(&model));
+  ASSERT_TRUE(End(client_->FitConfidence(request)).result().UnpackTo(&model));
   EXPECT_EQ(model.pairs(), request.pairs_size());
   // A pair of an image that is not there ends the operation, and the fit before stays.
   request.mutable_pairs(7)->set_second_id("gone");
-  const v1::Operation failed = WaitForEnd(client_->FitConfidence(request));
+  const v1::Operation failed = End(client_->FitConfidence(request));
   EXPECT_EQ(failed.state(), v1::Operation::STATE_FAILED);
   EXPECT_THAT(failed.error().message(), ::testing::HasSubstr("gone"));
   EXPECT_EQ(client_->GetCollection("things")->confidence().pairs(), model.pairs());

@@ -18,22 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class OperationsE2eTest : public ServerFixture {
- protected:
-  static v1::Operation WaitForEnd(client::Client& client, const std::string& name) {
-    for (int i = 0; i < 2000; ++i) {
-      const auto operation = client.GetOperation(name);
-      EXPECT_TRUE(operation.ok()) << operation.status();
-      if (!operation.ok()) return {};
-      if (operation->state() != v1::Operation::STATE_PENDING && operation->state() != v1::Operation::STATE_RUNNING) {
-        return *operation;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    ADD_FAILURE() << name << " did not end";
-    return {};
-  }
-};
+using OperationsE2eTest = ServerFixture;
 
 TEST_F(OperationsE2eTest, OptimizeEndsWithTheCollection) {
   for (int i = 0; i < 40; ++i) {

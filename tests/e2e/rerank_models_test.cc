@@ -85,7 +85,10 @@ TEST_F(RerankModelsTest, APictureIsRerankedAsItsModelSays) {
   Create("shop", "a");
   const auto model = client_->GetModel("a");
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(model->rerank().method(), kTransport);
+  EXPECT_EQ(model->rerank().method(), v1::RerankOptions::METHOD_OFF) << "nobody has trained it";
+  Change({{"\"seed\": 1,\n  \"backbone\"",
+           "\"seed\": 1,\n  \"rerank\": {\"method\": \"optimal_transport\"},\n  \"backbone\""}});
+  EXPECT_EQ(client_->GetModel("a")->rerank().method(), kTransport);
 
   // "near" has the picture's descriptor and another picture's patches; "same" has its patches and lies a little off.
   const v1::EmbedResponse picture = Embed(1);

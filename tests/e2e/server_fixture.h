@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "client/cpp/client.h"
@@ -37,6 +39,21 @@ inline v1::SearchRequest NewSearch(const std::vector<float>& values) {
   request.set_collection("v");
   *request.mutable_query()->add_parts()->mutable_global_descriptor() = Vector(values);
   return request;
+}
+
+// The operation once it has ended, which it must within 20 s.
+inline v1::Operation WaitForEnd(client::Client& client, const std::string& name) {
+  for (int i = 0; i < 2000; ++i) {
+    const auto operation = client.GetOperation(name);
+    EXPECT_TRUE(operation.ok()) << operation.status();
+    if (!operation.ok()) return {};
+    if (operation->state() != v1::Operation::STATE_PENDING && operation->state() != v1::Operation::STATE_RUNNING) {
+      return *operation;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ADD_FAILURE() << name << " did not end";
+  return {};
 }
 
 class ServerFixture : public ::testing::Test {
