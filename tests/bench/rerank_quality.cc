@@ -83,14 +83,14 @@ std::vector<Case> MarginalCases() {
   return cases;
 }
 
-// One model on one set, embedded once: a row without re-ranking, and one for each case beside it.
+// One model on one set, embedded once: a row for each case, and before them one without re-ranking if `with_base`.
 absl::Status Measure(const std::string& name, const std::vector<Picture>& queries, const std::vector<Picture>& database,
-                     const std::vector<Case>& cases) {
+                     const std::vector<Case>& cases, bool with_base = true) {
   const Rankings by_cosine = RankByCosine(queries, database);
   const RankingQuality base = Judge(queries, database, by_cosine);
   Row row = PlainRow("rerank-quality", absl::StrCat(name, " none"), base.mean_average_precision(), "mAP");
   row.recall_at_1 = base.recall_at_1;
-  Print(row);
+  if (with_base) Print(row);
   for (const Case& one : cases) {
     SIGHTLINE_ASSIGN_OR_RETURN(const Rankings rankings,
                                RerankBest(queries, database, by_cosine, kShortlist, one.options));
@@ -229,11 +229,11 @@ class RerankQuality {
       const std::vector<Picture>& database = set == &scenes ? fitted : embedded;
       SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Picture> queries, EmbedFiles(models, set->files.queries));
       const std::string name = absl::StrCat(set->name, " vit_tiny tokens ");
-      SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(name, whole, " float32"), queries, database, cases));
+      SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(name, whole, " float32"), queries, database, cases, false));
       for (const Projection& projection : projections) {
         SIGHTLINE_RETURN_IF_ERROR(Measure(absl::StrCat(name, projection.name),
                                           WithTokens(queries, projection.matrix, projection.dim),
-                                          WithTokens(database, projection.matrix, projection.dim), cases));
+                                          WithTokens(database, projection.matrix, projection.dim), cases, false));
       }
     }
     return absl::OkStatus();
