@@ -68,6 +68,10 @@ class RerankModelsTest : public ModelsFixture {
     ASSERT_TRUE(loaded.ok()) << loaded.status();
   }
 
+  void RerankByDefault() {
+    Change({{R"("backbone": {)", R"("rerank": {"method": "optimal_transport"}, "backbone": {)"}});
+  }
+
   static void ExpectWithin(const v1::CropBox& box, double x0, double y0, double x1, double y1) {
     EXPECT_GE(box.x0(), x0 - 1e-9);
     EXPECT_GE(box.y0(), y0 - 1e-9);
@@ -86,8 +90,7 @@ TEST_F(RerankModelsTest, APictureIsRerankedAsItsModelSays) {
   const auto model = client_->GetModel("a");
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(model->rerank().method(), v1::RerankOptions::METHOD_OFF) << "nobody has trained it";
-  Change({{"\"seed\": 1,\n  \"backbone\"",
-           "\"seed\": 1,\n  \"rerank\": {\"method\": \"optimal_transport\"},\n  \"backbone\""}});
+  RerankByDefault();
   EXPECT_EQ(client_->GetModel("a")->rerank().method(), kTransport);
 
   // "near" has the picture's descriptor and another picture's patches; "same" has its patches and lies a little off.
@@ -228,6 +231,7 @@ TEST_F(RerankModelsTest, ACentreCropIsExplainedInTheMiddle) {
 
 TEST_F(RerankModelsTest, TokensOfAnotherSpaceAreNeverCompared) {
   Start("a");
+  RerankByDefault();
   Create("shop", "a");
   for (unsigned i = 1; i <= 3; ++i) Write("shop", absl::StrCat("p", i), i);
   ASSERT_EQ(Search("shop", Query::Image(NoisePicture(1)))->stats().rerank_completed(), 3);

@@ -58,7 +58,7 @@ TEST(RerankConfigTest, MembersGoOverTheDefaults) {
 }
 
 // METHODS.md 3.6 and 3.9.
-TEST(RerankConfigTest, TheZooSaysWhatIsPublished) {
+TEST(RerankConfigTest, TheZooSaysWhatIsPublishedOrMeasured) {
   const auto zoo = [](const std::string& name) {
     std::stringstream text;
     text << std::ifstream(std::string(SIGHTLINE_ZOO) + "/" + name + "/model.json").rdbuf();
@@ -67,11 +67,14 @@ TEST(RerankConfigTest, TheZooSaysWhatIsPublished) {
     return *config;
   };
   EXPECT_EQ(zoo("deit_small_128").rerank.method, Method::kOff);
-  EXPECT_EQ(zoo("vit_tiny_patch16_224").rerank.method, Method::kOff);
+  EXPECT_EQ(zoo("vit_small_patch16_224").rerank.method, Method::kOff);
   EXPECT_EQ(zoo("dinov2_vits14").rerank.method, Method::kOff);
   EXPECT_EQ(zoo("dtop_r50_vit_b").rerank.method, Method::kOptimalTransport);
   EXPECT_EQ(zoo("resnet50_diml").rerank, DefaultRerank(ResnetConfig()));
   EXPECT_EQ(zoo("swin_tiny").rerank, DefaultRerank(SwinConfig()));
+  // Measured: docs/performance.md.
+  EXPECT_EQ(zoo("vit_tiny_patch16_224").rerank.method, Method::kOptimalTransport);
+  EXPECT_EQ(zoo("vit_tiny_patch16_224").rerank.mass, 0.6);
   const ModelConfig cvt = zoo("cvt_13");
   EXPECT_EQ(cvt.rerank.method, Method::kOptimalTransport);
   EXPECT_EQ(cvt.rerank.marginals, Marginals::kImportance);
