@@ -26,6 +26,8 @@ absl::Status RocksHandle::OpenFiles(const std::string& folder, const RocksResour
   rocksdb::DBOptions options = MakeDbOptions(resources);
   options.create_if_missing = options.create_missing_column_families = options.error_if_exists = mode == Mode::kCreate;
   options.wal_filter = &up_to_;
+  // Files that were open a moment ago open fast; sixteen threads for each would take longer on a busy machine.
+  if (up_to_.last() != kWholeLog) options.max_file_opening_threads = 1;
   if (mode == Mode::kReadOnly) {
     // Replaying the log must not count against, or flush, what collections in use have in memory.
     options.write_buffer_manager = nullptr;

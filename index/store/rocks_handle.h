@@ -44,6 +44,7 @@ class RocksHandle {
   class UpTo : public rocksdb::WalFilter {
    public:
     explicit UpTo(rocksdb::SequenceNumber last) : last_(last) {}
+    rocksdb::SequenceNumber last() const { return last_; }
     const char* Name() const override { return "UpTo"; }
     WalProcessingOption LogRecord(const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* new_batch,
                                   bool* batch_changed) const override;

@@ -100,6 +100,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, co
 
 absl::Status Store::ReadManifest(const RecordLimits& limits) {
   const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
   std::string value;
   for (const absl::string_view key : {kConfigKey, kCountersKey}) {
     const rocksdb::Status status =
@@ -341,6 +342,7 @@ absl::Status Store::OpenAgain() {
 absl::Status Store::Flush() {
   SIGHTLINE_RETURN_IF_ERROR(write_failure());
   const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
   return FromRocks(lease.db().Flush(rocksdb::FlushOptions(), lease.families()), "flush");
 }
 
