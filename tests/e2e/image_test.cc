@@ -32,7 +32,7 @@ class ImageTest : public ::testing::Test {
     folder_ = std::make_unique<TempFolder>();
     auto server =
         ServerProcess::Start({.folder = folder_->path(),
-                              .flags = {"--models=dtop_tiny", "--allow_untrained", "--model_root=" SIGHTLINE_MODEL_ROOT,
+                              .flags = {"--models=dtop_seeded", "--allow_untrained", "--model_root=" SIGHTLINE_MODEL_ROOT,
                                         "--max_image_bytes=1000000", "--max_pixels=1000000", "--max_image_side=2000"}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -42,7 +42,7 @@ class ImageTest : public ::testing::Test {
     create.mutable_settings()->set_keep_image(v1::CollectionSettings::KEEP_IMAGE_ORIGINAL);
     const auto collection = client_->CreateCollection(create);
     ASSERT_TRUE(collection.ok()) << collection.status();
-    EXPECT_EQ(collection->model(), "dtop_tiny");
+    EXPECT_EQ(collection->model(), "dtop_seeded");
     for (unsigned i = 1; i <= 3; ++i) {
       const auto written = client_->Index(Write(absl::StrCat("p", i), NoisePicture(i)));
       ASSERT_TRUE(written.ok()) << written.status();

@@ -38,7 +38,7 @@ class ModelsFixture : public ::testing::Test {
 
   void AddModel(const std::string& name, int seed) {
     std::filesystem::create_directories(absl::StrCat(models_, "/", name));
-    const std::string text = *base::ReadFile(SIGHTLINE_MODEL_ROOT "/dtop_tiny/model.json", 1 << 20);
+    const std::string text = *base::ReadFile(SIGHTLINE_MODEL_ROOT "/dtop_seeded/model.json", 1 << 20);
     ASSERT_TRUE(
         base::WriteFileDurably(absl::StrCat(models_, "/", name, "/model.json"),
                                absl::StrReplaceAll(text, {{"\"seed\": 1,\n  \"backbone\"",

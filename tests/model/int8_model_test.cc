@@ -50,7 +50,7 @@ class Int8Model : public ::testing::Test {
 
   // dtop_tiny at a smaller size.
   std::string TinyDirectory() {
-    nlohmann::json config = nlohmann::json::parse(std::ifstream(std::string(SIGHTLINE_ZOO) + "/dtop_tiny/model.json"));
+    nlohmann::json config = nlohmann::json::parse(std::ifstream(SIGHTLINE_TEST_MODELS "/dtop_seeded/model.json"));
     config["preprocess"]["image_size"] = 160;
     return Directory("tiny", config);
   }

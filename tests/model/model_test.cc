@@ -24,7 +24,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string ZooFolder(const std::string& name) { return std::string(SIGHTLINE_ZOO) + "/" + name; }
+std::string SeededFolder() { return SIGHTLINE_TEST_MODELS "/dtop_seeded"; }
 
 image::Image Noise(int width, int height, unsigned seed) {
   image::Image image{width, height, std::vector<uint8_t>(3u * width * height), width, height};
@@ -41,7 +41,7 @@ class EditedModel {
               ("model_" + std::to_string(++counter_) + "_" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder_);
     std::stringstream text;
-    text << std::ifstream(ZooFolder("dtop_tiny") + "/model.json").rdbuf();
+    text << std::ifstream(SeededFolder() + "/model.json").rdbuf();
     std::string json = text.str();
     const size_t at = json.find(from);
     EXPECT_NE(at, std::string::npos) << from;
@@ -60,7 +60,7 @@ int EditedModel::counter_ = 0;
 class TinyModel : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    auto loaded = Model::Load(ZooFolder("dtop_tiny"), {.allow_untrained = true, .intra_op_threads = 2});
+    auto loaded = Model::Load(SeededFolder(), {.allow_untrained = true, .intra_op_threads = 2});
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     model_ = std::move(*loaded);
   }
@@ -82,7 +82,7 @@ constexpr double kHalfTolerance = 5e-4;
 double Norm(const std::vector<float>& v) { return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0)); }
 
 TEST(ModelLoadTest, RefusesToRunUntrainedUnlessAllowed) {
-  const auto loaded = Model::Load(ZooFolder("dtop_tiny"), {});
+  const auto loaded = Model::Load(SeededFolder(), {});
   ASSERT_FALSE(loaded.ok());
   EXPECT_EQ(loaded.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(base::GetErrorInfo(loaded.status()).reason, "WEIGHTS_MISSING");
@@ -126,7 +126,7 @@ TEST(ModelLoadTest, RefusesGarbageAsWeights) {
 
 TEST_F(TinyModel, SaysWhatItIs) {
   const ModelInfo& info = model_->info();
-  EXPECT_EQ(info.name, "dtop_tiny");
+  EXPECT_EQ(info.name, "dtop_seeded");
   EXPECT_EQ(info.architecture, "hybrid_vit + dtop");
   EXPECT_TRUE(info.untrained);
   EXPECT_EQ(info.descriptor_dim, 256);
@@ -165,7 +165,7 @@ TEST_F(TinyModel, EmbedsWithNormalisedOutputs) {
   }
 }
 
-// The tokens of one image of noise by dtop_tiny with another precision.
+// The tokens of one image of noise by dtop_seeded with another precision.
 PatchTokens TokensIn(const std::string& precision, const LoadOptions& options) {
   const EditedModel edited("\"max_cells\": 196", "\"max_cells\": 196, \"precision\": \"" + precision + "\"");
   const auto model = Model::Load(edited.folder(), options);
@@ -203,7 +203,7 @@ TEST(TokenPrecisionTest, WholeTokensAreThoseBeforeTheProjection) {
   const PatchTokens projected = TokensIn("float32", {.allow_untrained = true, .intra_op_threads = 2});
   EXPECT_EQ(whole.dim, 192);
   ASSERT_EQ(whole.precision, TokenPrecision::kFloat32);
-  const std::vector<float> projection = OrthonormalProjection(192, 64, 1);  // dtop_tiny's
+  const std::vector<float> projection = OrthonormalProjection(192, 64, 1);  // dtop_seeded's
   for (size_t t = 0; t < 154; ++t) {
     std::vector<double> token(64);
     for (size_t r = 0; r < 192; ++r) {
@@ -276,7 +276,7 @@ TEST_F(TinyModel, SpaceChangesWithWhatDecidesADescriptorAndNothingElse) {
     EXPECT_NE(load(from, to).embedding_space, base.embedding_space) << to;
   }
   const std::vector<std::pair<std::string, std::string>> irrelevant = {
-      {"\"name\": \"dtop_tiny\"", "\"name\": \"other\""},
+      {"\"name\": \"dtop_seeded\"", "\"name\": \"other\""},
       {"\"provenance\": \"A", "\"provenance\": \"Another"},
       {"\"seed\": 1,", "\"seed\": 1, \"rerank\": {\"method\": \"off\", \"mass\": 0.5},"},
       {"\"max_cells\": 196", "\"max_cells\": 196, \"precision\": \"int8\""},
@@ -308,7 +308,7 @@ TEST_F(TinyModel, PrintsItsSpeed) {
     ASSERT_TRUE(model_->Embed(batch).ok());
     best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
-  std::printf("dtop_tiny, one image, 2 threads: %.1f ms\n", best);
+  std::printf("dtop_seeded, one image, 2 threads: %.1f ms\n", best);
 }
 
 }  // namespace

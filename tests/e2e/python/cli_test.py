@@ -69,8 +69,11 @@ class CliTest(unittest.TestCase):
         cls.samples = cls.folder / "samples"
         subprocess.run([os.environ["SIGHTLINE_TRAIN"], "scenes", "--out", cls.samples, "--instances", "3", "--views", "3",
                         "--size", "64"], check=True, stdout=subprocess.DEVNULL)
-        cls.server = sightline_server.Server("--models=dtop_tiny", "--allow_untrained",
-                                             f"--model_root={os.environ['SIGHTLINE_MODEL_ROOT']}")
+        models = cls.folder / "models"
+        seeded = pathlib.Path(os.environ["SIGHTLINE_MODEL_ROOT"]) / "dtop_seeded"
+        for name in ("dtop_seeded", "spare"):
+            shutil.copytree(seeded, models / name)
+        cls.server = sightline_server.Server("--models=dtop_seeded", "--allow_untrained", f"--model_root={models}")
         cls.environment = dict(os.environ, SIGHTLINE_ADDRESS=cls.server.address)
         cls.environment.pop("SIGHTLINE_MODEL_ROOT")
         done = cls.run_cli("index", cls.samples / "index", "--collection", "shop", "--create")
@@ -95,7 +98,7 @@ class CliTest(unittest.TestCase):
 
     def test_index_says_what_it_did(self):
         self.assertRegex(self.first_run.stdout, r"^indexed 6 images in [0-9.]+ s \([0-9.]+ images/s\)\n$")
-        self.assertIn("created collection shop with model dtop_tiny", self.first_run.stderr)
+        self.assertIn("created collection shop with model dtop_seeded", self.first_run.stderr)
         self.assertIn("UNTRAINED".lower(), self.first_run.stderr)
         self.assertNotIn("\r", self.first_run.stderr, "no bar in a pipe")
 
@@ -329,8 +332,8 @@ class CliTest(unittest.TestCase):
     def test_models(self):
         done = self.run_cli("models")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?m)^dtop_tiny +ready ")
-        self.assertRegex(done.stdout, r"(?m)^dtop_vit_b +available")
+        self.assertRegex(done.stdout, r"(?m)^dtop_seeded +ready ")
+        self.assertRegex(done.stdout, r"(?m)^spare +available")
         self.assertEqual(self.run_cli("models", "load", "../zoo").returncode, 1)
         self.assertEqual(self.run_cli("models", "lod", "x").returncode, 64)
 
@@ -344,15 +347,15 @@ class CliTest(unittest.TestCase):
     def test_status_and_doctor(self):
         done = self.run_cli("status")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("dtop_tiny", done.stdout)
+        self.assertIn("dtop_seeded", done.stdout)
         self.assertIn("UNTRAINED", done.stdout)
         done = self.run_cli("doctor", "--json")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         checks = {check["check"]: check for check in map(json.loads, done.stdout.splitlines())}
         self.assertEqual(checks["serving"]["verdict"], "ok")
         self.assertEqual(checks["version"]["verdict"], "ok")
-        self.assertEqual(checks["model dtop_tiny"]["verdict"], "warn")
-        self.assertTrue(checks["model dtop_tiny"]["next_step"])
+        self.assertEqual(checks["model dtop_seeded"]["verdict"], "warn")
+        self.assertTrue(checks["model dtop_seeded"]["next_step"])
 
     def test_snapshots(self):
         done = self.run_cli("snapshot", "create", "shop", "--json")

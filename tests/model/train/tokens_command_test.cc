@@ -196,7 +196,7 @@ TEST_F(TokensCommandTest, RefusesWhatItCannotDo) {
   EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", Path("nothing")}), "FOLDER_UNREADABLE");
   EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", things, "--dim", "25"}), "TOKENS_DIM");
   EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", things, "--dim", "-1"}), "TOKENS_DIM");
-  EXPECT_EQ(Reason({std::string(SIGHTLINE_ZOO) + "/dtop_tiny", "--out", out, "--images", things}), "WEIGHTS_MISSING");
+  EXPECT_EQ(Reason({SIGHTLINE_TEST_MODELS "/dtop_seeded", "--out", out, "--images", things}), "WEIGHTS_MISSING");
   EXPECT_EQ(Reason({std::string(SIGHTLINE_ZOO) + "/resnet50_diml", "--out", out, "--images", things}),
             "TOKENS_OF_HEAD");
   std::filesystem::create_directories(Path("empty"));

@@ -161,7 +161,7 @@ TEST_F(WhitenCommandTest, RefusesWhatItCannotDo) {
   EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", Path("things"), "--dim", "25"}), "WHITENING_DIM");
   // 24 images vary in 23 directions.
   EXPECT_EQ(Reason({Path("model"), "--out", out, "--images", Path("things")}), "WHITENING_DIM");
-  EXPECT_EQ(Reason({std::string(SIGHTLINE_ZOO) + "/dtop_tiny", "--out", out, "--images", Path("things")}),
+  EXPECT_EQ(Reason({SIGHTLINE_TEST_MODELS "/dtop_seeded", "--out", out, "--images", Path("things")}),
             "WEIGHTS_MISSING");
   EXPECT_FALSE(std::filesystem::exists(out));
 }
