@@ -264,10 +264,10 @@ json ToJson(const SourceConfig& config) {
 }
 
 json ToJson(const TrainingRecord& record) {
-  return {{"data", record.data},   {"photographs", record.photographs},
+  return {{"data", record.data},       {"photographs", record.photographs},
           {"classes", record.classes}, {"steps", record.steps},
-          {"init", record.init},   {"teacher", record.teacher},
-          {"seed", record.seed},   {"config_sha256", record.config_sha256}};
+          {"init", record.init},       {"teacher", record.teacher},
+          {"seed", record.seed},       {"config_sha256", record.config_sha256}};
 }
 
 }  // namespace sightline::model

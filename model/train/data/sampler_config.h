@@ -22,7 +22,7 @@ struct SamplerConfig {
   // Edges of the groups of height / width, ascending, and the size of each of the edges.size() + 1 groups. No edges and
   // one size: everything is squashed.
   std::vector<double> edges = {};
-  std::vector<Size> sizes = {{}};
+  std::vector<Size> sizes = std::vector<Size>(1);
   int64_t batches = 0;  // of an epoch; 0: as many as the photographs fill
 
   static absl::StatusOr<SamplerConfig> Parse(model::Fields& fields);

@@ -62,13 +62,12 @@ absl::StatusOr<RunPosition> FromMetadata(const std::string& path, const std::map
     return found == metadata.end() ? std::string() : found->second;
   };
   position.config_sha256 = text("config_sha256");
-  const bool whole = text("format") == kFormat && absl::SimpleAtoi(text("step"), &position.step) &&
-                     absl::SimpleAtoi(text("epoch"), &position.feed.epoch) &&
-                     absl::SimpleAtoi(text("batch"), &position.feed.batch) &&
-                     absl::SimpleAtod(text("best_map"), &position.best_map) &&
-                     absl::SimpleAtoi(text("best_step"), &position.best_step) &&
-                     absl::SimpleAtoi(text("stale"), &position.stale) && position.step >= 0 &&
-                     position.feed.epoch >= 0 && position.feed.batch >= 0;
+  const bool whole =
+      text("format") == kFormat && absl::SimpleAtoi(text("step"), &position.step) &&
+      absl::SimpleAtoi(text("epoch"), &position.feed.epoch) && absl::SimpleAtoi(text("batch"), &position.feed.batch) &&
+      absl::SimpleAtod(text("best_map"), &position.best_map) &&
+      absl::SimpleAtoi(text("best_step"), &position.best_step) && absl::SimpleAtoi(text("stale"), &position.stale) &&
+      position.step >= 0 && position.feed.epoch >= 0 && position.feed.batch >= 0;
   if (whole) return position;
   return base::InvalidArgument("MALFORMED_CHECKPOINT",
                                absl::StrCat(path, " does not say where the run was. Delete it."), {{"path", path}});
@@ -82,9 +81,9 @@ struct StoredFile {
 absl::StatusOr<StoredFile> OpenTensorFile(const std::string& path) {
   StoredFile stored;
   SIGHTLINE_ASSIGN_OR_RETURN(stored.file, base::MappedFile::Open(path, kMostBytes));
-  SIGHTLINE_ASSIGN_OR_RETURN(stored.parsed,
-                             weights::ParseSafetensors(stored.file->bytes(), {.max_header_bytes = 32 << 20,
-                                                                              .max_tensors = 100'000}));
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      stored.parsed,
+      weights::ParseSafetensors(stored.file->bytes(), {.max_header_bytes = 32 << 20, .max_tensors = 100'000}));
   return stored;
 }
 
@@ -117,8 +116,8 @@ absl::StatusOr<std::string> SerializeTensors(const std::vector<model::NamedTenso
     const torch::Tensor& values = kept.back();
     if (narrow && !torch::isfinite(values).all().item<bool>()) {
       return base::InvalidArgument(
-          "FLOAT16_TOO_SMALL", absl::StrCat("tensor ", tensor.name,
-                                            " holds a value that float16 cannot. Write the model without --fp16."));
+          "FLOAT16_TOO_SMALL",
+          absl::StrCat("tensor ", tensor.name, " holds a value that float16 cannot. Write the model without --fp16."));
     }
     views.push_back({tensor.name,
                      narrow ? weights::DType::kF16 : weights::DType::kF32,
@@ -141,8 +140,8 @@ absl::Status ReadTensorFile(const std::string& path, const std::vector<model::Na
 
 absl::Status SaveCheckpoint(const std::string& out, const RunPosition& position,
                             const std::vector<model::NamedTensor>& tensors) {
-  SIGHTLINE_RETURN_IF_ERROR(WriteTensorFile(absl::StrCat(out, "/", NameOf(position.step)), tensors,
-                                            ToMetadata(position)));
+  SIGHTLINE_RETURN_IF_ERROR(
+      WriteTensorFile(absl::StrCat(out, "/", NameOf(position.step)), tensors, ToMetadata(position)));
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> names, CheckpointsIn(out));
   for (size_t i = kKept; i < names.size(); ++i) ::unlink(absl::StrCat(out, "/", names[i]).c_str());
   return absl::OkStatus();

@@ -57,8 +57,8 @@ absl::Status CheckTokens(const ForwardResult& student, const TeacherAnswer& teac
   if (own.sizes() == other.sizes()) return absl::OkStatus();
   return base::InvalidArgument(
       "TEACHER_UNFIT",
-      absl::StrCat("the tokens of the student are ", Shape(own.select(0, 0)), " for a photograph, those of the teacher ",
-                   Shape(other.select(0, 0)),
+      absl::StrCat("the tokens of the student are ", Shape(own.select(0, 0)),
+                   " for a photograph, those of the teacher ", Shape(other.select(0, 0)),
                    "; the target compares them one by one. Choose models of equal widths and grids, set distill.size, "
                    "or use the target descriptor or similarity."),
       {{"student", Shape(own)}, {"teacher", Shape(other)}});
@@ -89,11 +89,12 @@ absl::Status CheckShapes(const DistillConfig& config, const ForwardResult& stude
     const int64_t own = student.descriptor.size(1);
     const int64_t other = teacher.descriptor.size(1);
     if (target.kind != DistillKind::kDescriptor || own == other) continue;
-    return base::InvalidArgument("TEACHER_UNFIT",
-                                 absl::StrCat("descriptors of the student have ", own, " values, those of the teacher ",
-                                              other, "; the target descriptor compares them. Use the target "
-                                              "similarity, or models of equal sizes."),
-                                 {{"student", absl::StrCat(own)}, {"teacher", absl::StrCat(other)}});
+    return base::InvalidArgument(
+        "TEACHER_UNFIT",
+        absl::StrCat("descriptors of the student have ", own, " values, those of the teacher ", other,
+                     "; the target descriptor compares them. Use the target "
+                     "similarity, or models of equal sizes."),
+        {{"student", absl::StrCat(own)}, {"teacher", absl::StrCat(other)}});
   }
   return absl::OkStatus();
 }

@@ -122,9 +122,9 @@ class Taker {
 
   absl::Status Copy(const weights::TensorView& view, const torch::Tensor& values, const std::string& target) {
     if (!torch::isfinite(values).all().item<bool>()) {
-      return base::InvalidArgument(
-          "WEIGHTS_MISMATCH", absl::StrCat(init_.checkpoint, " holds values in ", weights::Quoted(view.name),
-                                           " that are not finite. Choose another checkpoint."));
+      return base::InvalidArgument("WEIGHTS_MISMATCH",
+                                   absl::StrCat(init_.checkpoint, " holds values in ", weights::Quoted(view.name),
+                                                " that are not finite. Choose another checkpoint."));
     }
     by_name_[target].copy_(values);
     taken_.push_back(target);
@@ -158,7 +158,8 @@ class Taker {
     }
     std::string table = absl::StrFormat("%s: %s, names of %s\n%-32s %10s %10s\n", init_.checkpoint,
                                         checkpoint_.format(), mapping_.family, "part", "taken", "seeded");
-    for (const auto& [part, count] : parts) absl::StrAppendFormat(&table, "%-32s %10d %10d\n", part, count.taken, count.seeded);
+    for (const auto& [part, count] : parts)
+      absl::StrAppendFormat(&table, "%-32s %10d %10d\n", part, count.taken, count.seeded);
     for (const weights::FoundTensor& found : mapping_.findings) {
       if (found.what != weights::Finding::kMisshaped || !Wanted(found.target)) continue;
       const bool resized = resized_ && found.target == kPositions;
@@ -201,12 +202,11 @@ absl::StatusOr<FinishedNetwork> ReadNetwork(const std::string& directory) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(directory + "/model.json", kMostModelJson));
   FinishedNetwork finished;
   SIGHTLINE_ASSIGN_OR_RETURN(finished.config, model::ParseModelConfig(text));
-  SIGHTLINE_ASSIGN_OR_RETURN(const auto file,
-                             base::MappedFile::Open(directory + "/weights.safetensors", kMostWeights));
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto file, base::MappedFile::Open(directory + "/weights.safetensors", kMostWeights));
   SIGHTLINE_ASSIGN_OR_RETURN(weights::Safetensors stored, weights::ParseSafetensors(file->bytes(), {}));
   std::erase_if(stored.tensors, [](const weights::TensorView& tensor) { return tensor.name == "tokens.projection"; });
-  finished.network = std::make_shared<model::Network>(finished.config.backbone, finished.config.head,
-                                                      finished.config.whitening);
+  finished.network =
+      std::make_shared<model::Network>(finished.config.backbone, finished.config.head, finished.config.whitening);
   SIGHTLINE_RETURN_IF_ERROR(model::LoadTensors(stored, model::InferenceTensors(*finished.network)));
   return finished;
 }

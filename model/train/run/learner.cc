@@ -38,9 +38,9 @@ absl::Status CheckNames(const TrainConfig& config, const torch::nn::Module& netw
     bool any = false;
     for (const auto& item : network.named_parameters()) any |= absl::StartsWith(item.key(), prefix);
     if (any) continue;
-    return base::InvalidArgument(
-        "INVALID_CONFIG", absl::StrCat("no parameter of the model has a name that begins with \"", prefix,
-                                       "\", which freeze or lr_scale says. Correct the name."));
+    return base::InvalidArgument("INVALID_CONFIG",
+                                 absl::StrCat("no parameter of the model has a name that begins with \"", prefix,
+                                              "\", which freeze or lr_scale says. Correct the name."));
   }
   return absl::OkStatus();
 }
@@ -77,8 +77,8 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Build(const TrainConfig& confi
   if (config.distill.has_value()) {
     learner->layers_ = LayersWanted(*config.distill);
     for (const DistillTarget& target : config.distill->targets) learner->parts_.emplace_back(TargetName(target.kind));
-    SIGHTLINE_ASSIGN_OR_RETURN(learner->teacher_, Teacher::Load(config.distill->teacher, config.distill->size,
-                                                                learner->layers_, device));
+    SIGHTLINE_ASSIGN_OR_RETURN(learner->teacher_,
+                               Teacher::Load(config.distill->teacher, config.distill->size, learner->layers_, device));
     SIGHTLINE_RETURN_IF_ERROR(learner->CheckTeacher());
   }
   learner->values_ = model::InferenceTensors(network);
@@ -160,8 +160,7 @@ StepResult Learner::Step(const LoadedBatch& batch, const StepPlace& place) {
   result.gradient_norm = GradientNorm(optimiser_->parameters());
   result.finite = std::isfinite(result.gradient_norm);
   if (result.finite) {
-    const double factor =
-        RateFactor(config_.schedule, config_.optimiser.lr, place.step, place.steps, place.epoch);
+    const double factor = RateFactor(config_.schedule, config_.optimiser.lr, place.step, place.steps, place.epoch);
     const bool clipped = config_.clip > 0 && result.gradient_norm > config_.clip;
     optimiser_->Step(factor, clipped ? config_.clip / result.gradient_norm : 1);
     if (average_) average_->Update(values_, place.step + 1);

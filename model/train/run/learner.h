@@ -2,8 +2,8 @@
 //
 //   L = loss_weight * loss(descriptors, labels) + sum over targets of weight * distill(target)
 //
-// What a step does depends on the values, the batch, the seed and the number of the step alone: random numbers are drawn
-// from a seed of its own for every step.
+// What a step does depends on the values, the batch, the seed and the number of the step alone: random numbers are
+// drawn from a seed of its own for every step.
 //
 // Threading: one thread at a time. Ownership: network, loss, teacher, state of the optimiser. Failure: Status for parts
 // that do not fit each other; LibTorch's exceptions.
@@ -80,7 +80,7 @@ class Learner {
   const model::ModelConfig model_;
   const std::shared_ptr<model::Network> network_;
   const torch::Device device_;
-  int64_t layers_ = 0;               // token sequences that targets compare
+  int64_t layers_ = 0;                 // token sequences that targets compare
   std::shared_ptr<train::Loss> loss_;  // null for none
   std::unique_ptr<Teacher> teacher_;   // null for none
   std::vector<model::NamedTensor> values_;

@@ -30,9 +30,8 @@ void Progress::Step(int64_t done, double loss, int64_t images, double seconds) {
   const double pause = terminal_ ? 0.2 : 15;
   if (since.count() < pause && done < steps_) return;
   shown_ = now;
-  const std::string line = absl::StrFormat(
-      "step %d of %d, loss %.4f, %.1f images/s, %s left", done, steps_, loss, rate_,
-      Duration(seconds_per_step_ * static_cast<double>(steps_ - done)));
+  const std::string line = absl::StrFormat("step %d of %d, loss %.4f, %.1f images/s, %s left", done, steps_, loss,
+                                           rate_, Duration(seconds_per_step_ * static_cast<double>(steps_ - done)));
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     open_ = true;

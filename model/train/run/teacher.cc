@@ -17,8 +17,8 @@ absl::StatusOr<std::unique_ptr<Teacher>> Teacher::Load(const std::string& direct
   if (facts.layers < layers) {
     return base::InvalidArgument(
         "TEACHER_UNFIT",
-        absl::StrCat("teacher ", finished.config.name, " gives ", facts.layers, " token sequences; distill.targets ask for ",
-                     layers, ". Choose another teacher or target."),
+        absl::StrCat("teacher ", finished.config.name, " gives ", facts.layers,
+                     " token sequences; distill.targets ask for ", layers, ". Choose another teacher or target."),
         {{"actual", absl::StrCat(facts.layers)}, {"limit", absl::StrCat(layers)}});
   }
   const torch::NoGradGuard no_grad;

@@ -26,8 +26,8 @@ constexpr std::array<absl::string_view, 2> kOptimisers = {"adamw", "sgd"};
 constexpr std::array<absl::string_view, 3> kSchedules = {"cosine", "constant", "exponential"};
 constexpr std::array<absl::string_view, 2> kProtocols = {"split", "leave_one_out"};
 // What may change between a checkpoint and the run that goes on from it.
-constexpr const char* kFreeMembers[] = {"out",        "steps",     "epochs",     "checkpoint_every", "validate_every",
-                                        "early_stop", "keep_best", "validation", "note"};
+constexpr const char* kFreeMembers[] = {
+    "out", "steps", "epochs", "checkpoint_every", "validate_every", "early_stop", "keep_best", "validation", "note"};
 
 // The member `key` by its own reader; as it is by default where the member is absent.
 template <typename Part>
@@ -142,10 +142,18 @@ absl::Status ReadParts(Fields& fields, TrainConfig& config) {
   SIGHTLINE_RETURN_IF_ERROR(ReadPart(fields, "sampler", config.sampler));
   SIGHTLINE_RETURN_IF_ERROR(ReadPart(fields, "augment", config.augment));
   SIGHTLINE_RETURN_IF_ERROR(ReadPart(fields, "loss", config.loss));
-  if (fields.Has("init")) SIGHTLINE_ASSIGN_OR_RETURN(config.init, ParseInit(part("init")));
-  if (fields.Has("validation")) SIGHTLINE_ASSIGN_OR_RETURN(config.validation, ParseValidation(part("validation")));
-  if (fields.Has("distill")) SIGHTLINE_ASSIGN_OR_RETURN(config.distill, ParseDistill(part("distill")));
-  if (fields.Has("optimiser")) SIGHTLINE_ASSIGN_OR_RETURN(config.optimiser, ParseOptimiser(part("optimiser")));
+  if (fields.Has("init")) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.init, ParseInit(part("init")));
+  }
+  if (fields.Has("validation")) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.validation, ParseValidation(part("validation")));
+  }
+  if (fields.Has("distill")) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.distill, ParseDistill(part("distill")));
+  }
+  if (fields.Has("optimiser")) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.optimiser, ParseOptimiser(part("optimiser")));
+  }
   if (fields.Has("schedule")) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.schedule, ParseSchedule(part("schedule"), config.optimiser.lr));
   }

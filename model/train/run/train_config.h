@@ -32,12 +32,12 @@ struct InitConfig {
 };
 
 enum class DistillKind {
-  kTokens,       // the token sequence of the last layer
-  kLayers,       // those of the last layers
-  kDescriptor,   // the descriptor, L2-normalised
-  kSimilarity,   // cosines between the descriptors of a batch, which need no equal sizes
-  kDistances,    // distances between them, over their mean (RKD, Park et al. 2019)
-  kAngles,       // angles of all triplets (RKD)
+  kTokens,      // the token sequence of the last layer
+  kLayers,      // those of the last layers
+  kDescriptor,  // the descriptor, L2-normalised
+  kSimilarity,  // cosines between the descriptors of a batch, which need no equal sizes
+  kDistances,   // distances between them, over their mean (RKD, Park et al. 2019)
+  kAngles,      // angles of all triplets (RKD)
 };
 
 enum class DistillMetric { kSmoothL1, kMse, kCosine };
@@ -104,7 +104,7 @@ struct TrainConfig {
   std::optional<DistillConfig> distill;
   OptimiserConfig optimiser;
   ScheduleConfig schedule;
-  int64_t steps = 0;   // one of these two
+  int64_t steps = 0;  // one of these two
   int64_t epochs = 0;
   std::vector<std::string> freeze;         // parameters whose names begin so are not trained
   std::map<std::string, double> lr_scale;  // by the beginning of a name, the longest counts

@@ -15,10 +15,11 @@ absl::StatusOr<model::ModelInfo> WriteTrainedModel(const StartingPoint& start, c
   auto root = nlohmann::ordered_json::parse(start.model_json);
   root.erase("seeded");
   root.erase("source");
-  root["provenance"] = absl::StrCat(
-      "Trained by sightline-train in ", record.steps, " steps on ", record.photographs, " photographs of ",
-      record.classes, " things (", record.data, ")", record.init.empty() ? "" : absl::StrCat(", beginning with ", record.init),
-      record.teacher.empty() ? "" : absl::StrCat(", distilled from ", record.teacher), ".");
+  root["provenance"] =
+      absl::StrCat("Trained by sightline-train in ", record.steps, " steps on ", record.photographs, " photographs of ",
+                   record.classes, " things (", record.data, ")",
+                   record.init.empty() ? "" : absl::StrCat(", beginning with ", record.init),
+                   record.teacher.empty() ? "" : absl::StrCat(", distilled from ", record.teacher), ".");
   root["training"] = nlohmann::ordered_json(model::ToJson(record));
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string weights, SerializeTensors(values, options.half, {{"format", "pt"}}));
   SIGHTLINE_ASSIGN_OR_RETURN(const auto folder, model::ModelFolder::Begin(options.out, /*replace=*/true));

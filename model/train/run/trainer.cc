@@ -44,10 +44,11 @@ absl::StatusOr<std::string> ReadArchitecture(const TrainConfig& config, const st
     absl::StrAppend(&path, "/model.json");
   }
   if (!std::filesystem::exists(path, error)) {
-    return base::InvalidArgument("MODEL_NOT_FOUND",
-                                 absl::StrCat("there is no ", path, ", which \"model\" names. Give a folder of the zoo ",
-                                              zoo, " or the path of a model.json."),
-                                 {{"path", path}});
+    return base::InvalidArgument(
+        "MODEL_NOT_FOUND",
+        absl::StrCat("there is no ", path, ", which \"model\" names. Give a folder of the zoo ", zoo,
+                     " or the path of a model.json."),
+        {{"path", path}});
   }
   return base::ReadFile(path, kMostModelText);
 }
@@ -77,8 +78,9 @@ class Run {
     }
     if (options_.cuda && !torch::cuda::is_available()) {
       return base::FailedPrecondition(
-          "NO_GPU", "LibTorch finds no GPU to train on. Use --device cpu, or a LibTorch built with CUDA on a machine "
-                    "that has one.");
+          "NO_GPU",
+          "LibTorch finds no GPU to train on. Use --device cpu, or a LibTorch built with CUDA on a machine "
+          "that has one.");
     }
     if (config_.amp && !options_.cuda) {
       return base::InvalidArgument("INVALID_CONFIG",
@@ -114,9 +116,10 @@ class Run {
       SIGHTLINE_ASSIGN_OR_RETURN(const bool there, HasCheckpoint(config_.out));
       if (there) {
         return base::FailedPrecondition(
-            "RUN_EXISTS", absl::StrCat("folder ", config_.out,
-                                       " holds checkpoints of a run. Pass --resume to go on with it, or choose another "
-                                       "folder."),
+            "RUN_EXISTS",
+            absl::StrCat("folder ", config_.out,
+                         " holds checkpoints of a run. Pass --resume to go on with it, or choose another "
+                         "folder."),
             {{"path", config_.out}});
       }
     }

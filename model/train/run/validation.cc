@@ -134,8 +134,10 @@ absl::Status Validator::Judge() {
   return base::InvalidArgument(
       "VALIDATION_EMPTY",
       absl::StrCat("no query of the validation data has anything to find: ", queries_.size(), " queries, ",
-                   database_.size(), " photographs to search. Give photographs of the same things on both sides, or set "
-                   "validation.protocol to ", split ? "leave_one_out" : "split", "."));
+                   database_.size(),
+                   " photographs to search. Give photographs of the same things on both sides, or set "
+                   "validation.protocol to ",
+                   split ? "leave_one_out" : "split", "."));
 }
 
 absl::Status Validator::EmbedBatch(std::vector<int64_t>& photos, std::vector<model::PreparedImage>& images,

@@ -59,7 +59,7 @@ class Validator {
   const ValidationConfig config_;
   const model::ModelConfig model_;
   const Dataset dataset_;
-  std::vector<int64_t> queries_;   // indices of photographs
+  std::vector<int64_t> queries_;  // indices of photographs
   std::vector<int64_t> database_;
   std::vector<std::vector<int8_t>> same_;
   const std::shared_ptr<model::Network> network_;
