@@ -11,7 +11,9 @@
 
 namespace sightline::model {
 
-// The stages under "backbone", then a 1x1 convolution "proj" with bias to D channels.
+// The stages under "backbone", then a 1x1 convolution "proj" with bias to D channels; where the configuration has
+// linear patches, their map "patches" (D, 3, s, s) with bias is added, s the stem's stride. Both have ceil(n / s)
+// positions.
 class HybridPatchEmbed : public PatchEmbed {
  public:
   explicit HybridPatchEmbed(const HybridVitConfig& config);
@@ -20,6 +22,7 @@ class HybridPatchEmbed : public PatchEmbed {
  private:
   std::shared_ptr<HybridStem> backbone_;
   std::shared_ptr<Conv> proj_;
+  std::shared_ptr<Conv> patches_;  // null without linear patches
 };
 
 std::shared_ptr<Backbone> BuildHybridVit(const HybridVitConfig& config);

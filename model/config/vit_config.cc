@@ -138,6 +138,7 @@ absl::StatusOr<HybridVitConfig> HybridVitConfig::Parse(Fields& fields) {
                                ReadStage(stages[i], absl::StrCat(fields.Path("stages"), "[", i, "]"), config.groups));
     config.stages.push_back(stage);
   }
+  config.linear_patches = fields.Bool("linear_patches", config.linear_patches);
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   return config;
 }
@@ -150,13 +151,19 @@ json HybridVitConfig::ToJson() const {
   for (const StageConfig& stage : stages) {
     result["stages"].push_back({{"blocks", stage.blocks}, {"channels", stage.channels}, {"stride", stage.stride}});
   }
+  if (linear_patches) result["linear_patches"] = true;
   return result;
+}
+
+int HybridVitConfig::stride() const {
+  int stride = 4;  // of the convolution and the pool in front of the stages
+  for (const StageConfig& stage : stages) stride *= stage.stride;
+  return stride;
 }
 
 BackboneFacts HybridVitConfig::facts() const {
   BackboneFacts facts = EncoderFacts(encoder);
-  facts.stride = 4;  // the stem's
-  for (const StageConfig& stage : stages) facts.stride *= stage.stride;
+  facts.stride = stride();
   return facts;
 }
 
@@ -173,6 +180,7 @@ int64_t HybridVitConfig::parameters() const {
       in = out;
     }
   }
+  if (linear_patches) count += LinearParameters(int64_t{3} * stride() * stride(), encoder.dim);
   return count + LinearParameters(in, encoder.dim);
 }
 

@@ -80,6 +80,12 @@ struct HybridVitConfig {
   int stem_channels = 64;  // of the 7x7 convolution with stride 2, before a max pool with stride 2
   int groups = 32;         // of every group norm
   std::vector<StageConfig> stages = {};
+  // Whether a linear map of patches, as a plain ViT's, is added to the stem's map. With it a hybrid can start from the
+  // weights of a plain ViT and learn what the stem adds. DToP's hybrid has none; written only where it is true.
+  bool linear_patches = false;
+
+  // The side of a token's square, pixels: the stem's stride.
+  int stride() const;
 
   static absl::StatusOr<HybridVitConfig> Parse(Fields& fields);
   nlohmann::json ToJson() const;

@@ -45,6 +45,12 @@ json SmallHybrid(int grid) {
             {{"blocks", 2}, {"channels", 64}, {"stride", 2}}}}};
 }
 
+json HybridWithPatches() {
+  json hybrid = SmallHybrid(5);
+  hybrid["linear_patches"] = true;
+  return hybrid;
+}
+
 json SmallVit() {
   return {{"type", "vit"}, {"dim", 32}, {"depth", 3}, {"heads", 4}, {"grid", 7}, {"patch", 16}, {"mlp_ratio", 3}};
 }
@@ -115,6 +121,7 @@ TEST(NetworkParity, EveryPartAgreesWithTheReference) {
       {"hybrid_fast_norm_odd_size", SmallHybrid(7), Head(3, "fast_norm"), {{363, 282}}},
       {"hybrid_sum_equal_grid", SmallHybrid(6), Head(4, "sum"), {{96, 96}}},
       {"hybrid_softmax_three_scales", SmallHybrid(5), Head(2, "softmax"), {{80, 112}, {113, 159}, {57, 79}}},
+      {"hybrid_linear_patches_odd_size", HybridWithPatches(), Head(2, "sum"), {{109, 141}}},
       {"vit_fast_norm_wide", SmallVit(), Head(3, "fast_norm"), {{96, 208}}},
       {"vit_one_layer", SmallVit(), Head(1, "softmax"), {{112, 112}}},
       {"dtop_tiny_seeded", tiny["backbone"], tiny["head"], {{176, 224}}, true},

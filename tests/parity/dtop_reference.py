@@ -112,6 +112,15 @@ def attention(x, weights, name, heads):
     return linear(mixed, weights, f"{name}.proj"), scores
 
 
+def linear_patches(images, weights, name):
+    """One linear map of squares of pixels, the image padded by zeros to whole ones."""
+    p = weights[f"{name}.weight"].shape[2]
+    padded = same_pad(images, p, p)
+    grid = weights[f"{name}.weight"].flatten(1) @ F.unfold(padded, p, stride=p)
+    shape = (images.shape[0], -1, padded.shape[2] // p, padded.shape[3] // p)
+    return grid.reshape(shape) + weights[f"{name}.bias"][None, :, None, None]
+
+
 def backbone(images, weights, config, layers, prefix="backbone"):
     """The last `layers` token sequences after the final norm, the grid, and the class token's attention."""
     projection = weights[f"{prefix}.patch_embed.proj.weight"]
@@ -119,6 +128,8 @@ def backbone(images, weights, config, layers, prefix="backbone"):
     if config["type"] == "hybrid_vit":
         features = stem(images, weights, config, f"{prefix}.patch_embed.backbone")
         grid = torch.einsum("bchw,dc->bdhw", features, projection[:, :, 0, 0])
+        if config.get("linear_patches"):
+            grid = grid + linear_patches(images, weights, f"{prefix}.patch_embed.patches")
     else:
         p = config["patch"]
         grid = F.unfold(images, p, stride=p)
