@@ -19,7 +19,8 @@ const json& Nothing() {
 
 }  // namespace
 
-Fields::Fields(const json& object, absl::string_view path) : object_(object), path_(path) {
+Fields::Fields(const json& object, absl::string_view path, absl::string_view file)
+    : object_(object), path_(path), file_(file) {
   if (!object_.is_object()) Fail("", "must be an object");
 }
 
@@ -31,10 +32,10 @@ std::string Fields::Path(absl::string_view key) const {
 void Fields::Fail(absl::string_view key, absl::string_view rule) {
   if (!status_.ok()) return;
   const std::string path = Path(key);
-  status_ = base::InvalidArgument("INVALID_MODEL_CONFIG",
-                                  absl::StrCat("model.json: ", path.empty() ? "the file" : weights::Quoted(path), " ",
-                                               rule, ". Correct model.json."),
-                                  {{"field", path}});
+  status_ = base::InvalidArgument(
+      file_ == "model.json" ? "INVALID_MODEL_CONFIG" : "INVALID_CONFIG",
+      absl::StrCat(file_, ": ", path.empty() ? "the file" : weights::Quoted(path), " ", rule, ". Correct ", file_, "."),
+      {{"field", path}});
 }
 
 const json* Fields::Find(absl::string_view key, bool required) {

@@ -2,7 +2,8 @@
 // and Finish reports it, or a member that nobody read.
 //
 // Threading: one thread at a time. Ownership: views the JSON it is given. Failure: Finish returns INVALID_ARGUMENT with
-// reason INVALID_MODEL_CONFIG, the path of the member and what it must be.
+// reason INVALID_MODEL_CONFIG (INVALID_CONFIG for another file than model.json), the path of
+// the member and what it must be.
 //
 //   Fields fields(json, "backbone");
 //   config.dim = fields.Int("dim", 8, 4096);
@@ -25,8 +26,8 @@ namespace sightline::model {
 
 class Fields {
  public:
-  // `path` names the object in errors; empty for the whole file.
-  Fields(const nlohmann::json& object, absl::string_view path);
+  // `path` names the object in errors, empty for the whole file; `file` is what the file is called there.
+  Fields(const nlohmann::json& object, absl::string_view path, absl::string_view file = "model.json");
 
   // Members without a fallback are required. Bounds are inclusive.
   int64_t Int(absl::string_view key, int64_t least, int64_t most, std::optional<int64_t> fallback = std::nullopt);
@@ -49,6 +50,7 @@ class Fields {
   void Require(bool holds, absl::string_view key, absl::string_view rule);
   // The path of a member, for readers of nested objects.
   std::string Path(absl::string_view key) const;
+  const std::string& file() const { return file_; }
 
   // Whether everything read so far was as it must be; Finish says what was not.
   bool ok() const { return status_.ok(); }
@@ -60,6 +62,7 @@ class Fields {
 
   const nlohmann::json& object_;
   const std::string path_;
+  const std::string file_;
   std::set<std::string> read_;
   absl::Status status_;
 };

@@ -103,6 +103,22 @@ absl::StatusOr<SourceConfig> ParseSource(const json& value) {
   return config;
 }
 
+absl::StatusOr<TrainingRecord> ParseTraining(const json& value) {
+  Fields fields(value, "training");
+  constexpr size_t kMaxPath = 4096;
+  TrainingRecord record;
+  record.data = fields.Text("data", kMaxPath);
+  record.photographs = fields.Int("photographs", 0, kMaxSeed);
+  record.classes = fields.Int("classes", 0, kMaxSeed);
+  record.steps = fields.Int("steps", 0, kMaxSeed);
+  record.init = fields.Text("init", kMaxPath, "");
+  record.teacher = fields.Text("teacher", kMaxPath, "");
+  record.seed = fields.Int("seed", 0, kMaxSeed);
+  record.config_sha256 = fields.Text("config_sha256", 64);
+  SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
+  return record;
+}
+
 absl::StatusOr<std::vector<std::string>> ParseSeeded(const json& list) {
   std::vector<std::string> parts;
   for (const json& part : list) {
@@ -180,10 +196,14 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text) {
   const bool whitened = fields.Has("whitening");
   const json whitening = whitened ? fields.Object("whitening") : json();
   const json* const source = fields.Has("source") ? &fields.Object("source") : nullptr;
+  const json* const training = fields.Has("training") ? &fields.Object("training") : nullptr;
   const json* const seeded = fields.Has("seeded") ? &fields.List("seeded", 0, 8) : nullptr;
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   if (source != nullptr) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.source, ParseSource(*source));
+  }
+  if (training != nullptr) {
+    SIGHTLINE_ASSIGN_OR_RETURN(config.training, ParseTraining(*training));
   }
   if (seeded != nullptr) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.seeded, ParseSeeded(*seeded));
@@ -241,6 +261,13 @@ json ToJson(const SourceConfig& config) {
           {"format", config.format},
           {"wrapper", config.wrapper},
           {"names", config.names}};
+}
+
+json ToJson(const TrainingRecord& record) {
+  return {{"data", record.data},       {"photographs", record.photographs},
+          {"classes", record.classes}, {"steps", record.steps},
+          {"init", record.init},       {"teacher", record.teacher},
+          {"seed", record.seed},       {"config_sha256", record.config_sha256}};
 }
 
 }  // namespace sightline::model

@@ -88,10 +88,23 @@ struct SourceConfig {
   std::string names;    // the family of names they had
 };
 
+// How the weights were trained. It decides nothing.
+struct TrainingRecord {
+  std::string data;           // what the training photographs were, in words
+  int64_t photographs = 0;    // of them
+  int64_t classes = 0;        // among them
+  int64_t steps = 0;          // of the optimiser
+  std::string init;           // the file that the training began with; empty: from the seed alone
+  std::string teacher;        // the model it was distilled from; empty: none
+  int64_t seed = 0;
+  std::string config_sha256;  // of the training configuration, lower-case hex
+};
+
 struct ModelConfig {
   std::string name;
   std::string provenance;  // where the weights come from, in words
   std::optional<SourceConfig> source = std::nullopt;
+  std::optional<TrainingRecord> training = std::nullopt;
   // Parts whose values in the weights file are the seeded initialisation, not trained: "dtop". A model with any is
   // untrained.
   std::vector<std::string> seeded = {};
@@ -118,6 +131,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view text);
 nlohmann::json ToJson(const PreprocessConfig& config);
 nlohmann::json ToJson(const TokensConfig& config);
 nlohmann::json ToJson(const SourceConfig& config);
+nlohmann::json ToJson(const TrainingRecord& record);
 
 }  // namespace sightline::model
 

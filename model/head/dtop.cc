@@ -44,6 +44,11 @@ Dtop::Dtop(const DtopConfig& config, int64_t token_dim) {
   bn_ = register_module("bn", std::make_shared<BatchNorm>(config.dim));
 }
 
+void Dtop::UseNoise(const HeadNoise& noise) {
+  dropout_ = noise.dropout;
+  if (elm_ != nullptr) elm_->UseWave(noise.wave_height, noise.wave_factor);
+}
+
 void Dtop::ForwardLocal(const Features& features, Parts& parts) {
   std::vector<torch::Tensor> patches;
   for (const torch::Tensor& layer : features.layers) {
@@ -74,8 +79,13 @@ Dtop::Parts Dtop::ForwardParts(const Features& features) {
     ForwardLocal(features, parts);
     branches.push_back(parts.local);
   }
-  parts.result = branches.empty() ? features.layers.back().select(1, 0)
-                                  : bn_->Forward(final_fc_->Forward(torch::cat(branches, 1)));
+  if (branches.empty()) {
+    parts.result = features.layers.back().select(1, 0);
+    return parts;
+  }
+  torch::Tensor both = torch::cat(branches, 1);
+  if (is_training() && dropout_ > 0) both = torch::dropout(both, dropout_, /*train=*/true);
+  parts.result = bn_->Forward(final_fc_->Forward(both));
   return parts;
 }
 

@@ -3,7 +3,7 @@
 //
 //   u_c = FC([cls of k layers])            Y  = conv1x1([patch maps of k layers])
 //   Y'  = FUSE(Y, ELM(Y))                  u_p = FC(GAP(Y'))
-//   u   = BN(FC([u_c ; u_p]))
+//   u   = BN(FC(DROPOUT([u_c ; u_p])))
 //
 // Layers are concatenated oldest first along the channels. A branch, or ELM with FUSE, may be switched off: the final
 // FC then reads what is left, and without both branches the descriptor is the class token of the last layer. Parameter
@@ -37,11 +37,13 @@ class Dtop : public Head {
   Dtop(const DtopConfig& config, int64_t token_dim);
   Parts ForwardParts(const Features& features);
   torch::Tensor Forward(const Features& features) override { return ForwardParts(features).result; }
+  void UseNoise(const HeadNoise& noise) override;
 
  private:
   class LocalConv;
   void ForwardLocal(const Features& features, Parts& parts);
 
+  double dropout_ = 0;
   // Null where they are switched off.
   std::shared_ptr<Linear> global_fc_;
   std::shared_ptr<LocalConv> local_conv_;

@@ -1,5 +1,7 @@
 #include "model/head/elm.h"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
 namespace sightline::model {
@@ -41,5 +43,20 @@ torch::Tensor Aspp::Forward(const torch::Tensor& x) const {
 Elm::Elm(int64_t dim, int64_t expand, int64_t aspp_width)
     : irb_(register_module("irb", std::make_shared<InvertedResidual>(dim, expand))),
       aspp_(register_module("aspp", std::make_shared<Aspp>(dim, aspp_width))) {}
+
+void Elm::UseWave(double height, double factor) {
+  wave_height_ = height;
+  wave_factor_ = factor;
+}
+
+torch::Tensor Elm::Wave(const torch::Tensor& x) const {
+  if (!is_training() || wave_height_ <= 0 || wave_factor_ == 1) return x;
+  const int64_t rows = x.size(2);
+  const auto band = std::clamp<int64_t>(std::llround(wave_height_ * static_cast<double>(rows)), 1, rows);
+  const auto first = torch::randint(rows - band + 1, {1}, torch::kLong).item<int64_t>();
+  const torch::Tensor factors = torch::full({rows, 1}, wave_factor_, x.options());
+  factors.narrow(0, first, band).fill_(1);
+  return x * factors;
+}
 
 }  // namespace sightline::model

@@ -1,5 +1,6 @@
 // Enhanced locality module of DToP: inverted residual bottleneck, WaveBlock, atrous spatial pyramid pooling. WaveBlock
-// is an augmentation of training; at inference it is the identity, so it has no code here.
+// is an augmentation of training (METHODS 1.3): a horizontal band of random place keeps its values, the rest of the map
+// is multiplied by a factor. At inference it is the identity.
 //
 // Parameter names: irb.{expand,dw,project}.{conv.weight,bn.*}, aspp.branch{0..3}.*, aspp.pool.*, aspp.merge.*,
 // aspp.out.{weight,bias}.
@@ -41,9 +42,16 @@ class Aspp : public Layer {
 class Elm : public Layer {
  public:
   Elm(int64_t dim, int64_t expand, int64_t aspp_width);
-  torch::Tensor Forward(const torch::Tensor& x) const { return aspp_->Forward(irb_->Forward(x)); }
+  torch::Tensor Forward(const torch::Tensor& x) const { return aspp_->Forward(Wave(irb_->Forward(x))); }
+
+  // Training multiplies by `factor` what is outside of a band of height x h rows; a height of 0 switches it off.
+  void UseWave(double height, double factor);
 
  private:
+  torch::Tensor Wave(const torch::Tensor& x) const;
+
+  double wave_height_ = 0;
+  double wave_factor_ = 1;
   std::shared_ptr<InvertedResidual> irb_;
   std::shared_ptr<Aspp> aspp_;
 };

@@ -16,7 +16,9 @@ FcStage::FcStage(Layer& owner, const std::optional<FcConfig>& config, int64_t in
 
 torch::Tensor FcStage::Forward(const torch::Tensor& x) const {
   if (fc_ == nullptr) return x;
-  const torch::Tensor mapped = fc_->Forward(l2_before_ ? L2Plus(x) : x);
+  torch::Tensor in = l2_before_ ? L2Plus(x) : x;
+  if (fc_->is_training() && dropout_ > 0) in = torch::dropout(in, dropout_, /*train=*/true);
+  const torch::Tensor mapped = fc_->Forward(in);
   return bn_ == nullptr ? mapped : bn_->Forward(mapped);
 }
 

@@ -23,8 +23,11 @@ class FcStage {
   FcStage(Layer& owner, const std::optional<FcConfig>& config, int64_t in);
   // (B, in) -> (B, dim); without a configuration x as it is.
   torch::Tensor Forward(const torch::Tensor& x) const;
+  // In front of the linear map, while that is in training mode.
+  void UseDropout(double probability) { dropout_ = probability; }
 
  private:
+  double dropout_ = 0;
   bool l2_before_ = false;
   std::shared_ptr<Linear> fc_;
   std::shared_ptr<BatchNorm> bn_;

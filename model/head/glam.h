@@ -27,6 +27,7 @@ class Glam : public Head {
  public:
   Glam(const GlamConfig& config, int64_t dim);
   torch::Tensor Forward(const Features& features) override;
+  void UseNoise(const HeadNoise& noise) override { fc_.UseDropout(noise.dropout); }
 
   // The weighted sum in front of GeM: (B, c, h, w) -> (B, c, h, w)
   torch::Tensor Attend(const torch::Tensor& map) const;
@@ -39,7 +40,7 @@ class Glam : public Head {
   std::shared_ptr<GlobalSpatialAttention> gs_;
   torch::Tensor fuse_;
   std::shared_ptr<GemPool> pool_;
-  const FcStage fc_;
+  FcStage fc_;
 };
 
 }  // namespace sightline::model

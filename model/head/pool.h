@@ -27,6 +27,7 @@ class PoolHead : public Head {
  public:
   PoolHead(const PoolConfig& config, int64_t dim);
   torch::Tensor Forward(const Features& features) override;
+  void UseNoise(const HeadNoise& noise) override { fc_.UseDropout(noise.dropout); }
   double exponent() const override { return gem_ == nullptr ? 1 : gem_->exponent(); }
 
  private:
@@ -34,7 +35,7 @@ class PoolHead : public Head {
 
   const PoolConfig config_;
   std::shared_ptr<GemPool> gem_;  // null for the others
-  const FcStage fc_;
+  FcStage fc_;
 };
 
 }  // namespace sightline::model

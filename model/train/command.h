@@ -29,6 +29,7 @@ Command ImportCommand();
 Command ScenesCommand();
 Command PixelBaselineCommand();
 Command TokensCommand();
+Command TrainCommand();
 Command WhitenCommand();
 
 }  // namespace sightline::train
