@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "model/backbone/position_embedding.h"
+#include "model/train/run/class_token_start.h"
 #include "model/weights/checkpoint.h"
 #include "model/weights/import_config.h"
 #include "model/weights/load.h"
@@ -28,6 +29,7 @@ namespace {
 constexpr int64_t kMostModelJson = 1 << 20;
 constexpr int64_t kMostWeights = 3LL * 1024 * 1024 * 1024;
 constexpr absl::string_view kPositions = "backbone.pos_embed";
+constexpr absl::string_view kPatchProjection = "backbone.patch_embed.proj.weight";
 
 struct Blank {
   model::ModelConfig config;
@@ -112,10 +114,32 @@ class Taker {
       const weights::TensorView& view = checkpoint_.tensors()[mapped.source];
       SIGHTLINE_RETURN_IF_ERROR(Copy(view, FloatsOf(view).reshape(by_name_[mapped.target].sizes()), mapped.target));
     }
+    SIGHTLINE_RETURN_IF_ERROR(TakeLinearPatches());
+    if (init_.class_token_head) SIGHTLINE_RETURN_IF_ERROR(StartFromClassToken(blank_.config, *blank_.network));
     if (!init_.resize_positions || !Wanted(kPositions)) return absl::OkStatus();
     for (const weights::FoundTensor& found : mapping_.findings) {
       if (found.what != weights::Finding::kMisshaped || found.target != kPositions) continue;
       SIGHTLINE_RETURN_IF_ERROR(Resize(found));
+    }
+    return absl::OkStatus();
+  }
+
+  // A plain ViT's patch embedding for a hybrid that has linear patches beside its stem. The stem then adds nothing at
+  // first, so that the hybrid begins as the plain ViT.
+  absl::Status TakeLinearPatches() {
+    const auto own = by_name_.find("backbone.patch_embed.patches.weight");
+    if (own == by_name_.end() || !Wanted(own->first)) return absl::OkStatus();
+    for (const weights::FoundTensor& found : mapping_.findings) {
+      if (found.what != weights::Finding::kMisshaped || found.target != kPatchProjection ||
+          found.file_shape != own->second.sizes().vec()) {
+        continue;
+      }
+      const auto view = std::find_if(checkpoint_.tensors().begin(), checkpoint_.tensors().end(),
+                                     [&](const weights::TensorView& tensor) { return tensor.name == found.name; });
+      SIGHTLINE_RETURN_IF_ERROR(Copy(*view, FloatsOf(*view), own->first));
+      by_name_[std::string(kPatchProjection)].zero_();
+      by_name_["backbone.patch_embed.patches.bias"].zero_();
+      linear_patches_ = true;
     }
     return absl::OkStatus();
   }
@@ -163,9 +187,12 @@ class Taker {
     for (const weights::FoundTensor& found : mapping_.findings) {
       if (found.what != weights::Finding::kMisshaped || !Wanted(found.target)) continue;
       const bool resized = resized_ && found.target == kPositions;
+      const bool patches = linear_patches_ && found.target == kPatchProjection;
       absl::StrAppendFormat(&table, "%s is (%s) in the file and (%s) in the model: %s\n", weights::Quoted(found.name),
                             absl::StrJoin(found.file_shape, ", "), absl::StrJoin(found.model_shape, ", "),
-                            resized ? "resized" : "seeded");
+                            resized   ? "resized"
+                            : patches ? "taken as the linear patches; the stem's projection begins at zero"
+                                      : "seeded");
     }
     for (const std::string& note : imported.notes()) absl::StrAppend(&table, note, "\n");
     return table;
@@ -178,6 +205,7 @@ class Taker {
   std::map<std::string, torch::Tensor> by_name_;
   std::vector<std::string> taken_;
   bool resized_ = false;
+  bool linear_patches_ = false;
 };
 
 }  // namespace

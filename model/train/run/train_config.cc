@@ -45,6 +45,8 @@ absl::StatusOr<InitConfig> ParseInit(Fields fields) {
   init.prefix = fields.Text("prefix", 256, "");
   constexpr std::array<absl::string_view, 2> kPositions = {"take", "resize"};
   init.resize_positions = fields.OneOf("positions", kPositions, 0) == 1;
+  constexpr std::array<absl::string_view, 2> kHeads = {"seeded", "class_token"};
+  init.class_token_head = fields.OneOf("head", kHeads, 0) == 1;
   fields.Require(!init.checkpoint.empty(), "checkpoint", "must not be empty");
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   return init;

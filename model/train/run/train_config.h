@@ -29,6 +29,9 @@ struct InitConfig {
   std::string key;                // of the state dict in it; empty: the usual ones are tried
   std::string prefix;             // only tensors of the model whose names begin so
   bool resize_positions = false;  // a position grid of another size is resized; otherwise the model takes its size
+  // A DToP head begins as the class token of the last layer, with the mean of the last layer's patches in what is left
+  // of the descriptor, instead of as the seed says.
+  bool class_token_head = false;
 };
 
 enum class DistillKind {
