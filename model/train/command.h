@@ -26,6 +26,7 @@ struct Command {
 
 Command CalibrateCommand();
 Command ImportCommand();
+Command LandmarksCommand();
 Command ScenesCommand();
 Command PixelBaselineCommand();
 Command TokensCommand();
