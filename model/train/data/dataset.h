@@ -24,8 +24,8 @@ struct Position {
 };
 
 struct Photo {
-  std::string path;   // that opens from the working folder
-  int64_t label = 0;  // 0 to classes - 1
+  std::string path = "";  // that opens from the working folder
+  int64_t label = 0;      // 0 to classes - 1
   // What of it shows the instance, where the data says so.
   std::optional<image::CropBox> box = std::nullopt;
   std::optional<Position> position = std::nullopt;  // MSLS

@@ -27,11 +27,12 @@ enum class DatasetLayout {
 
 struct DatasetConfig {
   DatasetLayout layout = DatasetLayout::kFolders;
-  std::string root;
-  std::string list;   // a file below root or beside it, where the layout needs one that is not always called the same
-  std::string split;  // kCsv: rows of this split; kCub, kCars, kSop, kMsls: "train" or "test", "val"; empty: all
-  int min_per_class = 1;        // classes with fewer photographs are left out
-  int64_t max_photos = 0;       // 0: all; otherwise classes are dropped, in an order the seed of 1 decides
+  std::string root = "";
+  std::string list =
+      "";  // a file below root or beside it, where the layout needs one that is not always called the same
+  std::string split = "";  // kCsv: rows of this split; kCub, kCars, kSop, kMsls: "train" or "test", "val"; empty: all
+  int min_per_class = 1;   // classes with fewer photographs are left out
+  int64_t max_photos = 0;  // 0: all; otherwise classes are dropped, in an order the seed of 1 decides
   double positive_metres = 10;  // kMsls
   double negative_metres = 25;
 

@@ -34,7 +34,7 @@ struct LoadedBatch {
 };
 
 struct LoaderOptions {
-  AugmentConfig augment;
+  AugmentConfig augment = {};
   uint64_t seed = 1;
   int64_t epoch = 0;
   int64_t first_batch = 0;  // of the plan: where a resumed epoch goes on
