@@ -13,9 +13,16 @@ absl::Status ReadLayout(const DatasetConfig& config, DatasetBuilder& builder) {
   switch (config.layout) {
     case DatasetLayout::kFolders: return ReadFolders(config, builder);
     case DatasetLayout::kCsv: return ReadCsv(config, builder);
-    default: break;
+    case DatasetLayout::kGldv2: return ReadGldv2(config, builder);
+    case DatasetLayout::kGldv1: return ReadGldv1(config, builder);
+    case DatasetLayout::kSfm120k: return ReadSfm120k(config, builder);
+    case DatasetLayout::kNcClean: return ReadNcClean(config, builder);
+    case DatasetLayout::kCub: return ReadCub(config, builder);
+    case DatasetLayout::kCars: return ReadCars(config, builder);
+    case DatasetLayout::kSop: return ReadSop(config, builder);
+    case DatasetLayout::kMsls: return ReadMsls(config, builder);
   }
-  return absl::UnimplementedError("layout");
+  return absl::InternalError("unknown layout");
 }
 
 }  // namespace

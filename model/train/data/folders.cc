@@ -39,6 +39,7 @@ absl::StatusOr<std::vector<std::string>> PicturesBelow(const std::string& folder
 }  // namespace
 
 absl::Status ReadFolders(const DatasetConfig& config, DatasetBuilder& builder) {
+  SIGHTLINE_RETURN_IF_ERROR(CheckSplit(config, {}));
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> names, base::ListFolder(config.root));
   for (const std::string& name : names) {
     const std::string folder = Below(config, name);

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "model/train/scene/random.h"
@@ -115,6 +116,21 @@ bool IsPlainId(absl::string_view id, size_t least, size_t most) {
   if (id.size() < least || id.size() > most) return false;
   return std::all_of(id.begin(), id.end(),
                      [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; });
+}
+
+absl::Status CheckSplit(const DatasetConfig& config, absl::Span<const absl::string_view> splits) {
+  if (config.split.empty() || std::find(splits.begin(), splits.end(), config.split) != splits.end()) {
+    return absl::OkStatus();
+  }
+  const std::string choices =
+      splits.empty() ? "this layout has none. Leave it empty."
+                     : absl::StrCat("it must be one of ", absl::StrJoin(splits, ", "), ", or empty. Set one of these.");
+  return base::InvalidArgument("INVALID_SPLIT", absl::StrCat("split is \"", config.split, "\"; ", choices),
+                               {{"field", "split"}});
+}
+
+bool InHalf(absl::string_view split, int64_t label, int64_t classes) {
+  return split.empty() || (split == "train") == (label <= classes / 2);
 }
 
 }  // namespace sightline::train

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "model/train/data/dataset.h"
 #include "model/train/data/dataset_config.h"
 
@@ -51,8 +52,22 @@ bool IsPictureName(absl::string_view name);
 // Whether `id` is made of `least` to `most` ASCII letters, digits, '-' and '_': nothing that leads anywhere in a path.
 bool IsPlainId(absl::string_view id, size_t least, size_t most);
 
+// OK where config.split is empty or one of `splits`.
+absl::Status CheckSplit(const DatasetConfig& config, absl::Span<const absl::string_view> splits);
+// Whether class `label` of 1 to `classes` is in the half that `split` names: "train" the first, "test" the second,
+// empty both.
+bool InHalf(absl::string_view split, int64_t label, int64_t classes);
+
 absl::Status ReadFolders(const DatasetConfig& config, DatasetBuilder& builder);
 absl::Status ReadCsv(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadGldv2(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadGldv1(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadSfm120k(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadNcClean(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadCub(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadCars(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadSop(const DatasetConfig& config, DatasetBuilder& builder);
+absl::Status ReadMsls(const DatasetConfig& config, DatasetBuilder& builder);
 
 }  // namespace sightline::train
 
