@@ -49,7 +49,7 @@ class Searches {
   }
 
   SearchRunResult Finish() {
-    base::MutexLock lock(&mutex_);
+    base::MutexLock lock(mutex_);
     for (auto& [stage, milliseconds] : result_.milliseconds) {
       milliseconds /= static_cast<double>(std::max<size_t>(1, result_.outcomes.size()));
     }
@@ -88,7 +88,7 @@ class Searches {
     }
     const QueryOutcome outcome = ScoreQuery(benchmark_, query, ranking, plan_.shortlist);
     std::string lines = options_.keep_lines ? RankingLines(query.name, ranking) : "";
-    base::MutexLock lock(&mutex_);
+    base::MutexLock lock(mutex_);
     if (options_.keep_lines) result_.lines[q] = std::move(lines);
     if (plan_.shortlist > 0 && shortlist < plan_.shortlist + ignored) ++result_.clipped;
     for (const RankedImage& found : ranking) {
@@ -109,7 +109,7 @@ class Searches {
   }
 
   void Note(const v1::SearchStats& stats, bool first) {
-    base::MutexLock lock(&mutex_);
+    base::MutexLock lock(mutex_);
     if (stats.degraded()) {
       ++result_.degraded;
       if (stats.degraded_reasons_size() > 0) result_.degraded_reason = stats.degraded_reasons(0);
@@ -154,7 +154,7 @@ absl::StatusOr<SearchRunResult> RunSearches(Context& context, client::Client& cl
         const absl::Status status = searches.Search(q);
         ++done;
         if (!status.ok()) {
-          base::MutexLock lock(&mutex);
+          base::MutexLock lock(mutex);
           failure.Update(status);
           stop = true;
         }
