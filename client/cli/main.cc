@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
                                   .interrupted = [] { return g_interrupted != 0; }};
   if (context.err_is_terminal && ::isatty(STDIN_FILENO) == 1) context.confirm = Confirm;
   const std::vector<std::string> words(argv + 1, argv + argc);
-  // Only indexing can end well halfway; Ctrl-C ends every other verb at once.
-  if (!words.empty() && words[0] == "index") std::signal(SIGINT, OnInterrupt);
+  // Only what indexes can end well halfway; Ctrl-C ends every other verb at once.
+  if (!words.empty() && (words[0] == "index" || words[0] == "evaluate")) std::signal(SIGINT, OnInterrupt);
   return sightline::cli::Run(context, words);
 }

@@ -53,7 +53,8 @@ const std::vector<Command>& Commands() {
       IndexCommand(),    SearchCommand(),     ExplainCommand(),    GetCommand(),         ListCommand(),
       DeleteCommand(),   DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), SnapshotCommand(),
       OptimizeCommand(), ReembedCommand(),    ModelsCommand(),     ExportCommand(),      OperationsCommand(),
-      ValuesCommand(),   StatusCommand(),     DoctorCommand(),     VersionCommand(),     HelpCommand()};
+      EvaluateCommand(), ValuesCommand(),     StatusCommand(),     DoctorCommand(),      VersionCommand(),
+      HelpCommand()};
   return *commands;
 }
 

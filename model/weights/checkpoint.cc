@@ -117,7 +117,7 @@ class CheckpointReader {
     for (size_t i = 0; i + 1 < table.dict->items.size(); i += 2) {
       const PickleValue& key = file_.pickle.at(table.dict->items[i]);
       const PickleValue& value = file_.pickle.at(table.dict->items[i + 1]);
-      if (value.kind != PickleKind::kTensor) continue;
+      if (!IsTensor(value)) continue;
       if (key.kind != PickleKind::kText || key.text.empty())
         return MalformedCheckpoint("holds a tensor without a name");
       SIGHTLINE_ASSIGN_OR_RETURN(TensorView view, View(std::string(key.text), value));
@@ -145,7 +145,7 @@ class CheckpointReader {
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
       const PickleValue& key = file_.pickle.at(dict.items[i]);
       const PickleValue& value = file_.pickle.at(dict.items[i + 1]);
-      if (value.kind == PickleKind::kTensor) ++table.tensors;
+      if (IsTensor(value)) ++table.tensors;
       if (value.kind != PickleKind::kDict || key.kind != PickleKind::kText) continue;
       if (static_cast<int>(path.size()) >= kDeepestWrapper || (path.empty() && key.text == kMeta)) continue;
       std::vector<std::string> inner = path;
@@ -282,7 +282,8 @@ class CheckpointReader {
         }
         return object;
       }
-      case PickleKind::kTensor: {
+      case PickleKind::kObject: {
+        if (!IsTensor(value)) return json(nullptr);
         SIGHTLINE_ASSIGN_OR_RETURN(TensorView view, View(path, value));
         checkpoint_.meta_tensors_.push_back(std::move(view));
         return json(nullptr);

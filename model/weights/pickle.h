@@ -1,8 +1,5 @@
-// A reader of the pickles that torch.save writes. It builds plain values and descriptions of tensors, and runs nothing:
-// the names of Python objects that a state dict needs are known to it, and any other name is refused.
-//
-// Protocols 2 and 3. The values refer to each other by number; a dict or list that contains itself is refused, so a
-// walk over the values ends.
+// A reader of the pickles that torch.save writes: base/pickle's machine, with the names of the Python objects that a
+// state dict needs. It builds plain values and descriptions of tensors, and runs nothing; any other name is refused.
 //
 // Threading: pure functions. Ownership: texts view the bytes that were read, or `Pickle::owned`. Failure:
 // INVALID_ARGUMENT with reason MALFORMED_WEIGHTS and a sentence that names the object or operation.
@@ -14,42 +11,31 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/pickle/value.h"
 #include "model/weights/dtype.h"
 
 namespace sightline::weights {
 
-using PickleId = uint32_t;
+using base::PickleId;
+using base::PickleKind;
+using base::PickleLimits;
+using base::PickleValue;
 
-enum class PickleKind {
-  kNone,
-  kBool,
-  kInt,
-  kFloat,
-  kText,
-  kBytes,
-  kTuple,
-  kList,
-  kDict,
-  kGlobal,   // the name of a Python object, not the object
-  kStorage,  // where values of a tensor lie
-  kTensor,
-  kOther,  // an object whose content does not matter here
-};
+// The types of PickleKind::kObject here. `integer` is an index into the lists of Pickle.
+constexpr uint8_t kStorageObject = 1;  // where values of a tensor lie
+constexpr uint8_t kTensorObject = 2;
 
-struct PickleValue {
-  PickleKind kind = PickleKind::kNone;
-  int64_t integer = 0;               // kBool, kInt; kGlobal: which; kStorage, kTensor: index into the lists of Pickle
-  double real = 0;                   // kFloat
-  absl::string_view text = {};       // kText, kBytes; kGlobal: its name
-  std::vector<PickleId> items = {};  // kTuple, kList; kDict: keys and values in turn
-};
+inline bool IsStorage(const PickleValue& value) {
+  return value.kind == PickleKind::kObject && value.type == kStorageObject;
+}
+inline bool IsTensor(const PickleValue& value) {
+  return value.kind == PickleKind::kObject && value.type == kTensorObject;
+}
 
 // `count` values of `dtype`: from `offset` on in the storage `key` of the file, or `inline_bytes`.
 struct PickleStorage {
@@ -68,26 +54,12 @@ struct PickleTensor {
   std::vector<int64_t> strides;
 };
 
-struct Pickle {
-  std::vector<PickleValue> values;
+struct Pickle : base::PickleTree {
   std::vector<PickleStorage> storages;
   std::vector<PickleTensor> tensors;
-  std::deque<std::string> owned;
-  PickleId root = 0;
-  size_t bytes = 0;  // read; another pickle may follow
-
-  const PickleValue& at(PickleId id) const { return values[id]; }
-  // The value of a dict under a text; null where there is none.
-  const PickleValue* Find(const PickleValue& dict, absl::string_view key) const;
 };
 
-struct PickleLimits {
-  // A training checkpoint of a thousand tensors with two optimiser states takes 100,000 values and 3 MB.
-  size_t max_bytes = 64 << 20;
-  size_t max_values = 1'000'000;
-  size_t max_dimensions = 8;
-};
-
+// Protocols 2 and 3, whatever newer one the limits allow.
 absl::StatusOr<Pickle> ReadPickle(absl::string_view bytes, const PickleLimits& limits);
 
 }  // namespace sightline::weights

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "model/weights/checkpoint_error.h"
+#include "model/weights/strict_json.h"
 
 namespace sightline::weights {
 namespace {
@@ -69,14 +70,20 @@ std::vector<int64_t> ColumnMajor(const std::vector<int64_t>& shape) {
 
 }  // namespace
 
-PickleId PickleCalls::Add(PickleValue value) {
-  pickle_.values.push_back(std::move(value));
-  return static_cast<PickleId>(pickle_.values.size() - 1);
+absl::StatusOr<PickleValue> PickleCalls::Global(absl::string_view module, absl::string_view name) {
+  const std::optional<KnownGlobal> known = FindPickleGlobal(module, name);
+  if (!known) {
+    return MalformedCheckpoint(
+        absl::StrCat("names the Python object ", Quoted(absl::StrCat(module, ".", name)),
+                     ", which no table of weights needs; it was not looked up and nothing was run"),
+        "If you trust its source, save the model's state_dict() alone with torch.save and import that.");
+  }
+  globals_.push_back(*known);
+  return PickleValue{.kind = PickleKind::kGlobal, .integer = static_cast<int64_t>(globals_.size() - 1), .text = name};
 }
 
-PickleValue PickleCalls::MakeGlobal(const KnownGlobal& global, absl::string_view name) {
-  globals_.push_back(global);
-  return {.kind = PickleKind::kGlobal, .integer = static_cast<int64_t>(globals_.size() - 1), .text = name};
+absl::Status PickleCalls::Malformed(absl::string_view problem) const {
+  return MalformedCheckpoint(problem, "Save the model's state_dict() alone with torch.save's own settings.");
 }
 
 std::optional<std::vector<int64_t>> PickleCalls::Numbers(const PickleValue& value) const {
@@ -109,15 +116,15 @@ absl::StatusOr<PickleId> PickleCalls::Call(PickleId function, PickleId arguments
       return given.items[0];
     case PickleGlobal::kRebuildTensor: return MakeTensor(given);
     case PickleGlobal::kRebuildParameter:
-      if (given.items.empty() || Item(given, 0).kind != PickleKind::kTensor) return WrongCall(name);
+      if (given.items.empty() || !IsTensor(Item(given, 0))) return WrongCall(name);
       return given.items[0];
     case PickleGlobal::kEncode: return MakeBytes(given);
     case PickleGlobal::kArrayRebuild: return MakeArray();
     case PickleGlobal::kArrayDType:
       if (given.items.empty() || !IsText(Item(given, 0))) return WrongCall(name);
-      return Add({.kind = PickleKind::kOther, .text = Item(given, 0).text});
+      return pickle_.Add({.kind = PickleKind::kOther, .text = Item(given, 0).text});
     case PickleGlobal::kArrayScalar: return MakeScalar(given);
-    case PickleGlobal::kInert: return Add({.kind = PickleKind::kOther});
+    case PickleGlobal::kInert: return pickle_.Add({.kind = PickleKind::kOther});
     case PickleGlobal::kStorageType:
     case PickleGlobal::kArrayType: break;
   }
@@ -140,13 +147,12 @@ absl::StatusOr<PickleId> PickleCalls::MakeDict(const PickleValue& arguments) {
       dict.items.insert(dict.items.end(), pair.items.begin(), pair.items.end());
     }
   }
-  return Add(std::move(dict));
+  return pickle_.Add(std::move(dict));
 }
 
 // (storage, offset, shape, strides, requires_grad, hooks, metadata)
 absl::StatusOr<PickleId> PickleCalls::MakeTensor(const PickleValue& arguments) {
-  if (arguments.items.size() < 4 || Item(arguments, 0).kind != PickleKind::kStorage ||
-      Item(arguments, 1).kind != PickleKind::kInt) {
+  if (arguments.items.size() < 4 || !IsStorage(Item(arguments, 0)) || Item(arguments, 1).kind != PickleKind::kInt) {
     return WrongCall("_rebuild_tensor");
   }
   if (arguments.items.size() > 6 && !Item(arguments, 6).items.empty()) {
@@ -174,10 +180,12 @@ absl::StatusOr<PickleId> PickleCalls::MakeTensor(const PickleValue& arguments) {
                                     tensor.offset, " that does not lie within the ", stored, " values of its storage"));
   }
   pickle_.tensors.push_back(std::move(tensor));
-  return Add({.kind = PickleKind::kTensor, .integer = static_cast<int64_t>(pickle_.tensors.size() - 1)});
+  return pickle_.Add({.kind = PickleKind::kObject,
+                      .type = kTensorObject,
+                      .integer = static_cast<int64_t>(pickle_.tensors.size() - 1)});
 }
 
-absl::StatusOr<PickleId> PickleCalls::Storage(PickleId persistent_id) {
+absl::StatusOr<PickleId> PickleCalls::Persistent(PickleId persistent_id) {
   const PickleValue& id = pickle_.at(persistent_id);
   if (id.kind != PickleKind::kTuple || id.items.size() < 5 || Item(id, 0).text != "storage" ||
       Item(id, 1).kind != PickleKind::kGlobal || !IsText(Item(id, 2)) || Item(id, 4).kind != PickleKind::kInt ||
@@ -201,7 +209,9 @@ absl::StatusOr<PickleId> PickleCalls::Storage(PickleId persistent_id) {
     }
   }
   pickle_.storages.push_back(storage);
-  return Add({.kind = PickleKind::kStorage, .integer = static_cast<int64_t>(pickle_.storages.size() - 1)});
+  return pickle_.Add({.kind = PickleKind::kObject,
+                      .type = kStorageObject,
+                      .integer = static_cast<int64_t>(pickle_.storages.size() - 1)});
 }
 
 // The bytes behind a text of the code points 0 to 255.
@@ -227,24 +237,26 @@ absl::StatusOr<PickleId> PickleCalls::MakeBytes(const PickleValue& arguments) {
     bytes.push_back(static_cast<char>((lead & 3) << 6 | (text[++i] & 0x3f)));
   }
   pickle_.owned.push_back(std::move(bytes));
-  return Add({.kind = PickleKind::kBytes, .text = pickle_.owned.back()});
+  return pickle_.Add({.kind = PickleKind::kBytes, .text = pickle_.owned.back()});
 }
 
 PickleId PickleCalls::MakeArray() {
   pickle_.storages.push_back({.inline_bytes = absl::string_view()});
   pickle_.tensors.push_back({.storage = pickle_.storages.size() - 1, .offset = 0, .shape = {0}, .strides = {1}});
-  return Add({.kind = PickleKind::kTensor, .integer = static_cast<int64_t>(pickle_.tensors.size() - 1)});
+  return pickle_.Add({.kind = PickleKind::kObject,
+                      .type = kTensorObject,
+                      .integer = static_cast<int64_t>(pickle_.tensors.size() - 1)});
 }
 
 absl::StatusOr<PickleId> PickleCalls::MakeScalar(const PickleValue& arguments) {
   if (arguments.items.size() != 2) return WrongCall("numpy's scalar");
   const std::optional<DType> dtype = ArrayDType(Item(arguments, 0));
-  if (!dtype) return Add({.kind = PickleKind::kOther});
+  if (!dtype) return pickle_.Add({.kind = PickleKind::kOther});
   const absl::string_view bytes = Item(arguments, 1).text;
   if (bytes.size() != static_cast<size_t>(DTypeBytes(*dtype))) return WrongCall("numpy's scalar");
   float value = 0;
   ToFloats(*dtype, bytes, absl::MakeSpan(&value, 1));
-  return Add({.kind = PickleKind::kFloat, .real = value});
+  return pickle_.Add({.kind = PickleKind::kFloat, .real = value});
 }
 
 absl::Status PickleCalls::SetState(PickleId target, PickleId state) {
@@ -258,7 +270,8 @@ absl::Status PickleCalls::SetState(PickleId target, PickleId state) {
         return WrongTensor("of big-endian values, which are not read");
       }
       return absl::OkStatus();
-    case PickleKind::kTensor: {
+    case PickleKind::kObject: {
+      if (!IsTensor(object)) break;
       PickleTensor& tensor = pickle_.tensors[static_cast<size_t>(object.integer)];
       if (pickle_.storages[tensor.storage].inline_bytes) return FillArray(tensor, given);
       break;

@@ -12,25 +12,27 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/pickle/machine.h"
 #include "model/weights/pickle.h"
 #include "model/weights/pickle_globals.h"
 
 namespace sightline::weights {
 
-class PickleCalls {
+class PickleCalls : public base::PickleObjects {
  public:
   PickleCalls(Pickle& pickle, const PickleLimits& limits) : pickle_(pickle), limits_(limits) {}
 
-  PickleValue MakeGlobal(const KnownGlobal& global, absl::string_view name);
+  absl::StatusOr<PickleValue> Global(absl::string_view module, absl::string_view name) override;
   // The result of a call; `arguments` must be a tuple.
-  absl::StatusOr<PickleId> Call(PickleId function, PickleId arguments);
+  absl::StatusOr<PickleId> Call(PickleId function, PickleId arguments) override;
   // What an object is given after it was made: the values of an array, attributes that do not matter of anything else.
-  absl::Status SetState(PickleId target, PickleId state);
+  absl::Status SetState(PickleId target, PickleId state) override;
   // A storage from ("storage", type, key, device, count) and, in the older format, the part of it that is meant.
-  absl::StatusOr<PickleId> Storage(PickleId persistent_id);
+  absl::StatusOr<PickleId> Persistent(PickleId id) override;
+  absl::Status Malformed(absl::string_view problem) const override;
 
  private:
-  PickleId Add(PickleValue value);
   absl::StatusOr<PickleId> MakeDict(const PickleValue& arguments);
   absl::StatusOr<PickleId> MakeTensor(const PickleValue& arguments);
   absl::StatusOr<PickleId> MakeBytes(const PickleValue& arguments);

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status.h"
-#include "model/weights/byte_reader.h"
+#include "base/byte_reader.h"
 #include "model/weights/checkpoint_error.h"
 #include "model/weights/strict_json.h"
 #include "model/weights/zip_archive.h"
@@ -99,7 +99,7 @@ absl::StatusOr<TorchFile> ReadTorchLegacy(absl::string_view bytes) {
   if (list.kind != PickleKind::kList) return MalformedCheckpoint("has no list of storages behind its content");
 
   const std::map<absl::string_view, DType> types = StorageTypes(file.pickle);
-  ByteReader reader(bytes, position);
+  base::ByteReader reader(bytes, position);
   for (const PickleId id : list.items) {
     const auto type = types.find(keys.at(id).text);
     // Its size cannot be known, nor where the next one begins.

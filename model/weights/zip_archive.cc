@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/weights/byte_reader.h"
+#include "base/byte_reader.h"
 #include "model/weights/checkpoint_error.h"
 #include "model/weights/strict_json.h"
 
@@ -52,7 +52,7 @@ std::optional<size_t> FindEnd(absl::string_view file) {
   const size_t last = file.size() - kEndBytes;
   const size_t first = last > kMaxComment ? last - kMaxComment : 0;
   for (size_t at = last + 1; at-- > first;) {
-    if (ByteReader(file, at).Little(4) == kEndSignature && ByteReader(file, at + 20).Little(2) == last - at) return at;
+    if (base::ByteReader(file, at).Little(4) == kEndSignature && base::ByteReader(file, at + 20).Little(2) == last - at) return at;
   }
   return std::nullopt;
 }
@@ -60,13 +60,13 @@ std::optional<size_t> FindEnd(absl::string_view file) {
 absl::StatusOr<Directory> FindDirectory(absl::string_view file) {
   const std::optional<size_t> end = FindEnd(file);
   if (!end) return MalformedCheckpoint("begins like a zip archive and does not end like one; it is cut off or damaged");
-  Directory directory{*ByteReader(file, *end + 10).Little(2), *ByteReader(file, *end + 12).Little(4),
-                      *ByteReader(file, *end + 16).Little(4)};
+  Directory directory{*base::ByteReader(file, *end + 10).Little(2), *base::ByteReader(file, *end + 12).Little(4),
+                      *base::ByteReader(file, *end + 16).Little(4)};
   size_t directory_end = *end;
-  if (*end >= kLocator64Bytes && ByteReader(file, *end - kLocator64Bytes).Little(4) == kLocator64Signature) {
-    const uint64_t at = *ByteReader(file, *end - kLocator64Bytes + 8).Little(8);
-    if (at > file.size() || ByteReader(file, at).Little(4) != kEnd64Signature) return DirectoryProblem();
-    ByteReader reader(file, at + 32);
+  if (*end >= kLocator64Bytes && base::ByteReader(file, *end - kLocator64Bytes).Little(4) == kLocator64Signature) {
+    const uint64_t at = *base::ByteReader(file, *end - kLocator64Bytes + 8).Little(8);
+    if (at > file.size() || base::ByteReader(file, at).Little(4) != kEnd64Signature) return DirectoryProblem();
+    base::ByteReader reader(file, at + 32);
     const std::optional<uint64_t> entries = reader.Little(8), bytes = reader.Little(8), offset = reader.Little(8);
     if (!entries || !bytes || !offset) return DirectoryProblem();
     if ((directory.entries != kSaturated16 && directory.entries != *entries) ||
@@ -89,13 +89,13 @@ struct Member {
 
 // What the 32-bit fields could not hold stands in an extra field, in this order and only where it is needed.
 bool ReadZip64(absl::string_view extra, Member& member) {
-  ByteReader fields(extra);
+  base::ByteReader fields(extra);
   while (fields.remaining() >= 4) {
     const uint64_t id = *fields.Little(2);
     const std::optional<absl::string_view> content = fields.Take(*fields.Little(2));
     if (!content) return false;
     if (id != kZip64Extra) continue;
-    ByteReader reader(*content);
+    base::ByteReader reader(*content);
     for (uint64_t* const value : {&member.size, &member.stored, &member.header}) {
       if (*value != kSaturated32) continue;
       const std::optional<uint64_t> wide = reader.Little(8);
@@ -106,7 +106,7 @@ bool ReadZip64(absl::string_view extra, Member& member) {
   return true;
 }
 
-std::optional<Member> ReadMember(ByteReader& reader) {
+std::optional<Member> ReadMember(base::ByteReader& reader) {
   if (reader.remaining() < kDirectoryEntryBytes || reader.Little(4) != kDirectorySignature) return std::nullopt;
   Member member;
   reader.Take(4);  // versions
@@ -133,10 +133,10 @@ absl::StatusOr<ZipEntry> ReadEntry(absl::string_view file, const Member& member)
                         "Save the model's state_dict() with torch.save and import that.");
   }
   if (member.header > file.size() || file.size() - member.header < kLocalBytes ||
-      ByteReader(file, member.header).Little(4) != kLocalSignature) {
+      base::ByteReader(file, member.header).Little(4) != kLocalSignature) {
     return EntryProblem(member.name, "does not begin where the directory says");
   }
-  ByteReader local(file, member.header + 26);
+  base::ByteReader local(file, member.header + 26);
   const uint64_t name_bytes = *local.Little(2), extra_bytes = *local.Little(2);
   const std::optional<absl::string_view> name = local.Take(name_bytes);
   if (name != member.name) return EntryProblem(member.name, "has another name than the directory says");
@@ -162,7 +162,7 @@ absl::StatusOr<std::vector<ZipEntry>> ReadZip(absl::string_view file, const ZipL
         "Save the model's state_dict() alone.");
   }
   if (directory.entries > directory.bytes / kDirectoryEntryBytes) return DirectoryProblem();
-  ByteReader reader(file.substr(directory.offset, directory.bytes));
+  base::ByteReader reader(file.substr(directory.offset, directory.bytes));
   const absl::string_view contents = file.substr(0, directory.offset);
   std::vector<ZipEntry> entries;
   std::vector<uint64_t> checksums;

@@ -1,13 +1,7 @@
-#include <map>
-#include <optional>
-#include <random>
-
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "base/file.h"
-#include "base/sha256.h"
 #include "base/status.h"
+#include "client/cli/file_source.h"
 #include "client/cli/image_files.h"
 #include "client/cli/index_report.h"
 #include "client/cli/known_images.h"
@@ -17,8 +11,6 @@
 
 namespace sightline::cli {
 namespace {
-
-constexpr size_t kMaxSourceUriBytes = 2048;
 
 absl::StatusOr<v1::Collection> FindOrCreate(Context& context, const Args& args, client::Client& client,
                                             const std::string& name) {
@@ -35,76 +27,6 @@ absl::StatusOr<v1::Collection> FindOrCreate(Context& context, const Args& args, 
   }
   return created;
 }
-
-// The files of one run, as a source of writes.
-class FileSource {
- public:
-  struct Options {
-    std::string collection;
-    AttributeMap attributes;
-    int64_t max_image_bytes = 0;
-    std::string reembed_model;  // empty for an ordinary write
-  };
-
-  FileSource(Context& context, IndexReport& report, const std::vector<ImageFile>& files, const KnownImages& known,
-             Options options)
-      : context_(context), report_(report), files_(files), known_(known), options_(std::move(options)) {
-    // A request_id must mean one write: with the run in it, a file that was indexed, deleted and is indexed again is
-    // written again, while the repeats of this run stay repeats.
-    std::random_device device;
-    run_ = absl::StrFormat("%08x%08x", device(), device());
-  }
-
-  // The next file that the server does not have; files that cannot be sent are reported on the way.
-  std::optional<v1::IndexRequest> Next() {
-    while (next_ < files_.size() && !(context_.interrupted && context_.interrupted())) {
-      const ImageFile& file = files_[next_++];
-      auto bytes = base::ReadFile(file.path, options_.max_image_bytes);
-      if (!bytes.ok()) {
-        report_.Failed(file.path, file.id, bytes.status());
-        continue;
-      }
-      const std::string sha256 = base::Sha256Hex(*bytes);
-      if (known_.Has(file.id, sha256)) {
-        report_.Skipped(file.path, file.id);
-        continue;
-      }
-      path_by_id_[file.id] = file.path;
-      v1::IndexRequest request;
-      request.set_collection(options_.collection);
-      request.set_request_id(
-          base::Sha256Hex(absl::StrJoin({run_, options_.collection, file.id, sha256}, "\n")).substr(0, 32));
-      auto& item = *request.mutable_item();
-      item.set_id(file.id);
-      item.set_image(*std::move(bytes));
-      request.set_model(options_.reembed_model);
-      *item.mutable_attributes() = options_.attributes;
-      if (file.path.size() <= kMaxSourceUriBytes) item.set_source_uri(file.path);
-      return request;
-    }
-    return std::nullopt;
-  }
-
-  void Tell(const client::ItemOutcome& outcome) {
-    const auto path = path_by_id_.extract(outcome.id);
-    const std::string& name = path.empty() ? outcome.id : path.mapped();
-    if (outcome.status.ok()) {
-      report_.Indexed(name, outcome);
-    } else {
-      report_.Failed(name, outcome.id, outcome.status);
-    }
-  }
-
- private:
-  Context& context_;
-  IndexReport& report_;
-  const std::vector<ImageFile>& files_;
-  const KnownImages& known_;
-  const Options options_;
-  std::string run_;
-  size_t next_ = 0;
-  std::map<std::string, std::string> path_by_id_;  // of those in flight
-};
 
 int RunIndex(Context& context, const Args& args) {
   if (args.operands().empty()) return Misused(context, "index", "index takes folders or image files.");

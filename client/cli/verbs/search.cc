@@ -1,11 +1,12 @@
 #include <algorithm>
-#include <map>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "client/cli/expand_flags.h"
 #include "client/cli/json.h"
 #include "client/cli/rerank_flags.h"
 #include "client/cli/search_page.h"
@@ -73,32 +74,6 @@ void WriteTable(Context& context, const v1::SearchResponse& response, bool attri
   context.out.Write(table.Render());
 }
 
-absl::Status SetExpansion(const Args& args, v1::SearchRequest* request) {
-  static const auto* const methods =
-      new std::map<std::string, v1::QueryExpansion::Method>{{"average", v1::QueryExpansion::METHOD_AVERAGE},
-                                                            {"alpha", v1::QueryExpansion::METHOD_ALPHA_WEIGHTED},
-                                                            {"super-global", v1::QueryExpansion::METHOD_SUPER_GLOBAL},
-                                                            {"k-reciprocal", v1::QueryExpansion::METHOD_K_RECIPROCAL}};
-  if (args.Has("expand")) {
-    const auto method = methods->find(args.Text("expand"));
-    if (method == methods->end()) {
-      return base::InvalidArgument("USAGE",
-                                   absl::StrCat("--expand is \"", Printable(args.Text("expand")),
-                                                "\". It is average, alpha, super-global or k-reciprocal."),
-                                   {{"argument", "expand"}});
-    }
-    request->mutable_expansion()->set_method(method->second);
-  } else if (args.Has("neighbours") || args.Has("alpha")) {
-    return base::InvalidArgument("USAGE", "--neighbours and --alpha say how --expand works. Add --expand METHOD.",
-                                 {{"argument", "expand"}});
-  }
-  if (args.Has("neighbours")) {
-    request->mutable_expansion()->set_neighbours(args.Int32("neighbours", 0));
-  }
-  if (args.Has("alpha")) request->mutable_expansion()->set_alpha(args.Number("alpha", 3));
-  return absl::OkStatus();
-}
-
 absl::Status SetRerank(const Args& args, v1::SearchRequest* request) {
   // What was not asked for is not sent: the model decides.
   bool reranks = false;
@@ -138,7 +113,8 @@ absl::StatusOr<v1::SearchRequest> BuildRequest(const Args& args, int64_t max_ima
   request.set_group_size(args.Int32("group_size", 0));
   if (args.Has("ef_search")) request.set_ef_search(args.Int32("ef_search", 0));
   if (args.Has("nprobe")) request.set_nprobe(args.Int32("nprobe", 0));
-  SIGHTLINE_RETURN_IF_ERROR(SetExpansion(args, &request));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<v1::QueryExpansion> expansion, ExpansionOf(args));
+  if (expansion) *request.mutable_expansion() = *expansion;
   SIGHTLINE_RETURN_IF_ERROR(SetRerank(args, &request));
   request.set_exact(args.Switch("exact"));
   request.set_return_attributes(args.Switch("return_attributes"));
@@ -231,17 +207,6 @@ Command SearchCommand() {
             .help = "only images whose attributes satisfy it: 'brand = \"acme\" AND price < 100'"},
            {.name = "group_by", .value = "KEY", .help = "at most --group_size results of one value of this attribute"},
            {.name = "group_size", .kind = FlagKind::kInt, .value = "N", .help = "with --group_by; 1 when not given"},
-           {.name = "expand",
-            .value = "METHOD",
-            .help = "refine by descriptors: average, alpha, super-global or k-reciprocal"},
-           {.name = "neighbours",
-            .kind = FlagKind::kInt,
-            .value = "N",
-            .help = "with --expand, results it uses; else the method's default"},
-           {.name = "alpha",
-            .kind = FlagKind::kNumber,
-            .value = "X",
-            .help = "with --expand alpha, the exponent of the cosines; 3 when not given"},
            {.name = "ef_search", .kind = FlagKind::kInt, .value = "N", .help = "search width of a graph"},
            {.name = "nprobe", .kind = FlagKind::kInt, .value = "N", .help = "lists that an inverted index looks into"},
            {.name = "exact", .kind = FlagKind::kSwitch, .help = "compare every descriptor, whatever index there is"},
@@ -255,6 +220,7 @@ Command SearchCommand() {
             .help = "with --explain, pairs of patches, at most 200; 40 when not given"},
            {.name = "request_id", .value = "ID", .help = "a name for this search, for the server's log"}},
       .run = RunSearch};
+  for (FlagSpec& flag : ExpandFlags()) command.flags.push_back(std::move(flag));
   for (FlagSpec& flag : RerankFlags()) command.flags.push_back(std::move(flag));
   return command;
 }

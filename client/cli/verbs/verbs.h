@@ -8,6 +8,7 @@ namespace sightline::cli {
 
 Command IndexCommand();
 Command SearchCommand();
+Command EvaluateCommand();
 Command ExplainCommand();
 Command GetCommand();
 Command ListCommand();

@@ -62,7 +62,7 @@ TEST(PickleTest, DescribesTensors) {
   const auto pickle = ReadPickle(file, {});
   ASSERT_TRUE(pickle.ok()) << pickle.status();
   const PickleValue* const value = pickle->Find(pickle->at(pickle->root), "w");
-  ASSERT_EQ(value->kind, PickleKind::kTensor);
+  ASSERT_TRUE(IsTensor(*value));
   const PickleTensor& tensor = pickle->tensors[static_cast<size_t>(value->integer)];
   EXPECT_EQ(tensor.shape, (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(pickle->storages[tensor.storage].key, "0");

@@ -6,8 +6,8 @@
 //   ByteReader reader(bytes);
 //   const std::optional<uint64_t> length = reader.Little(4);
 //   const std::optional<absl::string_view> name = length ? reader.Take(*length) : std::nullopt;
-#ifndef SIGHTLINE_MODEL_WEIGHTS_BYTE_READER_H_
-#define SIGHTLINE_MODEL_WEIGHTS_BYTE_READER_H_
+#ifndef SIGHTLINE_BASE_BYTE_READER_H_
+#define SIGHTLINE_BASE_BYTE_READER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace sightline::weights {
+namespace sightline::base {
 
 class ByteReader {
  public:
@@ -54,6 +54,6 @@ class ByteReader {
   size_t position_;
 };
 
-}  // namespace sightline::weights
+}  // namespace sightline::base
 
-#endif  // SIGHTLINE_MODEL_WEIGHTS_BYTE_READER_H_
+#endif  // SIGHTLINE_BASE_BYTE_READER_H_
