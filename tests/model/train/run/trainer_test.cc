@@ -1,0 +1,160 @@
+#include "model/train/run/trainer.h"
+
+#include <gmock/gmock.h>
+
+#include "base/status.h"
+#include "model/config/model_config.h"
+#include "tests/model/train/run/training_fixture.h"
+
+namespace sightline::train {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TrainerTest : public TrainingTest {
+ protected:
+  // Stops in front of step `count` (from 0) of this process.
+  static TrainOptions StopAfter(int count, bool resume) {
+    auto left = std::make_shared<int>(count);
+    return {.resume = resume, .wants_to_stop = [left] { return (*left)-- <= 0; }};
+  }
+
+  static void ExpectResumedEqualsWhole(const nlohmann::json& config, const std::string& name) {
+    const auto whole = RunTraining(config, name + "_whole");
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    EXPECT_EQ(whole->step, 9);
+    const auto first = RunTraining(config, name + "_parts", StopAfter(4, false));
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_TRUE(first->interrupted);
+    EXPECT_EQ(first->step, 4);
+    const auto second = RunTraining(config, name + "_parts", {.resume = true});
+    ASSERT_TRUE(second.ok()) << second.status();
+    EXPECT_EQ(second->step, 9);
+    EXPECT_EQ(Weights(name + "_whole"), Weights(name + "_parts"));
+    EXPECT_EQ(whole->embedding_space, second->embedding_space);
+    EXPECT_EQ(whole->best_map, second->best_map);
+  }
+};
+
+TEST_F(TrainerTest, ARunInTwoPartsGivesTheBitsOfAWholeOneWithAdamw) { ExpectResumedEqualsWhole(Config(), "adamw"); }
+
+TEST_F(TrainerTest, ARunInTwoPartsGivesTheBitsOfAWholeOneWithMomentumAndALossOfItsOwnValues) {
+  nlohmann::json config = Config();
+  config["loss"] = {{"kind", "margin"}};
+  config["optimiser"] = {{"kind", "sgd"}, {"lr", 0.01}, {"nesterov", true}, {"loss_lr", 0.05}};
+  config.erase("ema");
+  config["clip"] = 1;
+  config["freeze_bn"] = true;
+  ExpectResumedEqualsWhole(config, "sgd");
+}
+
+TEST_F(TrainerTest, AnotherSeedGivesOtherWeights) {
+  nlohmann::json config = Config();
+  config["steps"] = 2;
+  ASSERT_TRUE(RunTraining(config, "seed_5").ok());
+  config["seed"] = 6;
+  ASSERT_TRUE(RunTraining(config, "seed_6").ok());
+  EXPECT_NE(Weights("seed_5"), Weights("seed_6"));
+}
+
+TEST_F(TrainerTest, AFolderWithARunIsNotTrainedOverAndAForeignCheckpointIsRefused) {
+  nlohmann::json config = Config();
+  config["steps"] = 3;
+  ASSERT_TRUE(RunTraining(config, "taken").ok());
+  const auto again = RunTraining(config, "taken");
+  EXPECT_EQ(base::GetErrorInfo(again.status()).reason, "RUN_EXISTS") << again.status();
+  config["seed"] = 99;
+  const auto foreign = RunTraining(config, "taken", {.resume = true});
+  EXPECT_EQ(base::GetErrorInfo(foreign.status()).reason, "CHECKPOINT_FOREIGN") << foreign.status();
+}
+
+TEST_F(TrainerTest, ALossThatIsNotFiniteEndsTheRunAndKeepsTheCheckpoint) {
+  nlohmann::json config = Config();
+  config.erase("validation");
+  config["optimiser"] = {{"kind", "sgd"}, {"lr", 100}, {"momentum", 0.99}};
+  config["schedule"] = {{"kind", "constant"}};
+  config["loss_weight"] = 1e6;
+  config["checkpoint_every"] = 1;
+  config["steps"] = 400;
+  const auto outcome = RunTraining(config, "explodes");
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(base::GetErrorInfo(outcome.status()).reason, "LOSS_NOT_FINITE") << outcome.status();
+  EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("Lower optimiser.lr"));
+}
+
+TEST_F(TrainerTest, TrainingMakesAModelThatFindsBetterAndSaysHowItWasMade) {
+  nlohmann::json config = Config();
+  // From random colours alone the seeded values find much; without colours they have to learn.
+  config["augment"] = {{"hue", 0.5}, {"saturation", 0.3}, {"brightness", 0.2}};
+  config["optimiser"] = {{"kind", "adamw"}, {"lr", 0.002}, {"weight_decay", 0.01}};
+  config["schedule"]["warmup_steps"] = 10;
+  config["steps"] = 150;
+  config["dropout"] = 0;
+  config["wave_height"] = 0;
+  config["validate_every"] = 75;
+  config["checkpoint_every"] = 75;
+  const auto outcome = RunTraining(config, "learns", {.half = true});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  // Chance is about 1 / 12 = 0.08 here.
+  RecordProperty("first_map", std::to_string(*outcome->first_map));
+  RecordProperty("map", std::to_string(*outcome->map));
+  EXPECT_GT(*outcome->map, *outcome->first_map + 0.05) << "seed 5";
+  EXPECT_GT(*outcome->map, 0.6) << "seed 5";
+
+  const auto text = base::ReadFile(outcome->model + "/model.json", 1 << 20);
+  ASSERT_TRUE(text.ok());
+  const auto model = model::ParseModelConfig(*text);
+  ASSERT_TRUE(model.ok()) << model.status();
+  ASSERT_TRUE(model->training.has_value());
+  EXPECT_EQ(model->training->steps, 150);
+  EXPECT_EQ(model->training->seed, 5);
+  EXPECT_EQ(model->training->photographs, kThings * 5);
+  EXPECT_EQ(model->training->classes, kThings);
+  EXPECT_TRUE(model->seeded.empty());
+}
+
+TEST_F(TrainerTest, AStudentIsDistilledAndAStudentOfOtherTokensIsRefused) {
+  nlohmann::json config = Config();
+  config["steps"] = 2;
+  config.erase("validation");
+  ASSERT_TRUE(RunTraining(config, "teacher").ok());
+  config.erase("loss");
+  config["distill"] = {{"teacher", Path("teacher/model")},
+                       {"targets",
+                        {{{"kind", "tokens"}, {"metric", "cosine"}},
+                         {{"kind", "layers"}, {"layers", 2}, {"metric", "mse"}},
+                         {{"kind", "descriptor"}, {"weight", 10}},
+                         {{"kind", "similarity"}},
+                         {{"kind", "distances"}},
+                         {{"kind", "angles"}}}}};
+  const auto student = RunTraining(config, "student");
+  ASSERT_TRUE(student.ok()) << student.status();
+
+  config["sampler"]["sizes"] = {{64, 64}};
+  config["distill"]["size"] = 96;
+  const auto other = RunTraining(config, "student_of_other_tokens");
+  EXPECT_EQ(base::GetErrorInfo(other.status()).reason, "TEACHER_UNFIT") << other.status();
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("(17, 48)"));
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("(37, 48)"));
+
+  config["distill"]["teacher"] = Path("nobody");
+  EXPECT_FALSE(RunTraining(config, "student_of_nobody").ok());
+}
+
+TEST_F(TrainerTest, TrainingGoesOnFromAFinishedModel) {
+  nlohmann::json config = Config();
+  config["steps"] = 1;
+  config.erase("validation");
+  ASSERT_TRUE(RunTraining(config, "base").ok());
+  config["init"] = {{"checkpoint", Path("base/model/weights.safetensors")}, {"prefix", "backbone."}};
+  config["freeze"] = {"backbone."};
+  const auto outcome = RunTraining(config, "tuned");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  config["freeze"] = {"backbones."};
+  EXPECT_EQ(base::GetErrorInfo(RunTraining(config, "no_such_name").status()).reason, "INVALID_CONFIG");
+  config["init"]["prefix"] = "nothing.";
+  EXPECT_EQ(base::GetErrorInfo(RunTraining(config, "nothing_fits").status()).reason, "CHECKPOINT_FITS_NOTHING");
+}
+
+}  // namespace
+}  // namespace sightline::train
