@@ -307,7 +307,7 @@ void LightUp(const Model& model, const Stock& stock, bool night, bool weather, R
   sky.turn = Some(0, 2, random);
   if (weather) {
     const float distance = Length(stage->camera.pose.origin);
-    light.haze = Some(0.25, 1.1, random) / distance;
+    light.haze = Some(0.2, 0.85, random) / distance;
     const float grey = Some(0.3, 0.7, random);
     light.haze_colour = {grey, grey, grey * 1.05f};
     sky.zenith = Mix(sky.zenith, {0.7f, 0.72f, 0.74f}, 0.85f);
