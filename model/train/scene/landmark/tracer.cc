@@ -119,21 +119,31 @@ bool LookUp(const Vec& direction, float pixel, Seen* seen) {
 template <typename Wanted>
 Seen Cast(const Stage& stage, const std::vector<uint16_t>& list, const Vec& direction, float pixel,
           const Wanted& wanted) {
+  const Vec& eye = stage.camera.pose.origin;
   Seen nearest;
-  nearest.hit.distance = kFarthest;
+  float distance = kFarthest;
   bool looked_up = true;
   for (const uint16_t which : list) {
     const Solid& solid = stage.solids[which];
     if (!wanted(solid)) continue;
-    Seen seen{&solid, {}, {}};
-    if (!Intersect(solid, stage.camera.pose.origin, direction, kNearest, nearest.hit.distance, &seen.hit)) continue;
+    const float own = DistanceTo(solid, eye, direction, kNearest, distance);
+    if (own < 0) continue;
     // Only where there may be holes does the skin decide what is met; elsewhere it is looked up once, at the end.
     const bool holes = solid.texture->has_holes();
-    if (holes && !LookUp(direction, pixel, &seen)) continue;
-    nearest = seen;
+    if (holes) {
+      Seen seen{&solid, {}, {}};
+      Intersect(solid, eye, direction, kNearest, kFarthest, &seen.hit);
+      if (!LookUp(direction, pixel, &seen)) continue;
+      nearest = seen;
+    }
+    nearest.solid = &solid;
+    distance = own;
     looked_up = holes;
   }
-  if (!looked_up) LookUp(direction, pixel, &nearest);
+  if (!looked_up) {
+    Intersect(*nearest.solid, eye, direction, kNearest, kFarthest, &nearest.hit);
+    LookUp(direction, pixel, &nearest);
+  }
   return nearest;
 }
 
