@@ -31,6 +31,8 @@ absl::StatusOr<std::unique_ptr<EvalCollection>> EvalCollection::Fill(Context& co
                                                                      const BenchFiles& files, const Options& options) {
   const std::string name = options.name.empty() ? NameOf(files, options.model) : options.name;
   auto found = client.GetCollection(name);
+  // What an earlier run has kept is not this one's to delete.
+  const bool temporary = !found.ok() && options.name.empty() && !options.keep;
   if (found.status().code() == absl::StatusCode::kNotFound) {
     v1::CreateCollectionRequest request;
     request.set_name(name);
@@ -41,7 +43,6 @@ absl::StatusOr<std::unique_ptr<EvalCollection>> EvalCollection::Fill(Context& co
     }
   }
   if (!found.ok()) return found.status();
-  const bool temporary = options.name.empty() && !options.keep;
   std::unique_ptr<EvalCollection> filled(new EvalCollection(context, client, *std::move(found), temporary));
   SIGHTLINE_RETURN_IF_ERROR(filled->Index(files, options));
   SIGHTLINE_ASSIGN_OR_RETURN(filled->collection_, client.GetCollection(name));

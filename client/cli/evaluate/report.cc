@@ -43,7 +43,8 @@ std::string EvalTable(const EvalReport& report) {
         report.distractors > 0 ? absl::StrCat(" (", Plural(report.distractors, "distractor"), " of them)") : "", "\n");
   }
   for (const EvalRunReport& run : report.runs) {
-    if (!run.milliseconds.empty()) absl::StrAppend(&out, "a search, ", run.name, ": ", Stages(run.milliseconds), "\n");
+    if (!run.milliseconds.empty())
+      absl::StrAppend(&out, "a search, ", Printable(run.name), ": ", Printable(Stages(run.milliseconds)), "\n");
   }
   return out;
 }

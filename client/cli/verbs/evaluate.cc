@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -234,12 +234,28 @@ class ServerEvaluation {
                                                      .keep = args_.Switch("keep"),
                                                      .in_flight = static_cast<int>(args_.Int("in_flight", 16)),
                                                      .max_image_bytes = max_image_bytes_}));
+    // A collection of descriptors has no model.
+    const auto model = client_->GetModel(collection_->collection().model());
+    model_reranks_ = model.ok() && model->rerank().method() == v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT;
     return absl::OkStatus();
+  }
+
+  bool IgnoresImages() const {
+    unsigned ignored = 0;
+    for (const BenchSplit& split : benchmark_.splits) ignored |= split.ignored;
+    return std::any_of(benchmark_.queries.begin(), benchmark_.queries.end(), [&](const BenchQuery& query) {
+      return std::any_of(query.judged.begin(), query.judged.end(),
+                         [&](const Judged& judged) { return Holds(ignored, judged.grade); });
+    });
   }
 
   absl::Status Search(const SearchPlan& plan) {
     SearchPlan asked = plan;
     asked.request.set_collection(collection_->collection().name());
+    // A model may re-rank by itself.
+    if (!asked.request.has_rerank() && !asked.request.has_expansion() && model_reranks_) {
+      asked.shortlist = kDefaultShortlist;
+    }
     SIGHTLINE_ASSIGN_OR_RETURN(
         SearchRunResult result,
         RunSearches(context_, *client_, benchmark_, files_.queries, asked,
@@ -264,7 +280,9 @@ class ServerEvaluation {
                         "list was re-ranked."));
     }
     if (result.unknown > 0) note("the collection holds images that the benchmark does not name; they count as wrong.");
-    if (plan.shortlist == 0 && plan.request.rerank().method() == v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT) {
+    const bool reranked = asked.request.rerank().method() == v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT ||
+                          (!asked.request.has_rerank() && model_reranks_);
+    if (reranked && asked.shortlist == 0 && IgnoresImages()) {
       note("ignored images were taken out after the re-ranking, and used up part of its shortlist.");
     }
     if (outcomes_.empty()) {
@@ -313,7 +331,8 @@ class ServerEvaluation {
   BenchFiles files_;
   std::unique_ptr<client::Client> client_;
   int64_t max_image_bytes_ = 0;
-  std::unique_ptr<EvalCollection> collection_;  // before the client goes
+  bool model_reranks_ = false;
+  std::unique_ptr<EvalCollection> collection_;  // goes before the client
   std::vector<QueryOutcome> outcomes_;          // of the first run
   std::vector<std::string> lines_;
 };

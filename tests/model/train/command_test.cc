@@ -18,6 +18,17 @@ std::string ReasonOf(const Command& command, const std::vector<std::string>& arg
   return base::GetErrorInfo(command.run(arguments)).reason;
 }
 
+TEST(LandmarksCommandTest, RefusesWhatItCannotDo) {
+  const Command landmarks = LandmarksCommand();
+  EXPECT_EQ(ReasonOf(landmarks, {}), "SETTING_MISSING");
+  EXPECT_EQ(ReasonOf(landmarks, {"somewhere"}), "ARGUMENT_UNEXPECTED");
+  EXPECT_EQ(ReasonOf(landmarks, {"--out", "x", "--instances", "0"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(landmarks, {"--out", "x", "--views", "2"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(landmarks, {"--out", "x", "--size", "99999999999"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(landmarks, {"--out", "x", "--junk", "nan"}), "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(landmarks, {"--out", "x", "--threads", "-1"}), "SETTING_OUT_OF_RANGE");
+}
+
 TEST(ScenesCommandTest, RefusesWhatItCannotDo) {
   const Command scenes = ScenesCommand();
   EXPECT_EQ(ReasonOf(scenes, {}), "SETTING_MISSING");

@@ -170,8 +170,8 @@ void AddNoise(const Exposure& exposure, Random* random, Pixels* pixels, int side
 Exposure MakeExposure(double strength, bool night, Random* random) {
   const auto some = [&](double chance) { return random->Chance(chance * (0.35 + strength)); };
   Exposure exposure;
-  exposure.brightness = (night ? 0.09 : 0.21) * std::exp2(random->Between(-1, 1) * (0.35 + 0.6 * strength));
-  exposure.contrast = 1 + random->Between(-0.3, 0.6);
+  exposure.brightness = (night ? 0.1 : 0.25) * std::exp2(random->Between(-1, 1) * (0.35 + 0.6 * strength));
+  exposure.contrast = 1 + random->Between(-0.2, 0.9);
   exposure.saturation = 1 + random->Between(-0.35, 0.3);
   const double warm = random->Between(-1, 1) * (0.08 + 0.2 * strength);
   exposure.balance = {static_cast<float>(1 + warm), static_cast<float>(1 + random->Between(-0.05, 0.05)),

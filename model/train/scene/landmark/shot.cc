@@ -25,13 +25,15 @@ Trouble ChooseTrouble(Difficulty difficulty, Random* random) {
 }
 
 // Half the object's extent in the picture, 1 for one that fills it.
-double ChooseSize(Trouble trouble, Random* random) {
+double ChooseSize(const Model& model, Trouble trouble, Random* random) {
   switch (trouble) {
     case Trouble::kSmall: return random->Between(0.22, 0.38);
     case Trouble::kClose: return random->Between(1.3, 2.3);
     case Trouble::kTiny: return random->Between(0.03, 0.07);
-    default: return random->Between(0.52, 1.08);
+    default: break;
   }
+  // Heaps are looked at from near, as in shops; their edges matter less than what lies in them.
+  return model.kind == ModelKind::kFruit ? random->Between(0.6, 1.5) : random->Between(0.52, 1.08);
 }
 
 Camera AimCamera(const Model& model, Trouble trouble, Random* random) {
@@ -41,7 +43,7 @@ Camera AimCamera(const Model& model, Trouble trouble, Random* random) {
   const bool street = model.habitat == Habitat::kStreet;
   const double low = street ? -14 : -8;
   const double pitch = random->Between(low, slant ? 38 : 22) * (street ? 0.6 : 1) * kDegree;
-  const double size = ChooseSize(trouble, random);
+  const double size = ChooseSize(model, trouble, random);
   Camera camera;
   camera.focal = static_cast<float>(random->Between(1.3, 2.8));
   const double across = model.half.x * std::cos(yaw) + model.half.z * std::abs(std::sin(yaw));

@@ -146,6 +146,10 @@ bool Intersect(const Solid& solid, const Vec& eye, const Vec& direction, float n
   return true;
 }
 
+float DistanceTo(const Solid& solid, const Vec& eye, const Vec& direction, float nearest, float nearer_than) {
+  return Distance(solid, ToLocal(solid.pose, eye, direction), nearest, nearer_than);
+}
+
 bool Blocks(const Solid& solid, const Vec& eye, const Vec& direction, float reach) {
   const Local ray = ToLocal(solid.pose, eye, direction);
   if (solid.kind == Solid::Kind::kRectangle || solid.kind == Solid::Kind::kDisc) {

@@ -67,6 +67,9 @@ struct Hit {
 // The nearest point of the solid between `nearest` and `nearer_than` along the ray. `direction` is a unit vector.
 bool Intersect(const Solid& solid, const Vec& eye, const Vec& direction, float nearest, float nearer_than, Hit* hit);
 
+// The distance alone, or a negative number: cheaper where only the nearest of many solids matters.
+float DistanceTo(const Solid& solid, const Vec& eye, const Vec& direction, float nearest, float nearer_than);
+
 // Whether the ray passes the solid within `reach`, without regard to holes in its texture.
 bool Blocks(const Solid& solid, const Vec& eye, const Vec& direction, float reach);
 

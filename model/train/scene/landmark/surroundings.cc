@@ -25,6 +25,10 @@ Solid Plane(const Pose& pose, float half_x, float half_y, float repeat, const Te
   plane.v0 = Some(0, 1, random);
   plane.u1 = plane.u0 + 2 * half_x / repeat;
   plane.v1 = plane.v0 + 2 * half_y / repeat;
+  // Another coat of paint in every picture: there are more walls in the world than in the stock.
+  const float bright = Some(0.5, 1.5, random);
+  plane.tint = {bright * Some(0.75, 1.25, random), bright * Some(0.85, 1.15, random),
+                bright * Some(0.75, 1.25, random)};
   return plane;
 }
 
@@ -307,7 +311,7 @@ void LightUp(const Model& model, const Stock& stock, bool night, bool weather, R
   sky.turn = Some(0, 2, random);
   if (weather) {
     const float distance = Length(stage->camera.pose.origin);
-    light.haze = Some(0.25, 1.1, random) / distance;
+    light.haze = Some(0.2, 0.85, random) / distance;
     const float grey = Some(0.3, 0.7, random);
     light.haze_colour = {grey, grey, grey * 1.05f};
     sky.zenith = Mix(sky.zenith, {0.7f, 0.72f, 0.74f}, 0.85f);

@@ -23,7 +23,10 @@ float Mirrored(float t) {
 
 Texture::Texture(const Canvas& canvas) {
   float highest = 0;
-  for (const Point& point : canvas.points) highest = std::max(highest, std::abs(point.height));
+  for (const Point& point : canvas.points) {
+    highest = std::max(highest, std::abs(point.height));
+    has_holes_ |= point.alpha < 1;
+  }
   const auto longer = static_cast<float>(canvas.longer());
   height_scale_ = highest * longer / static_cast<float>(canvas.width);
   const float to_byte = highest > 0 ? 1 / highest : 0;

@@ -30,7 +30,9 @@ class Texture {
 
   int width() const { return levels_[0].width; }
   int height() const { return levels_[0].height; }
-  bool has_relief() const { return height_scale_ > 1e-4f; }
+  // Whether its relief is deep enough to hide parts of itself from the side.
+  bool has_relief() const { return height_scale_ > 0.01f; }
+  bool has_holes() const { return has_holes_; }
 
   // Between the nearest texels of the level whose texels are about as large as a pixel. Outside [0, 1] the texture is
   // mirrored.
@@ -55,6 +57,7 @@ class Texture {
   static Level Half(const Level& level);
 
   std::vector<Level> levels_;
+  bool has_holes_ = false;
   float height_scale_ = 0;  // the height that 127 stands for
 };
 

@@ -106,31 +106,45 @@ void ShiftByRelief(const Solid& solid, const Vec& direction, Hit* hit) {
   hit->v = v;
 }
 
-bool Opaque(const Solid& solid, const Vec& direction, float pixel, Hit* hit, Texel* texel) {
-  const bool flat = solid.kind == Solid::Kind::kRectangle;
-  if (flat && solid.texture->has_relief()) ShiftByRelief(solid, direction, hit);
-  const float facing = std::max(0.08f, std::abs(Dot(direction, hit->normal)));
-  *texel = solid.texture->At(hit->u, hit->v, hit->distance * pixel * hit->texels / std::sqrt(facing));
-  return texel->alpha >= 0.5f;
+// Looks up what a hit shows; false where the texture has a hole.
+bool LookUp(const Vec& direction, float pixel, Seen* seen) {
+  const Solid& solid = *seen->solid;
+  Hit& hit = seen->hit;
+  if (solid.kind == Solid::Kind::kRectangle && solid.texture->has_relief()) ShiftByRelief(solid, direction, &hit);
+  const float facing = std::max(0.08f, std::abs(Dot(direction, hit.normal)));
+  seen->texel = solid.texture->At(hit.u, hit.v, hit.distance * pixel * hit.texels / std::sqrt(facing));
+  return seen->texel.alpha >= 0.5f;
 }
 
 template <typename Wanted>
 Seen Cast(const Stage& stage, const std::vector<uint16_t>& list, const Vec& direction, float pixel,
           const Wanted& wanted) {
-  Seen seen;
-  float nearest = kFarthest;
   const Vec& eye = stage.camera.pose.origin;
+  Seen nearest;
+  float distance = kFarthest;
+  bool looked_up = true;
   for (const uint16_t which : list) {
     const Solid& solid = stage.solids[which];
     if (!wanted(solid)) continue;
-    Hit hit;
-    if (!Intersect(solid, eye, direction, kNearest, nearest, &hit)) continue;
-    Texel texel;
-    if (!Opaque(solid, direction, pixel, &hit, &texel)) continue;
-    nearest = hit.distance;
-    seen = {&solid, hit, texel};
+    const float own = DistanceTo(solid, eye, direction, kNearest, distance);
+    if (own < 0) continue;
+    // Only where there may be holes does the skin decide what is met; elsewhere it is looked up once, at the end.
+    const bool holes = solid.texture->has_holes();
+    if (holes) {
+      Seen seen{&solid, {}, {}};
+      Intersect(solid, eye, direction, kNearest, kFarthest, &seen.hit);
+      if (!LookUp(direction, pixel, &seen)) continue;
+      nearest = seen;
+    }
+    nearest.solid = &solid;
+    distance = own;
+    looked_up = holes;
   }
-  return seen;
+  if (!looked_up) {
+    Intersect(*nearest.solid, eye, direction, kNearest, kFarthest, &nearest.hit);
+    LookUp(direction, pixel, &nearest);
+  }
+  return nearest;
 }
 
 constexpr auto kAny = [](const Solid&) { return true; };
