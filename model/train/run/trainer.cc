@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "model/train/run/checkpoint.h"
+#include "model/train/run/curves.h"
 #include "model/train/run/feed.h"
 #include "model/train/run/initialise.h"
 #include "model/train/run/learner.h"
@@ -201,6 +202,7 @@ class Run {
 
   absl::Status Save() {
     saved_ = position_.step;
+    SIGHTLINE_RETURN_IF_ERROR(DrawCurves(config_.out));
     return SaveCheckpoint(config_.out, position_, learner_->State());
   }
 

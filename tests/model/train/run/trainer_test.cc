@@ -101,6 +101,13 @@ TEST_F(TrainerTest, TrainingMakesAModelThatFindsBetterAndSaysHowItWasMade) {
   EXPECT_GT(*outcome->map, *outcome->first_map + 0.05) << "seed 5";
   EXPECT_GT(*outcome->map, 0.6) << "seed 5";
 
+  const auto svg = base::ReadFile(Path("learns/curves.svg"), 1 << 20);
+  ASSERT_TRUE(svg.ok());
+  EXPECT_THAT(*svg, HasSubstr("mAP"));
+  const auto png = base::ReadFile(Path("learns/curves.png"), 1 << 20);
+  ASSERT_TRUE(png.ok());
+  EXPECT_THAT(png->substr(1, 3), "PNG");
+
   const auto text = base::ReadFile(outcome->model + "/model.json", 1 << 20);
   ASSERT_TRUE(text.ok());
   const auto model = model::ParseModelConfig(*text);
