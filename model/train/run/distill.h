@@ -6,6 +6,9 @@
 //   distances        metric over d_ij / mean d (RKD-D, Park et al. 2019), d between normalised descriptors
 //   angles           metric over the cosines of the angles at j of all triplets i, j, k (RKD-A)
 //
+// Between a batch of one photograph there are no pairs: the loss is 0. Angles are a mean over all B^3 triplets, of
+// which those with two equal members add nothing.
+//
 // metric: smooth_l1 (beta 1) and mse are means over values, cosine is the mean of 1 - cos over vectors.
 //
 // Threading: pure functions. Failure: INVALID_ARGUMENT of CheckShapes; LibTorch's exceptions elsewhere.
