@@ -24,6 +24,7 @@ struct Command {
   std::function<absl::Status(const std::vector<std::string>& arguments)> run;
 };
 
+Command AblateCommand();
 Command CalibrateCommand();
 Command ImportCommand();
 Command LandmarksCommand();

@@ -24,8 +24,9 @@ std::string Help(const std::vector<Command>& commands) {
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  const std::vector<Command> commands = {CalibrateCommand(),     ImportCommand(), LandmarksCommand(), ScenesCommand(),
-                                         PixelBaselineCommand(), TokensCommand(), TrainCommand(),     WhitenCommand()};
+  const std::vector<Command> commands = {AblateCommand(),    CalibrateCommand(), ImportCommand(),
+                                         LandmarksCommand(), ScenesCommand(),    PixelBaselineCommand(),
+                                         TokensCommand(),    TrainCommand(),     WhitenCommand()};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "help") {
     std::fputs(Help(commands).c_str(), arguments.empty() ? stderr : stdout);
     return arguments.empty() ? kUsageError : 0;

@@ -1,5 +1,4 @@
-#include <csignal>
-#include <cstdlib>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "model/train/flags.h"
 #include "model/train/run/train_config.h"
 #include "model/train/run/trainer.h"
+#include "model/train/training_flags.h"
 
 namespace sightline::train {
 namespace {
@@ -36,15 +36,6 @@ Ctrl-C writes a checkpoint and ends; kill -9 leaves the last one.
 )";
 
 constexpr int64_t kMostConfigBytes = 1 << 20;
-constexpr int64_t kMostTrainThreads = 1024;
-
-volatile std::sig_atomic_t stop_wanted = 0;
-
-// The second signal ends the process as it always did.
-extern "C" void OnStopSignal(int signal) {
-  stop_wanted = 1;
-  std::signal(signal, SIG_DFL);
-}
 
 struct TrainCall {
   TrainConfig config;
@@ -52,24 +43,13 @@ struct TrainCall {
 };
 
 absl::StatusOr<TrainCall> ReadTrainCall(const std::vector<std::string>& arguments) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const Flags flags, Flags::Parse(arguments, {{"out", "DIR"},
-                                                                         {"resume", ""},
-                                                                         {"fp16", ""},
-                                                                         {"threads", "N"},
-                                                                         {"device", "cpu|cuda"},
-                                                                         {"steps", "N"},
-                                                                         {"seed", "N"},
-                                                                         {"zoo", "DIR"}}));
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      const Flags flags, Flags::Parse(arguments, WithTrainingFlags({{"out", "DIR"}, {"steps", "N"}, {"seed", "N"}})));
   if (flags.positional().size() != 1) {
     return base::InvalidArgument("ARGUMENT_MISSING",
                                  absl::StrCat(flags.positional().size(),
                                               " configurations are given; one is needed. Write `sightline-train train "
                                               "CONFIG.json --out DIR`."));
-  }
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t threads, flags.Integer("threads", 0));
-  if (threads < 0 || threads > kMostTrainThreads) {
-    return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                                 absl::StrCat("--threads is ", threads, ". Give 0 to ", kMostTrainThreads, "."));
   }
   TrainOverrides overrides;
   if (flags.Has("steps")) {
@@ -81,28 +61,16 @@ absl::StatusOr<TrainCall> ReadTrainCall(const std::vector<std::string>& argument
   const std::string& path = flags.positional()[0];
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMostConfigBytes));
   TrainCall call;
+  SIGHTLINE_ASSIGN_OR_RETURN(call.options, ReadTrainingFlags(flags));
   SIGHTLINE_ASSIGN_OR_RETURN(call.config, ParseTrainConfig(text, path, overrides));
   call.config.out = flags.Text("out", call.config.out);
-  const std::string device = flags.Text("device", "cpu");
-  if (device != "cpu" && device != "cuda") {
-    return base::InvalidArgument("SETTING_INVALID", absl::StrCat("--device is ", device, ". Give cpu or cuda."));
-  }
-  const char* const zoo = std::getenv("SIGHTLINE_ZOO");
-  call.options = {.resume = flags.Has("resume"),
-                  .threads = static_cast<int>(threads),
-                  .cuda = device == "cuda",
-                  .half = flags.Has("fp16"),
-                  .zoo = flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo"),
-                  .wants_to_stop = [] { return stop_wanted != 0; }};
   return call;
 }
 
 absl::Status RunTrain(const std::vector<std::string>& arguments) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const TrainCall call, ReadTrainCall(arguments));
+  SIGHTLINE_ASSIGN_OR_RETURN(TrainCall call, ReadTrainCall(arguments));
   model::UseWholeCpu();
-  stop_wanted = 0;
-  std::signal(SIGINT, OnStopSignal);
-  std::signal(SIGTERM, OnStopSignal);
+  StopOnSignals(call.options);
   SIGHTLINE_ASSIGN_OR_RETURN(const TrainOutcome outcome, Train(call.config, call.options));
   if (outcome.interrupted) {
     absl::PrintF("stopped behind step %d of %d, with a checkpoint in %s; --resume goes on from there\n", outcome.step,

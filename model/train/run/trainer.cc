@@ -12,11 +12,11 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "model/train/run/architecture_file.h"
 #include "model/train/run/checkpoint.h"
 #include "model/train/run/curves.h"
 #include "model/train/run/feed.h"
@@ -33,26 +33,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kLogEvery = 10;  // steps
-constexpr int64_t kMostModelText = 1 << 20;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-absl::StatusOr<std::string> ReadArchitecture(const TrainConfig& config, const std::string& zoo) {
-  std::error_code error;
-  std::string path = config.model;
-  if (!absl::EndsWith(path, ".json")) {
-    if (!std::filesystem::is_directory(path, error)) path = absl::StrCat(zoo, "/", path);
-    absl::StrAppend(&path, "/model.json");
-  }
-  if (!std::filesystem::exists(path, error)) {
-    return base::InvalidArgument(
-        "MODEL_NOT_FOUND",
-        absl::StrCat("there is no ", path, ", which \"model\" names. Give a folder of the zoo ", zoo,
-                     " or the path of a model.json."),
-        {{"path", path}});
-  }
-  return base::ReadFile(path, kMostModelText);
-}
 
 class Run {
  public:
@@ -90,7 +72,7 @@ class Run {
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     const int threads = options_.threads > 0 ? options_.threads : cores;
     at::set_num_threads(threads);
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, ReadArchitecture(config_, options_.zoo));
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, ReadArchitecture(config_.model, options_.zoo));
     SIGHTLINE_ASSIGN_OR_RETURN(start_, Initialise(text, config_.init, config_.seed));
     std::fputs(start_.table.c_str(), stdout);
     SIGHTLINE_ASSIGN_OR_RETURN(feed_, Feed::Open(config_, threads));

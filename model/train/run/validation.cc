@@ -2,23 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numbers>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "base/retrieval_metrics.h"
 #include "base/status.h"
-#include "model/image/decode.h"
-#include "model/image/geometry.h"
-#include "model/image/resize.h"
-#include "model/inference.h"
-#include "model/layers/layer.h"
-#include "model/preprocess/planes.h"
-#include "model/preprocess/sizes.h"
 
 namespace sightline::train {
 namespace {
@@ -40,28 +30,6 @@ bool IsRight(const Photo& query, const Photo& photo) {
     return MetresBetween(*query.position, *photo.position) <= kPlaceMetres;
   }
   return query.label == photo.label;
-}
-
-absl::StatusOr<model::PreparedImage> PreparePhoto(const model::PreprocessConfig& config, const Photo& photo) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(photo.path, image::Limits().max_encoded_bytes));
-  SIGHTLINE_ASSIGN_OR_RETURN(const image::Header header, image::ReadHeader(bytes, {}));
-  // A crop is a part of the image, which has to be decoded larger than the whole would be; full size is always enough.
-  const bool turned = header.orientation >= 5;
-  const int side = photo.box.has_value() ? 0
-                   : turned              ? model::WantedSide(config, header.height, header.width)
-                                         : model::WantedSide(config, header.width, header.height);
-  SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, image::Decode(bytes, {}, {.wanted_side = side}));
-  SIGHTLINE_ASSIGN_OR_RETURN(const image::PixelRect region,
-                             image::ResolveCrop(photo.box.value_or(image::CropBox{}), image.width, image.height,
-                                                image.original_width, image.original_height));
-  const std::vector<model::PlaneSize> sizes = model::PlaneSizes(config, region.width, region.height);
-  model::PreparedImage prepared;
-  prepared.bucket = model::BucketName(sizes);
-  for (const model::PlaneSize& size : sizes) {
-    const image::Image resized = model::ResizePlane(config, image, region, size);
-    prepared.planes.push_back({size.height, size.width, image::ToChw(resized, config.mean, config.std)});
-  }
-  return prepared;
 }
 
 }  // namespace
@@ -95,13 +63,7 @@ ValidationScores ScoreRankings(const torch::Tensor& similarities, const std::vec
 }
 
 Validator::Validator(const ValidationConfig& config, const model::ModelConfig& model, Dataset dataset)
-    : config_(config),
-      model_(model),
-      dataset_(std::move(dataset)),
-      network_(std::make_shared<model::Network>(model_.backbone, model_.head)),
-      projection_(torch::zeros({model::Facts(model_.backbone).dim, model_.tokens.dim})) {
-  for (torch::Tensor& parameter : network_->parameters()) parameter.set_requires_grad(false);
-}
+    : config_(config), dataset_(std::move(dataset)), embedder_(model, config.batch) {}
 
 absl::StatusOr<std::unique_ptr<Validator>> Validator::Open(const ValidationConfig& config,
                                                            const model::ModelConfig& model) {
@@ -140,62 +102,10 @@ absl::Status Validator::Judge() {
                    split ? "leave_one_out" : "split", "."));
 }
 
-absl::Status Validator::EmbedBatch(std::vector<int64_t>& photos, std::vector<model::PreparedImage>& images,
-                                   const torch::Tensor& descriptors) {
-  std::vector<const model::PreparedImage*> batch;
-  for (const model::PreparedImage& image : images) batch.push_back(&image);
-  const std::vector<model::Embedding> embeddings =
-      model::RunInference(*network_, projection_, model_.tokens, model_, batch);
-  for (size_t i = 0; i < photos.size(); ++i) {
-    const auto& values = embeddings[i].descriptor;
-    std::copy(values.begin(), values.end(), descriptors[photos[i]].data_ptr<float>());
-  }
-  photos.clear();
-  images.clear();
-  return absl::OkStatus();
-}
-
-// (photos, N); a photograph that cannot be read keeps zeros, which are like nothing.
-absl::StatusOr<torch::Tensor> Validator::Embed() {
-  struct Bucket {
-    std::vector<int64_t> photos;
-    std::vector<model::PreparedImage> images;
-  };
-  std::map<std::string, Bucket> buckets;
-  const torch::Tensor descriptors =
-      torch::zeros({static_cast<int64_t>(dataset_.photos.size()), model_.descriptor_dim()});
-  int64_t unreadable = 0;
-  absl::Status first;
-  for (size_t i = 0; i < dataset_.photos.size(); ++i) {
-    absl::StatusOr<model::PreparedImage> prepared = PreparePhoto(model_.preprocess, dataset_.photos[i]);
-    if (!prepared.ok()) {
-      if (unreadable++ == 0) first = prepared.status();
-      continue;
-    }
-    Bucket& bucket = buckets[prepared->bucket];
-    bucket.photos.push_back(static_cast<int64_t>(i));
-    bucket.images.push_back(*std::move(prepared));
-    if (bucket.photos.size() == static_cast<size_t>(config_.batch)) {
-      SIGHTLINE_RETURN_IF_ERROR(EmbedBatch(bucket.photos, bucket.images, descriptors));
-    }
-  }
-  for (auto& [name, bucket] : buckets) {
-    if (!bucket.photos.empty()) SIGHTLINE_RETURN_IF_ERROR(EmbedBatch(bucket.photos, bucket.images, descriptors));
-  }
-  if (unreadable == static_cast<int64_t>(dataset_.photos.size())) return first;
-  if (unreadable > 0) {
-    base::Log(base::Severity::kWarning, "photographs of the validation data cannot be read and count as not found",
-              {{"photographs", absl::StrCat(unreadable)}, {"first", std::string(first.message())}});
-  }
-  return descriptors;
-}
-
 absl::StatusOr<ValidationScores> Validator::Run(const std::vector<model::NamedTensor>& values) {
   const c10::InferenceMode inference_mode;
-  const std::vector<model::NamedTensor> own = model::InferenceTensors(*network_);
-  for (size_t i = 0; i < own.size(); ++i) torch::Tensor(own[i].tensor).copy_(values[i].tensor);
-  model::PlanInference(*network_);
-  SIGHTLINE_ASSIGN_OR_RETURN(const torch::Tensor descriptors, Embed());
+  embedder_.Take(values);
+  SIGHTLINE_ASSIGN_OR_RETURN(const torch::Tensor descriptors, embedder_.Embed(dataset_.photos));
   const torch::Tensor queries = descriptors.index_select(0, torch::tensor(queries_));
   const torch::Tensor database = descriptors.index_select(0, torch::tensor(database_));
   return ScoreRankings(torch::matmul(queries, database.t()), same_);

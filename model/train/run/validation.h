@@ -6,8 +6,8 @@
 //
 // A photograph is right for a query of its label; where both have a place on earth (MSLS), within 25 m of it.
 //
-// Threading: one thread at a time. Ownership: a network of its own. Failure: Status for data without a query that has
-// anything to find, or photographs of which none can be read; LibTorch's exceptions.
+// Threading: one thread at a time. Ownership: its embedder owns a network. Failure: Status for data without a query
+// that has anything to find, or photographs of which none can be read; LibTorch's exceptions.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(const auto validator, Validator::Open(*config.validation, model_config));
 //   SIGHTLINE_ASSIGN_OR_RETURN(const ValidationScores scores, validator->Run(values));
@@ -23,9 +23,8 @@
 
 #include "absl/status/statusor.h"
 #include "model/config/model_config.h"
-#include "model/model.h"
-#include "model/registry.h"
 #include "model/train/data/dataset.h"
+#include "model/train/run/photo_embedder.h"
 #include "model/train/run/train_config.h"
 #include "model/weights/load.h"
 
@@ -52,18 +51,13 @@ class Validator {
  private:
   Validator(const ValidationConfig& config, const model::ModelConfig& model, Dataset dataset);
   absl::Status Judge();
-  absl::StatusOr<torch::Tensor> Embed();
-  absl::Status EmbedBatch(std::vector<int64_t>& photos, std::vector<model::PreparedImage>& images,
-                          const torch::Tensor& descriptors);
 
   const ValidationConfig config_;
-  const model::ModelConfig model_;
   const Dataset dataset_;
   std::vector<int64_t> queries_;  // indices of photographs
   std::vector<int64_t> database_;
   std::vector<std::vector<int8_t>> same_;
-  const std::shared_ptr<model::Network> network_;
-  const torch::Tensor projection_;
+  PhotoEmbedder embedder_;
 };
 
 }  // namespace sightline::train
