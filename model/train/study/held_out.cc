@@ -18,9 +18,9 @@ namespace {
 constexpr int64_t kMostTableBytes = int64_t{1} << 30;
 constexpr double kMostPixels = 1e6;  // a box's coordinate
 
-class Reader {
+class HeldOutReader {
  public:
-  explicit Reader(const std::string& folder) : folder_(folder) {}
+  explicit HeldOutReader(const std::string& folder) : folder_(folder) {}
 
   absl::StatusOr<HeldOutSet> Read() {
     SIGHTLINE_RETURN_IF_ERROR(ReadLabels());
@@ -134,6 +134,6 @@ class Reader {
 
 }  // namespace
 
-absl::StatusOr<HeldOutSet> ReadHeldOut(const std::string& folder) { return Reader(folder).Read(); }
+absl::StatusOr<HeldOutSet> ReadHeldOut(const std::string& folder) { return HeldOutReader(folder).Read(); }
 
 }  // namespace sightline::train
