@@ -90,19 +90,19 @@ std::string Notes(const StudyConfig& study, const Measures& measures, const Stud
 ordered_json SplitToJson(const SplitScore& score) { return {{"map", score.map}, {"queries", score.queries}}; }
 
 ordered_json ResultToJson(const RowResult& result) {
-  ordered_json json = {{"steps", result.steps}, {"images", result.images}, {"seconds", result.seconds}};
+  ordered_json root = {{"steps", result.steps}, {"images", result.images}, {"seconds", result.seconds}};
   if (result.validation.has_value()) {
-    json["validation"] = {{"map", result.validation->map},
+    root["validation"] = {{"map", result.validation->map},
                           {"recall_at_1", result.validation->recall_at_1},
                           {"queries", result.validation->queries}};
   }
   if (result.held_out.has_value()) {
-    json["held_out"] = {{"easy", SplitToJson(result.held_out->easy)},
+    root["held_out"] = {{"easy", SplitToJson(result.held_out->easy)},
                         {"medium", SplitToJson(result.held_out->medium)},
                         {"hard", SplitToJson(result.held_out->hard)}};
   }
-  json["embedding_space"] = result.embedding_space;
-  return json;
+  root["embedding_space"] = result.embedding_space;
+  return root;
 }
 
 absl::StatusOr<SplitScore> ParseSplitScore(Fields fields) {
@@ -174,15 +174,15 @@ std::string StudyMarkdown(const StudyConfig& study, const StudyResults& results)
 }
 
 std::string StudyJson(const StudyConfig& study, const StudyResults& results) {
-  ordered_json json = {{"title", study.title}, {"columns", study.columns}, {"rows", ordered_json::array()}};
+  ordered_json root = {{"title", study.title}, {"columns", study.columns}, {"rows", ordered_json::array()}};
   for (size_t i = 0; i < study.rows.size(); ++i) {
     const StudyRow& row = study.rows[i];
-    json["rows"].push_back({{"name", row.name},
+    root["rows"].push_back({{"name", row.name},
                             {"columns", row.columns},
                             {"parameters", row.parameters},
                             {"result", results[i] ? ResultToJson(*results[i]) : ordered_json(nullptr)}});
   }
-  return json.dump(2) + "\n";
+  return root.dump(2) + "\n";
 }
 
 absl::StatusOr<StudyResults> ParseResults(absl::string_view text, absl::string_view file) {

@@ -176,10 +176,11 @@ TEST_F(StudyTest, RowsAreTrainedMeasuredAndKept) {
   EXPECT_EQ(result.validation->queries, kThings);
   EXPECT_GT(result.validation->map, 0);
   EXPECT_EQ(result.held_out->easy.queries, kThings);
+  // One image at a time rounds otherwise than a batch: two of almost equal similarity may change places.
   const std::string model = Path("study/row_01/model");
-  EXPECT_NEAR(result.held_out->easy.map, ReferenceMap(model, "easy", "hard junk"), 1e-6);
-  EXPECT_NEAR(result.held_out->medium.map, ReferenceMap(model, "easy hard", "junk"), 1e-6);
-  EXPECT_NEAR(result.held_out->hard.map, ReferenceMap(model, "hard", "easy junk"), 1e-6);
+  EXPECT_NEAR(result.held_out->easy.map, ReferenceMap(model, "easy", "hard junk"), 0.005);
+  EXPECT_NEAR(result.held_out->medium.map, ReferenceMap(model, "easy hard", "junk"), 0.005);
+  EXPECT_NEAR(result.held_out->hard.map, ReferenceMap(model, "hard", "easy junk"), 0.005);
 
   json other = StudyText();
   other["base"]["seed"] = 6;
