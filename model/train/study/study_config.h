@@ -43,9 +43,9 @@ struct StudyRow {
 
 struct StudyConfig {
   std::string title;
-  std::vector<std::string> columns;  // in the order of the table
-  std::string held_out;              // folder of the held-out set; empty: none
-  std::vector<StudyRow> rows;
+  std::vector<std::string> columns = {};  // in the order of the table
+  std::string held_out = "";              // folder of the held-out set; empty: none
+  std::vector<StudyRow> rows = {};
 };
 
 struct StudyReading {

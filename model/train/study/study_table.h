@@ -29,9 +29,9 @@ struct RowResult {
   int64_t steps = 0;   // of the optimiser
   int64_t images = 0;  // seen in them, an image each time it is seen
   double seconds = 0;  // of training, without validation
-  std::optional<ValidationResult> validation;
-  std::optional<RevisitedScores> held_out;
-  std::string embedding_space;  // of the model
+  std::optional<ValidationResult> validation = std::nullopt;
+  std::optional<RevisitedScores> held_out = std::nullopt;
+  std::string embedding_space = "";  // of the model
 };
 
 // Of every row; nullopt where it is not run.
