@@ -10,6 +10,7 @@ namespace sightline::bench {
 // Only where LibTorch is built in.
 int RunEmbed(bool quick);
 int RunRerankQuality(bool quick);
+int RunTrain(bool quick);
 int RunZoo(bool quick);
 int RunExact(bool quick);
 int RunRerank(bool quick);

@@ -10,7 +10,9 @@ Usage: embed_reference.py THREADS. One JSON object per line on standard input, o
 What never changes is computed once at load even where timm computes it in every pass (standardised filters).
 """
 
+import copy
 import json
+import math
 import os
 import sys
 import time
@@ -82,17 +84,27 @@ class StdConv(nn.Conv2d):
     def __init__(self, cin, cout, kernel, stride=1):
         super().__init__(cin, cout, kernel, stride, bias=False)
         self.symmetric = stride == 1
+        self.standardised = False
 
     def standardise(self):
+        """Once and for all, where the filters no longer change."""
         flat = self.weight.data.flatten(1).double()
         flat = (flat - flat.mean(1, keepdim=True)) / (flat.var(1, unbiased=False, keepdim=True) + 1e-8).sqrt()
         self.weight.data.copy_(flat.reshape(self.weight.shape))
+        self.standardised = True
+
+    def filters(self):
+        if self.standardised:
+            return self.weight
+        # As timm does it: the mean and variance of a batch norm over one filter.
+        flat = self.weight.reshape(1, self.out_channels, -1)
+        return F.batch_norm(flat, None, None, training=True, momentum=0.0, eps=1e-8).reshape_as(self.weight)
 
     def forward(self, x):
         kernel, stride = self.kernel_size[0], self.stride[0]
         if self.symmetric:
-            return F.conv2d(x, self.weight, None, 1, kernel // 2)
-        return F.conv2d(pad_same(x, kernel, stride), self.weight, None, stride)
+            return F.conv2d(x, self.filters(), None, 1, kernel // 2)
+        return F.conv2d(pad_same(x, kernel, stride), self.filters(), None, stride)
 
 
 class Bottleneck(nn.Module):
@@ -145,9 +157,17 @@ class HybridEmbed(nn.Module):
         super().__init__()
         self.backbone = HybridStem(config)
         self.proj = nn.Conv2d(config["stages"][-1]["channels"], config["dim"], 1)
+        self.patches = None
+        if config.get("linear_patches", False):
+            side = 4 * math.prod(stage["stride"] for stage in config["stages"])
+            self.patches = nn.Conv2d(3, config["dim"], side, side)
 
     def forward(self, x):
-        return self.proj(self.backbone(x))
+        tokens = self.proj(self.backbone(x))
+        if self.patches is None:
+            return tokens
+        side = self.patches.stride[0]
+        return tokens + self.patches(pad_same(x, side, side))
 
 
 class Vit(nn.Module):
@@ -352,31 +372,40 @@ class Model(nn.Module):
         return F.normalize(getattr(self, self.kind)(self.backbone(images)))
 
 
+def read_model(folder):
+    """The network of a model directory with weights, and its configuration."""
+    with open(os.path.join(folder, "model.json")) as file:
+        config = json.load(file)
+    model = Model(config)
+    weights = safetensors_file.read(os.path.join(folder, "weights.safetensors"))
+    missing = model.load_state_dict(weights, strict=False)
+    wrong = [key for key in missing.missing_keys if not key.endswith("num_batches_tracked")]
+    wrong += missing.unexpected_keys
+    if wrong:
+        raise ValueError(f"the reference has other parameters: {wrong[:5]}")
+    return model, config
+
+
+def read_images(path, shape):
+    with open(path, "rb") as file:
+        return torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(shape)
+
+
 class Peer:
     def load(self, folder, images, shape):
-        with open(os.path.join(folder, "model.json")) as file:
-            config = json.load(file)
-        model = Model(config)
-        weights = safetensors_file.read(os.path.join(folder, "weights.safetensors"))
-        missing = model.load_state_dict(weights, strict=False)
-        wrong = [key for key in missing.missing_keys if not key.endswith("num_batches_tracked")]
-        wrong += missing.unexpected_keys
-        if wrong:
-            raise ValueError(f"the reference has other parameters: {wrong[:5]}")
+        model, config = read_model(folder)
         model.eval()
         for module in model.modules():
             if isinstance(module, StdConv):
                 module.standardise()
-        with open(images, "rb") as file:
-            x = torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(shape)
+        x = read_images(images, shape)
         layouts = {"NCHW": (model, x)}
         if config["backbone"]["type"] != "vit":
             last = torch.channels_last
             layouts["channels_last"] = (
-                Model(config).eval().to(memory_format=last),
+                copy.deepcopy(model).to(memory_format=last),
                 x.contiguous(memory_format=last),
             )
-            layouts["channels_last"][0].load_state_dict(model.state_dict())
         best = None
         for name, (self.model, self.images) in layouts.items():
             self.run(1)
@@ -387,6 +416,11 @@ class Peer:
         with torch.inference_mode():
             descriptors = self.model(self.images)
         return {"descriptors": descriptors.flatten().tolist(), "gflop": self.gflop(), "layout": name}
+
+    def __call__(self, question):
+        if "load" in question:
+            return self.load(question["load"], question["images"], question["shape"])
+        return {"milliseconds": self.run(question["run"])}
 
     def run(self, count):
         took = []
@@ -421,23 +455,18 @@ class Peer:
         return total[0] / 1e9
 
 
-def main():
+def serve(peer):
+    """Answers the questions on standard input with peer(question) until it ends."""
     # Whatever a library prints must not be read as an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     torch.set_num_threads(int(sys.argv[1]))
-    peer = Peer()
     capability = [line for line in torch.__config__.show().splitlines() if "capability" in line]
     hello = {"torch": torch.__version__, "capability": capability[0].split(":")[-1].strip() if capability else "unknown"}
     print(json.dumps(hello), file=answers, flush=True)
     for line in sys.stdin:
-        request = json.loads(line)
-        if "load" in request:
-            answer = peer.load(request["load"], request["images"], request["shape"])
-        else:
-            answer = {"milliseconds": peer.run(request["run"])}
-        print(json.dumps(answer), file=answers, flush=True)
+        print(json.dumps(peer(json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    serve(Peer())

@@ -24,6 +24,7 @@ constexpr char kUsage[] =
     "  rerank-quality\n"
     "            mean average precision without and with re-ranking by transport, on groceries and generated scenes\n"
     "  serve     descriptor searches over gRPC, beside a bare gRPC echo server\n"
+    "  train     training dtop_tiny on the CPU, photographs loaded from their files, beside PyTorch eager\n"
     "  zoo       one photograph with every model of model/zoo\n"
     "\n"
     "  --quick   under a minute; proves only the small case\n"
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
 #ifdef SIGHTLINE_MODEL
   if (bench == "embed") return sightline::bench::RunEmbed(quick);
   if (bench == "rerank-quality") return sightline::bench::RunRerankQuality(quick);
+  if (bench == "train") return sightline::bench::RunTrain(quick);
   if (bench == "zoo") return sightline::bench::RunZoo(quick);
 #endif
   if (bench == "exact") return sightline::bench::RunExact(quick);

@@ -1,6 +1,7 @@
 #include "model/train/run/metrics_log.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -35,7 +36,9 @@ std::string Line(const std::vector<std::string>& columns, const std::map<std::st
 }  // namespace
 
 absl::StatusOr<std::vector<std::map<std::string, double>>> ReadMetrics(const std::string& path) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMostMetricsBytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(std::string text, base::ReadFile(path, kMostMetricsBytes));
+  // The last line of a process that was killed may end within a number.
+  text.resize(text.rfind('\n') + 1);  // 0 where there is none: npos + 1
   std::vector<std::map<std::string, double>> rows;
   std::vector<std::string> columns;
   for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
@@ -46,9 +49,8 @@ absl::StatusOr<std::vector<std::map<std::string, double>>> ReadMetrics(const std
     }
     std::map<std::string, double> row;
     for (size_t i = 0; i < std::min(cells.size(), columns.size()); ++i) {
-      if (double value = 0; absl::SimpleAtod(cells[i], &value)) row[columns[i]] = value;
+      if (double value = 0; absl::SimpleAtod(cells[i], &value) && std::isfinite(value)) row[columns[i]] = value;
     }
-    // The last line of a process that was killed may be half a line.
     if (cells.size() == columns.size()) rows.push_back(std::move(row));
   }
   return rows;
@@ -65,7 +67,8 @@ absl::StatusOr<std::unique_ptr<MetricsLog>> MetricsLog::Open(const std::string& 
     SIGHTLINE_ASSIGN_OR_RETURN(const auto rows, ReadMetrics(path));
     for (const auto& row : rows) {
       const auto at = row.find("step");
-      if (at != row.end() && at->second <= static_cast<double>(step)) absl::StrAppend(&text, Line(columns, row));
+      if (at == row.end() || at->second < 0 || at->second > static_cast<double>(step)) continue;
+      absl::StrAppend(&text, Line(columns, row));
     }
   }
   SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(path, text));

@@ -2,9 +2,11 @@
 //
 //   step,epoch,loss,PART...,learning_rate,gradient_norm,images_per_second,map,recall_at_1
 //
-// Cells that a row has no value for are empty. A run that goes on from a checkpoint drops the rows behind it first.
+// Cells that a row has no value for are empty. A run that goes on from a checkpoint drops the rows behind it first, and
+// what is no row.
 //
-// Threading: one thread at a time. Failure: Status that names the file.
+// Threading: one thread at a time. Failure: Status of the file system, with the file's name. Damage within the file is
+// none: it costs the rows it is in.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(auto log, MetricsLog::Open("runs/tiny/metrics.csv", {"labels", "tokens"}, /*step=*/0));
 //   SIGHTLINE_RETURN_IF_ERROR(log->Write({{"step", 10}, {"loss", 3.2}}));
@@ -36,7 +38,8 @@ class MetricsLog {
   const std::vector<std::string> columns_;
 };
 
-// The rows of such a file, by column; cells without a number are left out of a row.
+// The rows of such a file, by column. Left out are cells without a finite number, lines with too many cells or too few,
+// and a last line without its end.
 absl::StatusOr<std::vector<std::map<std::string, double>>> ReadMetrics(const std::string& path);
 
 }  // namespace sightline::train
