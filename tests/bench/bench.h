@@ -3,6 +3,8 @@
 #define SIGHTLINE_TESTS_BENCH_BENCH_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace sightline::bench {
 
@@ -11,6 +13,8 @@ namespace sightline::bench {
 int RunEmbed(bool quick);
 int RunRerankQuality(bool quick);
 int RunTrain(bool quick);
+// `arguments`: those behind the bench's name, as kQualityUsage says.
+int RunQuality(const std::vector<std::string>& arguments);
 int RunZoo(bool quick);
 int RunExact(bool quick);
 int RunRerank(bool quick);

@@ -1,19 +1,18 @@
 #include "tests/bench/labelled_pictures.h"
 
-#include <atomic>
 #include <fstream>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
-#include "base/mutex.h"
 #include "base/status.h"
 #include "model/image/decode.h"
+#include "model/image/resize.h"
 #include "model/train/scene/labels.h"
 #include "server/convert.h"
+#include "tests/bench/for_each.h"
 
 namespace sightline::bench {
 namespace {
@@ -23,10 +22,10 @@ constexpr int64_t kMaxFileBytes = 16 << 20;
 absl::StatusOr<Picture> EmbedFile(model::Model& model, const LabelledFile& file) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string encoded, base::ReadFile(file.path, kMaxFileBytes));
   SIGHTLINE_ASSIGN_OR_RETURN(const auto header, image::ReadHeader(encoded, {}));
-  SIGHTLINE_ASSIGN_OR_RETURN(
-      const image::Image decoded,
-      image::Decode(encoded, {}, {.wanted_side = model.wanted_side(header.width, header.height)}));
-  SIGHTLINE_ASSIGN_OR_RETURN(const model::PreparedImage prepared, model.Prepare(decoded, std::nullopt));
+  // A crop may need every pixel there is.
+  const int wanted_side = file.crop ? 0 : model.wanted_side(header.width, header.height);
+  SIGHTLINE_ASSIGN_OR_RETURN(const image::Image decoded, image::Decode(encoded, {}, {.wanted_side = wanted_side}));
+  SIGHTLINE_ASSIGN_OR_RETURN(const model::PreparedImage prepared, model.Prepare(decoded, file.crop));
   const model::PreparedImage* const batch[] = {&prepared};
   SIGHTLINE_ASSIGN_OR_RETURN(std::vector<model::Embedding> embeddings, model.Embed(batch));
   return Picture{file.object, std::move(embeddings[0].descriptor), server::FromModel(std::move(embeddings[0].tokens))};
@@ -67,29 +66,31 @@ absl::StatusOr<LabelledFiles> Scenes(const std::string& folder, double* hidden) 
   return files;
 }
 
-absl::StatusOr<std::vector<Picture>> EmbedFiles(absl::Span<const std::unique_ptr<model::Model>> models,
-                                                const std::vector<LabelledFile>& files) {
-  std::vector<Picture> pictures(files.size());
-  base::Mutex mutex;
-  absl::Status failure;
-  std::atomic<size_t> next = 0;
-  std::vector<std::thread> threads;
-  for (const std::unique_ptr<model::Model>& model : models) {
-    threads.emplace_back([&] {
-      for (size_t i = next++; i < files.size(); i = next++) {
-        absl::StatusOr<Picture> picture = EmbedFile(*model, files[i]);
-        if (picture.ok()) {
-          pictures[i] = *std::move(picture);
-          continue;
-        }
-        base::MutexLock lock(mutex);
-        failure.Update(picture.status());
-        next = files.size();
-      }
-    });
+absl::StatusOr<image::Image> ReadPicture(const LabelledFile& file) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string encoded, base::ReadFile(file.path, kMaxFileBytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(image::Image decoded, image::Decode(encoded, {}, {}));
+  if (!file.crop) return decoded;
+  SIGHTLINE_ASSIGN_OR_RETURN(
+      const image::PixelRect region,
+      image::ResolveCrop(*file.crop, decoded.width, decoded.height, decoded.original_width, decoded.original_height));
+  return image::ResizeBicubic(decoded, region, region.width, region.height);
+}
+
+absl::StatusOr<Models> LoadForEachProcessor(const std::string& folder, model::LoadOptions options) {
+  options.intra_op_threads = 1;
+  Models models(Processors());
+  for (std::unique_ptr<model::Model>& model : models) {
+    SIGHTLINE_ASSIGN_OR_RETURN(model, model::Model::Load(folder, options));
   }
-  for (std::thread& thread : threads) thread.join();
-  SIGHTLINE_RETURN_IF_ERROR(failure);
+  return models;
+}
+
+absl::StatusOr<std::vector<Picture>> EmbedFiles(const Models& models, const std::vector<LabelledFile>& files) {
+  std::vector<Picture> pictures(files.size());
+  SIGHTLINE_RETURN_IF_ERROR(ForEach(files.size(), models.size(), [&](size_t i, size_t thread) -> absl::Status {
+    SIGHTLINE_ASSIGN_OR_RETURN(pictures[i], EmbedFile(*models[thread], files[i]));
+    return absl::OkStatus();
+  }));
   return pictures;
 }
 

@@ -3,8 +3,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "tests/bench/bench.h"
+#ifdef SIGHTLINE_MODEL
+#include "tests/bench/quality_options.h"
+#endif
 
 namespace {
 
@@ -29,7 +33,8 @@ constexpr char kUsage[] =
     "\n"
     "  --quick   under a minute; proves only the small case\n"
     "  --rows N  how many descriptors `ann` and `ingest` search: 1,000,000, or with --quick 20,000 and 10,000, unless "
-    "given\n";
+    "given\n"
+    "\n";
 
 }  // namespace
 
@@ -37,6 +42,12 @@ int main(int argc, char** argv) {
   std::string bench;
   bool quick = false;
   int64_t rows = 0;
+#ifdef SIGHTLINE_MODEL
+  // It alone has flags of its own.
+  if (argc > 1 && std::strcmp(argv[1], "quality") == 0 && (argc != 3 || std::strcmp(argv[2], "--help") != 0)) {
+    return sightline::bench::RunQuality(std::vector<std::string>(argv + 2, argv + argc));
+  }
+#endif
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0) {
       quick = true;
@@ -44,6 +55,9 @@ int main(int argc, char** argv) {
       rows = std::atoll(argv[++i]);
     } else if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) {
       std::fputs(kUsage, stdout);
+#ifdef SIGHTLINE_MODEL
+      std::fputs(sightline::bench::kQualityUsage, stdout);
+#endif
       return 0;
     } else if (bench.empty() && argv[i][0] != '-') {
       bench = argv[i];

@@ -1,15 +1,13 @@
 #include "tests/bench/ranking.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <functional>
 #include <numeric>
-#include <thread>
 
-#include "base/mutex.h"
+#include "base/retrieval_metrics.h"
 #include "base/status.h"
 #include "index/rerank/shortlist.h"
+#include "tests/bench/for_each.h"
 
 namespace sightline::bench {
 namespace {
@@ -20,26 +18,13 @@ double Mean(absl::Span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// Calls work(i) for every i below `count`, on every processor.
-void ForEach(size_t count, const std::function<void(size_t)>& work) {
-  std::atomic<size_t> next = 0;
-  std::vector<std::thread> threads(std::max(1u, std::thread::hardware_concurrency()));
-  for (std::thread& thread : threads) {
-    thread = std::thread([&] {
-      for (size_t i = next++; i < count; i = next++) work(i);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 absl::StatusOr<std::vector<Ranked>> RerankOne(const Picture& query, const std::vector<Picture>& database,
                                               const std::vector<Ranked>& ranking, size_t shortlist,
                                               const rerank::TransportOptions& options) {
   shortlist = std::min(shortlist, ranking.size());
   std::vector<rerank::Candidate> candidates;
   for (size_t i = 0; i < shortlist; ++i) {
-    candidates.push_back(
-        {.score = ranking[i].cosine, .tokens = &database[static_cast<size_t>(ranking[i].item)].tokens});
+    candidates.push_back({.score = ranking[i].score, .tokens = &database[static_cast<size_t>(ranking[i].item)].tokens});
   }
   const rerank::QueryPatches patches{.patches = {.tokens = &query.tokens}};
   rerank::ShortlistOptions shortlist_options;
@@ -51,66 +36,66 @@ absl::StatusOr<std::vector<Ranked>> RerankOne(const Picture& query, const std::v
   return out;
 }
 
+bool Contains(const std::vector<int>& items, int item) {
+  return std::find(items.begin(), items.end(), item) != items.end();
+}
+
 }  // namespace
 
-Rankings RankByCosine(const std::vector<Picture>& queries, const std::vector<Picture>& database) {
-  Rankings rankings(queries.size());
-  ForEach(queries.size(), [&](size_t q) {
-    for (size_t i = 0; i < database.size(); ++i) {
-      rankings[q].push_back(
-          {static_cast<int>(i), std::inner_product(queries[q].descriptor.begin(), queries[q].descriptor.end(),
-                                                   database[i].descriptor.begin(), 0.0)});
-    }
+Rankings RankBy(size_t queries, size_t database, const std::function<double(size_t query, size_t item)>& score) {
+  Rankings rankings(queries);
+  ForEach(queries, Processors(), [&](size_t q, size_t) {
+    for (size_t i = 0; i < database; ++i) rankings[q].push_back({static_cast<int>(i), score(q, i)});
     std::stable_sort(rankings[q].begin(), rankings[q].end(),
-                     [](const Ranked& a, const Ranked& b) { return a.cosine > b.cosine; });
-  });
+                     [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
+    return absl::OkStatus();
+  }).IgnoreError();  // the work has no failures
   return rankings;
+}
+
+Rankings RankByCosine(const std::vector<Picture>& queries, const std::vector<Picture>& database) {
+  return RankBy(queries.size(), database.size(), [&](size_t q, size_t i) {
+    return std::inner_product(queries[q].descriptor.begin(), queries[q].descriptor.end(),
+                              database[i].descriptor.begin(), 0.0);
+  });
 }
 
 absl::StatusOr<Rankings> RerankBest(const std::vector<Picture>& queries, const std::vector<Picture>& database,
                                     const Rankings& rankings, size_t shortlist,
                                     const rerank::TransportOptions& options) {
   Rankings out(rankings.size());
-  base::Mutex mutex;
-  absl::Status first_failure;
-  ForEach(rankings.size(), [&](size_t q) {
-    absl::StatusOr<std::vector<Ranked>> ranking = RerankOne(queries[q], database, rankings[q], shortlist, options);
-    if (ranking.ok()) {
-      out[q] = *std::move(ranking);
-    } else {
-      base::MutexLock lock(mutex);
-      first_failure.Update(ranking.status());
-    }
-  });
-  SIGHTLINE_RETURN_IF_ERROR(first_failure);
+  SIGHTLINE_RETURN_IF_ERROR(ForEach(rankings.size(), Processors(), [&](size_t q, size_t) -> absl::Status {
+    SIGHTLINE_ASSIGN_OR_RETURN(out[q], RerankOne(queries[q], database, rankings[q], shortlist, options));
+    return absl::OkStatus();
+  }));
   return out;
+}
+
+Rankings WithoutIgnored(Rankings rankings, const Relevance& relevance) {
+  for (size_t q = 0; q < relevance.ignored.size(); ++q) {
+    std::erase_if(rankings[q], [&](const Ranked& result) { return Contains(relevance.ignored[q], result.item); });
+  }
+  return rankings;
 }
 
 double RankingQuality::mean_average_precision() const { return Mean(average_precision); }
 
-RankingQuality Judge(const std::vector<Picture>& queries, const std::vector<Picture>& database,
-                     const Rankings& rankings) {
+RankingQuality Judge(const Relevance& relevance, const Rankings& rankings, Precision precision) {
   RankingQuality quality;
-  for (size_t q = 0; q < queries.size(); ++q) {
-    std::vector<bool> relevant;
-    for (const Ranked& result : rankings[q]) {
-      relevant.push_back(database[static_cast<size_t>(result.item)].object == queries[q].object);
+  for (size_t q = 0; q < rankings.size(); ++q) {
+    const std::vector<int>& positives = relevance.positives[q];
+    if (positives.empty()) continue;
+    std::vector<int64_t> ranks;
+    for (size_t i = 0; i < rankings[q].size(); ++i) {
+      if (Contains(positives, rankings[q][i].item)) ranks.push_back(static_cast<int64_t>(i));
     }
-    quality.average_precision.push_back(AveragePrecision(relevant));
-    quality.recall_at_1 += relevant.front() ? 1 : 0;
+    const auto count = static_cast<int64_t>(positives.size());
+    quality.average_precision.push_back(precision == Precision::kPlain ? base::AveragePrecision(ranks, count)
+                                                                       : base::TrapezoidalPrecision(ranks, count));
+    quality.recall_at_1 += base::RecallAt(ranks, 1);
   }
-  quality.recall_at_1 /= static_cast<double>(queries.size());
+  quality.recall_at_1 /= static_cast<double>(quality.average_precision.size());
   return quality;
-}
-
-double AveragePrecision(const std::vector<bool>& relevant) {
-  double found = 0, precision = 0;
-  for (size_t i = 0; i < relevant.size(); ++i) {
-    if (!relevant[i]) continue;
-    found += 1;
-    precision += found / static_cast<double>(i + 1);
-  }
-  return found == 0 ? 0 : precision / found;
 }
 
 double StandardErrorOfDifference(absl::Span<const double> a, absl::Span<const double> b) {

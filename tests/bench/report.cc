@@ -71,6 +71,8 @@ void Print(const Row& row) {
   if (row.recall) out["recall"] = *row.recall;
   if (row.recall_at_1) out["recall_at_1"] = *row.recall_at_1;
   if (row.error) out["error"] = *row.error;
+  if (row.queries) out["queries"] = *row.queries;
+  if (!row.note.empty()) out["note"] = row.note;
   std::printf("%s\n", out.dump().c_str());
   std::fflush(stdout);
 }

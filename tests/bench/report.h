@@ -4,6 +4,7 @@
 #ifndef SIGHTLINE_TESTS_BENCH_REPORT_H_
 #define SIGHTLINE_TESTS_BENCH_REPORT_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct Row {
   std::optional<double> recall = std::nullopt;       // of the best results, between 0 and 1
   std::optional<double> recall_at_1 = std::nullopt;  // the share of queries whose first result is right
   std::optional<double> error = std::nullopt;        // standard error of value - peer_value
+  std::optional<size_t> queries = std::nullopt;      // that the value is a mean of
+  std::string note = {};
 };
 
 // A row with no peer and no limit yet.

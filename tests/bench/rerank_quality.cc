@@ -3,13 +3,10 @@
 // generated scenes whose queries are partly hidden. Score = cosine + S_struct over the best 100 (METHODS.md 3.5).
 //
 // The real weights and the groceries are in $SIGHTLINE_SHARED_DATA; without it their rows are left out, by name.
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -40,9 +37,6 @@ constexpr size_t kShortlist = 100;
 constexpr uint64_t kSceneSeed = 5;
 // That of model/zoo.
 constexpr uint64_t kProjectionSeed = 1;
-
-// The same one for every thread.
-using Models = std::vector<std::unique_ptr<model::Model>>;
 
 struct Set {
   std::string name;
@@ -87,14 +81,15 @@ std::vector<Case> MarginalCases() {
 absl::Status Measure(const std::string& name, const std::vector<Picture>& queries, const std::vector<Picture>& database,
                      const std::vector<Case>& cases, bool with_base = true) {
   const Rankings by_cosine = RankByCosine(queries, database);
-  const RankingQuality base = Judge(queries, database, by_cosine);
+  const Relevance relevance = SameObjects(queries, database);
+  const RankingQuality base = Judge(relevance, by_cosine, Precision::kPlain);
   Row row = PlainRow("rerank-quality", absl::StrCat(name, " none"), base.mean_average_precision(), "mAP");
   row.recall_at_1 = base.recall_at_1;
   if (with_base) Print(row);
   for (const Case& one : cases) {
     SIGHTLINE_ASSIGN_OR_RETURN(const Rankings rankings,
                                RerankBest(queries, database, by_cosine, kShortlist, one.options));
-    const RankingQuality quality = Judge(queries, database, rankings);
+    const RankingQuality quality = Judge(relevance, rankings, Precision::kPlain);
     row.name = absl::StrCat(name, " ", one.name);
     row.value = quality.mean_average_precision();
     row.recall_at_1 = quality.recall_at_1;
@@ -163,13 +158,7 @@ class RerankQuality {
   absl::StatusOr<Models> Load(const std::string& name, bool whole_tokens) const {
     const bool real = name == "vit_tiny";
     const std::string folder = real ? ImportedPath() : absl::StrCat(SIGHTLINE_ZOO, "/", name);
-    Models models(std::max(1u, std::thread::hardware_concurrency()));
-    for (std::unique_ptr<model::Model>& model : models) {
-      SIGHTLINE_ASSIGN_OR_RETURN(
-          model,
-          model::Model::Load(folder, {.allow_untrained = !real, .intra_op_threads = 1, .whole_tokens = whole_tokens}));
-    }
-    return models;
+    return LoadForEachProcessor(folder, {.allow_untrained = !real, .whole_tokens = whole_tokens});
   }
 
   absl::Status Import() const {

@@ -35,7 +35,7 @@ class EvaluateTest : public ::testing::Test {
     folder_ = std::make_unique<TempFolder>();
     auto server = ServerProcess::Start(
         {.folder = folder_->path(),
-         .flags = {"--models=dtop_tiny", "--allow_untrained", "--model_root=" SIGHTLINE_MODEL_ROOT, "--warm_up=none"}});
+         .flags = {"--models=dtop_seeded", "--allow_untrained", "--model_root=" SIGHTLINE_MODEL_ROOT, "--warm_up=none"}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     client_ = *client::Client::Connect({.address = server_->address()});
@@ -131,7 +131,7 @@ TEST_F(EvaluateTest, MeasuresWhatTheServiceAnswers) {
   const std::string page = Path("page.html");
   ASSERT_EQ(
       RunWords({"evaluate", Path("ground_truth.csv"), "--images", Path(""), "--queries", Path(""), "--collection",
-                "bench", "--distractors", Path("../more"), "--compare", "--json", "--html", page, "--model", "dtop_tiny"}),
+                "bench", "--distractors", Path("../more"), "--compare", "--json", "--html", page, "--model", "dtop_seeded"}),
       0)
       << err_;
   EXPECT_NEAR(JsonNumber("plain", "Medium", "mAP"), MediumMap("bench", false), 1e-6) << out_;
