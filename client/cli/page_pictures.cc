@@ -41,7 +41,7 @@ PagePicture PagePictures::OfId(const std::string& id, const std::vector<v1::Imag
     request.set_collection(collection_);
     request.set_id(id);
     request.set_view(view);
-    auto image = client_.GetImage(request);
+    auto image = client_->GetImage(request);
     if (!image.ok()) {
       picture.missing = std::string(image.status().message());
       continue;

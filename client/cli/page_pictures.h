@@ -4,8 +4,8 @@
 // since not every browser takes it (Firefox ends data: URIs at 32 MiB), and so is what would make the page larger than
 // 64 MiB.
 //
-// Threading: one thread at a time. Ownership: borrows the client. Failure: in PagePicture::missing; a page without a
-// picture still has its numbers.
+// Threading: one thread at a time. Ownership: borrows the client, where it has one. Failure: in PagePicture::missing; a
+// page without a picture still has its numbers.
 //
 //   PagePictures pictures(client, "shop");
 //   page.query = pictures.OfFile("shoe.jpg", bytes);
@@ -24,19 +24,21 @@ namespace sightline::cli {
 
 class PagePictures {
  public:
-  PagePictures(client::Client& client, std::string collection) : client_(client), collection_(std::move(collection)) {}
+  // Of files alone.
+  PagePictures() = default;
+  PagePictures(client::Client& client, std::string collection) : client_(&client), collection_(std::move(collection)) {}
 
   // `bytes` is the file's content.
   PagePicture OfFile(const std::string& name, const std::string& bytes);
 
-  // What the collection keeps of an image: the first of `views` that it has.
+  // What the collection keeps of an image: the first of `views` that it has. There must be a client.
   PagePicture OfId(const std::string& id, const std::vector<v1::ImageView>& views);
 
  private:
   // Takes the bytes, or says why not.
   void Put(std::string bytes, PagePicture* picture);
 
-  client::Client& client_;
+  client::Client* const client_ = nullptr;
   const std::string collection_;
   int64_t total_bytes_ = 0;
 };

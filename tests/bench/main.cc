@@ -24,6 +24,8 @@ constexpr char kUsage[] =
     "  embed     prepared images to descriptors on the CPU, beside PyTorch eager\n"
     "  exact     comparing with every one of 100,000 descriptors, beside FAISS IndexFlatIP\n"
     "  ingest    a collection under writes, durable writes with patch tokens, opening again, filters\n"
+    "  quality   does it find things? R@1 and mean average precision of trained models, without and with re-ranking,\n"
+    "            beside untrained ones, colour histograms, small pixels, ORB and SIFT\n"
     "  rerank    patch tokens of a query against those of a shortlist, beside PyTorch\n"
     "  rerank-quality\n"
     "            mean average precision without and with re-ranking by transport, on groceries and generated scenes\n"
@@ -33,8 +35,7 @@ constexpr char kUsage[] =
     "\n"
     "  --quick   under a minute; proves only the small case\n"
     "  --rows N  how many descriptors `ann` and `ingest` search: 1,000,000, or with --quick 20,000 and 10,000, unless "
-    "given\n"
-    "\n";
+    "given\n";
 
 }  // namespace
 

@@ -40,6 +40,9 @@ void SayLeftOut(const std::string& name, const std::string& why) {
   std::fprintf(stderr, "sightline-bench: rows of %s are left out: %s.\n", name.c_str(), why.c_str());
 }
 
+// The last part of a path, which may end with a slash.
+std::string LastName(const std::string& path) { return fs::path(path + "/").parent_path().filename().string(); }
+
 using Describe = std::vector<float> (*)(const image::Image&);
 
 absl::StatusOr<std::vector<Picture>> DescribeFiles(const std::vector<LabelledFile>& files, Describe describe) {
@@ -103,7 +106,7 @@ class Quality {
                                                                 .seed = kLandmarkSeed})
                                     .status());
     }
-    SIGHTLINE_ASSIGN_OR_RETURN(QualitySet set, LandmarkSet(fs::path(folder).filename().string(), folder));
+    SIGHTLINE_ASSIGN_OR_RETURN(QualitySet set, LandmarkSet(LastName(folder), folder));
     sets_.push_back(std::move(set));
     return absl::OkStatus();
   }
@@ -162,9 +165,7 @@ class Quality {
       SayLeftOut("dtop_tiny", "model/zoo/dtop_tiny has no weights");
     }
     for (const std::string& folder : options_.models) {
-      // A path may end with a slash.
-      const std::string name = fs::path(folder + "/").parent_path().filename().string();
-      SIGHTLINE_RETURN_IF_ERROR(RunModel(name, folder, /*untrained=*/false));
+      SIGHTLINE_RETURN_IF_ERROR(RunModel(LastName(folder), folder, /*untrained=*/false));
     }
     return absl::OkStatus();
   }

@@ -59,16 +59,16 @@ absl::StatusOr<std::vector<TransportCase>> Transports(const std::string& margina
 }  // namespace
 
 const char kQualityUsage[] =
-    "  quality   does it find things? R@1 and mean average precision of trained models, without and with re-ranking,\n"
-    "            beside the same networks from a seed, colour histograms, small pixels, ORB and SIFT\n"
-    "    --models DIR,...     further model folders than the zoo's dtop_tiny\n"
-    "    --sets SET,...       grocery (in SIGHTLINE_SHARED_DATA), landmarks (made on the spot), or folders of\n"
-    "                         `sightline-train landmarks` [grocery,landmarks]\n"
-    "    --methods NAME,...   of models, seeds, hsv, pixels, orb, sift [all]\n"
-    "    --masses M,...       transported when re-ranking; 1 is all [1,0.6,0.4]\n"
-    "    --marginals NAME     uniform, cross, inverse, minus, softmax or importance [minus]\n"
-    "    --shortlist N        how many results are re-ranked [100]\n"
-    "    --pairs N            the most pairs of pictures that ORB and SIFT each compare on a set [150000]\n";
+    "\n"
+    "quality has flags of its own:\n"
+    "  --models DIR,...    further model folders than the zoo's dtop_tiny\n"
+    "  --sets SET,...      grocery (in SIGHTLINE_SHARED_DATA), landmarks (made on the spot), or folders of\n"
+    "                      `sightline-train landmarks` [grocery,landmarks]\n"
+    "  --methods NAME,...  of models, seeds, hsv, pixels, orb, sift [all]\n"
+    "  --masses M,...      transported when re-ranking; 1 is all [1,0.6,0.4]\n"
+    "  --marginals NAME    uniform, cross, inverse, minus, softmax or importance [minus]\n"
+    "  --shortlist N       how many results are re-ranked [100]\n"
+    "  --pairs N           the most pairs of pictures that ORB and SIFT each compare on a set [150000]\n";
 
 absl::StatusOr<QualityOptions> ParseQuality(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(const train::Flags flags, train::Flags::Parse(arguments, {{"quick", ""},

@@ -34,7 +34,7 @@ struct QualityOptions {
 
 absl::StatusOr<QualityOptions> ParseQuality(const std::vector<std::string>& arguments);
 
-// Lines of the help.
+// The last part of the help.
 extern const char kQualityUsage[];
 
 }  // namespace sightline::bench

@@ -119,8 +119,14 @@ std::vector<T> Chosen(const std::vector<T>& all, const std::vector<size_t>& whic
 
 absl::StatusOr<QualitySet> GrocerySet(const std::string& folder, int products) {
   SIGHTLINE_ASSIGN_OR_RETURN(LabelledFiles files, Groceries(folder, products));
-  Relevance relevance = SameObjects(files.queries, files.database);
-  return QualitySet{.name = "grocery", .files = std::move(files), .splits = {{"", std::move(relevance)}}};
+  QualitySet set{.name = "grocery", .files = {}, .splits = {{"", SameObjects(files.queries, files.database)}}};
+  if (!AnyPositive(set.splits[0])) {
+    return base::InvalidArgument("SET_EMPTY", absl::StrCat(folder,
+                                                           "/grocery/labels.csv has no product in both splits. "
+                                                           "Copy the file again."));
+  }
+  set.files = std::move(files);
+  return set;
 }
 
 absl::StatusOr<QualitySet> LandmarkSet(const std::string& name, const std::string& folder) {

@@ -33,9 +33,9 @@ class EvaluateTest : public ::testing::Test {
   // Of each thing three pictures for the database, the last one junk, and one query; and three distractors.
   static void SetUpTestSuite() {
     folder_ = std::make_unique<TempFolder>();
-    auto server = ServerProcess::Start(
-        {.folder = folder_->path(),
-         .flags = {"--models=dtop_seeded", "--allow_untrained", "--model_root=" SIGHTLINE_MODEL_ROOT, "--warm_up=none"}});
+    auto server = ServerProcess::Start({.folder = folder_->path(),
+                                        .flags = {"--models=dtop_seeded", "--allow_untrained",
+                                                  "--model_root=" SIGHTLINE_MODEL_ROOT, "--warm_up=none"}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     client_ = *client::Client::Connect({.address = server_->address()});
@@ -129,10 +129,10 @@ class EvaluateTest : public ::testing::Test {
 
 TEST_F(EvaluateTest, MeasuresWhatTheServiceAnswers) {
   const std::string page = Path("page.html");
-  ASSERT_EQ(
-      RunWords({"evaluate", Path("ground_truth.csv"), "--images", Path(""), "--queries", Path(""), "--collection",
-                "bench", "--distractors", Path("../more"), "--compare", "--json", "--html", page, "--model", "dtop_seeded"}),
-      0)
+  ASSERT_EQ(RunWords({"evaluate", Path("ground_truth.csv"), "--images", Path(""), "--queries", Path(""), "--collection",
+                      "bench", "--distractors", Path("../more"), "--compare", "--json", "--html", page, "--model",
+                      "dtop_seeded"}),
+            0)
       << err_;
   EXPECT_NEAR(JsonNumber("plain", "Medium", "mAP"), MediumMap("bench", false), 1e-6) << out_;
   EXPECT_NEAR(JsonNumber("re-ranked", "Medium", "mAP"), MediumMap("bench", true), 1e-6) << out_;
@@ -157,6 +157,18 @@ TEST_F(EvaluateTest, ATemporaryCollectionGoesAndRankingsAreReadBack) {
   }
   ASSERT_EQ(RunWords({"evaluate", "csv", Path("ground_truth.csv"), "--rankings", rankings, "--json"}), 0) << err_;
   EXPECT_NEAR(JsonNumber("rankings", "Medium", "mAP"), measured, 1e-12);
+  // With the folder, the page has pictures though nothing was indexed; one that is gone is named.
+  fs::rename(Path("index/0_1.jpg"), Path("elsewhere.jpg"));
+  const std::string page = Path("rankings.html");
+  EXPECT_EQ(RunWords({"evaluate", "csv", Path("ground_truth.csv"), "--rankings", rankings, "--images", Path(""),
+                      "--html", page}),
+            0)
+      << err_;
+  fs::rename(Path("elsewhere.jpg"), Path("index/0_1.jpg"));
+  const std::string html = *base::ReadFile(page, 64 << 20);
+  EXPECT_THAT(html, HasSubstr("data:image/jpeg;base64,"));
+  EXPECT_THAT(html, HasSubstr("it is not below --images."));
+  EXPECT_THAT(html, HasSubstr("<svg viewBox=\"0 0 128 96\""));
 }
 
 TEST_F(EvaluateTest, RefusesWithASentence) {

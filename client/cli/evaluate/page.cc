@@ -1,7 +1,9 @@
 // The page of an evaluation. It asks the network for nothing and runs no script: its Content-Security-Policy allows
 // data: pictures and, by hash, its own style. Whatever comes from outside passes HtmlText.
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "client/cli/evaluate/picture_size.h"
 #include "client/cli/evaluate/report.h"
 #include "client/cli/html.h"
@@ -61,6 +63,11 @@ std::string Boxes(const PagePicture& picture) {
   return absl::StrCat(out, "</svg>");
 }
 
+// A path, which may break behind a folder before it has to break within a name.
+std::string PathName(absl::string_view path) {
+  return absl::StrCat("<bdi>", absl::StrReplaceAll(HtmlText(path), {{"/", "/<wbr>"}}), "</bdi>");
+}
+
 std::string PictureFigure(const PagePicture& picture, absl::string_view kind, absl::string_view label) {
   const std::string mime = ImageMimeType(picture.bytes);
   const std::string image =
@@ -68,34 +75,42 @@ std::string PictureFigure(const PagePicture& picture, absl::string_view kind, ab
                    : absl::StrCat("<img alt=\"", HtmlText(picture.name), "\" src=\"", DataUri(mime, picture.bytes),
                                   "\">", Boxes(picture));
   return absl::StrCat("<figure class=\"", kind, "\"><div class=\"frame\">", image, "</div><figcaption><b>", label,
-                      "</b> ", HtmlName(picture.name), "</figcaption></figure>\n");
+                      "</b> ", PathName(picture.name), "</figcaption></figure>\n");
+}
+
+// What a measure that is a mean over queries is called for one of them: the AP of mAP.
+absl::string_view OfOneQuery(absl::string_view measure) {
+  return absl::StartsWithIgnoreCase(measure, "map") ? measure.substr(1) : measure;
+}
+
+std::string ResultRow(absl::string_view heading, absl::string_view kind, const std::vector<EvalPicture>& results) {
+  std::string out = absl::StrCat("<p class=\"note\">", heading, "</p>\n<div class=\"row\">\n");
+  for (const EvalPicture& result : results) {
+    absl::StrAppend(&out, PictureFigure(result.picture, kind, absl::StrCat(result.rank, ".")));
+  }
+  return absl::StrCat(out, "</div>\n");
 }
 
 std::string FailureSection(const EvalReport& report, const EvalFailure& failure, size_t place) {
-  std::string out = absl::StrCat("<section>\n<h2>", place, ". ", HtmlName(failure.query), "</h2>\n<p class=\"note\">",
-                                 HtmlText(report.measures[0].name), " ",
-                                 absl::StrFormat("%.2f", failure.value * (report.measures[0].share ? 100 : 1)),
-                                 " \u00b7 ", failure.found, " of ", Plural(failure.positives, "right image"), " found",
-                                 failure.box.empty() ? "" : absl::StrCat(" \u00b7 box ", HtmlText(failure.box)),
-                                 "</p>\n<div class=\"row\">\n", PictureFigure(failure.picture, "query", "query"),
-                                 "</div>\n<p class=\"note\">The first wrong results</p>\n", "<div class=\"row\">\n");
-  for (const EvalPicture& result : failure.wrong) {
-    absl::StrAppend(&out, PictureFigure(result.picture, "wrong", absl::StrCat(result.rank, ".")));
-  }
-  absl::StrAppend(&out, "</div>\n<p class=\"note\">",
-                  failure.right.empty() ? "No right image was found." : "The first right results",
-                  "</p>\n<div class=\"row\">\n");
-  for (const EvalPicture& result : failure.right) {
-    absl::StrAppend(&out, PictureFigure(result.picture, "right", absl::StrCat(result.rank, ".")));
-  }
-  return absl::StrCat(out, "</div>\n</section>\n");
+  return absl::StrCat("<section class=\"failure\">\n<h3>", place, ". ", PathName(failure.query),
+                      "</h3>\n<p class=\"note\">", HtmlText(OfOneQuery(report.measures[0].name)), " ",
+                      absl::StrFormat("%.2f", failure.value * (report.measures[0].share ? 100 : 1)), " \u00b7 ",
+                      failure.found, " of ", Plural(failure.positives, "right image"), " found",
+                      failure.box.empty() ? "" : absl::StrCat(" \u00b7 box ", HtmlText(failure.box)),
+                      "</p>\n<div class=\"row\">\n", PictureFigure(failure.picture, "query", "query"),
+                      "</div>\n<div>\n",
+                      failure.wrong.empty() ? "" : ResultRow("The first wrong results", "wrong", failure.wrong),
+                      failure.right.empty() ? "<p class=\"note\">No right image was found.</p>\n"
+                                            : ResultRow("The first right results", "right", failure.right),
+                      "</div>\n</section>\n");
 }
 
 }  // namespace
 
 std::string EvalPage(const EvalReport& report, const std::vector<EvalFailure>& failures) {
-  std::string out = absl::StrCat(PageHead(absl::StrCat("Evaluation: ", report.title)), "<body>\n<main>\n<h1>",
-                                 HtmlText(report.title), " \u00b7 ", HtmlName(report.ground_truth), "</h1>\n");
+  std::string out = absl::StrCat(PageHead(absl::StrCat("Evaluation: ", report.title)),
+                                 "<body>\n<main>\n<h1>Evaluation: ", HtmlText(report.title), " \u00b7 ",
+                                 HtmlName(report.ground_truth), "</h1>\n");
   for (const std::string& note : report.notes) {
     absl::StrAppend(&out, "<p class=\"warning\" role=\"note\">", HtmlText(note), "</p>\n");
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -28,7 +29,8 @@ namespace sightline::cli {
 namespace {
 
 constexpr int64_t kMostRankingsBytes = int64_t{4} << 30;
-constexpr int64_t kDefaultShortlist = 100;  // the API's
+constexpr int64_t kMostPictureFileBytes = int64_t{64} << 20;  // a page takes less of each, and says so
+constexpr int64_t kDefaultShortlist = 100;                    // the API's
 
 absl::Status Usage(absl::string_view flag, absl::string_view problem) {
   return base::InvalidArgument("USAGE", problem, {{"argument", std::string(flag)}});
@@ -151,7 +153,37 @@ PagePicture ReadPicture(PagePictures& pictures, const std::string& name, const s
   return {.name = name, .missing = std::string(bytes.status().message())};
 }
 
+// The pictures of a file of rankings are those of --images, where that is given: nothing was indexed.
+std::vector<EvalFailure> FailuresOfFile(const Args& args, const Benchmark& benchmark,
+                                        const std::vector<QueryOutcome>& outcomes, const BenchFiles& files) {
+  const auto most = static_cast<size_t>(args.Int("worst", 20));
+  if (!args.Has("images")) return WorstQueries(benchmark, outcomes, {}, {}, most);
+  const auto name_of = [&](const std::string& id) { return benchmark.by_stem ? std::string(Stem(id)) : id; };
+  std::map<std::string, std::string> paths;
+  for (const ImageFile& file : files.database) paths.emplace(name_of(file.id), file.path);
+  PagePictures pictures;
+  const FailurePictures sources{
+      .of_file = [&](const std::string& name,
+                     const std::string& path) { return ReadPicture(pictures, name, path, kMostPictureFileBytes); },
+      .of_result =
+          [&](const std::string& id) {
+            const auto found = paths.find(name_of(id));
+            if (found == paths.end()) return PagePicture{.name = id, .missing = "it is not below --images."};
+            return ReadPicture(pictures, id, found->second, kMostPictureFileBytes);
+          }};
+  return WorstQueries(benchmark, outcomes, files.queries, sources, most);
+}
+
 int EvaluateFile(Context& context, const Args& args, const Benchmark& benchmark) {
+  BenchFiles files;
+  if (args.Has("images")) {
+    auto found = FindBenchFiles(benchmark, {.images = args.Text("images"),
+                                            .queries = args.Text("queries"),
+                                            .distractors = args.Text("distractors"),
+                                            .allow_missing = true});
+    if (!found.ok()) return Fail(context, args, found.status());
+    files = *std::move(found);
+  }
   const auto text = base::ReadFile(args.Text("rankings"), kMostRankingsBytes);
   if (!text.ok()) return Fail(context, args, text.status());
   const auto file = ParseRankings(args.Text("rankings"), *text, benchmark);
@@ -174,9 +206,7 @@ int EvaluateFile(Context& context, const Args& args, const Benchmark& benchmark)
     report.notes.push_back(absl::StrCat(FormatCount(file->unknown_images),
                                         " entries name images that the benchmark does not; they count as wrong."));
   }
-  return WriteReport(context, args, report, [&] {
-    return WorstQueries(benchmark, outcomes, {}, {}, static_cast<size_t>(args.Int("worst", 20)));
-  });
+  return WriteReport(context, args, report, [&] { return FailuresOfFile(args, benchmark, outcomes, files); });
 }
 
 std::string ScalesText(const v1::Model& model) {
@@ -341,7 +371,7 @@ int RunEvaluate(Context& context, const Args& args) {
   if (args.operands().empty() || args.operands().size() > 2) {
     return Misused(context, "evaluate", "evaluate takes the ground truth of a benchmark, and the protocol before it.");
   }
-  if (args.Has("rankings") == args.Has("images")) {
+  if (!args.Has("rankings") && !args.Has("images")) {
     return Misused(context, "evaluate",
                    "evaluate measures a server with --images DIR, or a file with --rankings FILE; give one of them.");
   }
@@ -372,7 +402,8 @@ Command EvaluateCommand() {
           "Indexes a benchmark's pictures into a collection, searches for its queries and prints the measures of its\n"
           "protocol: revisited, oxford, paris, gldv2, msls, metric_learning, ukbench, holidays or csv; shares are in\n"
           "percent. docs/evaluation.md says which files each needs. With --rankings a file of rankings is measured\n"
-          "instead, without a server: query,rank,image in a table, or JSON lines.\n\n"
+          "instead, without a server: query,rank,image in a table, or JSON lines; --images then gives --html its\n"
+          "pictures.\n\n"
           "  sightline evaluate gnd_roxford5k.pkl --images oxford/jpg\n"
           "  sightline evaluate gnd_roxford5k.pkl --images oxford/jpg --compare --html roxford.html\n"
           "  sightline evaluate gnd_rparis6k.pkl --images paris/jpg --distractors revisitop1m --keep\n"

@@ -102,6 +102,8 @@ TEST(EvalPageTest, NothingFromOutsideIsMarkup) {
   EXPECT_EQ(page.find('\x1b'), std::string::npos);
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
   EXPECT_EQ(page.find("http://"), std::string::npos);
+  EXPECT_NE(page.find("alert(1)&lt;/<wbr>script"), std::string::npos);  // where a path may break
+  EXPECT_EQ(page.find("</<wbr>"), std::string::npos);
   const std::string table = EvalTable(report);
   EXPECT_EQ(table.find('\x1b'), std::string::npos);
   EXPECT_NE(table.find("12.50"), std::string::npos) << table;  // Medium: (0 + 1/2) / 4, in percent
