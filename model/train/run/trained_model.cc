@@ -15,6 +15,9 @@ absl::StatusOr<model::ModelInfo> WriteTrainedModel(const StartingPoint& start, c
   auto root = nlohmann::ordered_json::parse(start.model_json);
   root.erase("seeded");
   root.erase("source");
+  // A fitted projection belongs to the tokens that it was fitted to.
+  nlohmann::ordered_json& projection = root["tokens"]["projection"];
+  if (projection.value("type", "") == "stored") projection = {{"type", "orthonormal"}, {"seed", 1}};
   root["provenance"] =
       absl::StrCat("Trained by sightline-train in ", record.steps, " steps on ", record.photographs, " photographs of ",
                    record.classes, " things (", record.data, ")",
