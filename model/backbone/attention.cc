@@ -38,10 +38,8 @@ torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attentio
   const torch::Tensor qkv = qkv_->Forward(x);
   if (buffers_ != nullptr && !is_training() && IsPlain(qkv)) return MixFast(qkv, cls_attention);
   // (B, T, 3, heads, head_dim) -> three of (B * heads, T, head_dim)
-  // Unbound rather than selected: the gradient is then put together in one pass.
-  const std::vector<torch::Tensor> parts =
-      qkv.view({batch, tokens, 3, heads_, head_dim}).permute({2, 0, 3, 1, 4}).contiguous().unbind(0);
-  const auto part = [&](size_t i) { return parts[i].view({batch * heads_, tokens, head_dim}); };
+  const torch::Tensor split = qkv.view({batch, tokens, 3, heads_, head_dim}).permute({2, 0, 3, 1, 4}).contiguous();
+  const auto part = [&](int64_t i) { return split[i].view({batch * heads_, tokens, head_dim}); };
   const torch::Tensor q = part(0) * (1.0 / std::sqrt(static_cast<double>(head_dim)));
   const torch::Tensor k = part(1).transpose(1, 2);
   const torch::Tensor v = part(2);

@@ -2,11 +2,11 @@
 
 namespace sightline::model {
 
-torch::Tensor Activate(torch::Tensor x, Activation activation) {
+torch::Tensor Activate(const torch::Tensor& x, Activation activation) {
   switch (activation) {
     case Activation::kNone: return x;
-    case Activation::kRelu: return x.relu_();
-    case Activation::kRelu6: return torch::hardtanh_(x, 0, 6);  // whose gradient needs the result alone, unlike clamp's
+    case Activation::kRelu: return torch::relu(x);
+    case Activation::kRelu6: return torch::clamp(x, 0, 6);
     case Activation::kGelu: return torch::gelu(x);
     case Activation::kQuickGelu: return x * torch::sigmoid(1.702 * x);
   }

@@ -8,10 +8,7 @@
 
 namespace sightline::model {
 
-// The result may be written into `x`, which is not to be read again: maps of a training batch are larger than the
-// caches. `x` must be the result of an operation whose gradient does not need it (linear maps, convolutions, norms,
-// sums).
-torch::Tensor Activate(torch::Tensor x, Activation activation);
+torch::Tensor Activate(const torch::Tensor& x, Activation activation);
 
 }  // namespace sightline::model
 

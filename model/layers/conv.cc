@@ -116,7 +116,7 @@ torch::Tensor ConvNorm::Forward(const torch::Tensor& x, Activation activation) c
 
 torch::Tensor ConvNorm::AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const {
   if (planned_ && !conv_->is_training() && IsPlain(x)) return planned_->AddTo(residual, x, Activation::kRelu);
-  return Activate(residual + Forward(x), Activation::kRelu);
+  return torch::relu(residual + Forward(x));
 }
 
 ConvBn::ConvBn(const ConvShape& shape)

@@ -56,7 +56,7 @@ torch::Tensor GroupNorm::Forward(const torch::Tensor& x, Activation activation) 
 
 torch::Tensor GroupNorm::AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const {
   if (IsFast(x) && residual.is_contiguous(torch::MemoryFormat::ChannelsLast)) return InPlace(x, &residual, true);
-  return Activate(residual + Forward(x), Activation::kRelu);
+  return torch::relu(residual + Forward(x));
 }
 
 BatchNorm::BatchNorm(int64_t channels)
