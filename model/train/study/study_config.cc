@@ -160,7 +160,7 @@ absl::StatusOr<StudyConfig> ParseStudy(absl::string_view text, absl::string_view
   }
   const std::string architecture = ReadCell(fields, "architecture", kMostPathBytes);
   const json patch = ReadPatch(fields, "model");
-  if (fields.Has("measure")) {
+  if (fields.ok() && fields.Has("measure")) {
     Fields measure(fields.Object("measure"), "measure", file);
     study.held_out = ReadCell(measure, "images", kMostPathBytes);
     SIGHTLINE_RETURN_IF_ERROR(measure.Finish());
