@@ -152,7 +152,9 @@ TEST_F(EvaluateTest, ATemporaryCollectionGoesAndRankingsAreReadBack) {
       << err_;
   const double measured = JsonNumber("search", "Medium", "mAP");
   EXPECT_GT(measured, 0);
-  for (const auto& collection : *client_->ListAllCollections()) {
+  const auto collections = client_->ListAllCollections();
+  ASSERT_TRUE(collections.ok()) << collections.status();
+  for (const auto& collection : *collections) {
     EXPECT_THAT(collection.name(), Not(HasSubstr("evaluate-")));
   }
   ASSERT_EQ(RunWords({"evaluate", "csv", Path("ground_truth.csv"), "--rankings", rankings, "--json"}), 0) << err_;
