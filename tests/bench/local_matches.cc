@@ -16,6 +16,7 @@ namespace sightline::bench {
 namespace {
 
 constexpr int kLongSide = 320;
+constexpr int kLeastSide = 32;  // a point's surroundings; of smaller pyramids OpenCV makes an error
 constexpr int kMostPoints = 500;
 constexpr float kMostHamming = 64;
 constexpr float kRatio = 0.8f;
@@ -71,10 +72,12 @@ absl::StatusOr<LocalFeatures> FindLocal(LocalKind kind, const image::Image& imag
     const cv::Ptr<cv::Feature2D> finder = kind == LocalKind::kOrb
                                               ? cv::Ptr<cv::Feature2D>(cv::ORB::create(kMostPoints))
                                               : cv::Ptr<cv::Feature2D>(cv::SIFT::create(kMostPoints));
+    LocalFeatures features{.kind = kind, .points = {}, .descriptors = {}};
+    const cv::Mat grey = GreyOf(image);
+    if (std::min(grey.rows, grey.cols) < kLeastSide) return features;
     std::vector<cv::KeyPoint> points;
     cv::Mat descriptors;
-    finder->detectAndCompute(GreyOf(image), cv::noArray(), points, descriptors);
-    LocalFeatures features{.kind = kind, .points = {}, .descriptors = {}};
+    finder->detectAndCompute(grey, cv::noArray(), points, descriptors);
     for (const cv::KeyPoint& point : points) features.points.push_back({point.angle, point.size});
     features.descriptors.assign(descriptors.datastart, descriptors.dataend);
     return features;

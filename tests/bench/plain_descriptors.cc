@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 
 #include "model/image/resize.h"
@@ -13,10 +14,15 @@ namespace {
 constexpr int kHues = 16;
 constexpr int kSaturations = 4;
 constexpr int kValues = 4;
+constexpr int kBlurredSide = 64;
 constexpr int kTinySide = 16;
 
 // `share` between 0 and 1; 1 belongs to the last bin.
 int Bin(double share, int bins) { return std::min(static_cast<int>(share * bins), bins - 1); }
+
+image::Image Squashed(const image::Image& image, int side) {
+  return image::ResizeBicubic(image, {0, 0, image.width, image.height}, side, side);
+}
 
 // The hexcone model: hue around it from red over green and blue, 0 for greys.
 int ColourBin(int red, int green, int blue) {
@@ -47,13 +53,18 @@ std::vector<float> ColourHistogram(const image::Image& image) {
   return roots;
 }
 
+std::vector<float> BlurredColourHistogram(const image::Image& image) {
+  return ColourHistogram(Squashed(image, kBlurredSide));
+}
+
 std::vector<float> TinyPicture(const image::Image& image) {
-  const image::Image tiny = image::ResizeBicubic(image, {0, 0, image.width, image.height}, kTinySide, kTinySide);
+  const image::Image tiny = Squashed(image, kTinySide);
+  const double mean = std::accumulate(tiny.rgb.begin(), tiny.rgb.end(), 0.0) / static_cast<double>(tiny.rgb.size());
   double square = 0;
-  for (const uint8_t value : tiny.rgb) square += static_cast<double>(value) * value;
+  for (const uint8_t value : tiny.rgb) square += (value - mean) * (value - mean);
   const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
   std::vector<float> out;
-  for (const uint8_t value : tiny.rgb) out.push_back(static_cast<float>(value * scale));
+  for (const uint8_t value : tiny.rgb) out.push_back(static_cast<float>((value - mean) * scale));
   return out;
 }
 

@@ -74,7 +74,10 @@ class Quality {
     for (const std::string& name : options_.sets) SIGHTLINE_RETURN_IF_ERROR(AddSet(name));
     if (Wants("models")) SIGHTLINE_RETURN_IF_ERROR(RunTrained());
     if (Wants("seeds")) SIGHTLINE_RETURN_IF_ERROR(RunSeeded());
-    if (Wants("hsv")) SIGHTLINE_RETURN_IF_ERROR(RunPlain("HSV histogram", ColourHistogram));
+    if (Wants("hsv")) {
+      SIGHTLINE_RETURN_IF_ERROR(RunPlain("HSV histogram", ColourHistogram));
+      SIGHTLINE_RETURN_IF_ERROR(RunPlain("HSV histogram of 64x64 pixels", BlurredColourHistogram));
+    }
     if (Wants("pixels")) SIGHTLINE_RETURN_IF_ERROR(RunPlain("16x16 pixels", TinyPicture));
     if (Wants("orb")) SIGHTLINE_RETURN_IF_ERROR(RunLocal("ORB", LocalKind::kOrb));
     if (Wants("sift")) SIGHTLINE_RETURN_IF_ERROR(RunLocal("SIFT", LocalKind::kSift));
