@@ -60,7 +60,9 @@ TEST(ZooTest, EveryEntryIsReadAndHasTheSizeThatIsPublished) {
     // The repository holds no weights but the starter model's, which are small.
     const std::filesystem::path weights = entry.path() / "weights.safetensors";
     EXPECT_EQ(std::filesystem::exists(weights), name == "dtop_tiny");
-    if (name == "dtop_tiny") EXPECT_LT(std::filesystem::file_size(weights), 16'000'000u);
+    if (name == "dtop_tiny") {
+      EXPECT_LT(std::filesystem::file_size(weights), 16'000'000u);
+    }
     const auto known = KnownModels().find(name);
     ASSERT_NE(known, KnownModels().end()) << "a new entry belongs into this test";
     EXPECT_EQ(DescriptorDim(config->backbone, config->head), known->second.descriptor);
