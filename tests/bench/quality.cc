@@ -8,12 +8,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "model/cpu.h"
@@ -175,13 +176,13 @@ class Quality {
 
   absl::Status RunSeeded() const {
     const std::string bare = absl::StrCat(folder_, "/dtop_tiny");
-    std::error_code error;
-    fs::create_directory(bare, error);
-    fs::copy_file(absl::StrCat(SIGHTLINE_ZOO, "/dtop_tiny/model.json"), absl::StrCat(bare, "/model.json"), error);
-    if (error) {
-      return absl::InternalError(absl::StrCat("model/zoo/dtop_tiny/model.json cannot be copied to ", bare, ": ",
-                                              error.message(), ". Make room there."));
-    }
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,
+                               base::ReadFile(absl::StrCat(SIGHTLINE_ZOO, "/dtop_tiny/model.json"), 1 << 20));
+    // The fitted projection of its tokens is among the weights.
+    auto config = nlohmann::json::parse(text);
+    config["tokens"]["projection"] = {{"type", "orthonormal"}, {"seed", 1}};
+    SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(bare));
+    SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(absl::StrCat(bare, "/model.json"), config.dump()));
     SIGHTLINE_RETURN_IF_ERROR(RunModel("dtop_tiny from its seed", bare, /*untrained=*/true));
     return RunModel("dtop_seeded from its seed", absl::StrCat(SIGHTLINE_TEST_MODELS, "/dtop_seeded"),
                     /*untrained=*/true);

@@ -115,7 +115,7 @@ class RerankQuality {
     } else {
       Skip("vit_tiny", "its weights are not in SIGHTLINE_SHARED_DATA");
     }
-    return RunModel("dtop_tiny");
+    return RunModel("dtop_seeded");
   }
 
  private:
@@ -157,7 +157,7 @@ class RerankQuality {
 
   absl::StatusOr<Models> Load(const std::string& name, bool whole_tokens) const {
     const bool real = name == "vit_tiny";
-    const std::string folder = real ? ImportedPath() : absl::StrCat(SIGHTLINE_ZOO, "/", name);
+    const std::string folder = real ? ImportedPath() : absl::StrCat(SIGHTLINE_TEST_MODELS, "/", name);
     return LoadForEachProcessor(folder, {.allow_untrained = !real, .whole_tokens = whole_tokens});
   }
 
