@@ -90,16 +90,21 @@ Texel Texture::At(float u, float v, float texels_per_pixel) const {
   // 1.4: a level is used from half an octave before its texels are a pixel wide.
   for (float reach = 1.4f; texels_per_pixel > reach && which + 1 < levels_.size(); reach *= 2) ++which;
   const Level& level = levels_[which];
-  const float x =
-      std::clamp(Mirrored(u) * static_cast<float>(level.width) - 0.5f, 0.0f, static_cast<float>(level.width) - 1.001f);
-  const float y = std::clamp(Mirrored(v) * static_cast<float>(level.height) - 0.5f, 0.0f,
-                             static_cast<float>(level.height) - 1.001f);
+  // Just short of the last texel, so that there is one to the right; the smallest level may be one texel wide.
+  const auto place = [](float t, int texels) {
+    const auto count = static_cast<float>(texels);
+    return std::clamp(Mirrored(t) * count - 0.5f, 0.0f, std::max(0.0f, count - 1.001f));
+  };
+  const float x = place(u, level.width);
+  const float y = place(v, level.height);
   const int i = static_cast<int>(x);
   const int j = static_cast<int>(y);
   const float right = x - static_cast<float>(i);
   const float down = y - static_cast<float>(j);
   const Packed* corner = &level.texels[static_cast<size_t>(j) * level.width + i];
-  const Packed* corners[] = {corner, corner + 1, corner + level.width, corner + level.width + 1};
+  const int next = level.width > 1 ? 1 : 0;
+  const int below = level.height > 1 ? level.width : 0;
+  const Packed* corners[] = {corner, corner + next, corner + below, corner + below + next};
   const float weights[] = {(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down};
   Texel out{{}, 0, 0, 0, 0, 0};
   for (int k = 0; k < 4; ++k) {
