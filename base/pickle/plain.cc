@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/byte_reader.h"
+#include "base/pickle/latin1.h"
 #include "base/pickle/machine.h"
 #include "base/status.h"
 
@@ -192,18 +193,9 @@ class PlainObjects : public PickleObjects {
     if (owned_bytes_ > limits_.max_bytes) {
       return Malformed(absl::StrCat("holds more than ", limits_.max_bytes, " bytes of numpy arrays"));
     }
-    std::string bytes;
-    for (size_t i = 0; i < text.size(); ++i) {
-      const auto lead = static_cast<unsigned char>(text[i]);
-      if (lead < 0x80) {
-        bytes.push_back(text[i]);
-        continue;
-      }
-      const bool pair = (lead == 0xc2 || lead == 0xc3) && i + 1 < text.size() && (text[i + 1] & 0xc0) == 0x80;
-      if (!pair) return WrongCall("encode");
-      bytes.push_back(static_cast<char>((lead & 3) << 6 | (text[++i] & 0x3f)));
-    }
-    tree_.owned.push_back(std::move(bytes));
+    std::optional<std::string> bytes = Latin1Bytes(text);
+    if (!bytes.has_value()) return WrongCall("encode");
+    tree_.owned.push_back(*std::move(bytes));
     return tree_.Add({.kind = PickleKind::kBytes, .text = tree_.owned.back()});
   }
 

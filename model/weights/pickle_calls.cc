@@ -1,11 +1,13 @@
 #include "model/weights/pickle_calls.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/pickle/latin1.h"
 #include "base/status.h"
 #include "model/weights/checkpoint_error.h"
 #include "model/weights/strict_json.h"
@@ -225,18 +227,9 @@ absl::StatusOr<PickleId> PickleCalls::MakeBytes(const PickleValue& arguments) {
   if (owned_bytes_ > limits_.max_bytes) {
     return MalformedCheckpoint(absl::StrCat("holds more than ", limits_.max_bytes, " bytes of numpy arrays"));
   }
-  std::string bytes;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead < 0x80) {
-      bytes.push_back(text[i]);
-      continue;
-    }
-    const bool pair = (lead == 0xc2 || lead == 0xc3) && i + 1 < text.size() && (text[i + 1] & 0xc0) == 0x80;
-    if (!pair) return WrongCall("encode");
-    bytes.push_back(static_cast<char>((lead & 3) << 6 | (text[++i] & 0x3f)));
-  }
-  pickle_.owned.push_back(std::move(bytes));
+  std::optional<std::string> bytes = base::Latin1Bytes(text);
+  if (!bytes.has_value()) return WrongCall("encode");
+  pickle_.owned.push_back(*std::move(bytes));
   return pickle_.Add({.kind = PickleKind::kBytes, .text = pickle_.owned.back()});
 }
 

@@ -26,7 +26,7 @@ namespace {
 
 // Raised whenever the same settings would give other pictures, so that folders of older versions are not taken for
 // ours.
-constexpr int kLandmarkVersion = 1;
+constexpr int kLandmarkVersion = 2;
 constexpr double kMostJunk = 0.5;
 
 absl::Status InRange(absl::string_view name, int64_t value, int64_t low, int64_t high) {
