@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "model/backbone/attention_training.h"
 #include "model/engine/attention_core.h"
 
 namespace sightline::model {
@@ -37,6 +38,7 @@ torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attentio
   const int64_t head_dim = dim / heads_;
   const torch::Tensor qkv = qkv_->Forward(x);
   if (buffers_ != nullptr && !is_training() && IsPlain(qkv)) return MixFast(qkv, cls_attention);
+  if (is_training() && cls_attention == nullptr && CanAttendTraining(qkv)) return AttendTraining(qkv, heads_);
   // (B, T, 3, heads, head_dim) -> three of (B * heads, T, head_dim)
   const torch::Tensor split = qkv.view({batch, tokens, 3, heads_, head_dim}).permute({2, 0, 3, 1, 4}).contiguous();
   const auto part = [&](int64_t i) { return split[i].view({batch * heads_, tokens, head_dim}); };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "model/engine/attention_block.h"
 #include "model/engine/parallel.h"
 #include "model/engine/softmax.h"
 
@@ -14,7 +15,6 @@ namespace {
 
 // Scores of one block: 512 KiB, half of the second-level cache of a server's core.
 constexpr int64_t kBlockScores = 128 * 1024;
-constexpr int64_t kMostBlockRows = 256;
 
 // Query 0 of every head, (batch, heads, keys) -> mean over heads (batch, keys).
 void MeanOverHeads(const float* rows, const AttentionShape& shape, float* mean) {
@@ -35,10 +35,7 @@ void Attend(const std::shared_ptr<BufferPool>& pool, const HeadsView& q, const H
   const int64_t keys = shape.keys;
   const int64_t head_dim = shape.head_dim;
   const int64_t out_stride = shape.heads * head_dim;
-  const int64_t wanted = std::clamp<int64_t>(kBlockScores / keys, 1, kMostBlockRows);
-  const int64_t blocks = (shape.queries + wanted - 1) / wanted;
-  // Even blocks: a last one of a few rows would cost nearly as much as a whole one.
-  const int64_t rows = (shape.queries + blocks - 1) / blocks;
+  const auto [blocks, rows] = CutQueries(shape.queries, keys, kBlockScores);
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
 
   const Buffer scores = BufferPool::Take(pool, static_cast<size_t>(MaxThreads() * rows * keys) * sizeof(float));

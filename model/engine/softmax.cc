@@ -41,6 +41,23 @@ float ExpOfRow(float* HWY_RESTRICT row, size_t count) {
   return sum;
 }
 
+void SoftmaxGradientOfRow(const float* HWY_RESTRICT p, size_t count, float* HWY_RESTRICT gradient) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  auto sums = hn::Zero(d);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) sums = hn::MulAdd(hn::LoadU(d, p + i), hn::LoadU(d, gradient + i), sums);
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (; i < count; ++i) sum += p[i] * gradient[i];
+
+  const auto offset = hn::Set(d, sum);
+  i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    hn::StoreU(hn::Mul(hn::LoadU(d, p + i), hn::Sub(hn::LoadU(d, gradient + i), offset)), d, gradient + i);
+  }
+  for (; i < count; ++i) gradient[i] = p[i] * (gradient[i] - sum);
+}
+
 void Scale(float* HWY_RESTRICT values, size_t count, float factor) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
@@ -58,9 +75,13 @@ HWY_AFTER_NAMESPACE();
 namespace sightline::model::engine {
 
 HWY_EXPORT(ExpOfRow);
+HWY_EXPORT(SoftmaxGradientOfRow);
 HWY_EXPORT(Scale);
 
 float ExpOfRow(float* row, size_t count) { return HWY_DYNAMIC_DISPATCH(ExpOfRow)(row, count); }
+void SoftmaxGradientOfRow(const float* p, size_t count, float* gradient) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxGradientOfRow)(p, count, gradient);
+}
 void Scale(float* values, size_t count, float factor) { HWY_DYNAMIC_DISPATCH(Scale)(values, count, factor); }
 
 }  // namespace sightline::model::engine

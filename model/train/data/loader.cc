@@ -126,7 +126,7 @@ class Loader::State {
     const image::Image seen = Augment(image, plan.height, plan.width, options_.augment, random);
     std::copy(seen.rgb.begin(), seen.rgb.end(),
               batch.loaded.rgb.begin() + static_cast<std::ptrdiff_t>(place * PhotoBytes(plan)));
-    batch.loaded.labels[place] = photo.label;
+    batch.loaded.labels[place] = plan.labels.empty() ? photo.label : plan.labels[source];
     return absl::OkStatus();
   }
 

@@ -1,7 +1,6 @@
 #include "model/train/data/sampler.h"
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <iterator>
 #include <utility>
@@ -9,7 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/train/scene/random.h"
+#include "model/train/data/draw.h"
 
 namespace sightline::train {
 namespace {
@@ -17,42 +16,10 @@ namespace {
 using scene::Random;
 using Indices = std::vector<int64_t>;
 
-template <typename T>
-void Shuffle(std::vector<T>& values, Random& random) {
-  for (size_t i = values.size(); i > 1; --i) {
-    std::swap(values[i - 1], values[static_cast<size_t>(random.Uniform() * static_cast<double>(i))]);
-  }
-}
-
-// As many draws as there are photographs, in a random order: each photograph as often as its weight against the mean
-// weight says, rounded up or down at random (systematic sampling: one random start, equal steps along the summed
-// weights).
 absl::StatusOr<Indices> DrawPhotos(const Dataset& dataset, Random& random) {
-  Indices order(dataset.photos.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
-  Shuffle(order, random);
-  double total = 0;
-  bool equal = true;
-  for (const Photo& photo : dataset.photos) {
-    total += photo.weight;
-    equal = equal && photo.weight == dataset.photos.front().weight;
-  }
-  if (equal && total > 0) return order;
-  if (!(total > 0) || !std::isfinite(total)) {
-    return base::InvalidArgument("WEIGHTS_INVALID",
-                                 absl::StrCat("the weights of the photographs sum to ", total,
-                                              "; they must be finite and not all 0. Correct the weights."));
-  }
-  const double step = total / static_cast<double>(order.size());
-  double next = random.Uniform() * step;
-  double sum = 0;
-  Indices draws;
-  for (const int64_t photo : order) {
-    sum += dataset.photos[static_cast<size_t>(photo)].weight;
-    for (; next < sum && draws.size() < order.size(); next += step) draws.push_back(photo);
-  }
-  Shuffle(draws, random);
-  return draws;
+  std::vector<double> weights;
+  for (const Photo& photo : dataset.photos) weights.push_back(photo.weight);
+  return DrawByWeight(weights, random);
 }
 
 // Batches of `config.batch` in the order of the draws; what is left is dropped.
@@ -189,7 +156,7 @@ absl::StatusOr<std::vector<BatchPlan>> PlanEpoch(const Dataset& dataset, const s
         FillByClass(dataset, ClassSets(dataset, groups[group], config, random), config, batches);
       }
       const SamplerConfig::Size& size = config.sizes[group];
-      for (Indices& photos : batches) of_pass.push_back({std::move(photos), size.height, size.width});
+      for (Indices& photos : batches) of_pass.push_back({.photos = std::move(photos), .height = size.height, .width = size.width});
     }
     if (of_pass.empty() && plan.empty()) return NoBatch(dataset, config);
     Shuffle(of_pass, random);

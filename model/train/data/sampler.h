@@ -19,6 +19,7 @@ struct BatchPlan {
   std::vector<int64_t> photos;  // indices into the dataset
   int height = 0;               // what every one of them becomes, pixels
   int width = 0;
+  std::vector<int64_t> labels = {};  // of each of them in this batch; empty: the dataset's
 };
 
 // height / width of every photograph, read from the files' headers on `threads` threads; 1 where a header cannot be

@@ -33,6 +33,9 @@ absl::StatusOr<SamplerConfig> SamplerConfig::Parse(model::Fields& fields) {
   config.batch = static_cast<int>(fields.Int("batch", 1, kMaxBatch, defaults.batch));
   config.per_class = static_cast<int>(fields.Int("per_class", 0, kMaxBatch, defaults.per_class));
   fields.Require(config.per_class == 0 || config.batch % config.per_class == 0, "per_class", "must divide batch");
+  config.negatives = static_cast<int>(fields.Int("negatives", 0, kMaxBatch, defaults.negatives));
+  fields.Require(config.negatives == 0 || (config.batch % (config.negatives + 2) == 0 && config.per_class == 0),
+                 "negatives", "and the two of a place must divide batch, and go without per_class");
   if (fields.Has("edges")) config.edges = fields.Numbers("edges", 0, kMaxGroups - 1, 0.01, 100);
   for (size_t i = 1; i < config.edges.size(); ++i) {
     fields.Require(config.edges[i] > config.edges[i - 1], "edges", "must ascend");
@@ -49,6 +52,7 @@ absl::StatusOr<SamplerConfig> SamplerConfig::Parse(model::Fields& fields) {
   }
   fields.Require(config.sizes.size() == config.edges.size() + 1, "sizes",
                  absl::StrCat("must hold one more than the ", config.edges.size(), " edges"));
+  fields.Require(config.negatives == 0 || config.edges.empty(), "negatives", "goes with one size, without edges");
   config.batches = fields.Int("batches", 0, 1'000'000'000, defaults.batches);
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());
   return config;
@@ -57,7 +61,7 @@ absl::StatusOr<SamplerConfig> SamplerConfig::Parse(model::Fields& fields) {
 nlohmann::json SamplerConfig::ToJson() const {
   nlohmann::json size_list = nlohmann::json::array();
   for (const Size& size : sizes) size_list.push_back({size.width, size.height});
-  return {{"batch", batch}, {"per_class", per_class}, {"edges", edges}, {"sizes", size_list}, {"batches", batches}};
+  return {{"batch", batch}, {"per_class", per_class}, {"negatives", negatives}, {"edges", edges}, {"sizes", size_list}, {"batches", batches}};
 }
 
 }  // namespace sightline::train

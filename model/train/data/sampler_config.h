@@ -19,6 +19,8 @@ struct SamplerConfig {
   };
   int batch = 64;
   int per_class = 0;  // photographs of one class in a batch; 0: whatever the order brings
+  // Above 0: groups of a query, one photograph near it and this many far from it, by position (gps_sampler.h).
+  int negatives = 0;
   // Edges of the groups of height / width, ascending, and the size of each of the edges.size() + 1 groups. No edges and
   // one size: everything is squashed.
   std::vector<double> edges = {};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "model/train/data/gps_sampler.h"
 #include "model/train/data/sampler.h"
 
 namespace sightline::train {
@@ -20,12 +21,17 @@ absl::StatusOr<std::unique_ptr<Feed>> Feed::Open(const TrainConfig& config, int 
   // make_unique cannot reach the constructor.
   std::unique_ptr<Feed> feed(new Feed(config, std::move(dataset), threads));
   if (!config.sampler.edges.empty()) feed->aspects_ = AspectRatios(feed->dataset_, threads);
+  if (config.sampler.negatives > 0) {
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        feed->pairs_, FindGpsPairs(feed->dataset_, config.data.positive_metres, config.data.negative_metres));
+  }
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<BatchPlan> plan, feed->Plan(0));
   feed->first_epoch_batches_ = static_cast<int64_t>(plan.size());
   return feed;
 }
 
 absl::StatusOr<std::vector<BatchPlan>> Feed::Plan(int64_t epoch) const {
+  if (sampler_.negatives > 0) return PlanGpsEpoch(dataset_, pairs_, sampler_, seed_, epoch);
   return PlanEpoch(dataset_, aspects_, sampler_, seed_, epoch);
 }
 

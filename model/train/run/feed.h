@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/train/data/dataset.h"
+#include "model/train/data/gps_pairs.h"
 #include "model/train/data/loader.h"
 #include "model/train/run/train_config.h"
 
@@ -48,6 +49,7 @@ class Feed {
   const int threads_;
   const Dataset dataset_;
   std::vector<double> aspects_;
+  GpsPairs pairs_;  // with sampler.negatives
   int64_t first_epoch_batches_ = 0;
   FeedPosition position_;
   std::unique_ptr<Loader> loader_;  // refers to dataset_

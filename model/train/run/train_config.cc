@@ -185,6 +185,17 @@ void ReadNumbers(Fields& fields, TrainConfig& config) {
   fields.Require((config.steps > 0) != (config.epochs > 0), "steps", "or epochs must be given, and only one of them");
 }
 
+// Labels that mean a place in one batch only are for losses over pairs; those that mean a city are for none.
+void CheckPlaces(Fields& fields, const TrainConfig& config) {
+  const LossKind loss = config.loss.kind;
+  const bool places = config.sampler.negatives > 0;
+  fields.Require(!places || (loss != LossKind::kArcFace && loss != LossKind::kMargin), "loss",
+                 "has values for every class, which places found by sampler.negatives do not have: use contrastive, "
+                 "triplet_sos or multi_similarity");
+  fields.Require(places || config.data.layout != DatasetLayout::kMsls || loss == LossKind::kNone, "sampler",
+                 "needs negatives with the layout msls, whose labels are cities: 5, for example");
+}
+
 void Override(const TrainOverrides& overrides, json& root) {
   if (overrides.seed.has_value()) root["seed"] = *overrides.seed;
   if (!overrides.steps.has_value()) return;
@@ -210,6 +221,7 @@ absl::StatusOr<TrainConfig> ParseTrainConfig(absl::string_view text, absl::strin
   SIGHTLINE_RETURN_IF_ERROR(ReadParts(fields, config));
   const bool learns = config.loss.kind != LossKind::kNone || config.distill.has_value();
   fields.Require(learns, "loss", "is missing, and so is distill: one of them is needed to learn from");
+  CheckPlaces(fields, config);
   fields.Require(config.validation.has_value() || (config.early_stop == 0 && !config.keep_best), "validation",
                  "is missing, and early_stop and keep_best need it");
   SIGHTLINE_RETURN_IF_ERROR(fields.Finish());

@@ -1,33 +1,22 @@
 #include "model/train/run/validation.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/retrieval_metrics.h"
 #include "base/status.h"
+#include "model/train/data/gps_pairs.h"
 
 namespace sightline::train {
 namespace {
 
 constexpr double kPlaceMetres = 25;  // METHODS 6.5
 
-// Great-circle distance by the haversine formula, on a sphere of the earth's mean radius.
-double MetresBetween(const Position& a, const Position& b) {
-  constexpr double kEarthRadius = 6'371'008.8;
-  constexpr double kRadians = std::numbers::pi / 180;
-  const double up = std::sin((b.latitude - a.latitude) * kRadians / 2);
-  const double along = std::sin((b.longitude - a.longitude) * kRadians / 2);
-  const double h = up * up + std::cos(a.latitude * kRadians) * std::cos(b.latitude * kRadians) * along * along;
-  return 2 * kEarthRadius * std::asin(std::sqrt(std::min(1.0, h)));
-}
-
 bool IsRight(const Photo& query, const Photo& photo) {
   if (query.position.has_value() && photo.position.has_value()) {
-    return MetresBetween(*query.position, *photo.position) <= kPlaceMetres;
+    return Metres(*query.position, *photo.position) <= kPlaceMetres;
   }
   return query.label == photo.label;
 }

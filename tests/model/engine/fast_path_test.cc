@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "model/backbone/attention.h"
+#include "model/backbone/attention_training.h"
 #include "model/layers/conv.h"
 #include "model/layers/linear.h"
 #include "model/layers/norm.h"
@@ -309,6 +310,55 @@ TEST_F(FastPath, AttentionOfAnyLength) {
     torch::Tensor plain_first;
     ExpectNear(Plainly([&] { return attention.Forward(x, &plain_first); }), have, "plain attention");
   }
+}
+
+// Training's own step of the graph against the same attention in double precision, whose gradients are LibTorch's.
+TEST_F(FastPath, AttentionInTraining) {
+  struct Case {
+    int64_t batch, tokens, dim, heads;
+    double scale;
+  };
+  for (const Case& shape : {Case{1, 1, 4, 1, 1}, Case{1, 2, 8, 1, 1}, Case{2, 50, 24, 3, 1}, Case{3, 197, 64, 4, 1},
+                            Case{1, 1025, 32, 2, 1}, Case{1, 70, 32, 2, 4}, Case{9, 5, 12, 3, 1}}) {
+    SCOPED_TRACE(shape.tokens);
+    const torch::Tensor values = shape.scale * torch::randn({shape.batch, shape.tokens, 3 * shape.dim});
+    const torch::Tensor weights = torch::randn({shape.batch, shape.tokens, shape.dim});
+    const torch::Tensor have_in = values.clone().requires_grad_();
+    const torch::Tensor want_in = values.to(torch::kDouble).requires_grad_();
+    const torch::Tensor have = AttendTraining(have_in, shape.heads);
+    const torch::Tensor parts = want_in.view({shape.batch, shape.tokens, 3, shape.heads, shape.dim / shape.heads})
+                                    .permute({2, 0, 3, 1, 4});
+    const torch::Tensor scores = torch::softmax(torch::matmul(parts[0], parts[1].transpose(-1, -2)) /
+                                                    std::sqrt(static_cast<double>(shape.dim / shape.heads)),
+                                                -1);
+    const torch::Tensor want = torch::matmul(scores, parts[2]).transpose(1, 2).flatten(2);
+    ExpectNear(have, want.to(torch::kFloat), "attention");
+    // Not contiguous, as gradients that come through views may be.
+    (have * weights.transpose(0, 1).contiguous().transpose(0, 1)).sum().backward();
+    (want * weights).sum().backward();
+    ExpectNear(have_in.grad(), want_in.grad().to(torch::kFloat), "gradient of attention");
+  }
+}
+
+// A module in training mode takes that step, and its gradients are those of the plain operations, which it takes in
+// evaluation mode with gradients on.
+TEST_F(FastPath, GradientsOfAnAttentionModule) {
+  Attention attention(24, 3);
+  Fill(attention);
+  const torch::Tensor x = torch::randn({2, 37, 24});
+  const auto gradients = [&](bool training) {
+    attention.train(training);
+    attention.zero_grad();
+    const torch::Tensor input = x.clone().requires_grad_();
+    attention.Forward(input, nullptr).square().sum().backward();
+    std::vector<torch::Tensor> all = {input.grad()};
+    for (const torch::Tensor& parameter : attention.parameters()) all.push_back(parameter.grad().clone());
+    return all;
+  };
+  const std::vector<torch::Tensor> have = gradients(true);
+  const std::vector<torch::Tensor> want = gradients(false);
+  ASSERT_EQ(have.size(), want.size());
+  for (size_t i = 0; i < have.size(); ++i) ExpectNear(have[i], want[i], std::to_string(i));
 }
 
 }  // namespace

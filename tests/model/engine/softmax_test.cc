@@ -47,5 +47,23 @@ TEST(ExpOfRow, OfInfinitiesBelowTheLargestIsNothing) {
   EXPECT_LE(row[19], 1.7e-38f);
 }
 
+TEST(SoftmaxGradientOfRow, AgreesWithTheDefinition) {
+  constexpr int kSeed = 8;
+  std::printf("seed %d\n", kSeed);
+  std::mt19937 random(kSeed);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (const size_t count : {1, 3, 15, 16, 33, 197, 1024}) {
+    std::vector<float> p(count), gradient(count);
+    for (float& value : p) value = uniform(random) * 5;
+    Scale(p.data(), count, 1 / ExpOfRow(p.data(), count));
+    for (float& value : gradient) value = uniform(random);
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += static_cast<double>(p[i]) * gradient[i];
+    const std::vector<float> before = gradient;
+    SoftmaxGradientOfRow(p.data(), count, gradient.data());
+    for (size_t i = 0; i < count; ++i) EXPECT_NEAR(gradient[i], p[i] * (before[i] - sum), 1e-6 * p[i] + 1e-12);
+  }
+}
+
 }  // namespace
 }  // namespace sightline::model::engine

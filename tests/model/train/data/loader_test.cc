@@ -86,6 +86,16 @@ void ExpectSame(const std::vector<LoadedBatch>& a, const std::vector<LoadedBatch
   }
 }
 
+TEST_F(LoaderTest, LabelsOfThePlanComeBeforeTheDatasetsAndGoWithTheirPhotograph) {
+  AddPhotos(2);
+  AddBroken("broken.jpg", "not a photograph");
+  const BatchPlan plan{.photos = {1, 2, 0}, .height = 24, .width = 32, .labels = {70, 71, 72}};
+  Loader loader(dataset_, {plan}, {});
+  const auto batch = loader.Next();
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_THAT((*batch)->labels, ::testing::ElementsAre(70, 72, 72));  // the third stands in for the second
+}
+
 TEST_F(LoaderTest, WithoutAugmentationItIsTheResizedPhotograph) {
   AddPhotos(5);
   const auto batches = LoadAll(2, {});

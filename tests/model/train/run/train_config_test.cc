@@ -63,6 +63,13 @@ TEST(TrainConfigTest, WhatIsWrongIsNamedWithTheFile) {
   EXPECT_THAT(Refusal(With("/schedule", {{"kind", "cosine"}, {"final_lr", 5}})), HasSubstr("final_lr"));
   EXPECT_THAT(Refusal(With("/validation", {{"protocol", "split"}})), HasSubstr("validation.data"));
   EXPECT_THAT(Refusal(With("/sampler", {{"batch", 0}})), HasSubstr("sampler.batch"));
+  const json places = {{"batch", 14}, {"negatives", 5}};
+  EXPECT_THAT(Refusal(With("/sampler", places)), HasSubstr("use contrastive, triplet_sos or multi_similarity"));
+  json streets = With("/loss", {{"kind", "triplet_sos"}});
+  streets["data"]["layout"] = "msls";
+  EXPECT_THAT(Refusal(streets), HasSubstr("needs negatives with the layout msls"));
+  streets["sampler"] = places;
+  EXPECT_TRUE(ParseTrainConfig(streets.dump(), "run.json").ok());
   EXPECT_THAT(Refusal(json::array()), HasSubstr("object"));
 }
 

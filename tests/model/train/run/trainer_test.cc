@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "base/status.h"
 #include "model/config/model_config.h"
 #include "tests/model/train/run/training_fixture.h"
@@ -117,6 +120,44 @@ TEST_F(TrainerTest, TrainingMakesAModelThatFindsBetterAndSaysHowItWasMade) {
   EXPECT_EQ(model->training->photographs, kThings * 5);
   EXPECT_EQ(model->training->classes, kThings);
   EXPECT_TRUE(model->seeded.empty());
+}
+
+// Things become places: 111 m apart, photographs of one within a few metres, all with one label.
+TEST_F(TrainerTest, PlacesAreLearnedFromPositions) {
+  std::ifstream in(Path("scenes/labels.csv"));
+  std::ofstream out(Path("scenes/places.csv"));
+  std::string line, path, thing, before;
+  std::getline(in, line);
+  out << "path,label,split,latitude,longitude\n";
+  double latitude = 50;
+  for (int view = 0; std::getline(in, line); ++view) {
+    std::istringstream fields(line);
+    std::getline(std::getline(fields, path, ','), thing, ',');
+    if (thing != before) {
+      latitude += 0.001;
+      view = 0;
+      before = thing;
+    }
+    out << path << ",town," << (view % 2 == 0 ? "query" : "index") << "," << latitude + 1e-6 * view << ",8\n";
+  }
+  out.close();
+  nlohmann::json config = Config();
+  config["data"] = {{"layout", "csv"}, {"root", Path("scenes")}, {"list", "places.csv"}};
+  config["validation"]["data"] = config["data"];
+  config["sampler"] = {{"batch", 12}, {"negatives", 2}, {"sizes", {{64, 64}}}};
+  config["loss"] = {{"kind", "triplet_sos"}, {"margin", 0.3}, {"sos_weight", 0}};
+  config["augment"] = {{"crop_area", 0.8}};
+  config["dropout"] = 0;
+  config["wave_height"] = 0;
+  config["steps"] = 60;
+  config["validate_every"] = 60;
+  const auto outcome = RunTraining(config, "places");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  RecordProperty("first_map", std::to_string(*outcome->first_map));
+  RecordProperty("map", std::to_string(*outcome->map));
+  EXPECT_GT(*outcome->map, *outcome->first_map + 0.02) << "seed 5";
+  config["data"]["list"] = "list.csv";
+  EXPECT_EQ(base::GetErrorInfo(RunTraining(config, "nowhere").status()).reason, "POSITION_MISSING");
 }
 
 TEST_F(TrainerTest, AStudentIsDistilledAndAStudentOfOtherTokensIsRefused) {
