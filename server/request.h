@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "server/call_info.h"
 
 namespace sightline::server {
 
@@ -36,6 +37,10 @@ class Request {
     return inner;
   }
 
+  // Who asks for what; of an inner request, the outer one's. Set before the request is shared.
+  const CallInfo& call() const { return outer_ != nullptr ? outer_->call() : call_; }
+  CallInfo* mutable_call() { return &call_; }
+
   const base::Clock& clock() const { return clock_; }
   base::Clock::Ticks start() const { return start_; }
   base::Clock::Ticks deadline() const { return deadline_; }
@@ -57,6 +62,7 @@ class Request {
   const base::Clock& clock_;
   const base::Clock::Ticks start_;
   const base::Clock::Ticks deadline_;
+  CallInfo call_;
   std::shared_ptr<Request> outer_;  // null for a whole call
   std::atomic<bool> cancelled_ = false;
   mutable base::Mutex mutex_;

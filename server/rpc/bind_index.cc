@@ -36,7 +36,7 @@ class IndexBinding final : public Binding {
     server->AddStream(
         &async_, &Async::RequestIndexStream, "IndexService/IndexStream",
         [this](const RequestPtr& request, const v1::IndexStreamRequest& message,
-               std::function<void(v1::IndexStreamResponse, absl::StatusCode)> reply) {
+               std::function<void(v1::IndexStreamResponse, const absl::Status&)> reply) {
           RunItem<v1::IndexResponse>(request, message, std::move(reply), [&](v1::IndexResponse* response, Done done) {
             service_.Index(request, message.request(), response, Priority::kBulk, std::move(done));
           });

@@ -27,7 +27,7 @@ class SearchBinding final : public Binding {
     server->AddStream(
         &async_, &Async::RequestSearchStream, "SearchService/SearchStream",
         [this](const RequestPtr& stream_request, const v1::SearchStreamRequest& message,
-               std::function<void(v1::SearchStreamResponse, absl::StatusCode)> reply) {
+               std::function<void(v1::SearchStreamResponse, const absl::Status&)> reply) {
           const RequestPtr request = WithTimeout(stream_request, message);
           RunItem<v1::SearchResponse>(request, message, std::move(reply), [&](v1::SearchResponse* response, Done done) {
             service_.Search(request, message.request(), response, std::move(done));

@@ -1,5 +1,7 @@
 #include "server/rpc/call_environment.h"
 
+#include <grpc/grpc_security_constants.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -7,6 +9,30 @@
 #include "base/status.h"
 
 namespace sightline::server {
+namespace {
+
+class GrpcMetadata final : public CallMetadata {
+ public:
+  explicit GrpcMetadata(const grpc::ServerContext& context) : context_(context) {}
+
+  absl::string_view Header(absl::string_view name) const override {
+    const auto& all = context_.client_metadata();
+    const auto found = all.find(grpc::string_ref(name.data(), name.size()));
+    return found == all.end() ? "" : absl::string_view(found->second.data(), found->second.size());
+  }
+  std::string Peer() const override { return context_.peer(); }
+  std::string CertificateName() const override {
+    const auto auth = context_.auth_context();
+    if (auth == nullptr || !auth->IsPeerAuthenticated()) return "";
+    const auto names = auth->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
+    return names.empty() ? "" : std::string(names.front().data(), names.front().size());
+  }
+
+ private:
+  const grpc::ServerContext& context_;
+};
+
+}  // namespace
 
 RequestPtr CallEnvironment::MakeRequest(const grpc::ServerContext& context) const {
   const base::Clock::Ticks now = clock_.Steady();
@@ -20,35 +46,47 @@ RequestPtr CallEnvironment::MakeRequest(const grpc::ServerContext& context) cons
   return std::make_shared<Request>(clock_, now + wait);
 }
 
-absl::Status CallEnvironment::Enter(Metrics::Method* method) {
-  metrics_.RequestStarted();
+absl::Status CallEnvironment::TakePlace() {
   const int now = ++in_flight_;
-  absl::Status refusal;
   if (draining()) {
-    refusal = base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
-                                   "the server is shutting down. Try again, on another server if there is one.",
-                                   absl::Seconds(1));
-  } else if (now > limits_.max_in_flight) {
-    metrics_.CountRejected("in_flight");
-    refusal = base::RetryableError(
-        absl::StatusCode::kResourceExhausted, "TOO_MANY_REQUESTS",
-        absl::StrCat("the server has ", limits_.max_in_flight,
-                     " requests in hand, its limit. Try again after the delay given, or raise --max_in_flight."),
-        absl::Milliseconds(250), {{"limit", absl::StrCat(limits_.max_in_flight)}, {"actual", absl::StrCat(now)}});
+    return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
+                                "the server is shutting down. Try again, on another server if there is one.",
+                                absl::Seconds(1));
   }
-  if (!refusal.ok()) {
-    ReleasePlace();
-    metrics_.RequestEnded(method, refusal.code(), 0);
-  }
+  if (now <= limits_.max_in_flight) return absl::OkStatus();
+  metrics_.CountRejected("in_flight");
+  return base::RetryableError(
+      absl::StatusCode::kResourceExhausted, "TOO_MANY_REQUESTS",
+      absl::StrCat("the server has ", limits_.max_in_flight,
+                   " requests in hand, its limit. Try again after the delay given, or raise --max_in_flight."),
+      absl::Milliseconds(250), {{"limit", absl::StrCat(limits_.max_in_flight)}, {"actual", absl::StrCat(now)}});
+}
+
+absl::Status CallEnvironment::Enter(const CallMethod& method, const grpc::ServerContext& context,
+                                    absl::string_view collection, Request* request) {
+  metrics_.RequestStarted();
+  CallInfo& call = *request->mutable_call();
+  call.method = method.name;
+  call.access = method.access;
+  call.collection = std::string(collection);
+  absl::Status refusal = TakePlace();
+  const GrpcMetadata metadata(context);
+  size_t asked = 0;
+  while (refusal.ok() && asked < observers_.size()) refusal = observers_[asked++]->Arrived(metadata, &call);
+  if (refusal.ok()) return refusal;
+  while (asked > 0) observers_[--asked]->Ended(*request, refusal);
+  ReleasePlace();
+  metrics_.RequestEnded(method.metrics, refusal.code(), 0);
   return refusal;
 }
 
-void CallEnvironment::Leave(Metrics::Method* method, const Request& request, absl::StatusCode code) {
+void CallEnvironment::Leave(const CallMethod& method, const Request& request, const absl::Status& status) {
   ReleasePlace();
   const double milliseconds = request.ElapsedMilliseconds();
   for (const Stage& stage : request.stages()) metrics_.ObserveStage(stage.name, stage.milliseconds / 1e3);
   metrics_.ObserveStage("total", milliseconds / 1e3);
-  metrics_.RequestEnded(method, code, milliseconds / 1e3);
+  metrics_.RequestEnded(method.metrics, status.code(), milliseconds / 1e3);
+  for (size_t i = observers_.size(); i > 0; --i) observers_[i - 1]->Ended(request, status);
 }
 
 void CallEnvironment::ReleasePlace() {

@@ -8,10 +8,13 @@
 
 #include <atomic>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "server/call_observer.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/request.h"
@@ -25,10 +28,19 @@ class DrainableStream {
   virtual void Drain() = 0;
 };
 
+// What is known of a method before anybody calls it.
+struct CallMethod {
+  std::string name;  // "SearchService/Search"
+  Access access;
+  Metrics::Method* metrics;
+};
+
 class CallEnvironment {
  public:
-  CallEnvironment(const base::Clock& clock, const Limits& limits, Metrics& metrics)
-      : clock_(clock), limits_(limits), metrics_(metrics) {}
+  // `observers` are asked in this order when a call arrives, and told in the reverse one when it ends.
+  CallEnvironment(const base::Clock& clock, const Limits& limits, Metrics& metrics,
+                  std::vector<CallObserver*> observers = {})
+      : clock_(clock), limits_(limits), metrics_(metrics), observers_(std::move(observers)) {}
 
   const Limits& limits() const { return limits_; }
   Metrics& metrics() { return metrics_; }
@@ -37,8 +49,10 @@ class CallEnvironment {
   RequestPtr MakeRequest(const grpc::ServerContext& context) const;
 
   // Takes a place among the requests in hand, or says why there is none. Every OK is followed by one Leave.
-  absl::Status Enter(Metrics::Method* method);
-  void Leave(Metrics::Method* method, const Request& request, absl::StatusCode code);
+  // `collection` is what the message is about, empty where it names none.
+  absl::Status Enter(const CallMethod& method, const grpc::ServerContext& context, absl::string_view collection,
+                     Request* request);
+  void Leave(const CallMethod& method, const Request& request, const absl::Status& status);
 
   // Call objects alive, waiting ones not counted.
   void CallBegins() { ++live_calls_; }
@@ -54,11 +68,13 @@ class CallEnvironment {
   void RemoveStream(DrainableStream* stream);
 
  private:
+  absl::Status TakePlace();
   void ReleasePlace();
 
   const base::Clock& clock_;
   const Limits& limits_;
   Metrics& metrics_;
+  const std::vector<CallObserver*> observers_;
   std::atomic<int> in_flight_ = 0;
   std::atomic<int> live_calls_ = 0;
   std::atomic<bool> draining_ = false;

@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "server/rpc/call_environment.h"
+#include "server/rpc/collection_of.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
@@ -36,7 +37,7 @@ struct DownloadMethod {
   RequestFunction request;
   std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)> open;
   base::ThreadPool* pool;
-  Metrics::Method* metrics;
+  CallMethod call;
   CallEnvironment* environment;
 };
 
@@ -63,7 +64,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status refusal = method_.environment->Enter(method_.metrics);
+    absl::Status refusal = method_.environment->Enter(method_.call, context_, CollectionOf(message_), request_.get());
     entered_ = refusal.ok();
     if (!entered_) return Answer(std::move(refusal));
     Submit();
@@ -109,7 +110,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   }
 
   void Answer(absl::Status status) {
-    if (entered_) method_.environment->Leave(method_.metrics, *request_, status.code());
+    if (entered_) method_.environment->Leave(method_.call, *request_, status);
     stream_.Finish(ToGrpcStatus(status), &finished_tag_);
   }
 

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
+#include "server/access_table.h"
 
 namespace sightline::server {
 namespace {
@@ -35,7 +37,18 @@ RpcServer::RpcServer(Options options, CallEnvironment* environment)
 
 RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
 
+CallMethod RpcServer::Describe(const std::string& name) {
+  const std::optional<Access> access = AccessOf(name);
+  if (!access.has_value()) undescribed_ = name;
+  return {.name = name, .access = access.value_or(Access::kAdmin), .metrics = environment_->metrics().AddMethod(name)};
+}
+
 absl::Status RpcServer::Start() {
+  if (!undescribed_.empty()) {
+    return base::Error(absl::StatusCode::kInternal, "METHOD_WITHOUT_ACCESS",
+                       absl::StrCat(undescribed_, " has no row in the access table, so nobody knows who may call it. ",
+                                    "Report this as a fault."));
+  }
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;

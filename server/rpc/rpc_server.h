@@ -56,8 +56,7 @@ class RpcServer {
                                       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
                 const std::string& name, std::type_identity_t<UnaryHandler<Req, Resp>> handler) {
     using Method = UnaryMethod<Service, Req, Resp>;
-    auto method = std::make_shared<Method>(
-        Method{service, request, std::move(handler), environment_->metrics().AddMethod(name), environment_});
+    auto method = std::make_shared<Method>(Method{service, request, std::move(handler), Describe(name), environment_});
     listeners_.push_back(
         [method](grpc::ServerCompletionQueue* queue) { UnaryCall<Service, Req, Resp>::Listen(method.get(), queue); });
   }
@@ -69,8 +68,8 @@ class RpcServer {
                  const std::string& name, std::type_identity_t<StreamHandler<Req, Resp>> handler,
                  std::type_identity_t<std::function<Resp(const Req&, const absl::Status&)>> refuse) {
     using Method = StreamMethod<Service, Req, Resp>;
-    auto method = std::make_shared<Method>(Method{service, request, std::move(handler), std::move(refuse),
-                                                  environment_->metrics().AddMethod(name), environment_});
+    auto method = std::make_shared<Method>(
+        Method{service, request, std::move(handler), std::move(refuse), Describe(name), environment_});
     listeners_.push_back(
         [method](grpc::ServerCompletionQueue* queue) { StreamCall<Service, Req, Resp>::Listen(method.get(), queue); });
   }
@@ -83,8 +82,8 @@ class RpcServer {
                    const std::string& name, base::ThreadPool* pool,
                    std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)>> open) {
     using Method = DownloadMethod<Service, Req, Resp, Source>;
-    auto method = std::make_shared<Method>(
-        Method{service, request, std::move(open), pool, environment_->metrics().AddMethod(name), environment_});
+    auto method =
+        std::make_shared<Method>(Method{service, request, std::move(open), pool, Describe(name), environment_});
     listeners_.push_back([method](grpc::ServerCompletionQueue* queue) {
       DownloadCall<Service, Req, Resp, Source>::Listen(method.get(), queue);
     });
@@ -98,8 +97,8 @@ class RpcServer {
                  const std::string& name, base::ThreadPool* pool,
                  std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Sink>>()>> open) {
     using Method = UploadMethod<Service, Req, Resp, Sink>;
-    auto method = std::make_shared<Method>(
-        Method{service, request, std::move(open), pool, environment_->metrics().AddMethod(name), environment_});
+    auto method =
+        std::make_shared<Method>(Method{service, request, std::move(open), pool, Describe(name), environment_});
     listeners_.push_back([method](grpc::ServerCompletionQueue* queue) {
       UploadCall<Service, Req, Resp, Sink>::Listen(method.get(), queue);
     });
@@ -117,6 +116,7 @@ class RpcServer {
   void Shutdown(absl::Duration grace);
 
  private:
+  CallMethod Describe(const std::string& name);
   void Serve(grpc::ServerCompletionQueue* queue);
 
   const Options options_;
@@ -124,6 +124,7 @@ class RpcServer {
   std::vector<grpc::Service*> services_;
   std::vector<std::string> service_names_;
   std::vector<std::function<void(grpc::ServerCompletionQueue*)>> listeners_;
+  std::string undescribed_;  // a method that the access table has no row for
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;

@@ -22,16 +22,17 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "server/rpc/call_environment.h"
+#include "server/rpc/collection_of.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
 
 namespace sightline::server {
 
-// Answers one message of a stream. The message lives until `reply` is called, once, with the status for the metrics.
+// Answers one message of a stream. The message lives until `reply` is called, once, with how it ended.
 template <typename Req, typename Resp>
 using StreamHandler =
-    std::function<void(const RequestPtr&, const Req&, std::function<void(Resp, absl::StatusCode)> reply)>;
+    std::function<void(const RequestPtr&, const Req&, std::function<void(Resp, const absl::Status&)> reply)>;
 
 template <typename Service, typename Req, typename Resp>
 struct StreamMethod {
@@ -42,7 +43,7 @@ struct StreamMethod {
   StreamHandler<Req, Resp> handler;
   // What is answered to a message that is refused before its handler runs.
   std::function<Resp(const Req&, const absl::Status&)> refuse;
-  Metrics::Method* metrics;
+  CallMethod call;
   CallEnvironment* environment;
 };
 
@@ -112,11 +113,13 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   }
 
   void Handle(const std::shared_ptr<Item>& item) {
-    if (absl::Status refusal = method_.environment->Enter(method_.metrics); !refusal.ok()) {
+    const absl::Status refusal =
+        method_.environment->Enter(method_.call, context_, CollectionOf(item->message), item->request.get());
+    if (!refusal.ok()) {
       Reply(item, method_.refuse(item->message, refusal));
     } else {
-      method_.handler(item->request, item->message, [this, item](Resp reply, absl::StatusCode code) {
-        method_.environment->Leave(method_.metrics, *item->request, code);
+      method_.handler(item->request, item->message, [this, item](Resp reply, const absl::Status& status) {
+        method_.environment->Leave(method_.call, *item->request, status);
         Reply(item, std::move(reply));
       });
     }

@@ -27,22 +27,22 @@ StreamResponse RefuseItem(const StreamRequest& message, const absl::Status& stat
 // Runs `run(response, done)` for one item and answers with what it leaves in `response`.
 template <typename Response, typename StreamRequest, typename StreamResponse>
 void RunItem(const RequestPtr& request, const StreamRequest& message,
-             std::function<void(StreamResponse, absl::StatusCode)> reply,
+             std::function<void(StreamResponse, const absl::Status&)> reply,
              const std::function<void(Response*, std::function<void(absl::Status)>)>& run) {
   if (message.request().request_id().empty()) {
     const absl::Status status = base::InvalidArgument(
         "REQUEST_ID_MISSING", "`request_id` is empty, and replies of a stream are matched by it. Set one per request.",
         {{"field", "request.request_id"}});
-    return reply(RefuseItem<StreamRequest, StreamResponse>(message, status), status.code());
+    return reply(RefuseItem<StreamRequest, StreamResponse>(message, status), status);
   }
   const auto response = std::make_shared<Response>();
   run(response.get(), [&message, request, response, reply = std::move(reply)](absl::Status status) {
     if (status.ok()) status = request->Check();
-    if (!status.ok()) return reply(RefuseItem<StreamRequest, StreamResponse>(message, status), status.code());
+    if (!status.ok()) return reply(RefuseItem<StreamRequest, StreamResponse>(message, status), status);
     StreamResponse out;
     out.set_request_id(message.request().request_id());
     *out.mutable_response() = std::move(*response);
-    reply(std::move(out), absl::StatusCode::kOk);
+    reply(std::move(out), absl::OkStatus());
   });
 }
 

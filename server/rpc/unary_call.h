@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "server/rpc/call_environment.h"
+#include "server/rpc/collection_of.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/tag.h"
 
@@ -38,7 +39,7 @@ struct UnaryMethod {
   Service* service;
   RequestFunction request;
   UnaryHandler<Req, Resp> handler;
-  Metrics::Method* metrics;
+  CallMethod call;
   CallEnvironment* environment;
 };
 
@@ -64,7 +65,9 @@ class UnaryCall {
     method_.environment->CallBegins();
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    if (absl::Status refusal = method_.environment->Enter(method_.metrics); !refusal.ok()) {
+    if (absl::Status refusal =
+            method_.environment->Enter(method_.call, context_, CollectionOf(request_message_), request_.get());
+        !refusal.ok()) {
       responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);
       return;
     }
@@ -74,7 +77,7 @@ class UnaryCall {
   void Finish(absl::Status status) {
     // An answer that nobody may use any more is not sent as if it were one in time.
     if (status.ok()) status = request_->Check();
-    method_.environment->Leave(method_.metrics, *request_, status.code());
+    method_.environment->Leave(method_.call, *request_, status);
     if (status.ok()) {
       responder_.Finish(reply_, grpc::Status::OK, &sent_tag_);
     } else {

@@ -36,7 +36,7 @@ struct UploadMethod {
   RequestFunction request;
   std::function<absl::StatusOr<std::unique_ptr<Sink>>()> open;
   base::ThreadPool* pool;
-  Metrics::Method* metrics;
+  CallMethod call;
   CallEnvironment* environment;
 };
 
@@ -67,7 +67,7 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status status = method_.environment->Enter(method_.metrics);
+    absl::Status status = method_.environment->Enter(method_.call, context_, /*collection=*/"", request_.get());
     base::MutexLock lock(mutex_);
     entered_ = status.ok();
     if (entered_) status = StillWanted();
@@ -135,7 +135,7 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
       std::shared_ptr<Sink> sink = std::move(sink_);
       (void)method_.pool->TrySubmit([sink] {});
     }
-    code_ = status.code();
+    answer_ = status;
     ++pending_;
     if (status.ok()) {
       stream_.Finish(reply_, grpc::Status::OK, &finished_tag_);
@@ -152,7 +152,7 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
       entered = entered_;
     }
     // Not in Answer: a drain ends calls while it holds what this needs.
-    if (entered) method_.environment->Leave(method_.metrics, *request_, code_);
+    if (entered) method_.environment->Leave(method_.call, *request_, answer_);
     {
       base::MutexLock lock(mutex_);
       --pending_;
@@ -180,7 +180,7 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
   std::unique_ptr<Sink> sink_;  // the pool's while it works, else whoever ends the call
   Req piece_;                   // belongs to gRPC while it is read
   Resp reply_;
-  absl::StatusCode code_ = absl::StatusCode::kOk;  // set before the end is sent
+  absl::Status answer_;  // set before the end is sent
   base::Mutex mutex_;
   int pending_ ABSL_GUARDED_BY(mutex_) = 0;  // a read with the work on it, and the end; not the over tag
   bool entered_ ABSL_GUARDED_BY(mutex_) = false;

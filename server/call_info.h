@@ -1,0 +1,40 @@
+// CallInfo: who asks for what, beside the message itself. Filled in when a call arrives, constant afterwards.
+#ifndef SIGHTLINE_SERVER_CALL_INFO_H_
+#define SIGHTLINE_SERVER_CALL_INFO_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace sightline::server {
+
+// What a caller must be allowed to, from nothing at all to everything.
+enum class Access { kOpen, kRead, kWrite, kAdmin };
+
+struct CallInfo {
+  std::string method = "";  // "SearchService/Search"
+  Access access = Access::kAdmin;
+  std::string collection = "";  // empty where the message names none
+  std::string peer = "";        // "ipv4:127.0.0.1:54321"
+  std::string caller = "";      // name of the key or certificate that was shown; empty: anonymous
+  std::string request_id = "";  // the caller's own, or one that was made here
+  // W3C trace context: 32 and 16 hexadecimal digits, empty where there is none.
+  std::string trace_id = "";
+  std::string parent_span = "";
+  std::string span = "";
+};
+
+// What came with a call beside its message, whatever carried it.
+class CallMetadata {
+ public:
+  virtual ~CallMetadata() = default;
+  // The first value of a header, by its name in lower case; empty where it is absent.
+  virtual absl::string_view Header(absl::string_view name) const = 0;
+  virtual std::string Peer() const = 0;
+  // Of a client certificate that was verified: its common name; empty without one.
+  virtual std::string CertificateName() const = 0;
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_CALL_INFO_H_
