@@ -1,6 +1,6 @@
 // EvalCollection: the collection that a benchmark's pictures are searched in. One that is not named is made for this
-// run, under a name that its content decides, and deleted with the object; a run that was cut short, or kept it, is
-// gone on with by the next.
+// run, under a name that its content decides, and deleted with the object, also after Ctrl-C. Where a run has kept it,
+// or was killed, the next goes on with it and keeps it.
 //
 // Threading: one thread at a time. Ownership: borrows context and client; the destructor deletes what the run made.
 // Failure: the server's errors; pictures that are not indexed are counted and listed on standard error.

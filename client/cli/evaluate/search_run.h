@@ -1,9 +1,9 @@
 // SearchRun: all queries of a benchmark, searched one way and measured.
 //
 // The whole ranking is asked for, page by page, as far as the API gives one (10,000 results); right images beyond count
-// as not found. Where a shortlist is re-ranked pair by pair, it is asked for so much longer as the query has ignored
-// images, so that these do not use it up; see score.h. Only the first page is re-ranked: what stands below keeps its
-// order.
+// as not found, and an image that two pages have counts where it came first. Where a shortlist is re-ranked pair by
+// pair, it is asked for so much longer as the query has ignored images, so that these do not use it up; see score.h.
+// Only the first page is re-ranked: what stands below keeps its order.
 //
 // Threading: RunSearches uses threads of its own and returns when all have ended. Ownership: borrows what it is given.
 // Failure: the first error of a search, with the query's name; CANCELLED when interrupted.

@@ -43,7 +43,10 @@ class ServerEvaluation {
     for (const SearchPlan& plan : plans_) {
       const absl::Status searched = Search(plan);
       if (searched.ok()) continue;
-      if (base::GetErrorInfo(searched).reason == "INTERRUPTED") return kInterrupted;
+      if (base::GetErrorInfo(searched).reason == "INTERRUPTED") {
+        Fail(context_, args_, searched);
+        return kInterrupted;
+      }
       // One way of several may be closed, as re-ranking is to a model without patch tokens.
       if (plans_.size() == 1 || searched.code() != absl::StatusCode::kFailedPrecondition) {
         return Fail(context_, args_, searched);
@@ -117,7 +120,8 @@ class ServerEvaluation {
     report_.index = result.stats.index();
     const auto note = [&](const std::string& text) { report_.notes.push_back(absl::StrCat(plan.name, ": ", text)); };
     if (result.degraded > 0) {
-      note(absl::StrCat(FormatCount(result.degraded), " answers were degraded: ", result.degraded_reason));
+      note(absl::StrCat(Plural(result.degraded, "answer"), result.degraded == 1 ? " was" : " were",
+                        " degraded: ", result.degraded_reason));
     }
     if (result.clipped > 0) {
       note(absl::StrCat("for ", FormatCount(result.clipped),

@@ -151,7 +151,7 @@ class FakeServer::SearchFake : public v1::SearchService::Service {
     base::MutexLock lock(server_.mutex_);
     server_.last_search_ = *request;
     const absl::Status fault = TakeFault(server_.search_faults_);
-    if (fault.ok()) *response = server_.search_response_;
+    if (fault.ok()) *response = server_.search_answer_ ? server_.search_answer_(*request) : server_.search_response_;
     return ToGrpc(fault);
   }
 
@@ -351,6 +351,11 @@ void FakeServer::FailSearches(std::vector<absl::Status> statuses) {
 void FakeServer::SetSearchResponse(v1::SearchResponse response) {
   base::MutexLock lock(mutex_);
   search_response_ = std::move(response);
+}
+
+void FakeServer::AnswerSearches(std::function<v1::SearchResponse(const v1::SearchRequest&)> answer) {
+  base::MutexLock lock(mutex_);
+  search_answer_ = std::move(answer);
 }
 
 void FakeServer::SetExplainResponse(v1::ExplainResponse response) {

@@ -10,6 +10,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,6 +48,8 @@ class FakeServer {
   // The next calls of Search end with these, one each.
   void FailSearches(std::vector<absl::Status> statuses);
   void SetSearchResponse(v1::SearchResponse response);
+  // Answers every search by its request instead; called under a lock, one at a time.
+  void AnswerSearches(std::function<v1::SearchResponse(const v1::SearchRequest&)> answer);
   void SetExplainResponse(v1::ExplainResponse response);
   void SetInfo(v1::GetServerInfoResponse info);
   // What GetImage answers for an image of a collection, beside its id: the bytes of this view alone.
@@ -89,6 +92,7 @@ class FakeServer {
   std::vector<int> cuts_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::Status> search_faults_ ABSL_GUARDED_BY(mutex_);
   v1::SearchResponse search_response_ ABSL_GUARDED_BY(mutex_);
+  std::function<v1::SearchResponse(const v1::SearchRequest&)> search_answer_ ABSL_GUARDED_BY(mutex_);
   v1::SearchRequest last_search_ ABSL_GUARDED_BY(mutex_);
   v1::ExplainResponse explain_response_ ABSL_GUARDED_BY(mutex_);
   v1::ExplainRequest last_explain_ ABSL_GUARDED_BY(mutex_);
