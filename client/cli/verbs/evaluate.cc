@@ -21,12 +21,12 @@ absl::Status ProtocolUsage(absl::string_view problem) {
   return base::InvalidArgument("USAGE", problem, {{"argument", "protocol"}});
 }
 
-absl::StatusOr<Benchmark> ReadBenchmark(const Args& args) {
+absl::StatusOr<Benchmark> ReadGroundTruthOf(const Args& args) {
   const std::string& path = args.operands().back();
   const std::string name = args.operands().size() == 2 ? args.operands()[0] : ProtocolOf(path);
   std::vector<std::string> names;
   for (const Protocol& protocol : Protocols()) {
-    if (protocol.name == name) return protocol.read(path, {.label = args.Text("label", "label")});
+    if (protocol.name == name) return ReadBenchmark(protocol, path, {.label = args.Text("label", "label")});
     names.push_back(protocol.name);
   }
   if (name.empty()) {
@@ -57,7 +57,7 @@ int RunEvaluate(Context& context, const Args& args) {
   if (args.Has("save_rankings") && (args.Switch("compare") || args.Has("rankings"))) {
     return Misused(context, "evaluate", "--save_rankings keeps the rankings of one way of searching a server.");
   }
-  const auto benchmark = ReadBenchmark(args);
+  const auto benchmark = ReadGroundTruthOf(args);
   if (!benchmark.ok()) return Fail(context, args, benchmark.status());
   if (args.Has("rankings")) return EvaluateRankings(context, args, *benchmark);
   return EvaluateServer(context, args, *benchmark);
