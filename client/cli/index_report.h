@@ -31,6 +31,7 @@ class IndexReport {
   void Tick();
   // Prints the sums and the failures. Returns kOk, kPartial or kInterrupted.
   int Finish(bool interrupted);
+  int64_t failed() const { return count_.failed; }
 
  private:
   // One line of --json.

@@ -86,6 +86,7 @@ absl::Status EvalCollection::Index(const BenchFiles& files, const Options& optio
   const auto summary = client_.IndexMany([&] { return source.Next(); },
                                          [&](const client::ItemOutcome& outcome) { source.Tell(outcome); }, many);
   code_ = report.Finish(context_.interrupted && context_.interrupted());
+  failed_ = report.failed();
   return summary.status();
 }
 

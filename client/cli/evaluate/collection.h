@@ -42,6 +42,8 @@ class EvalCollection {
   bool kept() const { return !temporary_; }
   // kOk, kPartial where some pictures were not indexed, kInterrupted.
   int code() const { return code_; }
+  // Pictures that were not indexed.
+  int64_t failed() const { return failed_; }
 
  private:
   EvalCollection(Context& context, client::Client& client, v1::Collection collection, bool temporary)
@@ -53,6 +55,7 @@ class EvalCollection {
   v1::Collection collection_;
   const bool temporary_;
   int code_ = kOk;
+  int64_t failed_ = 0;
 };
 
 }  // namespace sightline::cli

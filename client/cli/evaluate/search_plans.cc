@@ -29,8 +29,9 @@ absl::StatusOr<std::vector<SearchPlan>> PlanSearches(const Args& args, const Ben
   bool says_rerank = false;
   for (const FlagSpec& flag : RerankFlags()) says_rerank = says_rerank || args.Has(flag.name);
   const int64_t shortlist = rerank.shortlist() > 0 ? rerank.shortlist() : kDefaultShortlist;
-  if (shortlist > 1000) {
-    return PlanUsage("shortlist", absl::StrCat("--shortlist is ", shortlist, "; the limit is 1000. Give less."));
+  if (args.Has("shortlist") && (rerank.shortlist() < 1 || rerank.shortlist() > kMostShortlist)) {
+    return PlanUsage("shortlist", absl::StrCat("--shortlist is ", args.Int("shortlist", 0), "; it must be 1 to ",
+                                               kMostShortlist, ". Correct it."));
   }
   int64_t depth = benchmark.depth;
   if (args.Has("depth")) {
@@ -50,7 +51,7 @@ absl::StatusOr<std::vector<SearchPlan>> PlanSearches(const Args& args, const Ben
     if (expanded && expansion) *made.request.mutable_expansion() = *expansion;
     if (expanded && !expansion) made.request.mutable_expansion()->set_method(v1::QueryExpansion::METHOD_AVERAGE);
     // After a refinement the order before the transport is not known: ignored images leave afterwards.
-    if (reranked && !expanded) made.shortlist = shortlist;
+    if (!expanded) made.shortlist = shortlist;
     return made;
   };
   if (args.Switch("compare")) {

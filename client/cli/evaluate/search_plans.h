@@ -19,7 +19,8 @@ namespace sightline::cli {
 // What the API re-ranks where a request does not say how many.
 constexpr int64_t kDefaultShortlist = 100;
 
-// One plan, or with --compare four; their requests name no collection yet. `args` has the flags of ExpandFlags and
+// One plan, or with --compare four; their requests name no collection yet, and whether one that leaves it to the model
+// re-ranks, and needs its shortlist, only the server knows. `args` has the flags of ExpandFlags and
 // RerankFlags, --exact, --ef_search, --nprobe, --depth and --compare.
 absl::StatusOr<std::vector<SearchPlan>> PlanSearches(const Args& args, const Benchmark& benchmark);
 

@@ -19,7 +19,6 @@ namespace sightline::cli {
 namespace {
 
 constexpr int64_t kMostPerPage = 1000;  // the API's most for top_k
-constexpr int64_t kMostShortlist = 1000;
 
 // Images that a split takes out of the ranking of `query`, at most.
 int64_t MostIgnored(const Benchmark& benchmark, const BenchQuery& query) {

@@ -40,6 +40,7 @@ class ServerEvaluation {
     const absl::Status status = Prepare();
     if (!status.ok()) return Fail(context_, args_, status);
     if (collection_->code() == kInterrupted) return kInterrupted;
+    absl::Status closed;
     for (const SearchPlan& plan : plans_) {
       const absl::Status searched = Search(plan);
       if (searched.ok()) continue;
@@ -48,11 +49,11 @@ class ServerEvaluation {
         return kInterrupted;
       }
       // One way of several may be closed, as re-ranking is to a model without patch tokens.
-      if (plans_.size() == 1 || searched.code() != absl::StatusCode::kFailedPrecondition) {
-        return Fail(context_, args_, searched);
-      }
+      if (searched.code() != absl::StatusCode::kFailedPrecondition) return Fail(context_, args_, searched);
+      closed.Update(searched);
       report_.notes.push_back(absl::StrCat("\"", plan.name, "\" was left out: ", searched.message()));
     }
+    if (report_.runs.empty()) return Fail(context_, args_, closed);
     if (args_.Has("save_rankings")) {
       const absl::Status saved =
           WriteOutput(context_, args_.Text("save_rankings"), absl::StrCat(kRankingsHeader, absl::StrJoin(lines_, "")));
@@ -88,6 +89,12 @@ class ServerEvaluation {
     return absl::OkStatus();
   }
 
+  // A model may re-rank by itself.
+  bool Reranks(v1::RerankOptions::Method method) const {
+    return method == v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT ||
+           (method == v1::RerankOptions::METHOD_UNSPECIFIED && model_reranks_);
+  }
+
   bool IgnoresImages() const {
     unsigned ignored = 0;
     for (const BenchSplit& split : benchmark_.splits) ignored |= split.ignored;
@@ -100,10 +107,8 @@ class ServerEvaluation {
   absl::Status Search(const SearchPlan& plan) {
     SearchPlan asked = plan;
     asked.request.set_collection(collection_->collection().name());
-    // A model may re-rank by itself.
-    if (!asked.request.has_rerank() && !asked.request.has_expansion() && model_reranks_) {
-      asked.shortlist = kDefaultShortlist;
-    }
+    const bool reranked = Reranks(asked.request.rerank().method());
+    if (!reranked) asked.shortlist = 0;
     SIGHTLINE_ASSIGN_OR_RETURN(
         SearchRunResult result,
         RunSearches(context_, *client_, benchmark_, files_.queries, asked,
@@ -129,8 +134,6 @@ class ServerEvaluation {
                         "list was re-ranked."));
     }
     if (result.unknown > 0) note("the collection holds images that the benchmark does not name; they count as wrong.");
-    const bool reranked = asked.request.rerank().method() == v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT ||
-                          (!asked.request.has_rerank() && model_reranks_);
     if (reranked && asked.shortlist == 0 && IgnoresImages()) {
       note("ignored images were taken out after the re-ranking, and used up part of its shortlist.");
     }
@@ -158,7 +161,11 @@ class ServerEvaluation {
       report_.notes.push_back(absl::StrCat(FormatCount(files_.missing),
                                            " images of the benchmark are not in the folder; they count as not found."));
     }
-    if (!report_.runs.empty()) NoteLeftOut(benchmark_, &report_);
+    if (collection_->code() == kPartial) {
+      report_.notes.push_back(absl::StrCat(FormatCount(collection_->failed()),
+                                           " of the pictures could not be indexed; they count as not found."));
+    }
+    NoteLeftOut(benchmark_, &report_);
   }
 
   std::vector<EvalFailure> Failures(PagePictures& pictures) {

@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "sightline/v1/collection_service.grpc.pb.h"
 #include "sightline/v1/index_service.grpc.pb.h"
+#include "sightline/v1/model_service.grpc.pb.h"
 #include "sightline/v1/operation_service.grpc.pb.h"
 #include "sightline/v1/search_service.grpc.pb.h"
 #include "sightline/v1/server_service.grpc.pb.h"
@@ -54,6 +55,8 @@ class FakeServer {
   void SetInfo(v1::GetServerInfoResponse info);
   // What GetImage answers for an image of a collection, beside its id: the bytes of this view alone.
   void KeepImage(const std::string& collection, const v1::ImageRecord& image, v1::ImageView view);
+  // What GetModel answers, whatever the name; without one there is no model.
+  void SetModel(v1::Model model);
   // What GetCollection tells of every collection.
   void SetConfidence(v1::ConfidenceModel confidence);
 
@@ -80,6 +83,7 @@ class FakeServer {
   class CollectionFake;
   class InfoFake;
   class OperationFake;
+  class ModelFake;
 
   // Stores the item, once per request_id.
   absl::Status Write(const v1::IndexRequest& request, v1::IndexResponse* response);
@@ -101,6 +105,7 @@ class FakeServer {
   std::optional<v1::ConfidenceModel> confidence_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::ImageView> kept_ ABSL_GUARDED_BY(mutex_);  // by id
   v1::GetServerInfoResponse info_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::Model> model_ ABSL_GUARDED_BY(mutex_);
   v1::DeleteImagesRequest last_delete_ ABSL_GUARDED_BY(mutex_);
   v1::OptimizeCollectionRequest last_optimize_ ABSL_GUARDED_BY(mutex_);
   v1::ListAttributeValuesRequest last_values_ ABSL_GUARDED_BY(mutex_);
