@@ -113,6 +113,7 @@ class Searches {
       RankedImage found{.id = result.id(), .score = result.score(), .rank_before = result.rank_before_rerank()};
       if (!absl::StartsWith(result.id(), kDistractorPrefix)) found.image = names_.Find(result.id());
       if (found.rank_before == 0) found.rank_before = result.rank();
+      if (result.has_confidence()) found.confidence = result.confidence();
       if (result.has_rerank_score()) found.rerank_score = result.rerank_score();
       ranking->push_back(std::move(found));
     }

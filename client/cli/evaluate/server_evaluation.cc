@@ -138,6 +138,7 @@ class ServerEvaluation {
       note("ignored images were taken out after the re-ranking, and used up part of its shortlist.");
     }
     if (outcomes_.empty()) {
+      report_.thresholds = ThresholdsOf(benchmark_, result.outcomes);
       outcomes_ = std::move(result.outcomes);
       lines_ = std::move(result.lines);
     }

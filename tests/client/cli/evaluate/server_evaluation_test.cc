@@ -103,5 +103,12 @@ TEST_F(ServerEvaluationTest, PicturesThatCouldNotBeIndexedAreNoted) {
   EXPECT_THAT(err_, HasSubstr("note: 1 of the pictures could not be indexed"));
 }
 
+TEST_F(ServerEvaluationTest, TheReportSaysWhatAThresholdLeaves) {
+  ASSERT_EQ(Evaluate({}), kOk) << err_;
+  // Junk apart: a wrong one of 0.8 and the right one of 0.7.
+  EXPECT_THAT(out_, HasSubstr("min_score  answered  first right  precision  recall\n"
+                              "     0.70    100.00         0.00      50.00  100.00\n"));
+}
+
 }  // namespace
 }  // namespace sightline::cli
