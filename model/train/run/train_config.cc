@@ -210,6 +210,8 @@ std::string DecidingSha256(json root) {
 
 }  // namespace
 
+absl::string_view TargetName(DistillKind kind) { return kTargets[static_cast<size_t>(kind)]; }
+
 absl::StatusOr<TrainConfig> ParseTrainConfig(absl::string_view text, absl::string_view file,
                                              const TrainOverrides& overrides) {
   SIGHTLINE_ASSIGN_OR_RETURN(json root, weights::ParseStrictJson(text, file, {.max_bytes = kMaxConfigBytes}));
