@@ -28,7 +28,6 @@ constexpr int kUpkeepNice = 10;
 
 void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kUpkeepNice); }
 
-constexpr absl::string_view kSnapshots = "snapshots";
 constexpr absl::string_view kFormatFile = "FORMAT";
 constexpr absl::string_view kFormat = "sightline data directory, format 1\n";
 constexpr int64_t kMaxFormatBytes = 4096;
@@ -94,18 +93,26 @@ std::string LocalDatabase::PathOf(absl::string_view area, absl::string_view fold
                         : absl::StrCat(options_.directory, "/", area, "/", folder);
 }
 
+absl::StatusOr<std::string> ReadDirectoryFormat(const std::string& directory) {
+  SIGHTLINE_ASSIGN_OR_RETURN(std::string format,
+                             base::ReadFile(absl::StrCat(directory, "/", kFormatFile), kMaxFormatBytes));
+  if (absl::string_view(format) == kFormat) {
+    format.pop_back();
+    return format;
+  }
+  return base::FailedPrecondition("FORMAT_UNKNOWN",
+                                  absl::StrCat(directory,
+                                               " was written in a format that this version does not know. Run the "
+                                               "version that wrote it, or use another data directory."),
+                                  {{"path", directory}});
+}
+
 absl::Status LocalDatabase::PrepareFolders() const {
-  const absl::StatusOr<std::string> format = base::ReadFile(PathOf(kFormatFile), kMaxFormatBytes);
+  const absl::StatusOr<std::string> format = ReadDirectoryFormat(options_.directory);
   if (absl::IsNotFound(format.status())) {
     SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(PathOf(kFormatFile), kFormat));
   } else if (!format.ok()) {
     return format.status();
-  } else if (absl::string_view(*format) != kFormat) {
-    return base::FailedPrecondition("FORMAT_UNKNOWN",
-                                    absl::StrCat(options_.directory,
-                                                 " was written in a format that this version does not know. Run the "
-                                                 "version that wrote it, or use another data directory."),
-                                    {{"path", options_.directory}});
   }
   for (const absl::string_view area : {kCollections, kSnapshots, kStaging, kTrash}) {
     SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(PathOf(area)));

@@ -29,11 +29,16 @@ namespace sightline::index {
 
 // The folders of a data directory.
 inline constexpr absl::string_view kCollections = "collections";
+inline constexpr absl::string_view kSnapshots = "snapshots";
 inline constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
 inline constexpr absl::string_view kTrash = "trash";      // the same, being deleted
 
 // The reason of the error that a collection has no other space.
 inline constexpr char kNoOtherSpace[] = "NO_OTHER_SPACE";
+
+// "data directory, format 1"; NOT_FOUND where there is no data directory yet, FAILED_PRECONDITION when another version
+// wrote it.
+absl::StatusOr<std::string> ReadDirectoryFormat(const std::string& directory);
 
 class LocalDatabase : public Database {
  public:

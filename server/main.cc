@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
+#include "server/doctor.h"
 #include "server/int8_choice.h"
 #include "server/options.h"
 #include "server/signals.h"
@@ -51,12 +52,17 @@ int main(int argc, char** argv) {
   if (!options.ok()) return Fail(options.status(), kExitUsage);
   sightline::base::SetLogLevel(options->log_level);
 
+  const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
+  const auto load = sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load);
+  if (options->doctor) {
+    const auto lines = sightline::server::Diagnose(*options, load, blas);
+    std::fputs(sightline::server::DoctorTable(lines).c_str(), stdout);
+    return sightline::server::AnyFailed(lines) ? kExitError : 0;
+  }
+
   sightline::server::Signals signals;
   Log(Severity::kInfo, "starting", {{"version", sightline::server::VersionText()}, {"data_dir", options->data_dir}});
-  const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
-  auto app = sightline::server::App::Start(
-      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas,
-      sightline::model::CpuCapability());
+  auto app = sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability());
   if (!app.ok()) return Fail(app.status(), kExitError);
   signals.SetPhase(sightline::server::Signals::Phase::kServing);
   while (signals.Next() == SIGHUP) Reload(**app);

@@ -94,8 +94,10 @@ absl::Status Store::Create(const std::string& folder, const CollectionConfig& co
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, const RocksResources& resources,
                                                    const RecordLimits& limits, Care care) {
   std::unique_ptr<Store> store(new Store(folder, resources, care));
-  SIGHTLINE_RETURN_IF_ERROR(
-      store->OpenFirst(care == Care::kWhole ? RocksHandle::Mode::kWrite : RocksHandle::Mode::kSalvage));
+  const RocksHandle::Mode mode = care == Care::kWhole  ? RocksHandle::Mode::kWrite
+                                 : care == Care::kLook ? RocksHandle::Mode::kReadOnly
+                                                       : RocksHandle::Mode::kSalvage;
+  SIGHTLINE_RETURN_IF_ERROR(store->OpenFirst(mode));
   SIGHTLINE_RETURN_IF_ERROR(store->ReadManifest(limits));
   return store;
 }
@@ -129,7 +131,7 @@ absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys(co
     if (*key >= counters_.next_key) return DamagedError("id", "it leads to a record that was never written");
     live.emplace_back(*key, id);
   }
-  if (care_ == Care::kWhole) SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the ids"));
+  if (care_ != Care::kWhatIsLeft) SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the ids"));
   std::sort(live.begin(), live.end());
   return live;
 }
@@ -138,7 +140,7 @@ absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key,
   if (care_ == Care::kWhatIsLeft) return ReadWhatIsLeft(row);
   rocksdb::WriteBatch orphans;
   SIGHTLINE_RETURN_IF_ERROR(ReadRecords(row, &orphans));
-  if (orphans.Count() == 0) return absl::OkStatus();
+  if (orphans.Count() == 0 || care_ == Care::kLook) return absl::OkStatus();
   base::Log(base::Severity::kWarning, "removing what a failed write left",
             {{"collection", config_.name}, {"records", absl::StrCat(orphans.Count() / 4)}});
   return Write(&orphans);
@@ -300,7 +302,7 @@ absl::Status Store::Write(rocksdb::WriteBatch* batch) {
   // One after the other, and none between a failure and Resume: Debian's RocksDB ends the process when a log that has
   // failed is written again, and lets a write that waited behind the failed one do just that.
   base::MutexLock lock(write_mutex_);
-  if (care_ == Care::kWhatIsLeft) return OnlyWhatIsLeft(config_.name);
+  if (care_ != Care::kWhole) return OnlyWhatIsLeft(config_.name);
   if (!write_failure_.ok()) return write_failure_;
   const StoreLease lease(*this);
   write_failure_ = FromRocks(lease.db().Write(Synced(), batch), "write");
@@ -315,7 +317,7 @@ absl::Status Store::write_failure() const {
 
 absl::Status Store::BetweenWrites(absl::FunctionRef<absl::Status(rocksdb::DB& db)> work) {
   base::MutexLock lock(write_mutex_);
-  if (care_ == Care::kWhatIsLeft) return OnlyWhatIsLeft(config_.name);
+  if (care_ != Care::kWhole) return OnlyWhatIsLeft(config_.name);
   if (!write_failure_.ok()) return write_failure_;
   const StoreLease lease(*this);
   return work(lease.db());
@@ -370,7 +372,7 @@ absl::Status Store::OpenAgain() {
 }
 
 absl::Status Store::Flush() {
-  if (care_ == Care::kWhatIsLeft) return absl::OkStatus();
+  if (care_ != Care::kWhole) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(write_failure());
   const StoreLease lease(*this);
   SIGHTLINE_RETURN_IF_ERROR(lease.status());

@@ -140,6 +140,7 @@ class Store {
 
   enum class Care {
     kWhole,       // damage is an error
+    kLook,        // the same, and no file is changed
     kWhatIsLeft,  // for reading only: records that are damaged are passed over
   };
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& folder, const RocksResources& resources,
