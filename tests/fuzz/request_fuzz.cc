@@ -51,7 +51,7 @@ void TrySearch(const v1::SearchRequest& message) {
 }
 
 void TryIndex(const v1::IndexRequest& message) {
-  const v1::IndexItem& item = message.item();
+  const v1::ImageItem& item = message.item();
   index::Record record;
   record.id = item.id();
   auto attributes = FromProto(item.attributes());

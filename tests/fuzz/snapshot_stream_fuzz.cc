@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/sha256.h"
 #include "index/store/codec.h"
-#include "index/store/snapshot_manifest.h"
 #include "index/store/snapshot_stream.h"
 #include "tests/fuzz/fuzz_check.h"
 #include "tests/support/temp_folder.h"
@@ -18,8 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const testing::TempFolder& folder = *new testing::TempFolder;  // NOLINT: lives as long as the process
   const std::string work = folder.Path("work");
   const absl::string_view rest = testing::View(data + 3, size - 3);
+  // Its checksum has the magic number as key.
+  constexpr absl::string_view kMagic = "SLSNAP\r\n";
   std::string manifest(rest.substr(0, data[1] + 256U * data[2]));
-  index::SealValue(index::kSnapshotManifestFile, &manifest);
+  index::SealValue(kMagic, &manifest);
+  manifest.insert(0, kMagic.data(), kMagic.size());
   std::string stream = "SLSTREAM";
   for (const size_t number : {size_t{1}, manifest.size()}) {
     for (int shift = 0; shift < 32; shift += 8) stream.push_back(static_cast<char>(number >> shift));

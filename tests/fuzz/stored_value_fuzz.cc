@@ -2,6 +2,7 @@
 // right, so that what is behind the checksum is reached.
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "index/store/codec.h"
 #include "index/store/keys.h"
 #include "index/store/log_tail.h"
@@ -24,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return bytes;
   };
   const std::string key = RecordKey(7);
+  constexpr absl::string_view kMagic = "SLSNAP\r\n";  // of a snapshot's manifest, and the key of its checksum
   switch (data[0] % 14) {
     case 0: testing::CheckAnswer(DecodeConfig(kConfigKey, value(kConfigKey)).status()); break;
     case 1: testing::CheckAnswer(DecodeCounters(kCountersKey, value(kCountersKey)).status()); break;
@@ -37,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 9: testing::CheckAnswer(DecodeSegmentManifest(kSegmentsKey, value(kSegmentsKey)).status()); break;
     case 10: testing::CheckAnswer(DecodeSpaces(value("spaces")).status()); break;
     case 11: {
-      const auto manifest = DecodeSnapshotManifest(value(kSnapshotManifestFile));
+      const auto manifest = DecodeSnapshotManifest(absl::StrCat(kMagic, value(kMagic)));
       testing::CheckAnswer(manifest.status());
       if (!manifest.ok()) break;
       for (const SnapshotFile& file : manifest->files) testing::Expect(IsSnapshotPath(file.path));
