@@ -101,14 +101,14 @@ std::vector<fs::path> FilesOf(const std::string& folder, const std::string& name
 TEST(RecoveryTest, ReadsWhatIsLeftDeletesAndDoesNothingElse) {
   TempFolder folder;
   ASSERT_NO_FATAL_FAILURE(FillTwoCollections(folder.path()));
-  // The tables of "w": one of them cannot be opened any more.
-  std::vector<fs::path> tables = FilesOf(folder.path(), "w", ".sst");
+  // The tables of "w": the largest one cannot be opened any more.
+  const std::vector<fs::path> tables = FilesOf(folder.path(), "w", ".sst");
   ASSERT_FALSE(tables.empty());
-  fs::path smallest = tables.front();
+  fs::path largest = tables.front();
   for (const fs::path& table : tables) {
-    if (fs::file_size(table) < fs::file_size(smallest)) smallest = table;
+    if (fs::file_size(table) > fs::file_size(largest)) largest = table;
   }
-  fs::resize_file(smallest, fs::file_size(smallest) / 2);
+  fs::resize_file(largest, fs::file_size(largest) / 2);
 
   auto server = ServerProcess::Start({.folder = folder.path(), .flags = {"--recovery", "--models=not_there"}});
   ASSERT_TRUE(server.ok()) << server.status();
@@ -117,6 +117,8 @@ TEST(RecoveryTest, ReadsWhatIsLeftDeletesAndDoesNothingElse) {
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_THAT(info->warnings(0), HasSubstr("--recovery"));
 
+  EXPECT_THAT((*server)->Log(), HasSubstr("collection opened for reading, without what is damaged"));
+  EXPECT_TRUE(client->GetCollection("w").ok());
   EXPECT_EQ(client->Search(NewSearch({1, 3, 0, 0}))->results(0).id(), "3");
   const absl::Status write = client->Index(NewImage("new", {0, 0, 1, 0})).status();
   EXPECT_EQ(write.code(), absl::StatusCode::kFailedPrecondition) << write;

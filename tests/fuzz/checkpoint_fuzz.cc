@@ -12,7 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const weights::TensorView& tensor : (*checkpoint)->tensors()) {
     for (const char byte : tensor.bytes) sum += static_cast<unsigned char>(byte);
   }
-  static volatile unsigned read = 0;
-  read = sum;
-  return 0;
+  // So that the sum is wanted; -1 only keeps an input out of the corpus.
+  return sum == ~0U ? -1 : 0;
 }
