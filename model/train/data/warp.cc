@@ -156,11 +156,14 @@ double Reduction(const View& view, int height, int width) {
 }
 
 image::Image Reduced(const image::Image& image, int divisor) {
-  image::RowReducer reducer(image.width, image.height, divisor);
+  const int width = image::ReducedSide(image.width, divisor);
+  const int height = image::ReducedSide(image.height, divisor);
+  image::Image reduced{width, height, std::vector<uint8_t>(size_t{3} * width * height), image.width, image.height};
+  image::RowReducer reducer(image.width, image.height, divisor, reduced.rgb.data());
   for (int y = 0; y < image.height; ++y) {
     reducer.Add(image.rgb.data() + static_cast<size_t>(y) * static_cast<size_t>(image.width) * 3);
   }
-  return std::move(reducer).Finish();
+  return reduced;
 }
 
 image::Image RenderWarped(const image::Image& image, const View& view, int height, int width, bool mirror_beyond) {
