@@ -14,13 +14,14 @@
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
 #include "server/housekeeper.h"
-#include "server/http/address.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
 #include "server/operations.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
+#include "server/security/address_warnings.h"
+#include "server/security/security.h"
 #include "server/services/duplicates.h"
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
@@ -33,7 +34,8 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
-constexpr size_t kMaxLoads = 16;  // loads and unloads that wait
+constexpr size_t kMaxLoads = 16;                // loads and unloads that wait
+constexpr auto kAdminGrace = absl::Seconds(2);  // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
   ModelHub::Options hub;
@@ -55,8 +57,7 @@ class AppImpl final : public App {
       : options_(options),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model), options_.limits, metrics_),
-        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}),
-        environment_(base::Clock::Real(), options_.limits, metrics_) {}
+        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
 
   ~AppImpl() override { Stop(); }
 
@@ -69,6 +70,9 @@ class AppImpl final : public App {
     facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
     metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
+
+    // Before anything that takes long: what is wrong with a key or a certificate should be known at once.
+    SIGHTLINE_ASSIGN_OR_RETURN(security_, Security::Open(options_.security, metrics_, base::Clock::Real()));
 
     index::DatabaseOptions database_options;
     database_options.directory = options_.data_dir;
@@ -96,21 +100,32 @@ class AppImpl final : public App {
                                              operations_->set_aside(),
                                              ": what ran or ended before this start is not listed."));
     }
-    WarnAboutAddresses();
+    for (std::string& warning : AddressWarnings(OpenAddresses())) facts_.warnings.push_back(std::move(warning));
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
 
     context_ = std::make_unique<ServiceContext>(
         ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
-    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
-                                       &environment_);
-    bindings_.push_back(BindSearchService(*context_, rpc_.get()));
-    bindings_.push_back(BindIndexService(*context_, rpc_.get()));
-    bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
-    bindings_.push_back(BindServerService(*context_, rpc_.get()));
-    bindings_.push_back(BindModelService(*context_, rpc_.get()));
-    bindings_.push_back(BindOperationService(*context_, rpc_.get()));
+    const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
+    environment_ = std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_,
+                                                     security_->Observers(admin_elsewhere));
+    rpc_ = std::make_unique<RpcServer>(
+        RpcServer::Options{
+            .address = options_.listen, .threads = options_.grpc_threads, .credentials = security_->Credentials()},
+        environment_.get());
+    BindServices(rpc_.get());
+    if (admin_elsewhere) {
+      // Places of its own: administrators get through when the main address is full.
+      admin_environment_ = std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_,
+                                                             security_->Observers(/*admin_elsewhere=*/false));
+      admin_rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.admin_grpc_listen,
+                                                                  .setting = "admin_grpc_listen",
+                                                                  .credentials = security_->Credentials()},
+                                               admin_environment_.get());
+      BindServices(admin_rpc_.get());
+    }
     metrics_.SetCollector([this] { return Collect(); });
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
+    if (admin_rpc_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(admin_rpc_->Start());
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
@@ -119,6 +134,9 @@ class AppImpl final : public App {
                {"grpc", absl::StrCat("port ", rpc_->port())},
                {"http", absl::StrCat("port ", http_port())},
                {"admin", absl::StrCat("port ", admin_port())},
+               {"admin_grpc", absl::StrCat("port ", admin_grpc_port())},
+               {"tls", security_->has_tls() ? "on" : "off"},
+               {"keys", security_->has_keys() ? "on" : "off"},
                {"simd", facts_.simd_level},
                {"collections", absl::StrCat(database_->List().size())},
                {"models", absl::StrCat(models_.List().size())}});
@@ -126,10 +144,12 @@ class AppImpl final : public App {
   }
 
   int grpc_port() const override { return rpc_->port(); }
+  int admin_grpc_port() const { return admin_rpc_ ? admin_rpc_->port() : 0; }
   int http_port() const override { return http_ ? http_->port() : 0; }
   int admin_port() const override { return admin_ ? admin_->port() : 0; }
 
-  void ReloadModels() override {
+  void Reload() override {
+    security_->Reload();
     std::vector<std::string> names = options_.models;
     for (const ModelPtr& model : models_.List()) {
       if (std::find(names.begin(), names.end(), model->info().name) == names.end()) names.push_back(model->info().name);
@@ -150,7 +170,9 @@ class AppImpl final : public App {
     if (operations_ != nullptr) operations_->Drain();
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
+      // Administrators can watch until the others are served.
       rpc_->Shutdown(options_.limits.drain_grace);
+      if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kAdminGrace);
     }
     http_.reset();
     admin_.reset();
@@ -159,15 +181,19 @@ class AppImpl final : public App {
   }
 
  private:
-  void WarnAboutAddresses() {
-    for (const std::string* address : {&options_.listen, &options_.http_listen, &options_.admin_listen}) {
-      const absl::StatusOr<HostPort> target = ParseHostPort(*address);
-      if (target.ok() && !IsLoopback(target->host)) {
-        facts_.warnings.push_back(absl::StrCat(
-            "listening on ", *address,
-            " without TLS and without keys: everyone who reaches it can read, write and delete. Put a proxy that "
-            "authenticates before it, or listen on 127.0.0.1."));
-      }
+  Listening OpenAddresses() const {
+    return {.grpc = options_.listen,
+            .admin_grpc = options_.admin_grpc_listen,
+            .admin_http = options_.admin_listen,
+            .keys = security_->has_keys(),
+            .tls = security_->has_tls(),
+            .client_certificates = !options_.security.tls.client_authorities.empty()};
+  }
+
+  void BindServices(RpcServer* server) {
+    for (const auto bind : {BindSearchService, BindIndexService, BindCollectionService, BindServerService,
+                            BindModelService, BindOperationService}) {
+      bindings_.push_back(bind(*context_, server));
     }
   }
 
@@ -197,14 +223,15 @@ class AppImpl final : public App {
   void SetServing(bool serving) {
     serving_ = serving;
     rpc_->SetServing(serving);
+    if (admin_rpc_ != nullptr) admin_rpc_->SetServing(serving);
     metrics_.SetServing(serving);
   }
 
   absl::Status WritePortFile() {
     if (options_.port_file.empty()) return absl::OkStatus();
-    return base::WriteFileDurably(
-        options_.port_file,
-        absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ", admin_port(), "}\n"));
+    return base::WriteFileDurably(options_.port_file,
+                                  absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ",
+                                               admin_port(), ", \"admin_grpc\": ", admin_grpc_port(), "}\n"));
   }
 
   std::string StatusText() {
@@ -217,6 +244,7 @@ class AppImpl final : public App {
         {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
         {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
     AddSamples(*database_, models_, *operations_, options_.limits, &samples);
+    for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
 
@@ -229,10 +257,13 @@ class AppImpl final : public App {
   base::ThreadPool workers_;
   ModelHub models_;
   base::ThreadPool loader_;  // loads and unloads models, one after the other
-  CallEnvironment environment_;
+  std::unique_ptr<Security> security_;
+  std::unique_ptr<CallEnvironment> environment_;
+  std::unique_ptr<CallEnvironment> admin_environment_;  // null where the main address serves administrators too
   std::unique_ptr<ServiceContext> context_;
   std::vector<std::unique_ptr<Binding>> bindings_;
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<RpcServer> admin_rpc_;  // as admin_environment_
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<HttpServer> admin_;
   std::atomic<bool> serving_ = false;

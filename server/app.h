@@ -36,9 +36,9 @@ class App {
   virtual int http_port() const = 0;   // 0 when it does not listen
   virtual int admin_port() const = 0;  // 0 when it does not listen
 
-  // Loads the models of --models and those loaded since again, in the background. A refused one leaves the one that
-  // serves; the log says what happened.
-  virtual void ReloadModels() = 0;
+  // Reads keys and certificates again, opens the audit log again, and loads the models of --models and those loaded
+  // since again, in the background. What is refused leaves what was in force; the log says what happened.
+  virtual void Reload() = 0;
 
   // Drains within the grace time and ends every thread. Safe to call twice.
   virtual void Stop() = 0;

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   do {
     sigwait(&signals, &signal);
     sightline::base::Log(sightline::base::Severity::kInfo, "signal received", {{"signal", SignalName(signal)}});
-    if (signal == SIGHUP) (*app)->ReloadModels();
+    if (signal == SIGHUP) (*app)->Reload();
   } while (signal == SIGHUP);
   (*app)->Stop();
   sightline::base::Log(sightline::base::Severity::kInfo, "stopped");

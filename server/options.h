@@ -16,12 +16,14 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/security/security.h"
 
 namespace sightline::server {
 
 struct ServerOptions {
   std::string data_dir;
   std::string listen;
+  std::string admin_grpc_listen;  // empty: administrators call the main address
   std::string http_listen;
   std::string admin_listen;
   std::string port_file;  // empty: none is written
@@ -35,6 +37,7 @@ struct ServerOptions {
   int intra_op_threads = 0;  // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
+  SecurityOptions security;
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };
