@@ -32,7 +32,7 @@ class PemTest : public ::testing::Test {
     return std::string(ReadIdentity(File("cert.pem", certificate), File("key.pem", key)).status().message());
   }
 
-  const sightline::testing::TempFolder folder_;
+  const sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
   const Authority authority_{"authority"};
   const KeyPair pair_ = authority_.Issue("server");
 };
