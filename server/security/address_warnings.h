@@ -10,9 +10,9 @@
 namespace sightline::server {
 
 struct Listening {
-  std::string grpc;
-  std::string admin_grpc;  // empty: none
-  std::string admin_http;  // empty: none
+  std::string grpc = {};
+  std::string admin_grpc = {};  // empty: none
+  std::string admin_http = {};  // empty: none
   bool keys = false;
   bool tls = false;
   bool client_certificates = false;  // needed by every client

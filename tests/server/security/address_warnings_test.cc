@@ -23,7 +23,7 @@ TEST(AddressWarningsTest, SayWhatIsOpenInEveryCombination) {
       for (const bool certificates : {false, true}) {
         if (certificates && !tls) continue;
         Listening listening = {.grpc = kEverywhere, .keys = keys, .tls = tls, .client_certificates = certificates};
-        SCOPED_TRACE(testing::Message() << keys << tls << certificates);
+        SCOPED_TRACE(::testing::Message() << keys << tls << certificates);
         const auto warnings = AddressWarnings(listening);
         if (tls && (keys || certificates)) {
           EXPECT_THAT(warnings, IsEmpty());
