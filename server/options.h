@@ -18,12 +18,14 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/security/security.h"
 
 namespace sightline::server {
 
 struct ServerOptions {
   std::string data_dir;
   std::string listen;
+  std::string admin_grpc_listen;  // empty: administrators call the main address
   std::string http_listen;
   std::string admin_listen;
   std::string port_file;  // empty: none is written
@@ -40,6 +42,7 @@ struct ServerOptions {
   bool low_memory = false;  // as little memory as possible
   bool recovery = false;    // for what is left after damage; low_memory is set too
   bool doctor = false;      // check everything and end
+  SecurityOptions security;
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };
