@@ -18,6 +18,9 @@
 #include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
+#include "server/observe/call_log.h"
+#include "server/observe/collection_observer.h"
+#include "server/observe/process.h"
 #include "server/operations.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
@@ -53,10 +56,14 @@ class AppImpl final : public App {
  public:
   AppImpl(const ServerOptions& options, const LoadModel& load_model)
       : options_(options),
+        metrics_(options.metrics_collections),
+        call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
+                  base::Clock::Real(), metrics_),
+        collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model), options_.limits, metrics_),
         loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}),
-        environment_(base::Clock::Real(), options_.limits, metrics_) {}
+        environment_(base::Clock::Real(), options_.limits, metrics_, {&call_log_, &collection_observer_}) {}
 
   ~AppImpl() override { Stop(); }
 
@@ -78,6 +85,7 @@ class AppImpl final : public App {
     database_options.search_threads = options_.limits.search_parallelism;
     database_options.build_threads = options_.limits.build_threads;
     SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
+    collection_observer_.SetDatabase(database_.get());
     for (const index::DamagedCollection& damaged : database_->damaged()) {
       base::Log(base::Severity::kError, "collection set aside",
                 {{"collection", damaged.name}, {"error", std::string(damaged.status.message())}});
@@ -208,20 +216,35 @@ class AppImpl final : public App {
   }
 
   std::string StatusText() {
-    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits);
+    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
+                      {.settings = options_.changed,
+                       .queues = Queues(),
+                       .slow = call_log_.last_slow(),
+                       .failures = call_log_.last_failures()});
+  }
+
+  std::vector<std::pair<std::string, size_t>> Queues() const {
+    return {{"decode", models_.decode_queue_depth()},
+            {"model", models_.model_queue_depth()},
+            {"search", workers_.queue_depth()}};
   }
 
   std::vector<Metrics::Sample> Collect() {
-    std::vector<Metrics::Sample> samples = {
-        {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
-    AddSamples(*database_, models_, *operations_, options_.limits, &samples);
+    std::vector<Metrics::Sample> samples;
+    for (const auto& [queue, depth] : Queues()) {
+      samples.push_back({"sightline_queue_depth", {{"queue", queue}}, static_cast<double>(depth)});
+    }
+    const absl::Duration up = base::Clock::Real().Now() - facts_.start_time;
+    samples.push_back({"sightline_uptime_seconds", {}, absl::ToDoubleSeconds(up)});
+    AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
+    AddProcessSamples(options_.data_dir, &samples);
     return samples;
   }
 
   const ServerOptions options_;
   Metrics metrics_;
+  CallLog call_log_;
+  CollectionObserver collection_observer_;
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers

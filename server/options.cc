@@ -100,6 +100,11 @@ ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(2),
           "with --warm_up=all: sizes that would take longer than this together are left out; 0 for no limit");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
+ABSL_FLAG(absl::Duration, slow_request, absl::Seconds(1),
+          "requests that take as long are logged with the time of every stage; 0 for none");
+ABSL_FLAG(int, log_lines_per_second, 10,
+          "lines of slow requests, and of failures, that the log takes in a second; the rest are counted");
+ABSL_FLAG(int, metrics_collections, 100, "collections with series of their own in /metrics; others share `_other`");
 ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
 ABSL_FLAG(int64_t, max_image_bytes, 16 << 20, "largest encoded image, bytes");
 ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
@@ -171,6 +176,22 @@ absl::Status ApplyEnvironment() {
   return absl::OkStatus();
 }
 
+// A setting that may hold a secret itself is shown as being set. Files that hold one are named.
+bool MayBeSecret(absl::string_view name) {
+  if (absl::EndsWith(name, "_file") || absl::EndsWith(name, "_dir")) return false;
+  return absl::StrContains(name, "secret") || absl::StrContains(name, "password") || absl::StrContains(name, "token") ||
+         absl::StrContains(name, "key");
+}
+
+std::vector<std::pair<std::string, std::string>> ChangedSettings() {
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& [name, flag] : Settings()) {
+    if (flag->CurrentValue() == flag->DefaultValue()) continue;
+    changed.emplace_back(name, MayBeSecret(name) ? "(set)" : flag->CurrentValue());
+  }
+  return changed;
+}
+
 // The file must be known before the other flags are read, because they win over it.
 std::string ConfigPath(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
@@ -226,6 +247,9 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("slow_request", options.slow_request, absl::Hours(1)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("log_lines_per_second", options.log_lines_per_second, 0, 10'000));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("metrics_collections", options.metrics_collections, 0, 10'000));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
 }
 
@@ -272,6 +296,10 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
+  options.slow_request = absl::GetFlag(FLAGS_slow_request);
+  options.log_lines_per_second = absl::GetFlag(FLAGS_log_lines_per_second);
+  options.metrics_collections = absl::GetFlag(FLAGS_metrics_collections);
+  options.changed = ChangedSettings();
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
   limits.max_models = absl::GetFlag(FLAGS_max_models);

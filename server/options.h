@@ -10,6 +10,7 @@
 #define SIGHTLINE_SERVER_OPTIONS_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -36,6 +37,11 @@ struct ServerOptions {
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
   base::Severity log_level = base::Severity::kInfo;
+  absl::Duration slow_request = absl::Seconds(1);  // 0: no request is slow
+  int log_lines_per_second = 10;                   // of slow requests, and of failures
+  int metrics_collections = 100;                   // with series of their own
+  // Settings that are not the default, with their values; what is secret is left out.
+  std::vector<std::pair<std::string, std::string>> changed;
   Limits limits;
 };
 

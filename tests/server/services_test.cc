@@ -270,7 +270,7 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
 
   metrics_.SetCollector([&] {
     std::vector<Metrics::Sample> samples;
-    AddSamples(database_, models_, *operations_, limits_, &samples);
+    AddSamples(database_, models_, *operations_, limits_, &metrics_.collections(), &samples);
     return samples;
   });
   const std::string text = metrics_.Text();
