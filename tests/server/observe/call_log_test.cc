@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "server/code_names.h"
 #include "server/observe/trace_context.h"
 #include "tests/support/fake_clock.h"
 
@@ -24,9 +25,9 @@ using ::testing::SizeIs;
 
 constexpr char kParent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-class FakeMetadata final : public CallMetadata {
+class OneHeader final : public CallMetadata {
  public:
-  explicit FakeMetadata(std::map<std::string, std::string> headers = {}) : headers_(std::move(headers)) {}
+  explicit OneHeader(const std::string& name = "", const std::string& value = "") : headers_{{name, value}} {}
   absl::string_view Header(absl::string_view name) const override {
     const auto found = headers_.find(std::string(name));
     return found == headers_.end() ? "" : absl::string_view(found->second);
@@ -63,7 +64,7 @@ class CallLogTest : public ::testing::Test {
     Request request(clock_, clock_.Steady() + std::chrono::hours(1));
     request.mutable_call()->method = "SearchService/Search";
     request.mutable_call()->collection = collection;
-    ASSERT_TRUE(log.Arrived(FakeMetadata(), request.mutable_call()).ok());
+    ASSERT_TRUE(log.Arrived(OneHeader(), request.mutable_call()).ok());
     clock_.Advance(time);
     request.AddStage("queue", 300);
     request.AddStage("embed", 500, 4);
@@ -79,7 +80,7 @@ class CallLogTest : public ::testing::Test {
 TEST_F(CallLogTest, KeepsASaneIdAndMakesOneOtherwise) {
   CallLog log = MakeLog();
   CallInfo call;
-  const FakeMetadata own({{"x-request-id", "job-7"}});
+  const OneHeader own("x-request-id", "job-7");
   EXPECT_TRUE(log.Arrived(own, &call).ok());
   EXPECT_EQ(call.request_id, "job-7");
   EXPECT_EQ(call.peer, "ipv4:127.0.0.1:1");
@@ -88,7 +89,7 @@ TEST_F(CallLogTest, KeepsASaneIdAndMakesOneOtherwise) {
 
   for (const char* bad : {"two words", "line\nend", "\"quoted\""}) {
     CallInfo other;
-    const FakeMetadata metadata({{"x-request-id", bad}});
+    const OneHeader metadata("x-request-id", bad);
     EXPECT_TRUE(log.Arrived(metadata, &other).ok());
     EXPECT_THAT(other.request_id, SizeIs(16));
     EXPECT_THAT(metadata.answered(), Contains(Pair("x-request-id", other.request_id)));
@@ -99,7 +100,7 @@ TEST_F(CallLogTest, KeepsASaneIdAndMakesOneOtherwise) {
 TEST_F(CallLogTest, JoinsTheCallersTraceWithASpanOfItsOwn) {
   CallLog log = MakeLog();
   CallInfo call;
-  const FakeMetadata metadata({{"traceparent", kParent}});
+  const OneHeader metadata("traceparent", kParent);
   EXPECT_TRUE(log.Arrived(metadata, &call).ok());
   EXPECT_EQ(call.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_EQ(call.parent_span, "00f067aa0ba902b7");
@@ -111,7 +112,7 @@ TEST_F(CallLogTest, JoinsTheCallersTraceWithASpanOfItsOwn) {
   EXPECT_EQ(answer->flags, "01");
 
   CallInfo other;
-  const FakeMetadata bad({{"traceparent", "00-1-2-3"}});
+  const OneHeader bad("traceparent", "00-1-2-3");
   EXPECT_TRUE(log.Arrived(bad, &other).ok());
   EXPECT_EQ(other.trace_id + other.span, "");
   EXPECT_THAT(bad.answered(), Not(Contains(Key("traceparent"))));
