@@ -85,7 +85,7 @@ std::string IncidentsText(const char* title, const std::vector<Incident>& incide
                           absl::FormatTime("%m-%d %H:%M:%SZ", incident.time, absl::UTCTimeZone()), call.method,
                           CodeName(incident.code), incident.milliseconds);
     if (!incident.reason.empty()) absl::StrAppend(&out, " ", incident.reason);
-    if (!call.collection.empty()) absl::StrAppend(&out, ", collection ", call.collection);
+    if (!call.collection.empty()) absl::StrAppend(&out, ", collection ", Printable(call.collection));
     absl::StrAppend(&out, ", request ", call.request_id);
     if (!call.trace_id.empty()) absl::StrAppend(&out, ", trace ", call.trace_id);
     if (!call.caller.empty()) absl::StrAppend(&out, ", caller ", call.caller);

@@ -21,9 +21,13 @@ size_t BreakOf(absl::string_view text, size_t indent, size_t most) {
 }  // namespace
 
 std::string Printable(absl::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = [&](size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0; };
+    // U+0080 to U+009F are control characters, too, and some terminals obey them.
+    const bool late_control = byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9F;
+    out += byte(i) < 0x20 || byte(i) == 0x7F || late_control ? '?' : text[i];
+    if (late_control) ++i;
   }
   return out;
 }

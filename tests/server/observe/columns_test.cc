@@ -39,6 +39,9 @@ TEST(ColumnsTest, NothingIsWiderOrLost) {
 
 TEST(ColumnsTest, ControlCharactersAreShownAsSuch) {
   EXPECT_EQ(Printable(std::string("a\nb\x1b[2Jc\0d", 10)), "a?b?[2Jc?d");
+  EXPECT_EQ(Printable("\xC2\x9B"
+                      "2J \xC3\xA9 \xC2\xA0 \xC2"),
+            "?2J \xC3\xA9 \xC2\xA0 \xC2");
 }
 
 }  // namespace
