@@ -5,7 +5,10 @@ Environment: that of watched_server.py.
 """
 
 import json
+import os
 import re
+import subprocess
+import tempfile
 import time
 import unittest
 
@@ -168,6 +171,20 @@ class Watch(unittest.TestCase):
             self.watched.delete_collection(name)
         self.assertLessEqual({"v"}, collections_shown())
         self.assertNotIn("x", collections_shown())
+
+
+class Settings(unittest.TestCase):
+    def test_what_cannot_be_is_refused_in_words(self):
+        with tempfile.TemporaryDirectory(prefix="sightline.") as folder:
+            for setting, words in (("slow_request=-1s", "it must be 0 to 1h"), ("slow_request=soon", "slow_request"),
+                                   ("log_lines_per_second=10001", "it must be 0 to 10000"),
+                                   ("metrics_collections=-1", "it must be 0 to 10000")):
+                with self.subTest(setting):
+                    done = subprocess.run([os.environ["SIGHTLINE_SERVER"], f"--data_dir={folder}/data", f"--{setting}"],
+                                          capture_output=True, text=True, timeout=60, check=False)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertIn(words, done.stderr)
+                    self.assertLess(len(done.stderr.splitlines()), 5, done.stderr)
 
 
 if __name__ == "__main__":
