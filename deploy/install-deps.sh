@@ -7,7 +7,7 @@
 #
 # Needs root (or sudo). It touches nothing but Debian packages and the alternatives of BLAS and LAPACK, which it points
 # at the OpenMP build of OpenBLAS: the reference BLAS is about 100 times slower, and the pthread build of OpenBLAS keeps
-# a second set of threads beside LibTorch's.
+# a second set of threads beside LibTorch's. Prometheus, which only a test uses, is kept from running as a service.
 set -euo pipefail
 
 with_tests=1 check=0
@@ -15,7 +15,7 @@ for arg in "$@"; do
   case $arg in
     --no-tests) with_tests=0 ;;
     --check) check=1 ;;
-    -h | --help) sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    -h | --help) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "install-deps.sh: unknown argument '$arg'. Use --no-tests, --check or --help." >&2; exit 2 ;;
   esac
 done
