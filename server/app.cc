@@ -18,6 +18,9 @@
 #include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
+#include "server/observe/call_log.h"
+#include "server/observe/collection_observer.h"
+#include "server/observe/process.h"
 #include "server/operations.h"
 #include "server/recovery_guard.h"
 #include "server/rpc/bindings.h"
@@ -75,6 +78,10 @@ class AppImpl final : public App {
  public:
   AppImpl(const ServerOptions& options, const LoadModel& load_model)
       : options_(options),
+        metrics_(options.metrics_collections),
+        call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
+                  base::Clock::Real(), metrics_),
+        collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model), options_.limits, metrics_),
         loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
@@ -168,7 +175,9 @@ class AppImpl final : public App {
  private:
   // Those of one address; `admin_elsewhere`: it leaves administrators to another one.
   std::vector<CallObserver*> Observers(bool admin_elsewhere) {
-    std::vector<CallObserver*> observers = security_->Observers(admin_elsewhere);
+    // Ids first, so that what the others write down has them.
+    std::vector<CallObserver*> observers = {&call_log_, &collection_observer_};
+    for (CallObserver* observer : security_->Observers(admin_elsewhere)) observers.push_back(observer);
     if (options_.recovery) observers.push_back(&recovery_guard_);
     return observers;
   }
@@ -207,6 +216,7 @@ class AppImpl final : public App {
     database_options.recovery = options_.recovery;
     database_options.open_later = true;
     SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
+    collection_observer_.SetDatabase(database_.get());
     SIGHTLINE_ASSIGN_OR_RETURN(
         operations_,
         Operations::Open({.directory = options_.data_dir,
@@ -225,8 +235,8 @@ class AppImpl final : public App {
     context_ = std::make_unique<ServiceContext>(
         ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
-    environment_ = std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_,
-                                                     Observers(admin_elsewhere));
+    environment_ =
+        std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));
     rpc_ = std::make_unique<RpcServer>(
         RpcServer::Options{
             .address = options_.listen, .threads = options_.grpc_threads, .credentials = security_->Credentials()},
@@ -331,21 +341,36 @@ class AppImpl final : public App {
     if (!started_) {
       return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
-    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits);
+    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
+                      {.settings = options_.changed,
+                       .queues = Queues(),
+                       .slow = call_log_.last_slow(),
+                       .failures = call_log_.last_failures()});
+  }
+
+  std::vector<std::pair<std::string, size_t>> Queues() const {
+    return {{"decode", models_.decode_queue_depth()},
+            {"model", models_.model_queue_depth()},
+            {"search", workers_.queue_depth()}};
   }
 
   std::vector<Metrics::Sample> Collect() {
-    std::vector<Metrics::Sample> samples = {
-        {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
-    AddSamples(*database_, models_, *operations_, options_.limits, &samples);
+    std::vector<Metrics::Sample> samples;
+    for (const auto& [queue, depth] : Queues()) {
+      samples.push_back({"sightline_queue_depth", {{"queue", queue}}, static_cast<double>(depth)});
+    }
+    const absl::Duration up = base::Clock::Real().Now() - facts_.start_time;
+    samples.push_back({"sightline_uptime_seconds", {}, absl::ToDoubleSeconds(up)});
+    AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
+    AddProcessSamples(options_.data_dir, &samples);
     for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
 
   ServerOptions options_;  // constant but for what Reload sets
   Metrics metrics_;
+  CallLog call_log_;
+  CollectionObserver collection_observer_;
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers

@@ -44,6 +44,9 @@ class CallMetadata {
   virtual std::string Peer() const = 0;
   // Of a client certificate that was verified: its common name; empty without one.
   virtual std::string CertificateName() const = 0;
+  // Sends a header back with the answer, where there is still a way: of a stream, only what its first message adds is
+  // sent. Does not change what came.
+  virtual void Answer(absl::string_view /*name*/, absl::string_view /*value*/) const {}
 };
 
 }  // namespace sightline::server

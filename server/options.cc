@@ -117,6 +117,11 @@ ABSL_FLAG(
 ABSL_FLAG(bool, doctor, false, "check machine, settings, models and data, print a table, and end; writes nothing");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
+ABSL_FLAG(absl::Duration, slow_request, absl::Seconds(1),
+          "requests that take as long are logged with the time of every stage; 0 for none");
+ABSL_FLAG(int, log_lines_per_second, 10,
+          "lines of slow requests, and of failures, that the log takes in a second; the rest are counted");
+ABSL_FLAG(int, metrics_collections, 100, "collections with series of their own in /metrics; others share `_other`");
 ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
 ABSL_FLAG(int64_t, max_image_bytes, 16 << 20, "largest encoded image, bytes");
 ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
@@ -201,6 +206,9 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("slow_request", options.slow_request, absl::Hours(1)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("log_lines_per_second", options.log_lines_per_second, 0, 10'000));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("metrics_collections", options.metrics_collections, 0, 10'000));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
 }
 
@@ -233,6 +241,10 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.low_memory = absl::GetFlag(FLAGS_low_memory) || options.recovery;
   options.doctor = absl::GetFlag(FLAGS_doctor);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
+  options.slow_request = absl::GetFlag(FLAGS_slow_request);
+  options.log_lines_per_second = absl::GetFlag(FLAGS_log_lines_per_second);
+  options.metrics_collections = absl::GetFlag(FLAGS_metrics_collections);
+  options.changed = SettingSources::Changed();
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
   limits.max_models = absl::GetFlag(FLAGS_max_models);

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -44,6 +45,11 @@ struct ServerOptions {
   bool doctor = false;      // check everything and end
   SecurityOptions security;
   base::Severity log_level = base::Severity::kInfo;
+  absl::Duration slow_request = absl::Seconds(1);  // 0: no request is slow
+  int log_lines_per_second = 10;                   // of slow requests, and of failures
+  int metrics_collections = 100;                   // with series of their own
+  // Settings that are not the default, with their values; what is secret is left out.
+  std::vector<std::pair<std::string, std::string>> changed;
   Limits limits;
 };
 
