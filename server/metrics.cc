@@ -28,8 +28,8 @@ const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 
 constexpr std::array<absl::string_view, 10> kStages = {"decode", "queue", "embed",   "search", "fetch_tokens",
                                                        "rerank", "fetch", "explain", "store",  "total"};
-constexpr std::array<absl::string_view, 7> kRejections = {"in_flight",   "decode_queue",  "model_queue", "search_queue",
-                                                          "write_queue", "memory_budget", "transfers"};
+constexpr std::array<absl::string_view, 8> kRejections = {"in_flight",    "decode_queue", "model_queue",   "deadline",
+                                                          "search_queue", "write_queue",  "memory_budget", "transfers"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
 constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
                                                            "k_reciprocal"};
@@ -79,6 +79,8 @@ struct Metrics::State {
   std::map<std::string, prometheus::Histogram*, std::less<>> stages;
   prometheus::Family<prometheus::Histogram>* batch_size;
   std::map<std::string, prometheus::Counter*, std::less<>> rejected;
+  prometheus::Counter* model_seconds;
+  prometheus::Counter* wasted_seconds;
   prometheus::Counter* indexed;
   std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
   prometheus::Counter* reranked_whole;
@@ -122,6 +124,13 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
   for (const absl::string_view reason : kRejections) {
     s.rejected[String(reason)] = &rejected_family.Add({{"reason", String(reason)}});
   }
+  s.model_seconds =
+      &BuildCounter().Name("sightline_model_seconds_total").Help("Time that models worked.").Register(r).Add({});
+  s.wasted_seconds = &BuildCounter()
+                          .Name("sightline_wasted_model_seconds_total")
+                          .Help("Time that models worked for requests that were dead when the batch ended.")
+                          .Register(r)
+                          .Add({});
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
   auto& searches_family = BuildCounter()
@@ -203,6 +212,11 @@ void Metrics::ObserveStage(absl::string_view stage, double seconds) {
 
 void Metrics::ObserveBatch(const std::string& model, int size) {
   state_->batch_size->Add({{"model", model}}, kBatch).Observe(size);
+}
+
+void Metrics::AddModelTime(double seconds, double wasted) {
+  state_->model_seconds->Increment(seconds);
+  state_->wasted_seconds->Increment(wasted);
 }
 
 void Metrics::CountRejected(absl::string_view reason) {

@@ -33,8 +33,10 @@ class Metrics {
   // "decode", "queue", "embed", "search", "fetch_tokens", "rerank", "fetch", "explain" or "store".
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
-  // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
-  // "memory_budget", "transfers".
+  // Time that models worked, and how much of it for requests that were dead when their batch ended.
+  void AddModelTime(double seconds, double wasted);
+  // A request refused before any work: "in_flight", "decode_queue", "model_queue", "deadline" (too short for the
+  // model), "search_queue", "write_queue", "memory_budget", "transfers".
   void CountRejected(absl::string_view reason);
   void CountIndexedImages(int count);
   // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or

@@ -106,9 +106,12 @@ ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
 ABSL_FLAG(int, max_image_side, 16'384, "longest side of an image, pixels");
 ABSL_FLAG(int, max_in_flight, 1024, "requests in hand at once; more are refused");
 ABSL_FLAG(int, max_stream_in_flight, 64, "requests of one stream in hand at once; more wait");
-ABSL_FLAG(int, max_queue, 256, "images waiting for a model; more are refused");
+ABSL_FLAG(int, max_queue, 256, "images waiting for a model, of searches and of streams each; more are refused");
 ABSL_FLAG(int, max_batch, 8, "images in one batch");
 ABSL_FLAG(absl::Duration, max_batch_delay, absl::Milliseconds(2), "how long a batch of a busy model waits to be full");
+ABSL_FLAG(absl::Duration, max_queue_delay, absl::Milliseconds(250),
+          "an interactive request that would wait longer than this for a thread or a model is refused; one full batch "
+          "may always wait");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Seconds(60), "deadline of a request that brings none");
 ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in hand may take to end after SIGTERM");
 
@@ -225,6 +228,7 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_queue", limits.max_queue, 1, 1 << 20));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_queue_delay", limits.max_queue_delay, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
 }
@@ -287,6 +291,7 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   limits.max_queue = absl::GetFlag(FLAGS_max_queue);
   limits.max_batch = absl::GetFlag(FLAGS_max_batch);
   limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
+  limits.max_queue_delay = absl::GetFlag(FLAGS_max_queue_delay);
   limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
   limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
   SIGHTLINE_RETURN_IF_ERROR(Check(options));
