@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
+#include "server/file_limit.h"
 #include "server/housekeeper.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
@@ -33,7 +34,8 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
-constexpr size_t kMaxLoads = 16;  // loads and unloads that wait
+constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
+constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
   ModelHub::Options hub;
@@ -68,6 +70,12 @@ class AppImpl final : public App {
     facts_.blas = blas.name;
     facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
+    if (const int64_t files = RaiseFileLimit(); files < kFewFiles) {
+      facts_.warnings.push_back(absl::StrCat(
+          "the process may have only ", files,
+          " files open, sockets included: with about as many connections it takes no new ones. Raise the limit of "
+          "open files (ulimit -n, or LimitNOFILE= of the systemd unit)."));
+    }
     metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
 
     index::DatabaseOptions database_options;
@@ -101,8 +109,10 @@ class AppImpl final : public App {
 
     context_ = std::make_unique<ServiceContext>(
         ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
-    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
-                                       &environment_);
+    rpc_ = std::make_unique<RpcServer>(
+        RpcServer::Options{
+            .address = options_.listen, .threads = options_.grpc_threads, .connections = options_.connections},
+        &environment_);
     bindings_.push_back(BindSearchService(*context_, rpc_.get()));
     bindings_.push_back(BindIndexService(*context_, rpc_.get()));
     bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
@@ -112,6 +122,9 @@ class AppImpl final : public App {
     metrics_.SetCollector([this] { return Collect(); });
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
+    stream_keeper_ =
+        std::make_unique<Housekeeper>(absl::ToChronoNanoseconds(std::min(options_.stream_idle / 4, kKeepPeriod)),
+                                      [this] { environment_.EndIdleStreams(options_.stream_idle); });
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
     base::Log(base::Severity::kInfo, "serving",
@@ -155,6 +168,7 @@ class AppImpl final : public App {
     http_.reset();
     admin_.reset();
     housekeeper_.reset();
+    stream_keeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
   }
 
@@ -233,6 +247,7 @@ class AppImpl final : public App {
   std::unique_ptr<ServiceContext> context_;
   std::vector<std::unique_ptr<Binding>> bindings_;
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<Housekeeper> stream_keeper_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<HttpServer> admin_;
   std::atomic<bool> serving_ = false;

@@ -56,7 +56,7 @@ class Batcher {
     absl::Duration max_queue_delay = absl::InfiniteDuration();  // of interactive work
     // Called on the batcher's thread after each batch, for metrics. `wasted`: the share of the time that went into
     // requests which were dead when the batch ended.
-    std::function<void(int batch_size, double milliseconds, double wasted)> on_batch;
+    std::function<void(int batch_size, double milliseconds, double wasted)> on_batch = {};
     RunGate* gate = nullptr;  // passed for each batch; must outlive the batcher
   };
   using Done = std::function<void(absl::StatusOr<model::Embedding>)>;

@@ -28,8 +28,9 @@ const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 
 constexpr std::array<absl::string_view, 10> kStages = {"decode", "queue", "embed",   "search", "fetch_tokens",
                                                        "rerank", "fetch", "explain", "store",  "total"};
-constexpr std::array<absl::string_view, 8> kRejections = {"in_flight",    "decode_queue", "model_queue",   "deadline",
-                                                          "search_queue", "write_queue",  "memory_budget", "transfers"};
+constexpr std::array<absl::string_view, 9> kRejections = {"in_flight",   "unsent_replies", "decode_queue",
+                                                          "model_queue", "deadline",       "search_queue",
+                                                          "write_queue", "memory_budget",  "transfers"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
 constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
                                                            "k_reciprocal"};

@@ -35,8 +35,8 @@ class Metrics {
   void ObserveBatch(const std::string& model, int size);
   // Time that models worked, and how much of it for requests that were dead when their batch ended.
   void AddModelTime(double seconds, double wasted);
-  // A request refused before any work: "in_flight", "decode_queue", "model_queue", "deadline" (too short for the
-  // model), "search_queue", "write_queue", "memory_budget", "transfers".
+  // A request refused before any work: "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline" (too
+  // short for the model), "search_queue", "write_queue", "memory_budget", "transfers".
   void CountRejected(absl::string_view reason);
   void CountIndexedImages(int count);
   // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or

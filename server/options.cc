@@ -1,7 +1,9 @@
 #include "server/options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -91,6 +93,18 @@ ABSL_FLAG(int, search_parallelism, 2, "threads that share one large search");
 ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at low priority");
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
+ABSL_FLAG(sightline::server::ByteCount, grpc_memory, {},
+          "memory of messages on their way in and replies on their way out, in bytes or as 512M; 0 for a quarter of "
+          "--memory_budget, or 512M without one");
+ABSL_FLAG(absl::Duration, connection_handshake, absl::Seconds(20), "how long a new connection may take to say hello");
+ABSL_FLAG(
+    absl::Duration, connection_keepalive, absl::Seconds(60),
+    "a connection without traffic is asked for a sign of life after this long, and closed 20 s later without one");
+ABSL_FLAG(absl::Duration, connection_age, absl::Minutes(30),
+          "a connection is closed after this long, 5 minutes later with calls under way; clients connect again");
+ABSL_FLAG(absl::Duration, connection_idle, absl::Minutes(15), "a connection without calls is closed after this long");
+ABSL_FLAG(absl::Duration, stream_idle, absl::Minutes(15),
+          "a stream whose caller neither sends nor reads is ended after this long");
 ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
 ABSL_FLAG(int, intra_op_threads, 0,
           "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
@@ -117,6 +131,9 @@ ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in 
 
 namespace sightline::server {
 namespace {
+
+// gRPC takes milliseconds in 32 bits.
+constexpr absl::Duration kLongestConnection = absl::Hours(24 * 20);
 
 constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr char kEnvironmentPrefix[] = "SIGHTLINE_";
@@ -196,13 +213,21 @@ absl::Status CheckSetting(const char* name, T value, T low, T high) {
       {{"field", name}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(high)}});
 }
 
-absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high) {
-  if (value >= absl::ZeroDuration() && value <= high) return absl::OkStatus();
+absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high,
+                           absl::Duration low = absl::ZeroDuration()) {
+  if (value >= low && value <= high) return absl::OkStatus();
   return base::InvalidArgument(
       "SETTING_OUT_OF_RANGE",
-      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be 0 to ", absl::FormatDuration(high),
-                   ". Correct it."),
+      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be ", absl::FormatDuration(low), " to ",
+                   absl::FormatDuration(high), ". Correct it."),
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
+}
+
+// A quarter of the budget, and enough for a few of the largest messages.
+int64_t GrpcMemory(int64_t wanted, const Limits& limits) {
+  if (wanted > 0) return wanted;
+  if (limits.memory_budget_bytes == 0) return Limits().grpc_memory_bytes;
+  return std::max(limits.memory_budget_bytes / 4, int64_t{4} * limits.max_message_bytes);
 }
 
 absl::Status Check(const ServerOptions& options) {
@@ -228,6 +253,17 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_queue", limits.max_queue, 1, 1 << 20));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
+  const Connections& connections = options.connections;
+  for (const auto& [name, value] : {std::pair("connection_handshake", connections.handshake),
+                                    {"connection_keepalive", connections.keepalive},
+                                    {"connection_age", connections.age},
+                                    {"connection_idle", connections.idle},
+                                    {"stream_idle", options.stream_idle}}) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckDuration(name, value, kLongestConnection, absl::Milliseconds(100)));
+  }
+  // Below the largest message a single caller could not be served.
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckSetting<int64_t>("grpc_memory", limits.grpc_memory_bytes, limits.max_message_bytes, int64_t{1} << 50));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_queue_delay", limits.max_queue_delay, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
@@ -275,6 +311,11 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
+  options.connections = {.handshake = absl::GetFlag(FLAGS_connection_handshake),
+                         .keepalive = absl::GetFlag(FLAGS_connection_keepalive),
+                         .age = absl::GetFlag(FLAGS_connection_age),
+                         .idle = absl::GetFlag(FLAGS_connection_idle)};
+  options.stream_idle = absl::GetFlag(FLAGS_stream_idle);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
@@ -282,6 +323,7 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   limits.build_threads = absl::GetFlag(FLAGS_build_threads);
   limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
   limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  limits.grpc_memory_bytes = GrpcMemory(absl::GetFlag(FLAGS_grpc_memory).bytes, limits);
   limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
   limits.record.max_image_bytes = limits.image.max_encoded_bytes;
   limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);

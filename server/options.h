@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/rpc/connections.h"
 
 namespace sightline::server {
 
@@ -35,6 +36,8 @@ struct ServerOptions {
   int intra_op_threads = 0;  // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
+  Connections connections;
+  absl::Duration stream_idle = absl::Minutes(15);
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };

@@ -23,6 +23,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/unary_call.h"
@@ -37,6 +38,7 @@ class RpcServer {
     int threads = 1;
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;
+    Connections connections = {};
   };
 
   RpcServer(Options options, CallEnvironment* environment);
