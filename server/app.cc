@@ -70,7 +70,7 @@ class AppImpl final : public App {
     facts_.blas = blas.name;
     facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
-    if (const int64_t files = RaiseFileLimit(); files < kFewFiles) {
+    if (const uint64_t files = RaiseFileLimit(); files < kFewFiles) {
       facts_.warnings.push_back(absl::StrCat(
           "the process may have only ", files,
           " files open, sockets included: with about as many connections it takes no new ones. Raise the limit of "

@@ -15,15 +15,15 @@
 namespace sightline::server {
 
 // Below this a warning is due.
-inline constexpr int64_t kFewFiles = 4096;
+inline constexpr uint64_t kFewFiles = 4096;
 
 // Returns the limit now in force.
-inline int64_t RaiseFileLimit() {
+inline uint64_t RaiseFileLimit() {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   const rlim_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  return static_cast<int64_t>(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before);
+  return static_cast<uint64_t>(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before);
 }
 
 }  // namespace sightline::server
