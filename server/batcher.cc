@@ -65,7 +65,7 @@ absl::Status DeadlineTooShort(double left, double needed) {
   const std::string actual = absl::FormatDuration(absl::Milliseconds(std::ceil(needed)));
   const std::string limit = absl::FormatDuration(absl::Milliseconds(std::floor(left)));
   return base::Error(absl::StatusCode::kDeadlineExceeded, kDeadlineTooShort,
-                     absl::StrCat("the deadline is in ", limit, "; the model takes up to ", actual,
+                     absl::StrCat("the deadline is in ", limit, "; the model takes about ", actual,
                                   " for such an image, even when nothing waits. Allow more time."),
                      {{"limit", limit}, {"actual", actual}});
 }
@@ -146,8 +146,8 @@ absl::Status Batcher::Admit(const Request& request, Priority priority, int image
   const Pace::Estimate run = pace_.ExpectAny(images);
   const double left = MillisecondsLeft(request, now);
   const bool alone = !running_ && interactive_.images() + bulk_.images() == 0;
-  if (TooLate(left, run, alone, now)) return DeadlineTooShort(left, run.safe);
-  if (!alone && left < wait + run.mean) return WaitPastDeadline(left, wait + run.mean, wait);
+  if (left < run.safe && !MayTry(run, alone, now)) return DeadlineTooShort(left, run.safe);
+  if (!alone && left < wait + run.safe) return WaitPastDeadline(left, wait + run.safe, wait);
   // What waits while the model does not run is about to leave the queue.
   const size_t ahead = waiting - std::min(waiting, running_ ? 0 : static_cast<size_t>(options_.max_batch));
   if (priority == Priority::kInteractive && ahead >= static_cast<size_t>(options_.max_batch) &&
@@ -164,10 +164,9 @@ double Batcher::ExpectedWait(Priority priority, base::Clock::Ticks now) const {
   return rest + share * interactive_.expected();
 }
 
-bool Batcher::TooLate(double left, const Pace::Estimate& run, bool alone, base::Clock::Ticks now) {
-  if (left >= run.safe) return false;
+bool Batcher::MayTry(const Pace::Estimate& run, bool alone, base::Clock::Ticks now) {
   const double age = base::MillisecondsBetween(run.measured, now);
-  return !alone || age < std::max(kStaleMilliseconds, kStaleRuns * run.mean);
+  return alone && age >= std::max(kStaleMilliseconds, kStaleRuns * run.mean);
 }
 
 void Batcher::Submit(RequestPtr request, model::PreparedImage image, Priority priority, Done done) {
@@ -274,7 +273,8 @@ void Batcher::TakeDead(base::Clock::Ticks now, std::vector<std::pair<Item, absl:
       absl::Status status = item.request->Check();
       const double left = MillisecondsLeft(*item.request, now);
       const Pace::Estimate run = pace_.Expect(item.image.bucket, 1);
-      if (status.ok() && TooLate(left, run, alone, now)) status = DeadlineTooShort(left, run.safe);
+      // It was let in with time to spare; by now the mean decides.
+      if (status.ok() && left < run.mean && !MayTry(run, alone, now)) status = DeadlineTooShort(left, run.mean);
       if (status.ok()) {
         alive.push_back(std::move(item));
       } else {

@@ -131,8 +131,9 @@ class Batcher {
   // Milliseconds until the model would begin with an image that comes now.
   double ExpectedWait(Priority priority, base::Clock::Ticks now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Admit(const Request& request, Priority priority, int images) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether a run would be for nothing: so little time (milliseconds) is left. `alone`: nothing else wants the model.
-  static bool TooLate(double left, const Pace::Estimate& run, bool alone, base::Clock::Ticks now);
+  // Whether a request whose time seems too short for this run is let through, so that the pace is measured again.
+  // `alone`: nothing else wants the model.
+  static bool MayTry(const Pace::Estimate& run, bool alone, base::Clock::Ticks now);
   void Unreserve(Place& place, int images) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The next batch of what waits; empty when all of it was dead.
   std::vector<Item> TakeBatch(bool was_busy, std::vector<std::pair<Item, absl::Status>>* dead)

@@ -422,6 +422,7 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
   const auto work = std::make_shared<EmbedWork>(EmbedWork{std::move(job), std::move(done), *std::move(place)});
   if (!decode_pool_.TrySubmit([this, work] { DecodeAndSubmit(*work); }, rank)) {
     metrics_.CountRejected("decode_queue");
+    work->place = Batcher::Place();
     work->done(base::RetryableError(
         absl::StatusCode::kResourceExhausted, "DECODE_QUEUE_FULL",
         absl::StrCat(limits_.max_queue,
@@ -432,7 +433,10 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
 
 void ModelHub::DecodeAndSubmit(EmbedWork& work) {
   const EmbedJob& job = work.job;
-  const EmbedDone& done = work.done;
+  const auto done = [&work](absl::Status status) {
+    work.place = Batcher::Place();  // free by the time the caller knows
+    work.done(std::move(status));
+  };
   if (absl::Status status = job.request->Check(); !status.ok()) return done(status);
   std::vector<model::PreparedImage> prepared;
   EmbedResult result;

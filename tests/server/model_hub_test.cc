@@ -310,13 +310,7 @@ TEST_F(ModelHubTest, AnImageThatCannotBeDecodedGivesItsPlaceBack) {
     EXPECT_NE(status.code(), absl::StatusCode::kResourceExhausted) << status;
   }
   image_ = good;
-  // The refusal goes out just before the place is free.
-  absl::StatusOr<EmbedResult> result = absl::UnavailableError("");
-  for (int i = 0; i < 1000 && !result.ok(); ++i) {
-    result = Embed(model).get();
-    if (!result.ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  EXPECT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(Embed(model).get().ok());
 }
 
 TEST_F(ModelHubTest, CountsTheModelsTime) {

@@ -32,7 +32,7 @@ std::string Frame(FrameType type, uint8_t flags, uint32_t stream, absl::string_v
   out.push_back(static_cast<char>(type));
   out.push_back(static_cast<char>(flags));
   AppendNumber(stream, 4, &out);
-  out.append(payload);
+  absl::StrAppend(&out, payload);
   return out;
 }
 
@@ -101,7 +101,7 @@ std::string RawHttp2::Data(uint32_t stream, absl::string_view bytes, bool end) {
 std::string RawHttp2::Message(absl::string_view bytes) {
   std::string out(1, '\0');
   AppendNumber(static_cast<uint32_t>(bytes.size()), 4, &out);
-  out.append(bytes);
+  absl::StrAppend(&out, bytes);
   return out;
 }
 
