@@ -62,18 +62,19 @@ class HeldPool {
   ~HeldPool() { Open(); }
   void Hold() {
     MutexLock lock(mutex_);
-    open_ = held_ = false;
-    EXPECT_TRUE(pool_.TrySubmit([this] {
+    held_ = false;
+    const int mine = ++holds_;
+    EXPECT_TRUE(pool_.TrySubmit([this, mine] {
       MutexLock held(mutex_);
       held_ = true;
       changed_.NotifyAll();
-      while (!open_) changed_.Wait(mutex_);
+      while (opened_ < mine) changed_.Wait(mutex_);
     }));
     while (!held_) changed_.Wait(mutex_);
   }
   void Open() {
     MutexLock lock(mutex_);
-    open_ = true;
+    opened_ = holds_;
     changed_.NotifyAll();
   }
   ThreadPool* operator->() { return &pool_; }
@@ -81,7 +82,8 @@ class HeldPool {
  private:
   Mutex mutex_;
   CondVar changed_;
-  bool open_ ABSL_GUARDED_BY(mutex_) = false;
+  int holds_ ABSL_GUARDED_BY(mutex_) = 0;
+  int opened_ ABSL_GUARDED_BY(mutex_) = 0;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
   ThreadPool pool_{{.name = "held", .threads = 1, .max_queue = 20, .on_thread_start = {}}};
 };
