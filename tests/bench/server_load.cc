@@ -3,17 +3,20 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "client/cpp/client.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/load_client.h"
@@ -69,26 +72,10 @@ Doses DosesOf(bool quick) {
 class LoadedServer {
  public:
   LoadedServer(bool quick, std::vector<std::string> flags) {
-    const std::string model = quick ? "dtop_seeded" : "dtop_tiny";
-    flags.insert(flags.end(), {"--models=" + model, "--allow_untrained", "--log_level=warning",
-                               std::string("--model_root=") + (quick ? SIGHTLINE_TEST_MODELS : SIGHTLINE_ZOO)});
-    auto server = ServerProcess::Start({.folder = folder_.path(), .flags = std::move(flags)});
-    if (!server.ok()) return Fail(std::string(server.status().message()));
-    server_ = *std::move(server);
-    auto connected = client::Client::Connect({.address = server_->address()});
-    v1::CreateCollectionRequest create;
-    create.set_name(kCollection);
-    create.set_model(model);
-    if (const auto made = (*connected)->CreateCollection(create); !made.ok()) {
-      return Fail(std::string(made.status().message()));
-    }
-    std::vector<std::string> pictures;
-    const int side = quick ? 96 : 480;
-    for (int i = 0; i < kPictures; ++i) {
-      pictures.push_back(testing::NoisePicture(static_cast<unsigned>(i), side, side * 3 / 4));
-    }
-    client_ = std::make_unique<LoadClient>(server_->address(), kCollection, std::move(pictures), kSeed);
-    if (const grpc::Status filled = client_->Fill(); !filled.ok()) return Fail(filled.error_message());
+    const absl::Status status = Start(quick, std::move(flags));
+    if (status.ok()) return;
+    std::fprintf(stderr, "load: %s\n", std::string(status.message()).c_str());
+    client_.reset();
   }
 
   bool ok() const { return client_ != nullptr; }
@@ -97,9 +84,24 @@ class LoadedServer {
   double ResidentMegabytes() const { return static_cast<double>(server_->ResidentBytes()) / 1e6; }
 
  private:
-  void Fail(const std::string& message) {
-    std::fprintf(stderr, "load: %s\n", message.c_str());
-    client_.reset();
+  absl::Status Start(bool quick, std::vector<std::string> flags) {
+    const std::string model = quick ? "dtop_seeded" : "dtop_tiny";
+    flags.insert(flags.end(), {"--models=" + model, "--allow_untrained", "--log_level=warning",
+                               std::string("--model_root=") + (quick ? SIGHTLINE_TEST_MODELS : SIGHTLINE_ZOO)});
+    SIGHTLINE_ASSIGN_OR_RETURN(server_, ServerProcess::Start({.folder = folder_.path(), .flags = std::move(flags)}));
+    SIGHTLINE_ASSIGN_OR_RETURN(const auto connected, client::Client::Connect({.address = server_->address()}));
+    v1::CreateCollectionRequest create;
+    create.set_name(kCollection);
+    create.set_model(model);
+    SIGHTLINE_RETURN_IF_ERROR(connected->CreateCollection(create).status());
+    std::vector<std::string> pictures;
+    const int side = quick ? 96 : 480;
+    for (int i = 0; i < kPictures; ++i) {
+      pictures.push_back(testing::NoisePicture(static_cast<unsigned>(i), side, side * 3 / 4));
+    }
+    client_ = std::make_unique<LoadClient>(server_->address(), kCollection, std::move(pictures), kSeed);
+    const grpc::Status filled = client_->Fill();
+    return filled.ok() ? absl::OkStatus() : absl::InternalError(filled.error_message());
   }
 
   TempFolder folder_;
