@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
+#include "server/file_limit.h"
 #include "server/housekeeper.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
@@ -39,8 +40,9 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
-constexpr size_t kMaxLoads = 16;                // loads and unloads that wait
-constexpr auto kAdminGrace = absl::Seconds(2);  // after the callers of the main address have gone
+constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
+constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
+constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
   ModelHub::Options hub;
@@ -169,6 +171,7 @@ class AppImpl final : public App {
     http_.reset();
     admin_.reset();
     housekeeper_.reset();
+    stream_keeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
   }
 
@@ -190,6 +193,12 @@ class AppImpl final : public App {
     facts_.blas = blas.name;
     facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
+    if (const uint64_t files = RaiseFileLimit(); files < kFewFiles) {
+      facts_.warnings.push_back(absl::StrCat(
+          "the process may have only ", files,
+          " files open, sockets included: with about as many connections it takes no new ones. Raise the limit of "
+          "open files (ulimit -n, or LimitNOFILE= of the systemd unit)."));
+    }
     if (options_.recovery) {
       facts_.warnings.push_back(
           "the server runs with --recovery: it reads and deletes, and answers everything else with "
@@ -237,10 +246,11 @@ class AppImpl final : public App {
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
     environment_ =
         std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));
-    rpc_ = std::make_unique<RpcServer>(
-        RpcServer::Options{
-            .address = options_.listen, .threads = options_.grpc_threads, .credentials = security_->Credentials()},
-        environment_.get());
+    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen,
+                                                          .threads = options_.grpc_threads,
+                                                          .connections = options_.connections,
+                                                          .credentials = security_->Credentials()},
+                                       environment_.get());
     BindServices(rpc_.get());
     if (admin_elsewhere) {
       // Places of its own: administrators get through when the main address is full.
@@ -248,12 +258,19 @@ class AppImpl final : public App {
                                                              Observers(/*admin_elsewhere=*/false));
       admin_rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.admin_grpc_listen,
                                                                   .setting = "admin_grpc_listen",
+                                                                  .connections = options_.connections,
                                                                   .credentials = security_->Credentials()},
                                                admin_environment_.get());
       BindServices(admin_rpc_.get());
     }
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
-    return admin_rpc_ == nullptr ? absl::OkStatus() : admin_rpc_->Start();
+    if (admin_rpc_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(admin_rpc_->Start());
+    stream_keeper_ = std::make_unique<Housekeeper>(
+        absl::ToChronoNanoseconds(std::min(options_.stream_idle / 4, kKeepPeriod)), [this] {
+          environment_->EndIdleStreams(options_.stream_idle);
+          if (admin_environment_ != nullptr) admin_environment_->EndIdleStreams(options_.stream_idle);
+        });
+    return absl::OkStatus();
   }
 
   absl::Status OpenCollections() {
@@ -386,6 +403,7 @@ class AppImpl final : public App {
   std::vector<std::unique_ptr<Binding>> bindings_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<RpcServer> admin_rpc_;  // as admin_environment_
+  std::unique_ptr<Housekeeper> stream_keeper_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<HttpServer> admin_;
   StartProgress start_progress_;

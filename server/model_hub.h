@@ -129,7 +129,10 @@ class ModelHub {
   absl::StatusOr<ModelPtr> LoadNow(const std::string& name);
   absl::Status RunWarmUp(ServedModel& served, ServedModel::Start* start);
   absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DecodeAndSubmit(const EmbedJob& job, EmbedDone done);
+  struct EmbedWork;
+  // A place for the job with its model, or why it is refused.
+  absl::StatusOr<Batcher::Place> Admit(const EmbedJob& job);
+  void DecodeAndSubmit(EmbedWork& work);
   void Reap(ServedModel* model);
 
   const Options options_;
@@ -146,7 +149,7 @@ class ModelHub {
   // Every model there is, also those that only requests still hold.
   std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);
   int ending_ ABSL_GUARDED_BY(mutex_) = 0;  // not alive any more, and not gone yet
-  base::ThreadPool reaper_;  // ends models: a batcher cannot be joined by its own thread
+  base::ThreadPool reaper_;                 // ends models: a batcher cannot be joined by its own thread
   base::ThreadPool decode_pool_;
 };
 

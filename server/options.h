@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/rpc/connections.h"
 #include "server/security/security.h"
 
 namespace sightline::server {
@@ -44,6 +45,8 @@ struct ServerOptions {
   bool recovery = false;    // for what is left after damage; low_memory is set too
   bool doctor = false;      // check everything and end
   SecurityOptions security;
+  Connections connections;
+  absl::Duration stream_idle = absl::Minutes(15);
   base::Severity log_level = base::Severity::kInfo;
   absl::Duration slow_request = absl::Seconds(1);  // 0: no request is slow
   int log_lines_per_second = 10;                   // of slow requests, and of failures

@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/unary_call.h"
@@ -40,6 +41,7 @@ class RpcServer {
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;
+    Connections connections = {};
   };
 
   RpcServer(Options options, CallEnvironment* environment);
