@@ -35,13 +35,14 @@ constexpr size_t kMaxWork = 4096;
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
 constexpr size_t kMaxLoads = 16;  // loads and unloads that wait
 
-ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
+ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
   ModelHub::Options hub;
   hub.root = options.model_root;
   hub.load = load;
   hub.load_options.allow_untrained = options.allow_untrained;
   hub.load_options.intra_op_threads = options.intra_op_threads;
   hub.decode_threads = options.decode_threads;
+  hub.decoder = decoder;
   hub.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   hub.warm_up = options.warm_up;
   hub.warm_up_budget = options.warm_up_budget;
@@ -51,10 +52,11 @@ ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel&
 
 class AppImpl final : public App {
  public:
-  AppImpl(const ServerOptions& options, const LoadModel& load_model)
+  AppImpl(const ServerOptions& options, const LoadModel& load_model, std::unique_ptr<image::Decoder> decoder)
       : options_(options),
+        decoder_(std::move(decoder)),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
-        models_(HubOptions(options_, load_model), options_.limits, metrics_),
+        models_(HubOptions(options_, load_model, decoder_.get()), options_.limits, metrics_),
         loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}),
         environment_(base::Clock::Real(), options_.limits, metrics_) {}
 
@@ -95,6 +97,14 @@ class AppImpl final : public App {
       facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
                                              operations_->set_aside(),
                                              ": what ran or ended before this start is not listed."));
+    }
+    if (options_.decode_isolation == DecodeIsolation::kNone) {
+      facts_.warnings.push_back(
+          "--decode_isolation=none: images are decoded inside the server, and one that crashes its codec ends it. Use "
+          "--decode_isolation=process.");
+    }
+    if (decoder_ != nullptr) {
+      decoder_->OnRestart([this](absl::string_view reason) { metrics_.CountDecoderRestart(reason); });
     }
     WarnAboutAddresses();
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
@@ -215,13 +225,15 @@ class AppImpl final : public App {
     std::vector<Metrics::Sample> samples = {
         {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
         {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
+        {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())},
+        {"sightline_decode_memory_bytes", {}, static_cast<double>(models_.decode_memory())}};
     AddSamples(*database_, models_, *operations_, options_.limits, &samples);
     return samples;
   }
 
   const ServerOptions options_;
   Metrics metrics_;
+  const std::unique_ptr<image::Decoder> decoder_;  // null: the models' own
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers
@@ -242,8 +254,9 @@ class AppImpl final : public App {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options, const LoadModel& load_model,
-                                                const BlasCheck& blas, const std::string& cpu_capability) {
-  auto app = std::make_unique<AppImpl>(options, load_model);
+                                                const BlasCheck& blas, const std::string& cpu_capability,
+                                                std::unique_ptr<image::Decoder> decoder) {
+  auto app = std::make_unique<AppImpl>(options, load_model, std::move(decoder));
   SIGHTLINE_RETURN_IF_ERROR(app->Open(blas, cpu_capability));
   return std::unique_ptr<App>(std::move(app));
 }

@@ -12,6 +12,7 @@
 #include "server/blas_check.h"
 #include "server/int8_choice.h"
 #include "server/options.h"
+#include "server/start_decoder.h"
 
 namespace {
 
@@ -48,10 +49,13 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  // First of all: it starts a process, and nothing does so later.
+  auto decoder = sightline::server::StartDecoder(*options);
+  if (!decoder.ok()) return Fail(decoder.status(), kExitError);
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
   auto app = sightline::server::App::Start(
       *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas,
-      sightline::model::CpuCapability());
+      sightline::model::CpuCapability(), *std::move(decoder));
   if (!app.ok()) return Fail(app.status(), kExitError);
   int signal = 0;
   do {

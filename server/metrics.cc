@@ -34,12 +34,15 @@ constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
 constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
                                                            "k_reciprocal"};
 
+constexpr std::array<absl::string_view, 2> kRestarts = {"crash", "timeout"};
+
 struct GaugeSpec {
   const char* name;
   const char* help;
 };
-constexpr std::array<GaugeSpec, 13> kGauges = {{
+constexpr std::array<GaugeSpec, 14> kGauges = {{
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
+    {"sightline_decode_memory_bytes", "Memory taken by images that are being decoded, as --decode_memory counts it."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
     {"sightline_model_warm_up_seconds", "Time that a loaded model ran before it was ready, by model."},
     {"sightline_operations", "Operations that are known, by state; ended ones are kept for a while."},
@@ -80,7 +83,8 @@ struct Metrics::State {
   prometheus::Family<prometheus::Histogram>* batch_size;
   std::map<std::string, prometheus::Counter*, std::less<>> rejected;
   prometheus::Counter* indexed;
-  std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
+  std::map<std::string, prometheus::Counter*, std::less<>> decoder_restarts;  // by reason
+  std::map<std::string, prometheus::Counter*, std::less<>> searches;          // by SearchKey
   prometheus::Counter* reranked_whole;
   prometheus::Counter* reranked_in_part;
   prometheus::Family<prometheus::Gauge>* model_loaded;
@@ -124,6 +128,13 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
   }
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
+  auto& restarts_family = BuildCounter()
+                              .Name("sightline_decoder_restarts_total")
+                              .Help("Decoder processes that were replaced, by why: crash or timeout.")
+                              .Register(r);
+  for (const absl::string_view reason : kRestarts) {
+    s.decoder_restarts[String(reason)] = &restarts_family.Add({{"reason", String(reason)}});
+  }
   auto& searches_family = BuildCounter()
                               .Name("sightline_searches_total")
                               .Help("Searches done, by index, whether they were filtered, and refinement.")
@@ -208,6 +219,11 @@ void Metrics::ObserveBatch(const std::string& model, int size) {
 void Metrics::CountRejected(absl::string_view reason) {
   const auto it = state_->rejected.find(std::string(reason));
   if (it != state_->rejected.end()) it->second->Increment();
+}
+
+void Metrics::CountDecoderRestart(absl::string_view reason) {
+  const auto counter = state_->decoder_restarts.find(reason);
+  if (counter != state_->decoder_restarts.end()) counter->second->Increment();
 }
 
 void Metrics::CountIndexedImages(int count) { state_->indexed->Increment(count); }

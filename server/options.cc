@@ -21,6 +21,7 @@
 namespace sightline::server {
 
 std::string AbslUnparseFlag(WarmUp warm_up);
+std::string AbslUnparseFlag(DecodeIsolation isolation);
 
 // A number of bytes as people write it.
 struct ByteCount {
@@ -72,6 +73,21 @@ std::string AbslUnparseFlag(WarmUp warm_up) {
   return "all";
 }
 
+bool AbslParseFlag(absl::string_view text, DecodeIsolation* isolation, std::string* error) {
+  for (const DecodeIsolation known : {DecodeIsolation::kProcess, DecodeIsolation::kNone}) {
+    if (text == AbslUnparseFlag(known)) {
+      *isolation = known;
+      return true;
+    }
+  }
+  *error = "write process or none";
+  return false;
+}
+
+std::string AbslUnparseFlag(DecodeIsolation isolation) {
+  return isolation == DecodeIsolation::kNone ? "none" : "process";
+}
+
 }  // namespace sightline::server
 
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
@@ -91,7 +107,13 @@ ABSL_FLAG(int, search_parallelism, 2, "threads that share one large search");
 ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at low priority");
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
-ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
+ABSL_FLAG(int, decode_threads, 2, "images that are decoded at once, each in a helper process of its own");
+ABSL_FLAG(sightline::server::DecodeIsolation, decode_isolation, sightline::server::DecodeIsolation::kProcess,
+          "where image codecs run: process (helpers without rights; a crash costs one image) or none (in the server)");
+ABSL_FLAG(std::string, decoder_program, "", "the helpers' program; empty: sightline-decoder beside the server's");
+ABSL_FLAG(sightline::server::ByteCount, decode_memory, {int64_t{1} << 30},
+          "memory of all images that are being decoded, in bytes or as 1G; images that do not fit wait");
+ABSL_FLAG(absl::Duration, decode_timeout, absl::Seconds(2), "processor time a helper may spend on one image");
 ABSL_FLAG(int, intra_op_threads, 0,
           "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
 ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
@@ -193,13 +215,17 @@ absl::Status CheckSetting(const char* name, T value, T low, T high) {
       {{"field", name}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(high)}});
 }
 
-absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high) {
-  if (value >= absl::ZeroDuration() && value <= high) return absl::OkStatus();
+absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration low, absl::Duration high) {
+  if (value >= low && value <= high) return absl::OkStatus();
   return base::InvalidArgument(
       "SETTING_OUT_OF_RANGE",
-      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be 0 to ", absl::FormatDuration(high),
-                   ". Correct it."),
+      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be ", absl::FormatDuration(low), " to ",
+                   absl::FormatDuration(high), ". Correct it."),
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
+}
+
+absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high) {
+  return CheckDuration(name, value, absl::ZeroDuration(), high);
 }
 
 absl::Status Check(const ServerOptions& options) {
@@ -213,6 +239,10 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("build_threads", limits.build_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("decode_threads", options.decode_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckSetting("decode_memory", limits.decode_memory_bytes, int64_t{64} << 20, int64_t{1} << 50));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckDuration("decode_timeout", options.decode_timeout, absl::Milliseconds(100), absl::Minutes(10)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("intra_op_threads", options.intra_op_threads, 0, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("warm_up_budget", options.warm_up_budget, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_models", limits.max_models, 1, 1024));
@@ -268,6 +298,10 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
   options.search_threads = absl::GetFlag(FLAGS_search_threads);
   options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
+  options.decode_isolation = absl::GetFlag(FLAGS_decode_isolation);
+  options.decoder_program = absl::GetFlag(FLAGS_decoder_program);
+  options.decode_timeout = absl::GetFlag(FLAGS_decode_timeout);
+  options.limits.decode_memory_bytes = absl::GetFlag(FLAGS_decode_memory).bytes;
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);

@@ -9,6 +9,7 @@ class InProcessDecoder final : public Decoder {
     return image::Decode(encoded, limits, options);
   }
   DecoderRestarts restarts() const override { return {}; }
+  void OnRestart(std::function<void(absl::string_view reason)>) override {}
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #define SIGHTLINE_MODEL_IMAGE_SANDBOX_DECODER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -33,6 +34,9 @@ class Decoder {
                                        const DecodeOptions& options) = 0;
 
   virtual DecoderRestarts restarts() const = 0;
+
+  // Called with "crash" or "timeout" for each from now on; not while Decode runs.
+  virtual void OnRestart(std::function<void(absl::string_view reason)> callback) = 0;
 };
 
 // Decodes on the calling thread.

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <climits>
 #include <csignal>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -77,6 +76,8 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
 
   DecoderRestarts restarts() const override { return {crashes_.load(), timeouts_.load()}; }
 
+  void OnRestart(std::function<void(absl::string_view)> callback) override { on_restart_ = std::move(callback); }
+
   std::vector<pid_t> helpers() const override {
     base::MutexLock lock(mutex_);
     std::vector<pid_t> running;
@@ -111,7 +112,7 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
                                    const Limits& limits, int wanted_side) {
     if (!helper.Running()) {
       // It ended while it was idle, or could not be replaced when it ended.
-      if (helper.pid() > 0) ++crashes_;
+      if (helper.pid() > 0) Count("crash");
       SIGHTLINE_RETURN_IF_ERROR(helper.Restart());
     }
     absl::Status status;
@@ -141,9 +142,14 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
     return image;
   }
 
+  void Count(absl::string_view reason) {
+    ++(reason == "crash" ? crashes_ : timeouts_);
+    if (on_restart_) on_restart_(reason);
+  }
+
   absl::Status Replace(HelperLink& helper, const char* reason, absl::string_view encoded, const Header& header,
                        int signal, absl::Status answer) {
-    ++(std::strcmp(reason, "crash") == 0 ? crashes_ : timeouts_);
+    Count(reason);
     const absl::Status restarted = helper.Restart();
     base::Log(base::Severity::kWarning, "image decoder replaced",
               {{"reason", reason},
@@ -158,6 +164,7 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
   const Options options_;
   std::unique_ptr<SpawnerLink> spawner_;
   std::vector<std::unique_ptr<HelperLink>> helpers_;  // each is used by whoever took its index
+  std::function<void(absl::string_view)> on_restart_;
   std::atomic<int64_t> crashes_ = 0;
   std::atomic<int64_t> timeouts_ = 0;
   mutable base::Mutex mutex_;
