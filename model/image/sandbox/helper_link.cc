@@ -26,8 +26,9 @@ constexpr int64_t kKeptInput = int64_t{8} << 20;
 constexpr int64_t kKeptPixels = int64_t{48} << 20;
 
 constexpr absl::Duration kStartTime = absl::Seconds(10);
-// How often a helper that is late is looked at.
+// How often a helper at work is looked at, and how long one may stand still: stopped, or waiting for what never comes.
 constexpr absl::Duration kLook = absl::Milliseconds(250);
+constexpr absl::Duration kNoProgress = absl::Seconds(1);
 // A helper that shares its processor with many may be late by the clock, and not by its own time.
 constexpr int kMostClockTimes = 10;
 
@@ -132,15 +133,17 @@ int HelperLink::EndProcess() {
 bool HelperLink::WaitForAnswer(absl::Duration time) const {
   const absl::Duration before = ProcessorTime(pid_);
   const absl::Time start = absl::Now();
-  if (Readable(socket_, std::max(absl::ZeroDuration(), time - kLook))) return true;
-  absl::Duration seen = ProcessorTime(pid_);
-  while (absl::Now() - start < kMostClockTimes * time) {
-    if (Readable(socket_, kLook)) return true;
+  absl::Duration seen = before;
+  absl::Time progress = start;
+  while (true) {
+    if (Readable(socket_, std::min(kLook, time))) return true;
     const absl::Duration used = ProcessorTime(pid_);
-    if (used == seen || used - before >= time) return false;
+    const absl::Time now = absl::Now();
+    if (used != seen) progress = now;
     seen = used;
+    const bool stuck = now - start >= time && now - progress >= kNoProgress;
+    if (stuck || used - before >= time || now - start >= kMostClockTimes * time) return false;
   }
-  return false;
 }
 
 HelperLink::End HelperLink::Run(absl::string_view encoded, const Limits& limits, int wanted_side, absl::Duration time,

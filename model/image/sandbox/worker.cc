@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <new>
 #include <string>
 
@@ -41,13 +42,15 @@ class Worker {
     SIGHTLINE_ASSIGN_OR_RETURN(const Header header, ReadHeader(encoded, job.limits));
     const int64_t shared = OutputBytes(header, job.wanted_side) + static_cast<int64_t>(job.encoded_bytes);
     LimitJob(base_ + MemoryLimit(int64_t{header.width} * header.height) - shared, job.cpu_seconds);
+    errno = 0;
     try {
       const absl::Status status = DecodePixels(encoded, header, job.wanted_side, [this](size_t bytes) {
         if (bytes > layout_.output_bytes) throw std::bad_alloc();
         return memory_ + layout_.input_bytes;
       });
-      // It is the limit for this image that was met, not that of the machine.
-      return absl::IsResourceExhausted(status) ? TooMuchMemory(header) : status;
+      // It is the limit for this image that was met, not that of the machine. libwebp calls some of it damage.
+      const bool starved = absl::IsResourceExhausted(status) || (!status.ok() && errno == ENOMEM);
+      return starved ? TooMuchMemory(header) : status;
     } catch (const std::bad_alloc&) {
       return TooMuchMemory(header);
     }

@@ -244,12 +244,12 @@ std::vector<HostileImage> CostlyImages() {
       {"PNG of 49 MP, 16 bits and alpha",
        absl::StrCat(PngSignature(), PngHeaderChunk(deep), PngChunk("IDAT", DeflateZeros(7000ull * (1 + 7000 * 8))),
                     PngChunk("IEND", ""))},
-      {"progressive JPEG of 12 MP", MakeJpeg(Waves(4000, 3000), {.progressive = true})},
+      {"progressive JPEG of 6 MP", MakeJpeg(Waves(3000, 2000), {.progressive = true})},
       {"progressive JPEG of inks", MakeJpeg(Waves(2000, 1500), {.colour = JpegColour::kCmyk, .progressive = true})},
       {"JPEG of 15 scans more", scans},
-      {"lossless WebP of 4 MP", MakeWebp(Waves(2000, 2000), 0)},
-      {"lossy WebP of 4 MP with alpha", MakeWebpWithAlpha(Waves(2000, 2000), std::vector<uint8_t>(2000 * 2000, 9))},
-      {"interlaced PNG of 12 MP", MakePng(Waves(4000, 3000), true)},
+      {"lossless WebP of 1 MP", MakeWebp(Waves(1000, 1000), 0)},
+      {"WebP of 1 MP with alpha", MakeWebpWithAlpha(Waves(1000, 1000), std::vector<uint8_t>(1000 * 1000, 9))},
+      {"interlaced PNG of 3 MP", MakePng(Waves(2000, 1500), true)},
   };
 }
 

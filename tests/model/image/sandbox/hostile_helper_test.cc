@@ -42,7 +42,7 @@ int64_t PixelsOf(const std::string& bytes) {
 }
 
 // The peak of a process only grows: small images first, so that each is measured against its own limit.
-void Run(std::vector<HostileImage> images) {
+void DecodeAll(std::vector<HostileImage> images) {
   std::stable_sort(images.begin(), images.end(),
                    [](const HostileImage& a, const HostileImage& b) { return PixelsOf(a.bytes) < PixelsOf(b.bytes); });
   auto decoder = SandboxedDecoder::Start({.program = SIGHTLINE_DECODER_PROGRAM});
@@ -89,10 +89,10 @@ TEST(HostileHelperTest, HostileImages) {
   std::mt19937_64 random(seed);
   std::shuffle(images.begin() + static_cast<std::ptrdiff_t>(Bombs().size()), images.end(), random);
   images.resize(std::min(images.size(), count));
-  Run(std::move(images));
+  DecodeAll(std::move(images));
 }
 
-TEST(HostileHelperTest, CostlyImages) { Run(CostlyImages()); }
+TEST(HostileHelperTest, CostlyImages) { DecodeAll(CostlyImages()); }
 
 TEST(HostileHelperTest, TablesOfAWebpAreWithinTheLimit) {
   auto decoder = SandboxedDecoder::Start({.program = SIGHTLINE_DECODER_PROGRAM});
