@@ -135,7 +135,10 @@ class ModelHub {
   absl::StatusOr<ModelPtr> LoadNow(const std::string& name);
   absl::Status RunWarmUp(ServedModel& served, ServedModel::Start* start);
   absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DecodeAndSubmit(const EmbedJob& job, EmbedDone done);
+  struct EmbedWork;
+  // A place for the job with its model, or why it is refused.
+  absl::StatusOr<Batcher::Place> Admit(const EmbedJob& job);
+  void DecodeAndSubmit(EmbedWork& work);
   void Reap(ServedModel* model);
 
   const Options options_;

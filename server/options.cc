@@ -1,27 +1,27 @@
 #include "server/options.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/reflection.h"
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "server/http/address.h"
+#include "server/settings.h"
 #include "server/version.h"
 
 namespace sightline::server {
 
 std::string AbslUnparseFlag(WarmUp warm_up);
-std::string AbslUnparseFlag(DecodeIsolation isolation);
 
 // A number of bytes as people write it.
 struct ByteCount {
@@ -73,28 +73,23 @@ std::string AbslUnparseFlag(WarmUp warm_up) {
   return "all";
 }
 
-bool AbslParseFlag(absl::string_view text, DecodeIsolation* isolation, std::string* error) {
-  for (const DecodeIsolation known : {DecodeIsolation::kProcess, DecodeIsolation::kNone}) {
-    if (text == AbslUnparseFlag(known)) {
-      *isolation = known;
-      return true;
-    }
-  }
-  *error = "write process or none";
-  return false;
-}
-
-std::string AbslUnparseFlag(DecodeIsolation isolation) {
-  return isolation == DecodeIsolation::kNone ? "none" : "process";
-}
-
 }  // namespace sightline::server
 
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
 ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; created when missing");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "gRPC address; port 0 picks a free one");
+ABSL_FLAG(std::string, admin_grpc_listen, "",
+          "gRPC address of administrators' methods, which the main address then refuses; empty: all on the main one");
 ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080", "HTTP address of /healthz and /readyz; empty for none");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
+ABSL_FLAG(std::string, api_keys, "",
+          "JSON file of the keys that callers must show; empty: everybody may do everything");
+ABSL_FLAG(std::string, audit_log, "",
+          "file that gets a JSON line for each call that writes, administers or is refused; - for standard error");
+ABSL_FLAG(std::string, tls_cert, "", "PEM file: the certificate of the gRPC addresses and its chain; empty: no TLS");
+ABSL_FLAG(std::string, tls_key, "", "PEM file: the private key of --tls_cert");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "PEM file: who signs clients' certificates; given, every client must show one");
 ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JSON, once the server is ready");
 ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
@@ -107,103 +102,70 @@ ABSL_FLAG(int, search_parallelism, 2, "threads that share one large search");
 ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at low priority");
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
-ABSL_FLAG(int, decode_threads, 2, "images that are decoded at once, each in a helper process of its own");
-ABSL_FLAG(sightline::server::DecodeIsolation, decode_isolation, sightline::server::DecodeIsolation::kProcess,
-          "where image codecs run: process (helpers without rights; a crash costs one image) or none (in the server)");
-ABSL_FLAG(std::string, decoder_program, "", "the helpers' program; empty: sightline-decoder beside the server's");
-ABSL_FLAG(sightline::server::ByteCount, decode_memory, {int64_t{1} << 30},
-          "memory of all images that are being decoded, in bytes or as 1G; images that do not fit wait");
-ABSL_FLAG(absl::Duration, decode_timeout, absl::Seconds(2), "processor time a helper may spend on one image");
+ABSL_FLAG(sightline::server::ByteCount, grpc_memory, {},
+          "memory of messages on their way in and replies on their way out, in bytes or as 512M; 0 for a quarter of "
+          "--memory_budget, or 512M without one");
+ABSL_FLAG(absl::Duration, connection_handshake, absl::Seconds(20), "how long a new connection may take to say hello");
+ABSL_FLAG(
+    absl::Duration, connection_keepalive, absl::Seconds(60),
+    "a connection without traffic is asked for a sign of life after this long, and closed 20 s later without one");
+ABSL_FLAG(absl::Duration, connection_age, absl::Minutes(30),
+          "a connection is closed after this long, 5 minutes later with calls under way; clients connect again");
+ABSL_FLAG(absl::Duration, connection_idle, absl::Minutes(15), "a connection without calls is closed after this long");
+ABSL_FLAG(absl::Duration, stream_idle, absl::Minutes(15),
+          "a stream whose caller neither sends nor reads is ended after this long");
+ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
 ABSL_FLAG(int, intra_op_threads, 0,
           "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
 ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
           "what a model runs before it is ready: all (an image of every size), one (the smallest) or none");
 ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(2),
           "with --warm_up=all: sizes that would take longer than this together are left out; 0 for no limit");
+ABSL_FLAG(
+    bool, low_memory, false,
+    "start with as little memory as possible: no graphs, codes read from disk, small caches; searches are slower");
+ABSL_FLAG(
+    bool, recovery, false,
+    "start without models and without writing, except for deletes; damaged collections are read as far as possible");
+ABSL_FLAG(bool, doctor, false, "check machine, settings, models and data, print a table, and end; writes nothing");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
+ABSL_FLAG(absl::Duration, slow_request, absl::Seconds(1),
+          "requests that take as long are logged with the time of every stage; 0 for none");
+ABSL_FLAG(int, log_lines_per_second, 10,
+          "lines of slow requests, and of failures, that the log takes in a second; the rest are counted");
+ABSL_FLAG(int, metrics_collections, 100, "collections with series of their own in /metrics; others share `_other`");
 ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
 ABSL_FLAG(int64_t, max_image_bytes, 16 << 20, "largest encoded image, bytes");
 ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
 ABSL_FLAG(int, max_image_side, 16'384, "longest side of an image, pixels");
 ABSL_FLAG(int, max_in_flight, 1024, "requests in hand at once; more are refused");
 ABSL_FLAG(int, max_stream_in_flight, 64, "requests of one stream in hand at once; more wait");
-ABSL_FLAG(int, max_queue, 256, "images waiting for a model; more are refused");
+ABSL_FLAG(int, max_queue, 256, "images waiting for a model, of searches and of streams each; more are refused");
 ABSL_FLAG(int, max_batch, 8, "images in one batch");
 ABSL_FLAG(absl::Duration, max_batch_delay, absl::Milliseconds(2), "how long a batch of a busy model waits to be full");
+ABSL_FLAG(absl::Duration, max_queue_delay, absl::Milliseconds(250),
+          "an interactive request that would wait longer than this for a thread or a model is refused; one full batch "
+          "may always wait");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Seconds(60), "deadline of a request that brings none");
 ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in hand may take to end after SIGTERM");
 
 namespace sightline::server {
 namespace {
 
-constexpr int64_t kMaxConfigBytes = 1 << 20;
-constexpr char kEnvironmentPrefix[] = "SIGHTLINE_";
+// gRPC takes milliseconds in 32 bits.
+constexpr absl::Duration kLongestConnection = absl::Hours(24 * 20);
 
-// This project's settings: flags of this file. absl's own and those of libraries are not settable from outside flags.
-std::map<std::string, absl::CommandLineFlag*> Settings() {
-  std::map<std::string, absl::CommandLineFlag*> settings;
-  for (const auto& [name, flag] : absl::GetAllFlags()) {
-    if (absl::EndsWith(flag->Filename(), "server/options.cc")) settings[std::string(name)] = flag;
-  }
-  return settings;
+// As absl's flags: one for the process.
+std::optional<SettingSources>& Sources() {
+  static std::optional<SettingSources> sources;
+  return sources;
 }
 
-absl::Status Set(absl::CommandLineFlag* flag, const std::string& value, const std::string& origin) {
-  std::string error;
-  if (flag->ParseFrom(value, &error)) return absl::OkStatus();
-  return base::InvalidArgument(
-      "SETTING_INVALID",
-      absl::StrCat(origin, " sets ", std::string(flag->Name()), " to '", value, "', which it cannot be: ", error,
-                   ". Correct it; --help lists every setting."),
-      {{"field", std::string(flag->Name())}, {"actual", value}});
-}
-
-absl::Status ApplyFile(const std::string& path) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxConfigBytes));
-  const auto settings = Settings();
-  int number = 0;
-  for (const absl::string_view raw : absl::StrSplit(text, '\n')) {
-    ++number;
-    const std::string line(absl::StripAsciiWhitespace(raw.substr(0, raw.find('#'))));
-    if (line.empty()) continue;
-    const std::string origin = absl::StrCat(path, " line ", number);
-    const size_t equals = line.find('=');
-    const std::string name(absl::StripAsciiWhitespace(line.substr(0, equals)));
-    const auto setting = settings.find(name);
-    if (equals == std::string::npos || setting == settings.end() || name == "config") {
-      return base::InvalidArgument("SETTING_UNKNOWN",
-                                   absl::StrCat(origin, " reads '", line,
-                                                "', which sets nothing. Write `name = value`; --help lists the names."),
-                                   {{"actual", line}});
-    }
-    const std::string value(absl::StripAsciiWhitespace(line.substr(equals + 1)));
-    SIGHTLINE_RETURN_IF_ERROR(Set(setting->second, value, origin));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ApplyEnvironment() {
-  for (const auto& [name, flag] : Settings()) {
-    const std::string variable = absl::StrCat(kEnvironmentPrefix, absl::AsciiStrToUpper(name));
-    if (const char* value = std::getenv(variable.c_str()); value != nullptr) {
-      SIGHTLINE_RETURN_IF_ERROR(Set(flag, value, absl::StrCat("the environment variable ", variable)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// The file must be known before the other flags are read, because they win over it.
-std::string ConfigPath(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    absl::string_view argument = argv[i];
-    if (argument == "--") break;
-    if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) continue;
-    if (absl::ConsumePrefix(&argument, "config=")) return std::string(argument);
-    if (argument == "config" && i + 1 < argc) return argv[i + 1];
-  }
-  const char* variable = std::getenv("SIGHTLINE_CONFIG");
-  return variable != nullptr ? variable : "";
+// What the server runs with: what it was started with, and since then what changes while it runs.
+std::map<std::string, std::string>& InForce() {
+  static std::map<std::string, std::string> values;
+  return values;
 }
 
 template <typename T>
@@ -215,7 +177,8 @@ absl::Status CheckSetting(const char* name, T value, T low, T high) {
       {{"field", name}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(high)}});
 }
 
-absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration low, absl::Duration high) {
+absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high,
+                           absl::Duration low = absl::ZeroDuration()) {
   if (value >= low && value <= high) return absl::OkStatus();
   return base::InvalidArgument(
       "SETTING_OUT_OF_RANGE",
@@ -224,25 +187,39 @@ absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duratio
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
 }
 
-absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high) {
-  return CheckDuration(name, value, absl::ZeroDuration(), high);
+// Half of the settings must not pass for all of them: a server without TLS, or one that asks no client for anything.
+absl::Status CheckTls(const TlsPaths& tls) {
+  const auto refuse = [](const char* given, const char* missing) {
+    return base::InvalidArgument("SETTING_MISSING",
+                                 absl::StrCat("--", given, " is given and --", missing, " is not. Give both, or none."),
+                                 {{"field", missing}});
+  };
+  if (tls.certificate.empty() && !tls.key.empty()) return refuse("tls_key", "tls_cert");
+  if (tls.key.empty() && !tls.certificate.empty()) return refuse("tls_cert", "tls_key");
+  if (tls.certificate.empty() && !tls.client_authorities.empty()) return refuse("tls_client_ca", "tls_cert");
+  return absl::OkStatus();
+}
+
+// A quarter of the budget, and enough for a few of the largest messages.
+int64_t GrpcMemory(int64_t wanted, const Limits& limits) {
+  if (wanted > 0) return wanted;
+  if (limits.memory_budget_bytes == 0) return Limits().grpc_memory_bytes;
+  return std::max(limits.memory_budget_bytes / 4, int64_t{4} * limits.max_message_bytes);
 }
 
 absl::Status Check(const ServerOptions& options) {
   const Limits& limits = options.limits;
-  for (const std::string* address : {&options.listen, &options.http_listen, &options.admin_listen}) {
+  for (const std::string* address :
+       {&options.listen, &options.admin_grpc_listen, &options.http_listen, &options.admin_listen}) {
     const bool none = address->empty() && address != &options.listen;
     if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
   }
+  SIGHTLINE_RETURN_IF_ERROR(CheckTls(options.security.tls));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("grpc_threads", options.grpc_threads, 1, 64));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("build_threads", limits.build_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("decode_threads", options.decode_threads, 1, 1024));
-  SIGHTLINE_RETURN_IF_ERROR(
-      CheckSetting("decode_memory", limits.decode_memory_bytes, int64_t{64} << 20, int64_t{1} << 50));
-  SIGHTLINE_RETURN_IF_ERROR(
-      CheckDuration("decode_timeout", options.decode_timeout, absl::Milliseconds(100), absl::Minutes(10)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("intra_op_threads", options.intra_op_threads, 0, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("warm_up_budget", options.warm_up_budget, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_models", limits.max_models, 1, 1024));
@@ -255,8 +232,90 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_queue", limits.max_queue, 1, 1 << 20));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
+  const Connections& connections = options.connections;
+  for (const auto& [name, value] : {std::pair("connection_handshake", connections.handshake),
+                                    {"connection_keepalive", connections.keepalive},
+                                    {"connection_age", connections.age},
+                                    {"connection_idle", connections.idle},
+                                    {"stream_idle", options.stream_idle}}) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckDuration(name, value, kLongestConnection, absl::Milliseconds(100)));
+  }
+  // Below the largest message a single caller could not be served.
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckSetting<int64_t>("grpc_memory", limits.grpc_memory_bytes, limits.max_message_bytes, int64_t{1} << 50));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_queue_delay", limits.max_queue_delay, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("slow_request", options.slow_request, absl::Hours(1)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("log_lines_per_second", options.log_lines_per_second, 0, 10'000));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("metrics_collections", options.metrics_collections, 0, 10'000));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
+}
+
+absl::StatusOr<ServerOptions> FromFlags() {
+  ServerOptions options;
+  options.data_dir = absl::GetFlag(FLAGS_data_dir);
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.admin_grpc_listen = absl::GetFlag(FLAGS_admin_grpc_listen);
+  options.http_listen = absl::GetFlag(FLAGS_http_listen);
+  options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
+  options.security.api_keys = absl::GetFlag(FLAGS_api_keys);
+  options.security.audit_log = absl::GetFlag(FLAGS_audit_log);
+  options.security.tls.certificate = absl::GetFlag(FLAGS_tls_cert);
+  options.security.tls.key = absl::GetFlag(FLAGS_tls_key);
+  options.security.tls.client_authorities = absl::GetFlag(FLAGS_tls_client_ca);
+  options.port_file = absl::GetFlag(FLAGS_port_file);
+  options.model_root = absl::GetFlag(FLAGS_model_root);
+  for (const std::string& name : absl::GetFlag(FLAGS_models)) {
+    if (!name.empty()) options.models.push_back(name);
+  }
+  options.int8_models = absl::GetFlag(FLAGS_int8_models);
+  options.allow_untrained = absl::GetFlag(FLAGS_allow_untrained);
+  options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
+  options.search_threads = absl::GetFlag(FLAGS_search_threads);
+  options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
+  options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
+  options.warm_up = absl::GetFlag(FLAGS_warm_up);
+  options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
+  options.recovery = absl::GetFlag(FLAGS_recovery);
+  options.low_memory = absl::GetFlag(FLAGS_low_memory) || options.recovery;
+  options.doctor = absl::GetFlag(FLAGS_doctor);
+  options.connections = {.handshake = absl::GetFlag(FLAGS_connection_handshake),
+                         .keepalive = absl::GetFlag(FLAGS_connection_keepalive),
+                         .age = absl::GetFlag(FLAGS_connection_age),
+                         .idle = absl::GetFlag(FLAGS_connection_idle)};
+  options.stream_idle = absl::GetFlag(FLAGS_stream_idle);
+  SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
+  options.slow_request = absl::GetFlag(FLAGS_slow_request);
+  options.log_lines_per_second = absl::GetFlag(FLAGS_log_lines_per_second);
+  options.metrics_collections = absl::GetFlag(FLAGS_metrics_collections);
+  options.changed = SettingSources::Changed();
+  Limits& limits = options.limits;
+  limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
+  limits.max_models = absl::GetFlag(FLAGS_max_models);
+  limits.build_threads = absl::GetFlag(FLAGS_build_threads);
+  limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
+  limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  limits.grpc_memory_bytes = GrpcMemory(absl::GetFlag(FLAGS_grpc_memory).bytes, limits);
+  limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
+  limits.record.max_image_bytes = limits.image.max_encoded_bytes;
+  limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);
+  limits.image.max_side = absl::GetFlag(FLAGS_max_image_side);
+  limits.max_in_flight = absl::GetFlag(FLAGS_max_in_flight);
+  limits.max_stream_in_flight = absl::GetFlag(FLAGS_max_stream_in_flight);
+  limits.max_queue = absl::GetFlag(FLAGS_max_queue);
+  limits.max_batch = absl::GetFlag(FLAGS_max_batch);
+  limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
+  limits.max_queue_delay = absl::GetFlag(FLAGS_max_queue_delay);
+  limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
+  limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
+  if (options.low_memory) {
+    limits.build_threads = 1;
+    limits.search_parallelism = 1;
+    options.warm_up = WarmUp::kOne;
+  }
+  if (options.recovery) options.models.clear();
+  SIGHTLINE_RETURN_IF_ERROR(Check(options));
+  return options;
 }
 
 }  // namespace
@@ -274,57 +333,31 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
   absl::SetFlagsUsageConfig(usage);
 
-  if (const std::string path = ConfigPath(argc, argv); !path.empty()) SIGHTLINE_RETURN_IF_ERROR(ApplyFile(path));
-  SIGHTLINE_RETURN_IF_ERROR(ApplyEnvironment());
+  Sources().emplace(argc, argv);
+  SIGHTLINE_RETURN_IF_ERROR(Sources()->Read());
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1) {
     return base::InvalidArgument("ARGUMENT_UNKNOWN",
                                  absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
                                  {{"actual", rest[1]}});
   }
+  Sources()->PinCommandLine();
+  InForce() = SettingSources::Values();
+  return FromFlags();
+}
 
-  ServerOptions options;
-  options.data_dir = absl::GetFlag(FLAGS_data_dir);
-  options.listen = absl::GetFlag(FLAGS_listen);
-  options.http_listen = absl::GetFlag(FLAGS_http_listen);
-  options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
-  options.port_file = absl::GetFlag(FLAGS_port_file);
-  options.model_root = absl::GetFlag(FLAGS_model_root);
-  for (const std::string& name : absl::GetFlag(FLAGS_models)) {
-    if (!name.empty()) options.models.push_back(name);
+absl::StatusOr<ReloadedOptions> ReloadOptions() {
+  SIGHTLINE_RETURN_IF_ERROR(Sources()->ReadAgain());
+  ReloadedOptions reloaded;
+  SIGHTLINE_ASSIGN_OR_RETURN(reloaded.options, FromFlags());
+  for (const auto& [name, value] : SettingSources::Values()) {
+    std::string& in_force = InForce()[name];
+    if (in_force == value) continue;
+    const bool now = std::find(kLiveSettings.begin(), kLiveSettings.end(), name) != kLiveSettings.end();
+    (now ? reloaded.changed : reloaded.needs_restart).push_back({name, value});
+    if (now) in_force = value;
   }
-  options.int8_models = absl::GetFlag(FLAGS_int8_models);
-  options.allow_untrained = absl::GetFlag(FLAGS_allow_untrained);
-  options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
-  options.search_threads = absl::GetFlag(FLAGS_search_threads);
-  options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
-  options.decode_isolation = absl::GetFlag(FLAGS_decode_isolation);
-  options.decoder_program = absl::GetFlag(FLAGS_decoder_program);
-  options.decode_timeout = absl::GetFlag(FLAGS_decode_timeout);
-  options.limits.decode_memory_bytes = absl::GetFlag(FLAGS_decode_memory).bytes;
-  options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
-  options.warm_up = absl::GetFlag(FLAGS_warm_up);
-  options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
-  SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
-  Limits& limits = options.limits;
-  limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
-  limits.max_models = absl::GetFlag(FLAGS_max_models);
-  limits.build_threads = absl::GetFlag(FLAGS_build_threads);
-  limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
-  limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
-  limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
-  limits.record.max_image_bytes = limits.image.max_encoded_bytes;
-  limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);
-  limits.image.max_side = absl::GetFlag(FLAGS_max_image_side);
-  limits.max_in_flight = absl::GetFlag(FLAGS_max_in_flight);
-  limits.max_stream_in_flight = absl::GetFlag(FLAGS_max_stream_in_flight);
-  limits.max_queue = absl::GetFlag(FLAGS_max_queue);
-  limits.max_batch = absl::GetFlag(FLAGS_max_batch);
-  limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
-  limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
-  limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
-  SIGHTLINE_RETURN_IF_ERROR(Check(options));
-  return options;
+  return reloaded;
 }
 
 }  // namespace sightline::server

@@ -13,7 +13,7 @@ namespace {
 
 class GrpcMetadata final : public CallMetadata {
  public:
-  explicit GrpcMetadata(const grpc::ServerContext& context) : context_(context) {}
+  GrpcMetadata(grpc::ServerContext* context, bool may_answer) : context_(*context), may_answer_(may_answer) {}
 
   absl::string_view Header(absl::string_view name) const override {
     const auto& all = context_.client_metadata();
@@ -27,9 +27,13 @@ class GrpcMetadata final : public CallMetadata {
     const auto names = auth->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
     return names.empty() ? "" : std::string(names.front().data(), names.front().size());
   }
+  void Answer(absl::string_view name, absl::string_view value) const override {
+    if (may_answer_) context_.AddInitialMetadata(std::string(name), std::string(value));
+  }
 
  private:
-  const grpc::ServerContext& context_;
+  grpc::ServerContext& context_;
+  const bool may_answer_;
 };
 
 }  // namespace
@@ -53,6 +57,21 @@ absl::Status CallEnvironment::TakePlace() {
                                 "the server is shutting down. Try again, on another server if there is one.",
                                 absl::Seconds(1));
   }
+  if (starting_.load(std::memory_order_acquire)) {
+    return base::RetryableError(absl::StatusCode::kUnavailable, "STARTING",
+                                "the server is starting: it opens its collections and loads its models. Try again in a "
+                                "moment; the health service says when it serves.",
+                                absl::Seconds(1));
+  }
+  const int64_t unsent = unsent_bytes_.load(std::memory_order_relaxed);
+  if (unsent > limits_.grpc_memory_bytes) {
+    metrics_.CountRejected("unsent_replies");
+    return base::RetryableError(
+        absl::StatusCode::kResourceExhausted, "REPLIES_NOT_TAKEN",
+        absl::StrCat(unsent, " bytes of replies wait for callers to take them; the limit is ",
+                     limits_.grpc_memory_bytes, ". Read the replies of earlier requests, or raise --grpc_memory."),
+        absl::Seconds(1), {{"limit", absl::StrCat(limits_.grpc_memory_bytes)}, {"actual", absl::StrCat(unsent)}});
+  }
   if (now <= limits_.max_in_flight) return absl::OkStatus();
   metrics_.CountRejected("in_flight");
   return base::RetryableError(
@@ -62,15 +81,15 @@ absl::Status CallEnvironment::TakePlace() {
       absl::Milliseconds(250), {{"limit", absl::StrCat(limits_.max_in_flight)}, {"actual", absl::StrCat(now)}});
 }
 
-absl::Status CallEnvironment::Enter(const CallMethod& method, const grpc::ServerContext& context,
-                                    absl::string_view collection, Request* request) {
+absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContext* context,
+                                    absl::string_view collection, Request* request, bool may_answer) {
   metrics_.RequestStarted();
   CallInfo& call = *request->mutable_call();
   call.method = method.name;
   call.access = method.access;
   call.collection = std::string(collection);
   absl::Status refusal = TakePlace();
-  const GrpcMetadata metadata(context);
+  const GrpcMetadata metadata(context, may_answer);
   size_t asked = 0;
   while (refusal.ok() && asked < observers_.size()) refusal = observers_[asked++]->Arrived(metadata, &call);
   if (refusal.ok()) return refusal;
@@ -115,6 +134,12 @@ void CallEnvironment::Drain(base::Clock::Ticks deadline) {
   for (DrainableStream* stream : streams_) stream->Drain();
   while ((in_flight_ > 0 || !streams_.empty()) && changed_.WaitUntil(mutex_, deadline)) {
   }
+}
+
+void CallEnvironment::EndIdleStreams(absl::Duration most) {
+  const base::Clock::Ticks since = clock_.Steady() - absl::ToChronoNanoseconds(most);
+  base::MutexLock lock(mutex_);
+  for (DrainableStream* stream : streams_) stream->EndIfIdle(since);
 }
 
 void CallEnvironment::AddStream(DrainableStream* stream) {

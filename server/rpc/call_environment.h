@@ -26,6 +26,8 @@ class DrainableStream {
  public:
   virtual ~DrainableStream() = default;
   virtual void Drain() = 0;
+  // Ends it if it has waited for its caller, to send or to take something, since before `since`.
+  virtual void EndIfIdle(base::Clock::Ticks since) = 0;
 };
 
 // What is known of a method before anybody calls it.
@@ -49,10 +51,14 @@ class CallEnvironment {
   RequestPtr MakeRequest(const grpc::ServerContext& context) const;
 
   // Takes a place among the requests in hand, or says why there is none. Every OK is followed by one Leave.
-  // `collection` is what the message is about, empty where it names none.
-  absl::Status Enter(const CallMethod& method, const grpc::ServerContext& context, absl::string_view collection,
-                     Request* request);
+  // `collection` is what the message is about, empty where it names none. Observers may answer headers only while
+  // nothing was sent yet: `may_answer` is false for what follows on a stream.
+  absl::Status Enter(const CallMethod& method, grpc::ServerContext* context, absl::string_view collection,
+                     Request* request, bool may_answer = true);
   void Leave(const CallMethod& method, const Request& request, const absl::Status& status);
+
+  // Until then calls are refused with UNAVAILABLE, so that addresses can be bound before there is anything to serve.
+  void AcceptCalls() { starting_.store(false, std::memory_order_release); }
 
   // Call objects alive, waiting ones not counted.
   void CallBegins() { ++live_calls_; }
@@ -64,6 +70,15 @@ class CallEnvironment {
   // server.
   void Drain(base::Clock::Ticks deadline);
   bool draining() const { return draining_.load(std::memory_order_acquire); }
+  // Ends streams that have waited for their callers longer than `most`.
+  void EndIdleStreams(absl::Duration most);
+  base::Clock::Ticks Now() const { return clock_.Steady(); }
+
+  // Bytes of replies that callers have not taken yet. While they are more than the memory for calls, new requests are
+  // refused: a caller that asks and never reads must not take the server's memory.
+  void HoldReply(int64_t bytes) { unsent_bytes_ += bytes; }
+  void ReplyTaken(int64_t bytes) { unsent_bytes_ -= bytes; }
+
   void AddStream(DrainableStream* stream);
   void RemoveStream(DrainableStream* stream);
 
@@ -77,6 +92,8 @@ class CallEnvironment {
   const std::vector<CallObserver*> observers_;
   std::atomic<int> in_flight_ = 0;
   std::atomic<int> live_calls_ = 0;
+  std::atomic<bool> starting_ = true;
+  std::atomic<int64_t> unsent_bytes_ = 0;
   std::atomic<bool> draining_ = false;
   base::Mutex mutex_;
   base::CondVar changed_;  // a call, a request in hand or a stream has ended

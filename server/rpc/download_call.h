@@ -64,7 +64,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status refusal = method_.environment->Enter(method_.call, context_, CollectionOf(message_), request_.get());
+    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(message_), request_.get());
     entered_ = refusal.ok();
     if (!entered_) return Answer(std::move(refusal));
     Submit();
@@ -91,6 +91,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
       more = status.ok() && *next;
     }
     if (more) {
+      Base::AwaitsCaller();
       stream_.Write(piece_, &written_tag_);
     } else {
       source_.reset();
@@ -105,6 +106,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   }
 
   void Written(bool ok) {
+    Base::AwaitsNothing();
     if (!ok) cancelled_ = true;
     Submit();
   }

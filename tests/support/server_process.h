@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,7 +28,12 @@ class ServerProcess {
     std::vector<std::string> flags = {};  // beside the addresses, the data directory and the port file
     // Added to the test's own: "SIGHTLINE_KILL_POINT=...".
     std::vector<std::string> environment = {};
+    bool wait_until_ready = true;  // false: Start returns when the ports are bound
+    int64_t memory_limit = 0;      // bytes of memory of its own (RLIMIT_DATA); 0 for none
   };
+
+  // Where the program is, and every flag that Start gives it, for a run of another kind (--doctor).
+  static std::string Binary();
 
   // Returns once the server serves; a later start with the same folder opens the same data.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(Options options);
@@ -36,9 +42,17 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   std::string address() const;  // of gRPC
-  pid_t pid() const { return pid_; }  // -1 once it has ended
+  int grpc_port() const { return grpc_port_; }
   int http_port() const { return http_port_; }
   int admin_port() const { return admin_port_; }
+
+  // A page of the admin address: "/metrics". Empty when it cannot be had.
+  std::string Page(const std::string& path) const;
+  // One series of /metrics, with its labels as they stand there; 0 where there is none.
+  double Metric(const std::string& series) const;
+  // Of memory that is in use now, and the most there ever was; 0 once it has ended.
+  int64_t ResidentBytes() const { return FromStatus("VmRSS:"); }
+  int64_t PeakResidentBytes() const { return FromStatus("VmHWM:"); }
 
   bool Running();
   void Signal(int signal);
@@ -55,6 +69,8 @@ class ServerProcess {
  private:
   ServerProcess(Options options, pid_t pid);
   absl::Status WaitUntilReady();
+  bool ReadPorts();
+  int64_t FromStatus(const std::string& name) const;
 
   const Options options_;
   pid_t pid_;  // -1 once it has ended

@@ -102,7 +102,7 @@ class Sampler {
   // (x, y): pixels from the outer corner of the first one.
   void Sample(double x, double y, uint8_t* rgb) const {
     const double left = std::floor(x - 0.5), top = std::floor(y - 0.5);
-    // Weights of 8 bits: the error is below half a step of the result.
+    // Weights of 8 bits: the error is below two steps of the result, and that only between black and white.
     const int wx = static_cast<int>((x - 0.5 - left) * 256), wy = static_cast<int>((y - 0.5 - top) * 256);
     const auto x0 = static_cast<int64_t>(left), y0 = static_cast<int64_t>(top);
     const uint8_t *p00, *p01, *p10, *p11;

@@ -101,6 +101,20 @@ TEST_F(ProtocolsTest, AQueryWithoutRightImagesDoesNotCount) {
   EXPECT_EQ(scores[2].means[0], 1);
 }
 
+// A small file whose 2,600 queries share one list of 4,000 pictures.
+TEST_F(ProtocolsTest, RefusesAPickleThatSaysFarMoreThanItHolds) {
+  std::string images, queries, same, easy;
+  for (int i = 0; i < 4000; ++i) absl::StrAppend(&images, "S'i", i, "'\na");
+  for (int i = 0; i < 4000; ++i) absl::StrAppend(&easy, "I", i, "\na");
+  for (int q = 0; q < 2600; ++q) absl::StrAppend(&queries, "S'q", q, "'\na");
+  for (int q = 1; q < 2600; ++q) absl::StrAppend(&same, "g1\na");
+  const std::string entry = absl::StrCat("(dS'easy'\n(l", easy, "sS'hard'\n(lsS'junk'\n(lsp1\na");
+  ExpectRefusal(ReadRevisited(File("gnd.pkl", absl::StrCat("(dS'imlist'\n(l", images, "sS'qimlist'\n(l", queries,
+                                                           "sS'gnd'\n(l", entry, same, "s.")),
+                              options_),
+                "at most 10000000 are read");
+}
+
 TEST_F(ProtocolsTest, RefusesPicklesThatAreNoGroundTruth) {
   const auto refused = [&](const std::string& bytes, const std::string& says) {
     ExpectRefusal(ReadRevisited(File("bad.pkl", bytes), options_), says);
