@@ -57,6 +57,9 @@ class Metrics {
   // A search whose results were re-ranked by their patches: all that was asked for, or only some of them.
   void CountRerank(bool all);
 
+  // A decoder process that was replaced: "crash" or "timeout".
+  void CountDecoderRestart(absl::string_view reason);
+
   void SetModelLoaded(const std::string& model, bool untrained, bool loaded);
   void CountModelLoad(bool ok);
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "model/image/decode.h"
+#include "model/image/memory.h"
 #include "model/image/preview.h"
 
 namespace sightline::server {
@@ -103,6 +104,9 @@ ModelHub::ModelHub(Options options, const Limits& limits, Metrics& metrics)
       limits_(limits),
       metrics_(metrics),
       gate_(RunGate::PassesFor(options_.cores, options_.load_options.intra_op_threads)),
+      own_decoder_(options_.decoder == nullptr ? image::MakeInProcessDecoder() : nullptr),
+      decoder_(options_.decoder == nullptr ? *own_decoder_ : *options_.decoder),
+      decode_budget_(limits.decode_memory_bytes),
       default_model_(options_.default_model),
       reaper_({.name = "reaper", .threads = 1, .max_queue = SIZE_MAX, .on_thread_start = {}}),
       decode_pool_({.name = "decode",
@@ -452,8 +456,12 @@ void ModelHub::DecodeAndSubmit(EmbedWork& work) {
     StageTimer timer(*job.request, "decode");
     const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
     if (!header.ok()) return done(header.status());
-    const absl::StatusOr<image::Image> image =
-        image::Decode(job.image, limits_.image, {.wanted_side = WantedSide(job, job.model->model(), *header)});
+    const int wanted_side = WantedSide(job, job.model->model(), *header);
+    // Held until the pixels are gone, at the end of this block.
+    const absl::StatusOr<DecodeBudget::Share> memory =
+        decode_budget_.Take(image::DecodeMemory(*header, job.image.size(), wanted_side), *job.request);
+    if (!memory.ok()) return done(memory.status());
+    const absl::StatusOr<image::Image> image = decoder_.Decode(job.image, limits_.image, {.wanted_side = wanted_side});
     if (!image.ok()) return done(image.status());
     result.width = image->original_width;
     result.height = image->original_height;

@@ -31,8 +31,10 @@
 #include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "model/image/geometry.h"
+#include "model/image/sandbox/decoder.h"
 #include "model/model.h"
 #include "server/batcher.h"
+#include "server/decode_budget.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/run_gate.h"
@@ -76,6 +78,7 @@ class ModelHub {
     LoadModel load = {};
     model::LoadOptions load_options = {};
     int decode_threads = 2;
+    image::Decoder* decoder = nullptr;  // must outlive the hub; null: images are decoded by the hub's own threads
     int cores = 1;
     WarmUp warm_up = WarmUp::kAll;
     absl::Duration warm_up_budget = absl::Seconds(2);  // of kAll; zero for no limit
@@ -118,6 +121,9 @@ class ModelHub {
   // `done` is called once, from any thread.
   void Embed(EmbedJob job, EmbedDone done);
 
+  // Memory taken by images that are being decoded, and what they may take together.
+  int64_t decode_memory() const { return decode_budget_.in_use(); }
+
   size_t decode_queue_depth() const { return decode_pool_.queue_depth(); }
   size_t model_queue_depth() const;
 
@@ -139,6 +145,9 @@ class ModelHub {
   const Limits& limits_;
   Metrics& metrics_;
   RunGate gate_;
+  const std::unique_ptr<image::Decoder> own_decoder_;
+  image::Decoder& decoder_;
+  DecodeBudget decode_budget_;
   base::Mutex load_mutex_;  // held by the one Load or Unload at work; taken before mutex_
   mutable base::Mutex mutex_;
   base::CondVar changed_;

@@ -24,6 +24,12 @@
 
 namespace sightline::server {
 
+// Where codecs run.
+enum class DecodeIsolation {
+  kProcess,  // in helper processes without rights
+  kNone,     // in the server
+};
+
 struct ServerOptions {
   std::string data_dir;
   std::string listen;
@@ -38,6 +44,9 @@ struct ServerOptions {
   int grpc_threads = 1;
   int search_threads = 2;
   int decode_threads = 2;
+  DecodeIsolation decode_isolation = DecodeIsolation::kProcess;
+  std::string decoder_program;  // empty: beside the server's
+  absl::Duration decode_timeout = absl::Seconds(2);
   int intra_op_threads = 0;  // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);

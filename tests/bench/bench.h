@@ -18,6 +18,7 @@ int RunServerLoad(bool quick, const std::string& only);
 // `arguments`: those behind the bench's name, as kQualityUsage says.
 int RunQuality(const std::vector<std::string>& arguments);
 int RunZoo(bool quick);
+int RunDecode(bool quick);
 int RunExact(bool quick);
 int RunRerank(bool quick);
 // `rows` 0 means the default.

@@ -21,6 +21,7 @@ constexpr char kUsage[] =
     "own limit was measured, and recall. The first line describes the machine.\n"
     "\n"
     "  ann       searching and building the graph, beside hnswlib and FAISS\n"
+    "  decode    images decoded in a helper process, beside decoding in the server\n"
     "  embed     prepared images to descriptors on the CPU, beside PyTorch eager\n"
     "  exact     comparing with every one of 100,000 descriptors, beside FAISS IndexFlatIP\n"
     "  ingest    a collection under writes, durable writes with patch tokens, opening again, filters\n"
@@ -83,6 +84,7 @@ int main(int argc, char** argv) {
   if (bench == "train") return sightline::bench::RunTrain(quick);
   if (bench == "zoo") return sightline::bench::RunZoo(quick);
 #endif
+  if (bench == "decode") return sightline::bench::RunDecode(quick);
   if (bench == "exact") return sightline::bench::RunExact(quick);
   if (bench == "ingest") return sightline::bench::RunIngest(quick, rows);
   if (bench == "rerank") return sightline::bench::RunRerank(quick);
