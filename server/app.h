@@ -26,7 +26,7 @@ class App {
   // a benchmark links no LibTorch.
   using LoadModel = ModelHub::LoadModel;
 
-  // Opens the data, loads the models, listens, and is ready when it returns.
+  // Listens at once, answering that it is not ready; opens the data, loads the models, and is ready when it returns.
   // `cpu_capability` says which vector instructions the models' libraries use.
   static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
                                                     const BlasCheck& blas, const std::string& cpu_capability = "");
@@ -36,9 +36,12 @@ class App {
   virtual int http_port() const = 0;   // 0 when it does not listen
   virtual int admin_port() const = 0;  // 0 when it does not listen
 
-  // Loads the models of --models and those loaded since again, in the background. A refused one leaves the one that
-  // serves; the log says what happened.
-  virtual void ReloadModels() = 0;
+  // Puts the settings of kLiveSettings in force. Those of `options` that are not among them are left as they were.
+  virtual void Reload(const ServerOptions& options) = 0;
+
+  // Reads keys and certificates again, opens the audit log again, and loads the models of --models and those loaded
+  // since again, in the background. What is refused leaves what was in force; the log says what happened.
+  virtual void ReloadFiles() = 0;
 
   // Drains within the grace time and ends every thread. Safe to call twice.
   virtual void Stop() = 0;

@@ -30,8 +30,11 @@ const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",  "queue",        "embed",
                                                        "search_queue", "search",  "fetch_tokens", "rerank",
                                                        "fetch",        "explain", "store",        "total"};
-constexpr std::array<absl::string_view, 7> kRejections = {"in_flight",   "decode_queue",  "model_queue", "search_queue",
-                                                          "write_queue", "memory_budget", "transfers"};
+constexpr auto kRejections =
+    std::to_array<absl::string_view>({"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
+                                      "memory_budget", "transfers", "key_rate", "key_in_flight"});
+constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",
+                                                            "scope",   "collection", "listener"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
 constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
                                                            "k_reciprocal"};
@@ -45,6 +48,8 @@ struct CollectedSpec {
   prometheus::MetricType type = prometheus::MetricType::Gauge;
 };
 constexpr auto kCollected = std::to_array<CollectedSpec>({
+    {"sightline_api_keys", "Keys in force; absent without --api_keys."},
+    {"sightline_tls_certificate_expiry_seconds", "Time until the certificate that is served ends; absent without TLS."},
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
     {"sightline_model_warm_up_seconds", "Time that a loaded model ran before it was ready, by model."},
@@ -95,6 +100,9 @@ struct Metrics::State {
   std::map<std::string, prometheus::Histogram*, std::less<>> stages;
   prometheus::Family<prometheus::Histogram>* batch_size;
   std::map<std::string, prometheus::Counter*, std::less<>> rejected;
+  std::map<std::string, prometheus::Counter*, std::less<>> auth_failures;
+  prometheus::Counter* audit_written;
+  prometheus::Counter* audit_dropped;
   prometheus::Counter* indexed;
   std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
   prometheus::Counter* reranked_whole;
@@ -141,6 +149,17 @@ Metrics::Metrics(int max_collections) : state_(std::make_unique<State>(max_colle
   for (const absl::string_view reason : kRejections) {
     s.rejected[String(reason)] = &rejected_family.Add({{"reason", String(reason)}});
   }
+  auto& auth_family = BuildCounter()
+                          .Name("sightline_auth_failures_total")
+                          .Help("Calls whose caller is not known or not allowed, by what was wrong.")
+                          .Register(r);
+  for (const absl::string_view reason : kAuthFailures) {
+    s.auth_failures[String(reason)] = &auth_family.Add({{"reason", String(reason)}});
+  }
+  auto& audit_family =
+      BuildCounter().Name("sightline_audit_lines_total").Help("Lines of the audit log, by result.").Register(r);
+  s.audit_written = &audit_family.Add({{"result", "written"}});
+  s.audit_dropped = &audit_family.Add({{"result", "dropped"}});
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
   auto& searches_family = BuildCounter()
@@ -243,6 +262,16 @@ void Metrics::ObserveBatch(const std::string& model, int size) {
 void Metrics::CountRejected(absl::string_view reason) {
   const auto it = state_->rejected.find(std::string(reason));
   if (it != state_->rejected.end()) it->second->Increment();
+}
+
+void Metrics::CountAuthFailure(absl::string_view reason) {
+  const auto it = state_->auth_failures.find(reason);
+  if (it != state_->auth_failures.end()) it->second->Increment();
+}
+
+void Metrics::CountAuditLines(int64_t written, int64_t dropped) {
+  state_->audit_written->Increment(static_cast<double>(written));
+  state_->audit_dropped->Increment(static_cast<double>(dropped));
 }
 
 void Metrics::CountIndexedImages(int count) { state_->indexed->Increment(count); }

@@ -5,6 +5,7 @@
 #define SIGHTLINE_SERVER_METRICS_H_
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,8 +40,13 @@ class Metrics {
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
   // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
-  // "memory_budget", "transfers".
+  // "memory_budget", "transfers", "key_rate", "key_in_flight".
   void CountRejected(absl::string_view reason);
+  // A call whose caller is not known or not allowed: "missing", "malformed", "unknown", "expired", "scope",
+  // "collection", "listener".
+  void CountAuthFailure(absl::string_view reason);
+  // Lines of the audit log, and those that were lost because the disk was too slow or refused them.
+  void CountAuditLines(int64_t written, int64_t dropped);
   void CountIndexedImages(int count);
   // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or
   // "k_reciprocal".

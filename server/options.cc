@@ -1,21 +1,21 @@
 #include "server/options.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/reflection.h"
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "server/http/address.h"
+#include "server/settings.h"
 #include "server/version.h"
 
 namespace sightline::server {
@@ -77,8 +77,18 @@ std::string AbslUnparseFlag(WarmUp warm_up) {
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
 ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; created when missing");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "gRPC address; port 0 picks a free one");
+ABSL_FLAG(std::string, admin_grpc_listen, "",
+          "gRPC address of administrators' methods, which the main address then refuses; empty: all on the main one");
 ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080", "HTTP address of /healthz and /readyz; empty for none");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
+ABSL_FLAG(std::string, api_keys, "",
+          "JSON file of the keys that callers must show; empty: everybody may do everything");
+ABSL_FLAG(std::string, audit_log, "",
+          "file that gets a JSON line for each call that writes, administers or is refused; - for standard error");
+ABSL_FLAG(std::string, tls_cert, "", "PEM file: the certificate of the gRPC addresses and its chain; empty: no TLS");
+ABSL_FLAG(std::string, tls_key, "", "PEM file: the private key of --tls_cert");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "PEM file: who signs clients' certificates; given, every client must show one");
 ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JSON, once the server is ready");
 ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
@@ -98,6 +108,13 @@ ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
           "what a model runs before it is ready: all (an image of every size), one (the smallest) or none");
 ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(2),
           "with --warm_up=all: sizes that would take longer than this together are left out; 0 for no limit");
+ABSL_FLAG(
+    bool, low_memory, false,
+    "start with as little memory as possible: no graphs, codes read from disk, small caches; searches are slower");
+ABSL_FLAG(
+    bool, recovery, false,
+    "start without models and without writing, except for deletes; damaged collections are read as far as possible");
+ABSL_FLAG(bool, doctor, false, "check machine, settings, models and data, print a table, and end; writes nothing");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
 ABSL_FLAG(absl::Duration, slow_request, absl::Seconds(1),
@@ -120,89 +137,16 @@ ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in 
 namespace sightline::server {
 namespace {
 
-constexpr int64_t kMaxConfigBytes = 1 << 20;
-constexpr char kEnvironmentPrefix[] = "SIGHTLINE_";
-
-// This project's settings: flags of this file. absl's own and those of libraries are not settable from outside flags.
-std::map<std::string, absl::CommandLineFlag*> Settings() {
-  std::map<std::string, absl::CommandLineFlag*> settings;
-  for (const auto& [name, flag] : absl::GetAllFlags()) {
-    if (absl::EndsWith(flag->Filename(), "server/options.cc")) settings[std::string(name)] = flag;
-  }
-  return settings;
+// As absl's flags: one for the process.
+std::optional<SettingSources>& Sources() {
+  static std::optional<SettingSources> sources;
+  return sources;
 }
 
-absl::Status Set(absl::CommandLineFlag* flag, const std::string& value, const std::string& origin) {
-  std::string error;
-  if (flag->ParseFrom(value, &error)) return absl::OkStatus();
-  return base::InvalidArgument(
-      "SETTING_INVALID",
-      absl::StrCat(origin, " sets ", std::string(flag->Name()), " to '", value, "', which it cannot be: ", error,
-                   ". Correct it; --help lists every setting."),
-      {{"field", std::string(flag->Name())}, {"actual", value}});
-}
-
-absl::Status ApplyFile(const std::string& path) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxConfigBytes));
-  const auto settings = Settings();
-  int number = 0;
-  for (const absl::string_view raw : absl::StrSplit(text, '\n')) {
-    ++number;
-    const std::string line(absl::StripAsciiWhitespace(raw.substr(0, raw.find('#'))));
-    if (line.empty()) continue;
-    const std::string origin = absl::StrCat(path, " line ", number);
-    const size_t equals = line.find('=');
-    const std::string name(absl::StripAsciiWhitespace(line.substr(0, equals)));
-    const auto setting = settings.find(name);
-    if (equals == std::string::npos || setting == settings.end() || name == "config") {
-      return base::InvalidArgument("SETTING_UNKNOWN",
-                                   absl::StrCat(origin, " reads '", line,
-                                                "', which sets nothing. Write `name = value`; --help lists the names."),
-                                   {{"actual", line}});
-    }
-    const std::string value(absl::StripAsciiWhitespace(line.substr(equals + 1)));
-    SIGHTLINE_RETURN_IF_ERROR(Set(setting->second, value, origin));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ApplyEnvironment() {
-  for (const auto& [name, flag] : Settings()) {
-    const std::string variable = absl::StrCat(kEnvironmentPrefix, absl::AsciiStrToUpper(name));
-    if (const char* value = std::getenv(variable.c_str()); value != nullptr) {
-      SIGHTLINE_RETURN_IF_ERROR(Set(flag, value, absl::StrCat("the environment variable ", variable)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// A setting that may hold a secret itself is shown as being set. Files that hold one are named.
-bool MayBeSecret(absl::string_view name) {
-  if (absl::EndsWith(name, "_file") || absl::EndsWith(name, "_dir")) return false;
-  return absl::StrContains(name, "secret") || absl::StrContains(name, "password") || absl::StrContains(name, "token") ||
-         absl::StrContains(name, "key");
-}
-
-std::vector<std::pair<std::string, std::string>> ChangedSettings() {
-  std::vector<std::pair<std::string, std::string>> changed;
-  for (const auto& [name, flag] : Settings()) {
-    if (flag->CurrentValue() == flag->DefaultValue()) continue;
-    changed.emplace_back(name, MayBeSecret(name) ? "(set)" : flag->CurrentValue());
-  }
-  return changed;
-}
-
-// The file must be known before the other flags are read, because they win over it.
-std::string ConfigPath(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    absl::string_view argument = argv[i];
-    if (argument == "--") break;
-    if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) continue;
-    if (absl::ConsumePrefix(&argument, "config=")) return std::string(argument);
-    if (argument == "config" && i + 1 < argc) return argv[i + 1];
-  }
-  const char* variable = std::getenv("SIGHTLINE_CONFIG");
-  return variable != nullptr ? variable : "";
+// What the server runs with: what it was started with, and since then what changes while it runs.
+std::map<std::string, std::string>& InForce() {
+  static std::map<std::string, std::string> values;
+  return values;
 }
 
 template <typename T>
@@ -223,12 +167,27 @@ absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duratio
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
 }
 
+// Half of the settings must not pass for all of them: a server without TLS, or one that asks no client for anything.
+absl::Status CheckTls(const TlsPaths& tls) {
+  const auto refuse = [](const char* given, const char* missing) {
+    return base::InvalidArgument("SETTING_MISSING",
+                                 absl::StrCat("--", given, " is given and --", missing, " is not. Give both, or none."),
+                                 {{"field", missing}});
+  };
+  if (tls.certificate.empty() && !tls.key.empty()) return refuse("tls_key", "tls_cert");
+  if (tls.key.empty() && !tls.certificate.empty()) return refuse("tls_cert", "tls_key");
+  if (tls.certificate.empty() && !tls.client_authorities.empty()) return refuse("tls_client_ca", "tls_cert");
+  return absl::OkStatus();
+}
+
 absl::Status Check(const ServerOptions& options) {
   const Limits& limits = options.limits;
-  for (const std::string* address : {&options.listen, &options.http_listen, &options.admin_listen}) {
+  for (const std::string* address :
+       {&options.listen, &options.admin_grpc_listen, &options.http_listen, &options.admin_listen}) {
     const bool none = address->empty() && address != &options.listen;
     if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
   }
+  SIGHTLINE_RETURN_IF_ERROR(CheckTls(options.security.tls));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("grpc_threads", options.grpc_threads, 1, 64));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
@@ -253,35 +212,18 @@ absl::Status Check(const ServerOptions& options) {
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
 }
 
-}  // namespace
-
-absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "The Sightline server: visual search for instances.\n\n"
-      "  sightline-server --data_dir DIR --models dtop_tiny\n\n"
-      "Every setting is also an environment variable (--max_batch: SIGHTLINE_MAX_BATCH) and a line of the file given "
-      "by "
-      "--config (max_batch = 16).");
-  absl::FlagsUsageConfig usage;
-  usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
-  usage.contains_helpshort_flags = usage.contains_help_flags;
-  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
-  absl::SetFlagsUsageConfig(usage);
-
-  if (const std::string path = ConfigPath(argc, argv); !path.empty()) SIGHTLINE_RETURN_IF_ERROR(ApplyFile(path));
-  SIGHTLINE_RETURN_IF_ERROR(ApplyEnvironment());
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
-  if (rest.size() > 1) {
-    return base::InvalidArgument("ARGUMENT_UNKNOWN",
-                                 absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
-                                 {{"actual", rest[1]}});
-  }
-
+absl::StatusOr<ServerOptions> FromFlags() {
   ServerOptions options;
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   options.listen = absl::GetFlag(FLAGS_listen);
+  options.admin_grpc_listen = absl::GetFlag(FLAGS_admin_grpc_listen);
   options.http_listen = absl::GetFlag(FLAGS_http_listen);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
+  options.security.api_keys = absl::GetFlag(FLAGS_api_keys);
+  options.security.audit_log = absl::GetFlag(FLAGS_audit_log);
+  options.security.tls.certificate = absl::GetFlag(FLAGS_tls_cert);
+  options.security.tls.key = absl::GetFlag(FLAGS_tls_key);
+  options.security.tls.client_authorities = absl::GetFlag(FLAGS_tls_client_ca);
   options.port_file = absl::GetFlag(FLAGS_port_file);
   options.model_root = absl::GetFlag(FLAGS_model_root);
   for (const std::string& name : absl::GetFlag(FLAGS_models)) {
@@ -295,11 +237,14 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
+  options.recovery = absl::GetFlag(FLAGS_recovery);
+  options.low_memory = absl::GetFlag(FLAGS_low_memory) || options.recovery;
+  options.doctor = absl::GetFlag(FLAGS_doctor);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
   options.slow_request = absl::GetFlag(FLAGS_slow_request);
   options.log_lines_per_second = absl::GetFlag(FLAGS_log_lines_per_second);
   options.metrics_collections = absl::GetFlag(FLAGS_metrics_collections);
-  options.changed = ChangedSettings();
+  options.changed = SettingSources::Changed();
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
   limits.max_models = absl::GetFlag(FLAGS_max_models);
@@ -317,8 +262,56 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
   limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
   limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
+  if (options.low_memory) {
+    limits.build_threads = 1;
+    limits.search_parallelism = 1;
+    options.warm_up = WarmUp::kOne;
+  }
+  if (options.recovery) options.models.clear();
   SIGHTLINE_RETURN_IF_ERROR(Check(options));
   return options;
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "The Sightline server: visual search for instances.\n\n"
+      "  sightline-server --data_dir DIR --models dtop_tiny\n\n"
+      "Every setting is also an environment variable (--max_batch: SIGHTLINE_MAX_BATCH) and a line of the file given "
+      "by "
+      "--config (max_batch = 16).");
+  absl::FlagsUsageConfig usage;
+  usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
+  usage.contains_helpshort_flags = usage.contains_help_flags;
+  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
+  absl::SetFlagsUsageConfig(usage);
+
+  Sources().emplace(argc, argv);
+  SIGHTLINE_RETURN_IF_ERROR(Sources()->Read());
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    return base::InvalidArgument("ARGUMENT_UNKNOWN",
+                                 absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
+                                 {{"actual", rest[1]}});
+  }
+  Sources()->PinCommandLine();
+  InForce() = SettingSources::Values();
+  return FromFlags();
+}
+
+absl::StatusOr<ReloadedOptions> ReloadOptions() {
+  SIGHTLINE_RETURN_IF_ERROR(Sources()->ReadAgain());
+  ReloadedOptions reloaded;
+  SIGHTLINE_ASSIGN_OR_RETURN(reloaded.options, FromFlags());
+  for (const auto& [name, value] : SettingSources::Values()) {
+    std::string& in_force = InForce()[name];
+    if (in_force == value) continue;
+    const bool now = std::find(kLiveSettings.begin(), kLiveSettings.end(), name) != kLiveSettings.end();
+    (now ? reloaded.changed : reloaded.needs_restart).push_back({name, value});
+    if (now) in_force = value;
+  }
+  return reloaded;
 }
 
 }  // namespace sightline::server
