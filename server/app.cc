@@ -22,6 +22,7 @@
 #include "server/observe/call_log.h"
 #include "server/observe/collection_observer.h"
 #include "server/observe/process.h"
+#include "server/observe/shown_settings.h"
 #include "server/operations.h"
 #include "server/recovery_guard.h"
 #include "server/rpc/bindings.h"
@@ -80,6 +81,7 @@ class AppImpl final : public App {
  public:
   AppImpl(const ServerOptions& options, const LoadModel& load_model)
       : options_(options),
+        shown_settings_(options.changed),
         metrics_(options.metrics_collections),
         call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
                   base::Clock::Real(), metrics_),
@@ -95,6 +97,7 @@ class AppImpl final : public App {
     // What is wrong with a key or a certificate should be known before anything that takes long.
     SIGHTLINE_ASSIGN_OR_RETURN(security_, Security::Open(options_.security, metrics_, base::Clock::Real()));
     for (std::string& warning : AddressWarnings(OpenAddresses())) facts_.warnings.push_back(std::move(warning));
+    metrics_.SetCollector([this] { return Collect(); });
     // Before the collections and models, so that it can be seen that the server lives and is not ready.
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
     SIGHTLINE_RETURN_IF_ERROR(OpenDataDirectory());
@@ -110,7 +113,6 @@ class AppImpl final : public App {
       housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
     }
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
-    metrics_.SetCollector([this] { return Collect(); });
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
     base::Log(
@@ -140,6 +142,7 @@ class AppImpl final : public App {
     options_.limits.memory_budget_bytes = options.limits.memory_budget_bytes;
     database_->SetMemoryBudget(options.limits.memory_budget_bytes);
     base::SetLogLevel(options.log_level);
+    shown_settings_.Reload(options.changed);
   }
 
   void ReloadFiles() override {
@@ -359,7 +362,7 @@ class AppImpl final : public App {
       return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
-                      {.settings = options_.changed,
+                      {.settings = shown_settings_.Get(),
                        .queues = Queues(),
                        .slow = call_log_.last_slow(),
                        .failures = call_log_.last_failures()});
@@ -378,13 +381,15 @@ class AppImpl final : public App {
     }
     const absl::Duration up = base::Clock::Real().Now() - facts_.start_time;
     samples.push_back({"sightline_uptime_seconds", {}, absl::ToDoubleSeconds(up)});
-    AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
+    // While the collections are opened there is nothing to say of them.
+    if (started_) AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
     AddProcessSamples(options_.data_dir, &samples);
     for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
 
   ServerOptions options_;  // constant but for what Reload sets
+  ShownSettings shown_settings_;
   Metrics metrics_;
   CallLog call_log_;
   CollectionObserver collection_observer_;
