@@ -1,4 +1,5 @@
 // More work than the server can do: what is refused is refused well, and nothing stays behind.
+#include <array>
 #include <atomic>
 
 #include "tests/robustness/load_fixture.h"
@@ -68,17 +69,17 @@ TEST_F(OverloadTest, AStormOfCancellationsLeavesNothingBehind) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 4; ++round) {
+    std::vector<Cancel> choices;
+    for (int i = 0; i < 150; ++i) {
+      choices.push_back(
+          std::array{Cancel::kSoon, Cancel::kWithTheAnswer, Cancel::kNever, Cancel::kNever}[random() % 4]);
+    }
     const auto answers = SearchAll(
-        150, [](int) { return kMinute; },
-        [&](int) {
-          switch (random() % 4) {
-            case 0: return Cancel::kSoon;
-            case 1: return Cancel::kWithTheAnswer;
-            default: return Cancel::kNever;
-          }
-        });
-    for (const absl::Status& status : answers) {
-      EXPECT_TRUE(status.ok() || absl::IsCancelled(status) || absl::IsResourceExhausted(status)) << status;
+        150, [](int) { return kMinute; }, [&](int i) { return choices[static_cast<size_t>(i)]; });
+    for (size_t i = 0; i < answers.size(); ++i) {
+      // To a client, a call that it has cancelled itself looks like one that the server has dropped.
+      const bool gone = choices[i] != Cancel::kNever && Reason(answers[i]) == "CALL_DROPPED";
+      EXPECT_TRUE(gone || answers[i].ok() || absl::IsResourceExhausted(answers[i])) << answers[i];
     }
   }
   ExpectNothingLeft();
@@ -86,7 +87,7 @@ TEST_F(OverloadTest, AStormOfCancellationsLeavesNothingBehind) {
 
 // Streams of writes fill every queue they may; searches pass them, and the writes still get on.
 TEST_F(OverloadTest, SearchesAndWritesOfStreamsDoNotStarveEachOther) {
-  Start({"--max_queue=64"});
+  Start({"--max_queue=64", "--max_stream_in_flight=16"});
   std::atomic<bool> stop = false;
   std::atomic<int> written = 0;
   std::vector<std::thread> streams;
@@ -110,8 +111,8 @@ TEST_F(OverloadTest, SearchesAndWritesOfStreamsDoNotStarveEachOther) {
       EXPECT_TRUE(stream->Finish().ok());
     });
   }
-  while (written < 20) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  constexpr int kSearches = 100;
+  while (written < 8) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  constexpr int kSearches = 30;
   int found = 0;
   const int before = written;
   for (int i = 0; i < kSearches; ++i) found += Search(static_cast<unsigned>(i % 4)).ok() ? 1 : 0;
