@@ -45,6 +45,9 @@ class ServerProcess {
   int http_port() const { return http_port_; }
   int admin_port() const { return admin_port_; }
 
+  // Bytes of memory of its own that it has asked for so far, as memory_limit counts them; 0 when it is not known.
+  int64_t OwnMemory() const;
+
   bool Running();
   void Signal(int signal);
   // SIGTERM without waiting.
