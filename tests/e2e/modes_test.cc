@@ -162,16 +162,20 @@ TEST(LowMemoryTest, StartsAndDeletesUnderALimitThatANormalStartDoesNotFit) {
     ASSERT_TRUE(summary.ok()) << summary.status();
     ASSERT_EQ(server->Terminate(), 0) << server->Log();
   }
-  // What the process has without data, and a little more, which is less than its codes and graphs take.
-  int64_t empty_memory = 0;
-  {
-    TempFolder empty;
-    const auto server = *ServerProcess::Start({.folder = empty.path(), .flags = {"--low_memory"}});
-    empty_memory = server->OwnMemory();
-  }
-  if (empty_memory == 0) GTEST_SKIP() << "the system does not tell how much memory a process has";
-  const int64_t limit = empty_memory + (40 << 20);
-  std::printf("an empty server takes %lld MiB; the limit is %lld MiB\n", static_cast<long long>(empty_memory >> 20),
+  // Half-way between what each kind of start takes.
+  const auto measure = [&](std::vector<std::string> flags) {
+    const auto server = *ServerProcess::Start({.folder = folder.path(), .flags = std::move(flags)});
+    const auto client = *client::Client::Connect({.address = server->address()});
+    EXPECT_TRUE(client->Search(NewSearch(std::vector<float>(kDim, 1.0F))).ok());
+    return server->OwnMemory();
+  };
+  const int64_t normal = measure({});
+  const int64_t little = measure({"--low_memory"});
+  if (normal == 0) GTEST_SKIP() << "the system does not tell how much memory a process has";
+  EXPECT_LT(little, normal - (30 << 20));
+  const int64_t limit = (normal + little) / 2;
+  std::printf("a normal start takes %lld MiB, with little memory %lld; the limit is %lld MiB\n",
+              static_cast<long long>(normal >> 20), static_cast<long long>(little >> 20),
               static_cast<long long>(limit >> 20));
   EXPECT_FALSE(ServerProcess::Start({.folder = folder.path(), .memory_limit = limit}).ok())
       << "the limit is too high to prove anything";
