@@ -123,6 +123,15 @@ void ServerProcess::Signal(int signal) {
   if (Running()) ::kill(pid_, signal);
 }
 
+int64_t ServerProcess::OwnMemory() const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  for (std::string line; std::getline(status, line);) {
+    long long kilobytes = 0;
+    if (std::sscanf(line.c_str(), "VmData: %lld kB", &kilobytes) == 1) return kilobytes << 10;
+  }
+  return 0;
+}
+
 void ServerProcess::AskToEnd() { Signal(SIGTERM); }
 
 int ServerProcess::WaitForEnd() {

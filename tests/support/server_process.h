@@ -53,6 +53,8 @@ class ServerProcess {
   // Of memory that is in use now, and the most there ever was; 0 once it has ended.
   int64_t ResidentBytes() const { return FromStatus("VmRSS:"); }
   int64_t PeakResidentBytes() const { return FromStatus("VmHWM:"); }
+  // Bytes of memory of its own that it has asked for so far, as memory_limit counts them; 0 when it is not known.
+  int64_t OwnMemory() const;
 
   bool Running();
   void Signal(int signal);
