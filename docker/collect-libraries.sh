@@ -41,30 +41,27 @@ if ((${#libraries[@]} == 0)); then
   exit 1
 fi
 
-# Debian's database knows /lib/... or /usr/lib/..., whichever the package was made with.
-owner_of() {
-  local file=$1 package
-  for path in "$file" "${file#/usr}" "/usr$file"; do
-    if package=$(dpkg-query -S "$path" 2>/dev/null); then
-      # "package:amd64: /path", never a diversion: those lines begin with the word.
-      sed -n '/^diversion/!{s/^\([^:,]*\).*/\1/p;q}' <<<"$package"
-      return
-    fi
-  done
-  return 1
-}
-
-declare -A packages
+# Debian's database knows /lib/... or /usr/lib/..., whichever the package was made with; it is read once for all.
+declare -A owners packages
+candidates=()
 for path in "${libraries[@]}"; do
   file=$(readlink -f "$path")
-  target=$path
-  [[ $target == /usr/* ]] || target=/usr$target
-  install -D -m 755 "$file" "$root$target"
-  if ! package=$(owner_of "$file"); then
+  candidates+=("$file" "${file#/usr}" "/usr${file#/usr}")
+done
+# "package:amd64: /path" or "package: /path"; lines about diversions have other words.
+while read -r package path rest; do
+  [[ -z $rest && $path == /* ]] && owners[/usr${path#/usr}]=${package%%:*}
+done < <(dpkg-query -S "${candidates[@]}" 2>/dev/null || true)
+
+for path in "${libraries[@]}"; do
+  file=$(readlink -f "$path")
+  package=${owners[/usr${file#/usr}]:-}
+  if [[ -z $package ]]; then
     echo "collect-libraries.sh: no Debian package owns $file. Build with Debian's libraries alone." >&2
     exit 1
   fi
   packages[$package]=loaded
+  install -D -m 755 "$file" "$root/usr${path#/usr}"
 done
 for package in "${compiled_in[@]}"; do
   dpkg-query -W "$package" >/dev/null 2>&1 && packages[$package]=compiled-in
@@ -74,14 +71,19 @@ ldconfig -r "$root"
 list=$root/usr/share/sightline/packages.txt
 {
   echo "# Debian packages that this image has code of: name, version, source package, its version, how it is used."
-  for package in $(printf '%s\n' "${!packages[@]}" | sort); do
-    # One line, also where two architectures of a package are installed.
-    dpkg-query -W -f='${Package} ${Version} ${source:Package} ${source:Version}\n' "$package" | sed "s/\$/ ${packages[$package]}/;q"
-  done
+  # One line, also where a package is installed for two architectures.
+  dpkg-query -W -f='${Package} ${Version} ${source:Package} ${source:Version}\n' "${!packages[@]}" | sort -u -k1,1 |
+    while read -r package rest; do echo "$package $rest ${packages[$package]}"; done
 } >"$list"
+loaded=()
 for package in "${!packages[@]}"; do
-  [[ ${packages[$package]} == loaded ]] || continue
-  dpkg-query -s "$package" | grep -v '^Conffiles:\|^ /' >"$root/var/lib/dpkg/status.d/$package"
-  install -D -m 644 "$(readlink -f "/usr/share/doc/$package/copyright")" "$root/usr/share/doc/$package/copyright"
+  [[ ${packages[$package]} == loaded ]] && loaded+=("$package")
+done
+dpkg-query -s "${loaded[@]}" | awk -v folder="$root/var/lib/dpkg/status.d/" -v RS= '
+  { split($1 " " $2, words, " "); file = folder words[2]; gsub(/\nConffiles:(\n [^\n]*)*/, ""); print $0 "\n" > file; close(file) }'
+for package in "${loaded[@]}"; do
+  license=/usr/share/doc/$package/copyright
+  mkdir -p "$root${license%/*}"
+  cp -L "$license" "$root$license"
 done
 echo "collect-libraries.sh: ${#libraries[@]} libraries of ${#packages[@]} packages"
