@@ -12,6 +12,7 @@ Prints one line per finding and exits 1, or says what was checked and exits 0.
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import re
@@ -273,6 +274,7 @@ def settings_of(objects):
     return settings
 
 
+@functools.lru_cache
 def known_flags(server):
     done = subprocess.run([server, "--help"], capture_output=True, text=True, timeout=60, check=False)
     return set(re.findall(r"^\s*--([a-z0-9_]+) \(", done.stdout, re.MULTILINE))
