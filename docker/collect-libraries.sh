@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Copies every shared library that some programs load into a root folder, and writes what they came from.
 #
-#   docker/collect-libraries.sh ROOT PROGRAM...
+#   docker/collect-libraries.sh [--foreign FOLDER]... ROOT PROGRAM...
+#     --foreign FOLDER   libraries below it are of no Debian package, such as a LibTorch with CUDA; whoever gives it copies
+#                        the folder. The driver's library, libcuda, may then be missing: it comes with the machine.
 #
 # Writes below ROOT:
 #   lib -> usr/lib, lib64 -> usr/lib64, and in them the libraries under the names by which they are looked for, as plain files:
@@ -14,8 +16,13 @@
 # Run where the programs were built, on Debian. A library that cannot be found, or that no package owns, is an error.
 set -euo pipefail
 
+foreign=()
+while [[ ${1:-} == --foreign && $# -gt 1 ]]; do
+  foreign+=("$2")
+  shift 2
+done
 if (($# < 2)); then
-  sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//' >&2
+  sed -n '2,16p' "$0" | sed 's/^# \{0,1\}//' >&2
   exit 2
 fi
 root=$1
@@ -30,6 +37,9 @@ done
 
 # "name => path (address)" and, for the loader, "path (address)".
 listing=$(for program in "$@"; do ldd "$program"; done)
+for folder in "${foreign[@]}"; do
+  listing=$(grep -vF -e "=> $folder/" -e 'libcuda.so.1 => not found' <<<"$listing")
+done
 if grep -q 'not found' <<<"$listing"; then
   echo "collect-libraries.sh: these are loaded and not there; install the packages that hold them:" >&2
   grep 'not found' <<<"$listing" | sort -u >&2

@@ -53,13 +53,14 @@ class Manifests(unittest.TestCase):
         tried = 0
         for name, objects in self.rendered.items():
             for item in copy.deepcopy(objects):
+                kind = item["kind"]
                 for path in list(paths_of(item)):
                     if not isinstance(path[-1], str):
                         continue
                     place = parent_of(item, path)
                     place[path[-1] + "s"] = place.pop(path[-1])
                     tried += 1
-                    self.assertTrue(check.check_fields([item]), f"{name}: {item['kind']} {path} misspelt is not found")
+                    self.assertTrue(check.check_fields([item]), f"{name}: {kind} {path} misspelt is not found")
                     place[path[-1]] = place.pop(path[-1] + "s")
         self.assertGreater(tried, 500)
 
