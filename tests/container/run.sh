@@ -36,10 +36,17 @@ container=
 holder=
 server=
 cleanup() {
-  [[ -n $server ]] && kill -KILL "$server" 2>/dev/null
-  [[ -n $holder ]] && kill -KILL "$holder" 2>/dev/null && wait "$holder" 2>/dev/null
-  [[ -n $container ]] && buildah umount "$container" >/dev/null && buildah rm "$container" >/dev/null
+  local status=$?
+  for process in $server $holder; do
+    kill -KILL "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+  done
+  if [[ -n $container ]]; then
+    buildah umount "$container" >/dev/null || true
+    buildah rm "$container" >/dev/null || true
+  fi
   rm -rf "$work"
+  exit "$status"
 }
 trap cleanup EXIT
 fail() { echo "container/run.sh: FAILED: $*" >&2; exit 1; }
