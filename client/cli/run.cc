@@ -53,8 +53,8 @@ const std::vector<Command>& Commands() {
       IndexCommand(),    SearchCommand(),     ExplainCommand(),    GetCommand(),         ListCommand(),
       DeleteCommand(),   DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), SnapshotCommand(),
       OptimizeCommand(), ReembedCommand(),    ModelsCommand(),     ExportCommand(),      OperationsCommand(),
-      EvaluateCommand(), ValuesCommand(),     StatusCommand(),     DoctorCommand(),      VersionCommand(),
-      HelpCommand()};
+      EvaluateCommand(), ValuesCommand(),     StatusCommand(),     DoctorCommand(),      ReadyCommand(),
+      VersionCommand(),  HelpCommand()};
   return *commands;
 }
 

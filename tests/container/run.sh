@@ -86,7 +86,7 @@ setting() { buildah inspect --type container --format "{{$1}}" "$container"; }
 [[ $(setting .OCIv1.Config.User) == 10001:10001 ]] || fail "the image's user is '$(setting .OCIv1.Config.User)', not 10001:10001"
 mapfile -t variables < <(setting 'range .OCIv1.Config.Env}}{{println .}}{{end' | sed '/^$/d')
 mapfile -t health < <(setting 'range .Docker.Config.Healthcheck.Test}}{{println .}}{{end' 2>/dev/null | sed '/^$/d')
-[[ ${health[0]:-} == CMD ]] && health=("${health[@]:1}") || health=(/usr/local/bin/sightline doctor --timeout 4)
+[[ ${health[0]:-} == CMD ]] && health=("${health[@]:1}") || health=(/usr/local/bin/sightline ready --timeout 4)
 
 # The namespaces: a network with only loopback, and the image's root, read-only, with the volume and /tmp writable.
 mkdir -p "$work/data"
@@ -125,7 +125,8 @@ enter=(nsenter --target "$holder" --net --mount setpriv --no-new-privs
 inside() { "${enter[@]}" "$@"; }
 page() { nsenter --target "$holder" --net curl --silent --fail --max-time 5 "http://127.0.0.1:$1"; }
 
-# Sets `server`, the process to signal, and `waited`, milliseconds until ready.
+# Sets `server`, the process to signal, `waited`, milliseconds until ready, and `worked`, those of them on a core: on a machine
+# that does other things too, the first says little.
 start_server() {
   local begin now
   begin=$(date +%s%3N)
@@ -138,6 +139,8 @@ start_server() {
   done
   now=$(date +%s%3N)
   waited=$((now - begin))
+  # Fields 14 and 15, behind a name without spaces: user and system time, in hundredths of a second.
+  worked=$(awk '{print ($14 + $15) * 10}' "/proc/$server/stat")
   page 8080/readyz >/dev/null || { tail -n 5 "$work/server.log" >&2; fail "the server was not ready within $waited ms"; }
 }
 stop_server() {
@@ -158,7 +161,7 @@ for program in "$image"/usr/local/bin/*; do
 done
 
 start_server
-say "The server was ready after $waited ms (the bar is 10,000)"
+say "The server was ready after $waited ms, of which it computed $worked ms (the bar is 10,000)"
 status=/proc/$server/status
 [[ $(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "$status") == "10001 10001 10001 10001" ]] || fail "the server runs as another user"
 [[ $(awk '$1 == "CapEff:" || $1 == "CapPrm:" {print $2}' "$status" | sort -u) == 0000000000000000 ]] || fail "the server has capabilities"
@@ -166,7 +169,8 @@ status=/proc/$server/status
 # The last mount over the root is the one that counts; the sixth field has its options.
 [[ $(awk '$5 == "/" {options = $6} END {print options}' "/proc/$server/mountinfo") == ro* ]] || fail "the server's root is not read-only"
 if inside /usr/local/bin/sightline-train scenes --out /opt/scenes >/dev/null 2>&1; then fail "a program wrote to the root"; fi
-page 9464/metrics | grep -q '^sightline_build_info' || fail "the admin address has no metrics"
+page 9464/metrics >"$work/metrics"
+grep -q "^sightline_build_info" "$work/metrics" || fail "the admin address has no metrics"
 
 say "Indexing and searching inside"
 inside /usr/local/bin/sightline-train scenes --out /tmp/scenes >/dev/null
@@ -187,7 +191,7 @@ inside "${health[@]}" >"$work/health.log" 2>&1 || { cat "$work/health.log" >&2; 
 stop_server
 if inside "${health[@]}" >/dev/null 2>&1; then fail "the health check passes without a server"; fi
 start_server
-say "Started again on the same volume, the server was ready after $waited ms"
+say "Started again on the same volume, the server was ready after $waited ms, of which it computed $worked ms"
 images=$(inside /usr/local/bin/sightline list --collection quickstart --json 2>/dev/null | grep -c '"id"' || true)
 ((images > 0)) || fail "the images are gone after a restart"
 stop_server

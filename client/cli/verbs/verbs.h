@@ -25,6 +25,7 @@ Command OperationsCommand();
 Command ValuesCommand();
 Command StatusCommand();
 Command DoctorCommand();
+Command ReadyCommand();
 Command VersionCommand();
 
 }  // namespace sightline::cli
