@@ -125,23 +125,26 @@ enter=(nsenter --target "$holder" --net --mount setpriv --no-new-privs
 inside() { "${enter[@]}" "$@"; }
 page() { nsenter --target "$holder" --net curl --silent --fail --max-time 5 "http://127.0.0.1:$1"; }
 
-# Sets `server`, the process to signal, `waited`, milliseconds until ready, and `worked`, those of them on a core: on a machine
-# that does other things too, the first says little.
+# Sets `server`, the process to signal, `waited`, milliseconds until it said that it serves, and `worked`, those of them on a
+# core: on a machine that does other things too, the first says little.
 start_server() {
-  local begin now
+  local begin line
+  : >"$work/server.log"
   begin=$(date +%s%3N)
   "${enter[@]}" /usr/local/bin/sightline-server 2>>"$work/server.log" &
   server=$!
+  line=
   for ((i = 0; i < 1200; ++i)); do
-    page 8080/readyz >/dev/null && break
+    line=$(grep -m 1 '"serving"' "$work/server.log" || true)
+    [[ -n $line ]] && break
     kill -0 "$server" 2>/dev/null || { tail -n 5 "$work/server.log" >&2; fail "the server ended"; }
-    sleep 0.05
+    sleep 0.1
   done
-  now=$(date +%s%3N)
-  waited=$((now - begin))
+  [[ -n $line ]] || { tail -n 5 "$work/server.log" >&2; fail "the server was not ready within two minutes"; }
+  waited=$(($(date -d "$(sed 's/.*"time":"\([^"]*\)".*/\1/' <<<"$line")" +%s%3N) - begin))
   # Fields 14 and 15, behind a name without spaces: user and system time, in hundredths of a second.
   worked=$(awk '{print ($14 + $15) * 10}' "/proc/$server/stat")
-  page 8080/readyz >/dev/null || { tail -n 5 "$work/server.log" >&2; fail "the server was not ready within $waited ms"; }
+  page 8080/readyz >/dev/null || fail "the server says that it serves, and /readyz that it is not ready"
 }
 stop_server() {
   local code=0

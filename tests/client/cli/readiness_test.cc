@@ -37,7 +37,8 @@ class Listener {
       char request[512];
       const ssize_t got = ::recv(connection, request, sizeof(request), 0);
       request_.assign(request, got > 0 ? static_cast<size_t>(got) : 0);
-      EXPECT_EQ(::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL), static_cast<ssize_t>(answer.size()));
+      // A caller that has read enough closes before it has all of a long answer.
+      (void)::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
       // Until the caller gives up and closes.
       while (hang && ::recv(connection, request, sizeof(request), 0) > 0) continue;
       ::close(connection);
@@ -110,7 +111,6 @@ TEST(ReadinessTest, AnAddressMustBeOne) {
                               "127.0.0.1:-1", "127.0.0.1:99999999999999999999"}) {
     EXPECT_EQ(AskReady(address, absl::Seconds(1)).code(), absl::StatusCode::kInvalidArgument) << address;
   }
-  EXPECT_EQ(AskReady("[::1:80:8080", absl::Seconds(1)).code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(ReadinessTest, TheVerbSaysItByItsExitCode) {
