@@ -58,11 +58,20 @@ struct DatabaseOptions {
   // times as long as that took, or once twice as much space is free.
   int recovery_rest = 9;
   rocksdb::Env* env = nullptr;  // under every file of a collection; nullptr: the real one. Must outlive the database
+  // Open only prepares the directory; until OpenCollections has been called there is no collection.
+  bool open_later = false;
+  // For data that the memory is too short for: codes of sealed chunks stay in their files, graphs and inverted lists
+  // are neither loaded nor built (those on disk are kept), caches are small.
+  bool low_memory = false;
+  // For what is left after damage, with little memory: nothing is built or tidied, and a collection that would be set
+  // aside is opened for reading, without what is damaged of it.
+  bool recovery = false;
 };
 
 struct DamagedCollection {
   std::string name;
   absl::Status status;
+  bool readable = false;  // with DatabaseOptions::recovery: what is left of it is served
 };
 
 struct SnapshotInfo {
@@ -131,6 +140,10 @@ class Database {
   // Creates the directory when it does not exist.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const DatabaseOptions& options);
 
+  // With DatabaseOptions::open_later: opens every collection, once; calls to other methods may wait meanwhile. `opened`
+  // is told after each one.
+  virtual absl::Status OpenCollections(const Progress& opened) = 0;
+
   // ALREADY_EXISTS when the name is taken. Durable on OK.
   virtual absl::StatusOr<std::shared_ptr<Collection>> Create(const CollectionConfig& config) = 0;
 
@@ -147,6 +160,8 @@ class Database {
 
   // Bytes of memory that the collections hold together; the budget is compared with it.
   virtual int64_t memory_bytes() const = 0;
+  // In place of DatabaseOptions::memory_budget_bytes, for writes from now on.
+  virtual void SetMemoryBudget(int64_t bytes) = 0;
 
   // ---- Snapshots: consistent copies of one collection, kept under the data directory (FORMAT.md)
 

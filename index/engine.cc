@@ -28,7 +28,8 @@ Engine::Engine(Store& store, const DatabaseOptions& options, const EnginePools& 
       options_(options.segments),
       batch_rows_(static_cast<uint32_t>(std::max(kMinBatchRows, options.max_pending_writes))),
       pools_(pools),
-      policy_(store.config().index_kind,
+      low_memory_(options.low_memory),
+      policy_(options.low_memory ? IndexKind::kExact : store.config().index_kind,
               kernels::CodeLayout(static_cast<size_t>(store.config().descriptor_dim)).stride) {}
 
 Engine::~Engine() = default;
@@ -44,6 +45,7 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   if (config.hnsw_m > 0) shape.graph.m = config.hnsw_m;
   if (config.hnsw_ef_construction > 0) shape.graph.ef_construction = config.hnsw_ef_construction;
   shape.inverted = config.index_kind == IndexKind::kIvf;
+  shape.map_codes = low_memory_;
   return std::make_shared<Segment>(
       shape, [this](uint64_t key) { return store_.ReadDescriptor(key); }, augmented);
 }
@@ -54,8 +56,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
   const Files files(options.env);
   SIGHTLINE_RETURN_IF_ERROR(files.CreateFolder(folder));
   const auto make = [raw = engine.get()](bool augmented) { return raw->MakeSegment(augmented); };
-  SIGHTLINE_ASSIGN_OR_RETURN(LoadedSegments loaded,
-                             LoadSegments(store, files, folder, options.segments.segment_rows, make));
+  SIGHTLINE_ASSIGN_OR_RETURN(LoadedSegments loaded, LoadSegments(store, files, folder, options, make));
   engine->segments_ = std::make_unique<SegmentList>([make] { return make(false); }, options.segments.segment_rows,
                                                     std::move(loaded.segments));
   engine->upkeep_ = std::make_unique<Upkeep>(
@@ -69,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
                       .augment = [raw = engine.get()](
                                      const OptimizeOptions& how, uint64_t key,
                                      std::vector<float>* descriptor) { return raw->Augment(how, key, descriptor); },
-                      .inverted = store.config().index_kind == IndexKind::kIvf,
+                      .inverted = store.config().index_kind == IndexKind::kIvf && !options.low_memory,
                       .lists = store.config().ivf_lists,
                       .most_code_bytes = options.memory_budget_bytes == 0
                                              ? std::numeric_limits<int64_t>::max()

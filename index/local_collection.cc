@@ -86,6 +86,7 @@ LocalCollection::LocalCollection(State state, std::optional<FittedConfidence> co
   base::MutexLock lock(mutex_);
   confidence_ = std::move(confidence);
   sequence_ = counters_.sequence;
+  if (state_.store->only_what_is_left()) read_only_ = OnlyWhatIsLeft(config_.name);
 }
 
 LocalCollection::~LocalCollection() { Close(); }
@@ -93,7 +94,7 @@ LocalCollection::~LocalCollection() { Close(); }
 void LocalCollection::Flush() {
   const State state = this->state();
   if (state.store == nullptr) return;
-  state.engine->Stop(/*orderly=*/true);
+  state.engine->Stop(/*orderly=*/!options_.recovery);
   if (const absl::Status flushed = state.store->Flush(); !flushed.ok()) {
     base::Log(base::Severity::kWarning, "the log was not flushed; the next start replays it",
               {{"collection", config_.name}, {"reason", std::string(flushed.message())}});
@@ -346,6 +347,7 @@ void LocalCollection::SetReadOnly(const absl::Status& reason) {
 }
 
 absl::Status LocalCollection::Recover(Store& store) {
+  if (store.only_what_is_left()) return OnlyWhatIsLeft(config_.name);
   absl::Status reason;
   {
     base::MutexLock lock(mutex_);

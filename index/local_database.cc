@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -27,11 +28,11 @@ constexpr int kUpkeepNice = 10;
 
 void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kUpkeepNice); }
 
-constexpr absl::string_view kSnapshots = "snapshots";
 constexpr absl::string_view kFormatFile = "FORMAT";
 constexpr absl::string_view kFormat = "sightline data directory, format 1\n";
 constexpr int64_t kMaxFormatBytes = 4096;
 constexpr size_t kNamesInErrors = 5;
+constexpr size_t kLittle = 8 << 20;  // bytes of a cache or queue, where memory is short
 
 // The name of a collection's folder is its name, a dot and random digits: a path is never used twice, so that calls
 // still running in a deleted collection cannot touch a new one of the same name.
@@ -46,7 +47,8 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
 LocalDatabase::LocalDatabase(const DatabaseOptions& options, std::unique_ptr<base::FileLock> lock)
     : options_(options),
       lock_(std::move(lock)),
-      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env, options.recovery_rest),
+      resources_(options.block_cache_bytes, options.write_buffer_bytes, options.env, options.recovery_rest,
+                 options.low_memory),
       budget_(options.memory_budget_bytes, [this] { return memory_bytes(); }),
       // The thread that asks takes part.
       search_pool_({.name = "compare", .threads = std::max(1, options.search_threads - 1), .on_thread_start = {}}),
@@ -67,12 +69,22 @@ LocalDatabase::~LocalDatabase() {
   }
 }
 
-absl::StatusOr<std::unique_ptr<LocalDatabase>> LocalDatabase::Open(const DatabaseOptions& options) {
+absl::StatusOr<std::unique_ptr<LocalDatabase>> LocalDatabase::Open(const DatabaseOptions& asked) {
+  DatabaseOptions options = asked;
+  if (options.recovery) {
+    options.low_memory = true;
+    options.segments.background = false;
+  }
+  if (options.low_memory) {
+    options.block_cache_bytes = std::min(options.block_cache_bytes, kLittle);
+    options.write_buffer_bytes = std::min(options.write_buffer_bytes, kLittle);
+    options.max_pending_bytes = std::min(options.max_pending_bytes, kLittle);
+  }
   SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(options.directory));
   SIGHTLINE_ASSIGN_OR_RETURN(auto lock, base::FileLock::Acquire(absl::StrCat(options.directory, "/LOCK")));
   std::unique_ptr<LocalDatabase> database(new LocalDatabase(options, std::move(lock)));
   SIGHTLINE_RETURN_IF_ERROR(database->PrepareFolders());
-  SIGHTLINE_RETURN_IF_ERROR(database->OpenAll());
+  if (!options.open_later) SIGHTLINE_RETURN_IF_ERROR(database->OpenCollections(nullptr));
   return database;
 }
 
@@ -81,22 +93,31 @@ std::string LocalDatabase::PathOf(absl::string_view area, absl::string_view fold
                         : absl::StrCat(options_.directory, "/", area, "/", folder);
 }
 
+absl::StatusOr<std::string> ReadDirectoryFormat(const std::string& directory) {
+  SIGHTLINE_ASSIGN_OR_RETURN(std::string format,
+                             base::ReadFile(absl::StrCat(directory, "/", kFormatFile), kMaxFormatBytes));
+  if (absl::string_view(format) == kFormat) {
+    format.pop_back();
+    return format;
+  }
+  return base::FailedPrecondition("FORMAT_UNKNOWN",
+                                  absl::StrCat(directory,
+                                               " was written in a format that this version does not know. Run the "
+                                               "version that wrote it, or use another data directory."),
+                                  {{"path", directory}});
+}
+
 absl::Status LocalDatabase::PrepareFolders() const {
-  const absl::StatusOr<std::string> format = base::ReadFile(PathOf(kFormatFile), kMaxFormatBytes);
+  const absl::StatusOr<std::string> format = ReadDirectoryFormat(options_.directory);
   if (absl::IsNotFound(format.status())) {
     SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(PathOf(kFormatFile), kFormat));
   } else if (!format.ok()) {
     return format.status();
-  } else if (absl::string_view(*format) != kFormat) {
-    return base::FailedPrecondition("FORMAT_UNKNOWN",
-                                    absl::StrCat(options_.directory,
-                                                 " was written in a format that this version does not know. Run the "
-                                                 "version that wrote it, or use another data directory."),
-                                    {{"path", options_.directory}});
   }
   for (const absl::string_view area : {kCollections, kSnapshots, kStaging, kTrash}) {
     SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(PathOf(area)));
   }
+  if (options_.recovery) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(EmptyArea(kStaging));
   return EmptyArea(kTrash);
 }
@@ -107,9 +128,10 @@ absl::Status LocalDatabase::EmptyArea(absl::string_view area) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder) {
+absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(const std::string& folder,
+                                                                               Store::Care care) {
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
-                             Store::Open(PathOf(kCollections, folder), resources_, options_.limits));
+                             Store::Open(PathOf(kCollections, folder), resources_, options_.limits, care));
   if (store->config().name != NameOf(folder)) {
     return base::Error(absl::StatusCode::kDataLoss, "DATA_DAMAGED",
                        absl::StrCat("folder ", folder, " holds a collection named ", store->config().name,
@@ -120,35 +142,44 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalDatabase::OpenCollection(c
                                options_, {pools, &budget_});
 }
 
-absl::Status LocalDatabase::OpenAll() {
+absl::Status LocalDatabase::OpenCollections(const Progress& opened) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> folders, base::ListFolder(PathOf(kCollections)));
   bool spaces_damaged = false;
   SIGHTLINE_ASSIGN_OR_RETURN(const SpacesByName spaces, ReadSpaces(&spaces_damaged));
   std::map<std::string, int> folders_of;
   for (const std::string& folder : folders) ++folders_of[NameOf(folder)];
   base::MutexLock lock(mutex_);
+  int64_t done = 0;
   for (const std::string& folder : folders) {
-    const std::string name = NameOf(folder);
-    if (spaces_damaged && folders_of[name] > 1) {
-      const std::string key = entries_.contains(name) ? folder : name;
-      entries_[key] = {
-          folder, nullptr,
-          base::Error(absl::StatusCode::kDataLoss, "SPACES_DAMAGED",
-                      absl::StrCat("the file that says which of the folders of ", name, " in ", PathOf(kCollections),
-                                   " is the collection was damaged. Move the other one away, then "
-                                   "restart."))};
-      base::Log(base::Severity::kError, "collection set aside",
-                {{"collection", key}, {"folder", folder}, {"error", std::string(entries_[key].damage.message())}});
-      continue;
-    }
-    const auto stored = spaces.find(name);
-    if (stored != spaces.end() && stored->second.other_folder == folder) {
-      OpenOther(name, stored->second);
-    } else {
-      OpenOne(folder);
+    OpenFolder(folder, spaces, /*ambiguous=*/spaces_damaged && folders_of[NameOf(folder)] > 1);
+    if (opened != nullptr && !opened(++done, static_cast<int64_t>(folders.size()))) {
+      return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                         "opening the collections was cancelled. Start again.");
     }
   }
   return absl::OkStatus();
+}
+
+void LocalDatabase::OpenFolder(const std::string& folder, const SpacesByName& spaces, bool ambiguous) {
+  const std::string name = NameOf(folder);
+  if (ambiguous) {
+    const std::string key = entries_.contains(name) ? folder : name;
+    entries_[key] = {
+        folder, nullptr,
+        base::Error(absl::StatusCode::kDataLoss, "SPACES_DAMAGED",
+                    absl::StrCat("the file that says which of the folders of ", name, " in ", PathOf(kCollections),
+                                 " is the collection was damaged. Move the other one away, then "
+                                 "restart."))};
+    base::Log(base::Severity::kError, "collection set aside",
+              {{"collection", key}, {"folder", folder}, {"error", std::string(entries_[key].damage.message())}});
+    return;
+  }
+  const auto stored = spaces.find(name);
+  if (stored != spaces.end() && stored->second.other_folder == folder) {
+    OpenOther(name, stored->second);
+  } else {
+    OpenOne(folder);
+  }
 }
 
 void LocalDatabase::OpenOne(const std::string& folder) {
@@ -161,18 +192,22 @@ void LocalDatabase::OpenOne(const std::string& folder) {
         "DUPLICATE_COLLECTION", absl::StrCat("folder ", folder, " holds a second collection named ", NameOf(folder),
                                              ". Move one of them away."));
   }
+  const absl::Status damage = collection.status();
+  if (options_.recovery && absl::IsDataLoss(damage)) collection = OpenCollection(folder, Store::Care::kWhatIsLeft);
   if (!collection.ok()) {
     base::Log(base::Severity::kError, "collection set aside",
-              {{"collection", name}, {"folder", folder}, {"error", std::string(collection.status().message())}});
-    entries_[name] = {folder, nullptr, collection.status()};
+              {{"collection", name}, {"folder", folder}, {"error", std::string(damage.message())}});
+    entries_[name] = {folder, nullptr, damage};
     return;
   }
   const double took = base::MillisecondsBetween(started, options_.clock->Steady());
-  base::Log(base::Severity::kInfo, "collection opened",
+  base::Log(damage.ok() ? base::Severity::kInfo : base::Severity::kError,
+            damage.ok() ? "collection opened" : "collection opened for reading, without what is damaged",
             {{"collection", name},
              {"images", absl::StrCat((*collection)->Stats().images)},
-             {"milliseconds", absl::StrCat(static_cast<int64_t>(took))}});
-  entries_[name] = {folder, *std::move(collection), absl::OkStatus()};
+             {"milliseconds", absl::StrCat(static_cast<int64_t>(took))},
+             {"damage", std::string(damage.message())}});
+  entries_[name] = {folder, *std::move(collection), damage};
 }
 
 absl::Status LocalDatabase::Reserve(const std::string& name) {
@@ -317,7 +352,7 @@ std::vector<DamagedCollection> LocalDatabase::damaged() const {
   base::MutexLock lock(mutex_);
   std::vector<DamagedCollection> damaged;
   for (const auto& [name, entry] : entries_) {
-    if (entry.collection == nullptr) damaged.push_back({name, entry.damage});
+    if (!entry.damage.ok()) damaged.push_back({name, entry.damage, entry.collection != nullptr});
   }
   return damaged;
 }

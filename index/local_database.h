@@ -29,17 +29,23 @@ namespace sightline::index {
 
 // The folders of a data directory.
 inline constexpr absl::string_view kCollections = "collections";
+inline constexpr absl::string_view kSnapshots = "snapshots";
 inline constexpr absl::string_view kStaging = "staging";  // collections and snapshots being made
 inline constexpr absl::string_view kTrash = "trash";      // the same, being deleted
 
 // The reason of the error that a collection has no other space.
 inline constexpr char kNoOtherSpace[] = "NO_OTHER_SPACE";
 
+// "data directory, format 1"; NOT_FOUND where there is no data directory yet, FAILED_PRECONDITION when another version
+// wrote it.
+absl::StatusOr<std::string> ReadDirectoryFormat(const std::string& directory);
+
 class LocalDatabase : public Database {
  public:
   static absl::StatusOr<std::unique_ptr<LocalDatabase>> Open(const DatabaseOptions& options);
   ~LocalDatabase() override;
 
+  absl::Status OpenCollections(const Progress& opened) override;
   absl::StatusOr<std::shared_ptr<Collection>> Create(const CollectionConfig& config) override;
   absl::StatusOr<std::shared_ptr<Collection>> Find(const std::string& name) const override;
   std::vector<std::shared_ptr<Collection>> List() const override;
@@ -47,6 +53,7 @@ class LocalDatabase : public Database {
   std::vector<DamagedCollection> damaged() const override;
   const RecordLimits& limits() const override { return options_.limits; }
   int64_t memory_bytes() const override;
+  void SetMemoryBudget(int64_t bytes) override { budget_.SetLimit(bytes); }
   absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& collection, const Progress& progress) override;
   absl::StatusOr<std::vector<SnapshotInfo>> ListSnapshots(const std::string& collection) const override;
   absl::Status DeleteSnapshot(const std::string& name) override;
@@ -62,7 +69,8 @@ class LocalDatabase : public Database {
 
  private:
   class LocalTransfer;
-  // A collection and its folder's name; without collection when it is set aside.
+  // A collection and its folder's name; without collection when it is set aside, with both when only what is left of it
+  // is served.
   struct Entry {
     std::string folder;
     std::shared_ptr<LocalCollection> collection;
@@ -85,7 +93,9 @@ class LocalDatabase : public Database {
   absl::Status PrepareFolders() const;
   // Removes what an interrupted Create or Delete has left.
   absl::Status EmptyArea(absl::string_view area) const;
-  absl::Status OpenAll();
+  // `ambiguous`: nothing says which of several folders is the collection.
+  void OpenFolder(const std::string& folder, const SpacesByName& spaces, bool ambiguous)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OpenOne(const std::string& folder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What the file `spaces` says; renames a damaged one and says so.
   absl::StatusOr<SpacesByName> ReadSpaces(bool* damaged) const;
@@ -99,7 +109,8 @@ class LocalDatabase : public Database {
   absl::Status ReopenOther(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
   absl::Status DropOther(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
   absl::Status SwapSpaces(const std::string& name, absl::Time drop_time);
-  absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder);
+  absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder,
+                                                                  Store::Care care = Store::Care::kWhole);
   // Makes a collection of what `fill` puts into a new folder.
   absl::StatusOr<Entry> MakeCollection(const std::string& name,
                                        absl::FunctionRef<absl::Status(const std::string& folder)> fill);

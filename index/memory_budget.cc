@@ -14,24 +14,25 @@ constexpr absl::Duration kCountEvery = absl::Milliseconds(50);
 }  // namespace
 
 absl::Status MemoryBudget::Admit(size_t bytes) {
-  if (limit_ == 0) return absl::OkStatus();
+  const int64_t limit = limit_.load(std::memory_order_relaxed);
+  if (limit == 0) return absl::OkStatus();
   int64_t used;
   {
     base::MutexLock lock(mutex_);
     const absl::Time now = absl::Now();
-    if (now - counted_at_ >= kCountEvery || used_ > limit_) {
+    if (now - counted_at_ >= kCountEvery || used_ > limit) {
       used_ = count_();
       counted_at_ = now;
     }
     used_ += static_cast<int64_t>(bytes);
     used = used_;
   }
-  if (used <= limit_) return absl::OkStatus();
+  if (used <= limit) return absl::OkStatus();
   return base::RetryableError(
       absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
-      absl::StrCat("the collections would hold ", used, " bytes of memory; the budget is ", limit_,
+      absl::StrCat("the collections would hold ", used, " bytes of memory; the budget is ", limit,
                    ". Delete images or collections, or raise --memory_budget; searches go on."),
-      absl::Seconds(5), {{"limit", absl::StrCat(limit_)}, {"actual", absl::StrCat(used)}});
+      absl::Seconds(5), {{"limit", absl::StrCat(limit)}, {"actual", absl::StrCat(used)}});
 }
 
 }  // namespace sightline::index

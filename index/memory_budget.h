@@ -10,6 +10,7 @@
 #ifndef SIGHTLINE_INDEX_MEMORY_BUDGET_H_
 #define SIGHTLINE_INDEX_MEMORY_BUDGET_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 
@@ -25,9 +26,10 @@ class MemoryBudget {
   MemoryBudget(int64_t limit, std::function<int64_t()> count) : limit_(limit), count_(std::move(count)) {}
 
   absl::Status Admit(size_t bytes);
+  void SetLimit(int64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
 
  private:
-  const int64_t limit_;
+  std::atomic<int64_t> limit_;
   const std::function<int64_t()> count_;
   base::Mutex mutex_;
   int64_t used_ ABSL_GUARDED_BY(mutex_) = 0;

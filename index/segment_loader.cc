@@ -19,12 +19,13 @@ namespace {
 
 class Loader {
  public:
-  Loader(Store& store, const Files& files, const std::string& folder, uint32_t segment_rows,
+  Loader(Store& store, const Files& files, const std::string& folder, const DatabaseOptions& options,
          const std::function<std::shared_ptr<Segment>(bool augmented)>& make_segment)
       : store_(store),
         files_(files),
         folder_(folder),
-        segment_rows_(segment_rows),
+        segment_rows_(options.segments.segment_rows),
+        low_memory_(options.low_memory),
         make_segment_(make_segment),
         descriptors_(store) {}
 
@@ -34,8 +35,12 @@ class Loader {
         [this](uint64_t key, StoredRecord stored) { return Place(key, std::move(stored.record)); }));
     while (next_ < places_.size()) SIGHTLINE_RETURN_IF_ERROR(AddNextChunk());
     for (const auto& segment : result_.segments) segment->FinishLoading();
-    SIGHTLINE_RETURN_IF_ERROR(LoadQuantizers());
-    SIGHTLINE_RETURN_IF_ERROR(LoadLinks());
+    if (low_memory_) {
+      KeepLinks();
+    } else {
+      SIGHTLINE_RETURN_IF_ERROR(LoadQuantizers());
+      SIGHTLINE_RETURN_IF_ERROR(LoadLinks());
+    }
     for (const auto& segment : result_.segments) segment->MapSealedCodes(folder_);
     if (result_.segments.empty()) result_.segments.push_back(make_segment_(false));
     return std::move(result_);
@@ -70,6 +75,7 @@ class Loader {
   }
 
   absl::Status RemoveUnnamed() {
+    if (store_.only_what_is_left()) return absl::OkStatus();
     std::set<std::string> named;
     if (manifest_.centroids) named.insert(CentroidsFileName(manifest_.centroids->number));
     for (const SegmentEntry& segment : manifest_.segments) {
@@ -99,6 +105,7 @@ class Loader {
   absl::Status SetAside(const std::string& name, const absl::Status& reason) {
     if (absl::IsFailedPrecondition(reason)) return reason;
     LogDamage(name, reason);
+    if (store_.only_what_is_left()) return absl::OkStatus();
     // Kept for whoever wants to know what happened. When it cannot be renamed it stays, and is removed at the next
     // start.
     std::rename(PathOf(name).c_str(), absl::StrCat(PathOf(name), kDamagedSuffix).c_str());
@@ -128,6 +135,8 @@ class Loader {
     }
     if (!broken_.contains(place.segment)) intact_rows_[place.segment] = segment.next_row();
     if (place.last) segment.ReopenLastChunk();
+    // At once: they would not all fit.
+    if (low_memory_) segment.MapSealedCodes(folder_);
     return absl::OkStatus();
   }
 
@@ -168,6 +177,15 @@ class Loader {
     return absl::OkStatus();
   }
 
+  // They stay as they are on disk, and stay named.
+  void KeepLinks() {
+    for (size_t s = 0; s < manifest_.segments.size() && s < result_.segments.size(); ++s) {
+      const std::optional<LinksFileInfo>& links = manifest_.segments[s].links;
+      if (links && links->rows <= intact_rows_[s]) result_.known.links[result_.segments[s].get()] = *links;
+    }
+    result_.known.centroids = manifest_.centroids;
+  }
+
   absl::Status LoadLinks() {
     for (size_t s = 0; s < manifest_.segments.size() && s < result_.segments.size(); ++s) {
       const std::optional<LinksFileInfo>& links = manifest_.segments[s].links;
@@ -193,6 +211,7 @@ class Loader {
   const Files& files_;
   const std::string& folder_;
   const uint32_t segment_rows_;
+  const bool low_memory_;
   const std::function<std::shared_ptr<Segment>(bool augmented)>& make_segment_;
   DescriptorCursor descriptors_;
   SegmentManifest manifest_;
@@ -206,9 +225,9 @@ class Loader {
 }  // namespace
 
 absl::StatusOr<LoadedSegments> LoadSegments(
-    Store& store, const Files& files, const std::string& folder, uint32_t segment_rows,
+    Store& store, const Files& files, const std::string& folder, const DatabaseOptions& options,
     const std::function<std::shared_ptr<Segment>(bool augmented)>& make_segment) {
-  return Loader(store, files, folder, segment_rows, make_segment).Load();
+  return Loader(store, files, folder, options, make_segment).Load();
 }
 
 }  // namespace sightline::index

@@ -306,6 +306,18 @@ absl::Status Snapshots::Verify(const std::string& name, const Loaded& snapshot, 
   return absl::OkStatus();
 }
 
+std::vector<std::pair<std::string, absl::Status>> Snapshots::Examine() const {
+  std::vector<std::pair<std::string, absl::Status>> found;
+  const absl::StatusOr<std::vector<uint64_t>> numbers = ListNumbers(folders_.snapshots);
+  if (!numbers.ok()) return {{std::string("snapshots"), numbers.status()}};
+  for (const uint64_t number : *numbers) {
+    const std::string name = SnapshotName(number);
+    const absl::StatusOr<Loaded> loaded = Load(name);
+    found.emplace_back(name, loaded.ok() ? Verify(name, *loaded, nullptr) : loaded.status());
+  }
+  return found;
+}
+
 absl::Status Snapshots::CopyTo(const std::string& name, const std::string& folder, const Progress& progress) const {
   SIGHTLINE_ASSIGN_OR_RETURN(const Loaded snapshot, Load(name));
   SIGHTLINE_RETURN_IF_ERROR(Verify(name, snapshot, progress));

@@ -48,6 +48,9 @@ class Snapshots {
   // Newest first. Empty `collection`: of all. A damaged snapshot is left out and logged.
   absl::StatusOr<std::vector<SnapshotInfo>> List(const std::string& collection) const;
 
+  // Every snapshot there is, and whether each of its files is what was written.
+  std::vector<std::pair<std::string, absl::Status>> Examine() const;
+
   absl::Status Delete(const std::string& name);
 
   // Verifies every file, then makes `folder` with them: what is immutable by hard links, the rest by copies.

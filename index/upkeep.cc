@@ -301,7 +301,9 @@ absl::Status Upkeep::Seal(Segment& segment, uint32_t chunk, bool name_it) {
     }
   }
   if (before) RemoveFiles({ChunkFileName(before->number)});
-  return segment.ReadFromFile(chunk, files_, path);
+  SIGHTLINE_RETURN_IF_ERROR(segment.ReadFromFile(chunk, files_, path));
+  if (segment.shape().map_codes) segment.MapSealedCodes(context_.folder);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Upkeep::SealOne(const SegmentList::Segments& segments, uint64_t partial_until) {

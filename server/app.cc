@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "index/database.h"
@@ -19,6 +20,7 @@
 #include "server/metrics.h"
 #include "server/model_hub.h"
 #include "server/operations.h"
+#include "server/recovery_guard.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
 #include "server/services/duplicates.h"
@@ -49,6 +51,24 @@ ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel&
   return hub;
 }
 
+// What a server that starts is at, in words.
+class StartProgress {
+ public:
+  void Set(std::string text) {
+    base::Log(base::Severity::kDebug, "starting", {{"progress", text}});
+    base::MutexLock lock(mutex_);
+    text_ = std::move(text);
+  }
+  std::string Get() const {
+    base::MutexLock lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::string text_ ABSL_GUARDED_BY(mutex_) = "reading the data directory";
+};
+
 class AppImpl final : public App {
  public:
   AppImpl(const ServerOptions& options, const LoadModel& load_model)
@@ -56,78 +76,54 @@ class AppImpl final : public App {
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model), options_.limits, metrics_),
         loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}),
-        environment_(base::Clock::Real(), options_.limits, metrics_) {}
+        environment_(base::Clock::Real(), options_.limits, metrics_, Observers()) {}
 
   ~AppImpl() override { Stop(); }
 
   absl::Status Open(const BlasCheck& blas, const std::string& cpu_capability) {
-    facts_.version = Version();
-    facts_.commit = Commit();
-    facts_.simd_level = index::kernels::LevelName();
-    facts_.start_time = base::Clock::Real().Now();
-    facts_.blas = blas.name;
-    facts_.cpu_capability = cpu_capability;
-    if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
-    metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
-
-    index::DatabaseOptions database_options;
-    database_options.directory = options_.data_dir;
-    database_options.limits = options_.limits.record;
-    database_options.request_id_retention = options_.limits.request_id_retention;
-    database_options.memory_budget_bytes = options_.limits.memory_budget_bytes;
-    database_options.search_threads = options_.limits.search_parallelism;
-    database_options.build_threads = options_.limits.build_threads;
-    SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
-    for (const index::DamagedCollection& damaged : database_->damaged()) {
-      base::Log(base::Severity::kError, "collection set aside",
-                {{"collection", damaged.name}, {"error", std::string(damaged.status.message())}});
-    }
-    // Before the operations: those that are repeated may need one.
-    for (const std::string& name : options_.models) SIGHTLINE_RETURN_IF_ERROR(models_.Load(name).status());
-    SIGHTLINE_ASSIGN_OR_RETURN(
-        operations_,
-        Operations::Open({.directory = options_.data_dir,
-                          .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
-                                         {kReembedKind, MakeReembed(*database_, models_)},
-                                         {kFindDuplicatesKind, MakeFindDuplicates(*database_, models_)}}}));
-    housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
-    if (!operations_->set_aside().empty()) {
-      facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
-                                             operations_->set_aside(),
-                                             ": what ran or ended before this start is not listed."));
-    }
-    WarnAboutAddresses();
-    for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
-
-    context_ = std::make_unique<ServiceContext>(
-        ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
-    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
-                                       &environment_);
-    bindings_.push_back(BindSearchService(*context_, rpc_.get()));
-    bindings_.push_back(BindIndexService(*context_, rpc_.get()));
-    bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
-    bindings_.push_back(BindServerService(*context_, rpc_.get()));
-    bindings_.push_back(BindModelService(*context_, rpc_.get()));
-    bindings_.push_back(BindOperationService(*context_, rpc_.get()));
-    metrics_.SetCollector([this] { return Collect(); });
-    SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
+    GatherFacts(blas, cpu_capability);
+    // Before anything that takes time, so that it can be seen that the server lives and is not ready.
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
+    SIGHTLINE_RETURN_IF_ERROR(OpenDataDirectory());
+    SIGHTLINE_RETURN_IF_ERROR(StartRpc());
+    base::Log(base::Severity::kInfo, "listening",
+              {{"grpc", absl::StrCat("port ", rpc_->port())},
+               {"http", absl::StrCat("port ", http_port())},
+               {"admin", absl::StrCat("port ", admin_port())}});
+    SIGHTLINE_RETURN_IF_ERROR(OpenCollections());
+    SIGHTLINE_RETURN_IF_ERROR(LoadModels());
+    if (!options_.recovery) {
+      operations_->Resume();  // after the models: what is repeated may need one
+      housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
+    }
+    for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
+    metrics_.SetCollector([this] { return Collect(); });
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
-    base::Log(base::Severity::kInfo, "serving",
-              {{"version", VersionText()},
-               {"grpc", absl::StrCat("port ", rpc_->port())},
-               {"http", absl::StrCat("port ", http_port())},
-               {"admin", absl::StrCat("port ", admin_port())},
-               {"simd", facts_.simd_level},
-               {"collections", absl::StrCat(database_->List().size())},
-               {"models", absl::StrCat(models_.List().size())}});
+    base::Log(
+        base::Severity::kInfo, "serving",
+        {{"version", VersionText()},
+         {"grpc", absl::StrCat("port ", rpc_->port())},
+         {"http", absl::StrCat("port ", http_port())},
+         {"admin", absl::StrCat("port ", admin_port())},
+         {"simd", facts_.simd_level},
+         {"collections", absl::StrCat(database_->List().size())},
+         {"models", absl::StrCat(models_.List().size())},
+         {"milliseconds", absl::StrCat(absl::ToInt64Milliseconds(base::Clock::Real().Now() - facts_.start_time))}});
     return absl::OkStatus();
   }
 
   int grpc_port() const override { return rpc_->port(); }
   int http_port() const override { return http_ ? http_->port() : 0; }
   int admin_port() const override { return admin_ ? admin_->port() : 0; }
+
+  void Reload(const ServerOptions& options) override {
+    options_.models = options.models;
+    options_.limits.drain_grace = options.limits.drain_grace;
+    options_.limits.memory_budget_bytes = options.limits.memory_budget_bytes;
+    database_->SetMemoryBudget(options.limits.memory_budget_bytes);
+    base::SetLogLevel(options.log_level);
+  }
 
   void ReloadModels() override {
     std::vector<std::string> names = options_.models;
@@ -159,6 +155,99 @@ class AppImpl final : public App {
   }
 
  private:
+  std::vector<CallObserver*> Observers() {
+    std::vector<CallObserver*> observers;
+    if (options_.recovery) observers.push_back(&recovery_guard_);
+    return observers;
+  }
+
+  void GatherFacts(const BlasCheck& blas, const std::string& cpu_capability) {
+    facts_.version = Version();
+    facts_.commit = Commit();
+    facts_.simd_level = index::kernels::LevelName();
+    facts_.start_time = base::Clock::Real().Now();
+    facts_.blas = blas.name;
+    facts_.cpu_capability = cpu_capability;
+    if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
+    if (options_.recovery) {
+      facts_.warnings.push_back(
+          "the server runs with --recovery: it reads and deletes, and answers everything else with "
+          "FAILED_PRECONDITION. "
+          "Start it without --recovery once the data are well.");
+    } else if (options_.low_memory) {
+      facts_.warnings.push_back(
+          "the server runs with --low_memory: searches compare every image, and read the disk for it. Start it without "
+          "--low_memory where there is more memory.");
+    }
+    metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
+    WarnAboutAddresses();
+  }
+
+  // What is fast: locks the directory and reads what operations there were.
+  absl::Status OpenDataDirectory() {
+    index::DatabaseOptions database_options;
+    database_options.directory = options_.data_dir;
+    database_options.limits = options_.limits.record;
+    database_options.request_id_retention = options_.limits.request_id_retention;
+    database_options.memory_budget_bytes = options_.limits.memory_budget_bytes;
+    database_options.search_threads = options_.limits.search_parallelism;
+    database_options.build_threads = options_.limits.build_threads;
+    database_options.low_memory = options_.low_memory;
+    database_options.recovery = options_.recovery;
+    database_options.open_later = true;
+    SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        operations_,
+        Operations::Open({.directory = options_.data_dir,
+                          .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
+                                         {kReembedKind, MakeReembed(*database_, models_)},
+                                         {kFindDuplicatesKind, MakeFindDuplicates(*database_, models_)}}}));
+    if (!operations_->set_aside().empty()) {
+      facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
+                                             operations_->set_aside(),
+                                             ": what ran or ended before this start is not listed."));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status StartRpc() {
+    context_ = std::make_unique<ServiceContext>(
+        ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
+    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
+                                       &environment_);
+    bindings_.push_back(BindSearchService(*context_, rpc_.get()));
+    bindings_.push_back(BindIndexService(*context_, rpc_.get()));
+    bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
+    bindings_.push_back(BindServerService(*context_, rpc_.get()));
+    bindings_.push_back(BindModelService(*context_, rpc_.get()));
+    bindings_.push_back(BindOperationService(*context_, rpc_.get()));
+    return rpc_->Start();
+  }
+
+  absl::Status OpenCollections() {
+    const base::Clock::Ticks begin = base::Clock::Real().Steady();
+    const auto opened = [&](int64_t done, int64_t total) {
+      start_progress_.Set(absl::StrCat("opening collections, ", done, " of ", total, " are open"));
+      return true;
+    };
+    start_progress_.Set("opening collections");
+    SIGHTLINE_RETURN_IF_ERROR(database_->OpenCollections(opened));
+    base::Log(base::Severity::kInfo, "collections opened",
+              {{"collections", absl::StrCat(database_->List().size())},
+               {"damaged", absl::StrCat(database_->damaged().size())},
+               {"milliseconds",
+                absl::StrCat(static_cast<int64_t>(base::MillisecondsBetween(begin, base::Clock::Real().Steady())))}});
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadModels() {
+    for (const std::string& name : options_.models) {
+      start_progress_.Set(absl::StrCat("loading the model ", name));
+      SIGHTLINE_RETURN_IF_ERROR(models_.Load(name).status());
+    }
+    return absl::OkStatus();
+  }
+
   void WarnAboutAddresses() {
     for (const std::string* address : {&options_.listen, &options_.http_listen, &options_.admin_listen}) {
       const absl::StatusOr<HostPort> target = ParseHostPort(*address);
@@ -173,8 +262,9 @@ class AppImpl final : public App {
 
   absl::Status StartHttp() {
     const auto ready = [this] {
-      return serving_ ? HttpReply{200, "text/plain; charset=utf-8", "ready\n"}
-                      : HttpReply{503, "text/plain; charset=utf-8", "not ready\n"};
+      if (serving_) return HttpReply{200, "text/plain; charset=utf-8", "ready\n"};
+      const std::string state = started_ ? "draining" : start_progress_.Get();
+      return HttpReply{503, "text/plain; charset=utf-8", absl::StrCat("not ready: ", state, "\n")};
     };
     const auto alive = [] { return HttpReply{200, "text/plain; charset=utf-8", "ok\n"}; };
     if (!options_.http_listen.empty()) {
@@ -195,6 +285,8 @@ class AppImpl final : public App {
   }
 
   void SetServing(bool serving) {
+    if (serving) environment_.AcceptCalls();
+    started_ = true;
     serving_ = serving;
     rpc_->SetServing(serving);
     metrics_.SetServing(serving);
@@ -208,6 +300,9 @@ class AppImpl final : public App {
   }
 
   std::string StatusText() {
+    if (!started_) {
+      return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
+    }
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits);
   }
 
@@ -220,7 +315,7 @@ class AppImpl final : public App {
     return samples;
   }
 
-  const ServerOptions options_;
+  ServerOptions options_;  // constant but for what Reload sets
   Metrics metrics_;
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
@@ -229,12 +324,15 @@ class AppImpl final : public App {
   base::ThreadPool workers_;
   ModelHub models_;
   base::ThreadPool loader_;  // loads and unloads models, one after the other
+  RecoveryGuard recovery_guard_;
   CallEnvironment environment_;
   std::unique_ptr<ServiceContext> context_;
   std::vector<std::unique_ptr<Binding>> bindings_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<HttpServer> admin_;
+  StartProgress start_progress_;
+  std::atomic<bool> started_ = false;
   std::atomic<bool> serving_ = false;
   bool stopped_ = false;
 };

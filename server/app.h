@@ -26,7 +26,7 @@ class App {
   // a benchmark links no LibTorch.
   using LoadModel = ModelHub::LoadModel;
 
-  // Opens the data, loads the models, listens, and is ready when it returns.
+  // Listens at once, answering that it is not ready; opens the data, loads the models, and is ready when it returns.
   // `cpu_capability` says which vector instructions the models' libraries use.
   static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
                                                     const BlasCheck& blas, const std::string& cpu_capability = "");
@@ -35,6 +35,9 @@ class App {
   virtual int grpc_port() const = 0;
   virtual int http_port() const = 0;   // 0 when it does not listen
   virtual int admin_port() const = 0;  // 0 when it does not listen
+
+  // Puts the settings of kLiveSettings in force. Those of `options` that are not among them are left as they were.
+  virtual void Reload(const ServerOptions& options) = 0;
 
   // Loads the models of --models and those loaded since again, in the background. A refused one leaves the one that
   // serves; the log says what happened.

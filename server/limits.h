@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "index/record.h"
 #include "model/image/decode.h"
+#include "server/live.h"
 
 namespace sightline::server {
 
@@ -24,14 +25,14 @@ struct Limits {
   int max_stream_in_flight = 64;  // of one stream
   int max_queue = 256;            // images waiting for the model
   int max_batch = 8;
-  int max_models = 8;               // loaded at once
-  int64_t memory_budget_bytes = 0;  // of all collections together; 0 for no limit
-  int search_parallelism = 2;       // threads that share one large search
-  int build_threads = 1;            // threads that seal, merge and build graphs
+  int max_models = 8;                     // loaded at once
+  Live<int64_t> memory_budget_bytes = 0;  // of all collections together; 0 for no limit
+  int search_parallelism = 2;             // threads that share one large search
+  int build_threads = 1;                  // threads that seal, merge and build graphs
   absl::Duration max_batch_delay = absl::Milliseconds(2);
   absl::Duration default_deadline = absl::Seconds(60);
   absl::Duration max_deadline = absl::Hours(1);
-  absl::Duration drain_grace = absl::Seconds(30);
+  LiveDuration drain_grace = absl::Seconds(30);
   absl::Duration request_id_retention = absl::Hours(24);
 };
 

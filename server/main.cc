@@ -2,18 +2,24 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "model/cpu.h"
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
+#include "server/doctor.h"
 #include "server/int8_choice.h"
 #include "server/options.h"
+#include "server/signals.h"
+#include "server/version.h"
 
 namespace {
+
+using sightline::base::Log;
+using sightline::base::Severity;
 
 constexpr int kExitError = 1;
 constexpr int kExitUsage = 2;
@@ -23,12 +29,19 @@ int Fail(const absl::Status& status, int code) {
   return code;
 }
 
-const char* SignalName(int signal) {
-  switch (signal) {
-    case SIGTERM: return "SIGTERM";
-    case SIGINT: return "SIGINT";
-    default: return "SIGHUP";
+void Reload(sightline::server::App& app) {
+  const auto reloaded = sightline::server::ReloadOptions();
+  if (reloaded.ok()) {
+    app.Reload(reloaded->options);
+    for (const auto& [name, value] : reloaded->changed) Log(Severity::kInfo, "setting changed", {{name, value}});
+    for (const auto& [name, value] : reloaded->needs_restart) {
+      Log(Severity::kWarning, "setting changed, but it needs a restart", {{name, value}});
+    }
+  } else {
+    Log(Severity::kError, "settings not read again: those in force stay",
+        {{"error", std::string(reloaded.status().message())}});
   }
+  app.ReloadModels();
 }
 
 }  // namespace
@@ -39,27 +52,22 @@ int main(int argc, char** argv) {
   if (!options.ok()) return Fail(options.status(), kExitUsage);
   sightline::base::SetLogLevel(options->log_level);
 
-  // Blocked before any thread starts, so that every thread inherits it and only this one takes them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
-  auto app = sightline::server::App::Start(
-      *options, sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load), blas,
-      sightline::model::CpuCapability());
+  const auto load = sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load);
+  if (options->doctor) {
+    const auto lines = sightline::server::Diagnose(*options, load, blas);
+    std::fputs(sightline::server::DoctorTable(lines).c_str(), stdout);
+    return sightline::server::AnyFailed(lines) ? kExitError : 0;
+  }
+
+  sightline::server::Signals signals;
+  Log(Severity::kInfo, "starting", {{"version", sightline::server::VersionText()}, {"data_dir", options->data_dir}});
+  auto app = sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability());
   if (!app.ok()) return Fail(app.status(), kExitError);
-  int signal = 0;
-  do {
-    sigwait(&signals, &signal);
-    sightline::base::Log(sightline::base::Severity::kInfo, "signal received", {{"signal", SignalName(signal)}});
-    if (signal == SIGHUP) (*app)->ReloadModels();
-  } while (signal == SIGHUP);
+  signals.SetPhase(sightline::server::Signals::Phase::kServing);
+  while (signals.Next() == SIGHUP) Reload(**app);
+  signals.SetPhase(sightline::server::Signals::Phase::kStopping);
   (*app)->Stop();
-  sightline::base::Log(sightline::base::Severity::kInfo, "stopped");
+  Log(Severity::kInfo, "stopped");
   return 0;
 }

@@ -65,7 +65,6 @@ absl::StatusOr<std::unique_ptr<Operations>> Operations::Open(const Options& opti
   SIGHTLINE_RETURN_IF_ERROR(operations->Load());
   operations->pool_ = std::make_unique<base::ThreadPool>(base::ThreadPool::Options{
       .name = "operations", .threads = options.threads, .max_queue = options.max_waiting, .on_thread_start = {}});
-  operations->Resume();
   return operations;
 }
 

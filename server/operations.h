@@ -54,11 +54,14 @@ class Operations {
     absl::Duration keep_ended = absl::Hours(7 * 24);
   };
 
-  // Reads the file and starts again what can be repeated.
+  // Reads the file. What was under way is not gone on with before Resume.
   static absl::StatusOr<std::unique_ptr<Operations>> Open(const Options& options);
   ~Operations();
   Operations(const Operations&) = delete;
   Operations& operator=(const Operations&) = delete;
+
+  // Once, when what the work needs is there: starts again what can be repeated, and ends the rest as interrupted.
+  void Resume();
 
   // `kind` is one of those v1.Operation documents. RESOURCE_EXHAUSTED when too much waits.
   absl::StatusOr<v1::Operation> Start(const std::string& kind, const std::string& collection, Work work);
@@ -100,7 +103,6 @@ class Operations {
   explicit Operations(const Options& options);
 
   absl::Status Load();
-  void Resume();
   absl::StatusOr<v1::Operation> Begin(const std::string& kind, const std::string& collection,
                                       google::protobuf::Any request, Work work);
   void Run(uint64_t number, const Work& work);

@@ -1,21 +1,21 @@
 #include "server/options.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/reflection.h"
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "server/http/address.h"
+#include "server/settings.h"
 #include "server/version.h"
 
 namespace sightline::server {
@@ -98,6 +98,13 @@ ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
           "what a model runs before it is ready: all (an image of every size), one (the smallest) or none");
 ABSL_FLAG(absl::Duration, warm_up_budget, absl::Seconds(2),
           "with --warm_up=all: sizes that would take longer than this together are left out; 0 for no limit");
+ABSL_FLAG(
+    bool, low_memory, false,
+    "start with as little memory as possible: no graphs, codes read from disk, small caches; searches are slower");
+ABSL_FLAG(
+    bool, recovery, false,
+    "start without models and without writing, except for deletes; damaged collections are read as far as possible");
+ABSL_FLAG(bool, doctor, false, "check machine, settings, models and data, print a table, and end; writes nothing");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
 ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
@@ -115,73 +122,16 @@ ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in 
 namespace sightline::server {
 namespace {
 
-constexpr int64_t kMaxConfigBytes = 1 << 20;
-constexpr char kEnvironmentPrefix[] = "SIGHTLINE_";
-
-// This project's settings: flags of this file. absl's own and those of libraries are not settable from outside flags.
-std::map<std::string, absl::CommandLineFlag*> Settings() {
-  std::map<std::string, absl::CommandLineFlag*> settings;
-  for (const auto& [name, flag] : absl::GetAllFlags()) {
-    if (absl::EndsWith(flag->Filename(), "server/options.cc")) settings[std::string(name)] = flag;
-  }
-  return settings;
+// As absl's flags: one for the process.
+std::optional<SettingSources>& Sources() {
+  static std::optional<SettingSources> sources;
+  return sources;
 }
 
-absl::Status Set(absl::CommandLineFlag* flag, const std::string& value, const std::string& origin) {
-  std::string error;
-  if (flag->ParseFrom(value, &error)) return absl::OkStatus();
-  return base::InvalidArgument(
-      "SETTING_INVALID",
-      absl::StrCat(origin, " sets ", std::string(flag->Name()), " to '", value, "', which it cannot be: ", error,
-                   ". Correct it; --help lists every setting."),
-      {{"field", std::string(flag->Name())}, {"actual", value}});
-}
-
-absl::Status ApplyFile(const std::string& path) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxConfigBytes));
-  const auto settings = Settings();
-  int number = 0;
-  for (const absl::string_view raw : absl::StrSplit(text, '\n')) {
-    ++number;
-    const std::string line(absl::StripAsciiWhitespace(raw.substr(0, raw.find('#'))));
-    if (line.empty()) continue;
-    const std::string origin = absl::StrCat(path, " line ", number);
-    const size_t equals = line.find('=');
-    const std::string name(absl::StripAsciiWhitespace(line.substr(0, equals)));
-    const auto setting = settings.find(name);
-    if (equals == std::string::npos || setting == settings.end() || name == "config") {
-      return base::InvalidArgument("SETTING_UNKNOWN",
-                                   absl::StrCat(origin, " reads '", line,
-                                                "', which sets nothing. Write `name = value`; --help lists the names."),
-                                   {{"actual", line}});
-    }
-    const std::string value(absl::StripAsciiWhitespace(line.substr(equals + 1)));
-    SIGHTLINE_RETURN_IF_ERROR(Set(setting->second, value, origin));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ApplyEnvironment() {
-  for (const auto& [name, flag] : Settings()) {
-    const std::string variable = absl::StrCat(kEnvironmentPrefix, absl::AsciiStrToUpper(name));
-    if (const char* value = std::getenv(variable.c_str()); value != nullptr) {
-      SIGHTLINE_RETURN_IF_ERROR(Set(flag, value, absl::StrCat("the environment variable ", variable)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// The file must be known before the other flags are read, because they win over it.
-std::string ConfigPath(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    absl::string_view argument = argv[i];
-    if (argument == "--") break;
-    if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) continue;
-    if (absl::ConsumePrefix(&argument, "config=")) return std::string(argument);
-    if (argument == "config" && i + 1 < argc) return argv[i + 1];
-  }
-  const char* variable = std::getenv("SIGHTLINE_CONFIG");
-  return variable != nullptr ? variable : "";
+// What the server runs with: what it was started with, and since then what changes while it runs.
+std::map<std::string, std::string>& InForce() {
+  static std::map<std::string, std::string> values;
+  return values;
 }
 
 template <typename T>
@@ -229,30 +179,7 @@ absl::Status Check(const ServerOptions& options) {
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
 }
 
-}  // namespace
-
-absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "The Sightline server: visual search for instances.\n\n"
-      "  sightline-server --data_dir DIR --models dtop_tiny\n\n"
-      "Every setting is also an environment variable (--max_batch: SIGHTLINE_MAX_BATCH) and a line of the file given "
-      "by "
-      "--config (max_batch = 16).");
-  absl::FlagsUsageConfig usage;
-  usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
-  usage.contains_helpshort_flags = usage.contains_help_flags;
-  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
-  absl::SetFlagsUsageConfig(usage);
-
-  if (const std::string path = ConfigPath(argc, argv); !path.empty()) SIGHTLINE_RETURN_IF_ERROR(ApplyFile(path));
-  SIGHTLINE_RETURN_IF_ERROR(ApplyEnvironment());
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
-  if (rest.size() > 1) {
-    return base::InvalidArgument("ARGUMENT_UNKNOWN",
-                                 absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
-                                 {{"actual", rest[1]}});
-  }
-
+absl::StatusOr<ServerOptions> FromFlags() {
   ServerOptions options;
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   options.listen = absl::GetFlag(FLAGS_listen);
@@ -271,6 +198,9 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
+  options.recovery = absl::GetFlag(FLAGS_recovery);
+  options.low_memory = absl::GetFlag(FLAGS_low_memory) || options.recovery;
+  options.doctor = absl::GetFlag(FLAGS_doctor);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
@@ -289,8 +219,56 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
   limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
   limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
+  if (options.low_memory) {
+    limits.build_threads = 1;
+    limits.search_parallelism = 1;
+    options.warm_up = WarmUp::kOne;
+  }
+  if (options.recovery) options.models.clear();
   SIGHTLINE_RETURN_IF_ERROR(Check(options));
   return options;
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "The Sightline server: visual search for instances.\n\n"
+      "  sightline-server --data_dir DIR --models dtop_tiny\n\n"
+      "Every setting is also an environment variable (--max_batch: SIGHTLINE_MAX_BATCH) and a line of the file given "
+      "by "
+      "--config (max_batch = 16).");
+  absl::FlagsUsageConfig usage;
+  usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
+  usage.contains_helpshort_flags = usage.contains_help_flags;
+  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
+  absl::SetFlagsUsageConfig(usage);
+
+  Sources().emplace(argc, argv);
+  SIGHTLINE_RETURN_IF_ERROR(Sources()->Read());
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    return base::InvalidArgument("ARGUMENT_UNKNOWN",
+                                 absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
+                                 {{"actual", rest[1]}});
+  }
+  Sources()->PinCommandLine();
+  InForce() = SettingSources::Values();
+  return FromFlags();
+}
+
+absl::StatusOr<ReloadedOptions> ReloadOptions() {
+  SIGHTLINE_RETURN_IF_ERROR(Sources()->ReadAgain());
+  ReloadedOptions reloaded;
+  SIGHTLINE_ASSIGN_OR_RETURN(reloaded.options, FromFlags());
+  for (const auto& [name, value] : SettingSources::Values()) {
+    std::string& in_force = InForce()[name];
+    if (in_force == value) continue;
+    const bool now = std::find(kLiveSettings.begin(), kLiveSettings.end(), name) != kLiveSettings.end();
+    (now ? reloaded.changed : reloaded.needs_restart).push_back({name, value});
+    if (now) in_force = value;
+  }
+  return reloaded;
 }
 
 }  // namespace sightline::server

@@ -9,10 +9,12 @@
 #ifndef SIGHTLINE_SERVER_OPTIONS_H_
 #define SIGHTLINE_SERVER_OPTIONS_H_
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
@@ -35,12 +37,33 @@ struct ServerOptions {
   int intra_op_threads = 0;  // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
+  bool low_memory = false;  // as little memory as possible
+  bool recovery = false;    // for what is left after damage; low_memory is set too
+  bool doctor = false;      // check everything and end
   base::Severity log_level = base::Severity::kInfo;
   Limits limits;
 };
 
+// The settings that change while the server runs; the others need a restart.
+inline constexpr std::array kLiveSettings = {absl::string_view("drain_grace"), absl::string_view("log_level"),
+                                             absl::string_view("memory_budget"), absl::string_view("models")};
+
 // Reads file, environment and flags, in this order.
 absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv);
+
+struct ReloadedOptions {
+  struct Setting {
+    std::string name;
+    std::string value;
+  };
+  ServerOptions options;
+  std::vector<Setting> changed;        // of kLiveSettings, since ParseOptions or the last reload
+  std::vector<Setting> needs_restart;  // others, that are not what the server was started with
+};
+
+// After ParseOptions: reads file and environment again. What the flags of the command line set stays. An error changes
+// nothing.
+absl::StatusOr<ReloadedOptions> ReloadOptions();
 
 }  // namespace sightline::server
 

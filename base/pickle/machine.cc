@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -243,10 +244,30 @@ class PickleMachine {
     if (!line) return CutOff();
     std::string text;
     if (line->size() < 2 || line->front() != line->back() || (line->front() != '\'' && line->front() != '"') ||
-        !absl::CUnescape(line->substr(1, line->size() - 2), &text)) {
+        !absl::CUnescape(WithOctalEscapes(line->substr(1, line->size() - 2)), &text)) {
       return Senseless("holds a text without its quotes");
     }
     return PushOwned(std::move(text));
+  }
+
+  // Python's \xHH as \OOO: its \x takes two digits, that of C and of CUnescape as many as there are.
+  static std::string WithOctalEscapes(absl::string_view text) {
+    std::string octal;
+    for (size_t i = 0; i < text.size(); ++i) {
+      if (text[i] != '\\' || i + 1 == text.size()) {
+        octal.push_back(text[i]);
+        continue;
+      }
+      const absl::string_view digits = text[i + 1] == 'x' ? text.substr(i + 2, 2) : absl::string_view();
+      if (digits.size() == 2 && absl::ascii_isxdigit(static_cast<unsigned char>(digits[0])) &&
+          absl::ascii_isxdigit(static_cast<unsigned char>(digits[1]))) {
+        absl::StrAppendFormat(&octal, "\\%03o", static_cast<unsigned char>(absl::HexStringToBytes(digits)[0]));
+        i += 3;
+      } else {
+        octal.append(text.data() + i++, 2);  // whatever it escapes, a backslash too
+      }
+    }
+    return octal;
   }
 
   // A text of single bytes for code points below 256, with \uXXXX for others, for line ends and for backslashes.

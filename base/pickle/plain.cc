@@ -234,7 +234,10 @@ class PlainObjects : public PickleObjects {
         return WrongArray();
       }
     }
-    if (needed > limits_.max_values - std::min(limits_.max_values, tree_.values.size())) {
+    // One long list of objects may be given to many arrays, each of which refers to them anew.
+    if (type->kind == 'O') shown_objects_ += count;
+    if (shown_objects_ > limits_.max_values ||
+        needed > limits_.max_values - std::min(limits_.max_values, tree_.values.size())) {
       return Malformed(absl::StrCat("holds a pickle of more than ", limits_.max_values, " values"));
     }
     // Copies: values are added below, which moves them.
@@ -264,6 +267,7 @@ class PlainObjects : public PickleObjects {
   const PickleLimits& limits_;
   std::unordered_set<PickleId> arrays_;  // made and not filled
   size_t owned_bytes_ = 0;
+  size_t shown_objects_ = 0;  // by arrays of them
 };
 
 }  // namespace

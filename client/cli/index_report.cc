@@ -13,8 +13,8 @@ constexpr size_t kListedFailures = 50;
 
 }  // namespace
 
-IndexReport::IndexReport(Context& context, bool json, int64_t total)
-    : context_(context), json_(json), total_(total), start_(context.clock.Steady()) {
+IndexReport::IndexReport(Context& context, bool json, int64_t total, std::string advice)
+    : context_(context), json_(json), total_(total), advice_(std::move(advice)), start_(context.clock.Steady()) {
   if (!json) {
     progress_.emplace(Progress::Options{.out = context.err,
                                         .clock = context.clock,
@@ -98,8 +98,8 @@ int IndexReport::Finish(bool interrupted) {
       context_.err.Write(list);
     }
     if (remaining > 0 || count_.failed > 0) {
-      context_.err.Write(absl::StrCat(remaining > 0 ? absl::StrCat(FormatCount(remaining), " not reached. ") : "",
-                                      "Run the same command again to go on: what is indexed is skipped.\n"));
+      context_.err.Write(
+          absl::StrCat(remaining > 0 ? absl::StrCat(FormatCount(remaining), " not reached. ") : "", advice_, "\n"));
     }
   }
   if (interrupted) return kInterrupted;

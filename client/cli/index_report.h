@@ -19,7 +19,10 @@ namespace sightline::cli {
 
 class IndexReport {
  public:
-  IndexReport(Context& context, bool json, int64_t total);
+  static constexpr char kRunAgain[] = "Run the same command again to go on: what is indexed is skipped.";
+
+  // `advice`: how to go on, a sentence for a run that was interrupted or has failures.
+  IndexReport(Context& context, bool json, int64_t total, std::string advice = kRunAgain);
 
   void Indexed(const std::string& path, const client::ItemOutcome& outcome);
   void Skipped(const std::string& path, const std::string& id);
@@ -28,6 +31,7 @@ class IndexReport {
   void Tick();
   // Prints the sums and the failures. Returns kOk, kPartial or kInterrupted.
   int Finish(bool interrupted);
+  int64_t failed() const { return count_.failed; }
 
  private:
   // One line of --json.
@@ -36,6 +40,7 @@ class IndexReport {
   Context& context_;
   const bool json_;
   const int64_t total_;
+  const std::string advice_;
   const base::Clock::Ticks start_;
   std::optional<Progress> progress_;
   Count count_;

@@ -251,7 +251,7 @@ absl::Status Segment::SetQuantizers(const Quantizers& quantizers) {
 }
 
 void Segment::MapSealedCodes(const std::string& folder) {
-  if (quantizers_.product == nullptr) return;
+  if (quantizers_.product == nullptr && !shape_.map_codes) return;
   std::vector<std::pair<uint32_t, uint64_t>> files;  // chunks, and the numbers of their files
   {
     base::MutexLock lock(mutex_);

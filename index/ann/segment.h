@@ -48,6 +48,7 @@ struct SegmentShape {
   uint32_t chunk_rows = 32'768;
   uint32_t max_rows = 1'048'576;  // a multiple of chunk_rows
   bool inverted = false;          // linked by inverted lists, not by a graph
+  bool map_codes = false;         // codes of sealed chunks are read from their files, whatever searches go by
   Graph::Options graph;
 };
 
@@ -132,7 +133,8 @@ class Segment {
   void SetChunkFile(uint32_t chunk, const std::optional<ChunkFileInfo>& info);
   // From now on the chunk's descriptors are read from its file, unless it is still growing.
   absl::Status ReadFromFile(uint32_t chunk, const Files& files, const std::string& path);
-  // Where searches go by product codes: lets the int8 codes of sealed chunks be read from their files in `folder`.
+  // Where searches go by product codes, or memory is short: lets the int8 codes of sealed chunks be read from their
+  // files in `folder`.
   void MapSealedCodes(const std::string& folder);
   std::vector<ChunkFileInfo> sealed_chunks() const;
   // Rows before the first one that no file holds.

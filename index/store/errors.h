@@ -33,6 +33,15 @@ inline absl::Status CollectionMoved(const std::string& collection) {
                               absl::Milliseconds(50), {{"collection", collection}});
 }
 
+inline absl::Status OnlyWhatIsLeft(const std::string& collection) {
+  return base::FailedPrecondition(
+      "COLLECTION_DAMAGED",
+      absl::StrCat("collection ", collection,
+                   " is damaged, and only what is left of it is open, for reading. Copy what can be read to a new "
+                   "collection, or restore a snapshot, and delete this one."),
+      {{"collection", collection}});
+}
+
 inline absl::Status SnapshotNotFound(const std::string& name) {
   return base::NotFound("SNAPSHOT_NOT_FOUND",
                         absl::StrCat("there is no snapshot ", name, ". List the snapshots to see their names."),

@@ -4,6 +4,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
@@ -46,11 +47,13 @@ class ForwardingLogger : public rocksdb::Logger {
 
 }  // namespace
 
-RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null, int rest)
+RocksResources::RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env_or_null, int rest,
+                               bool little_memory)
     : block_cache(rocksdb::NewLRUCache(block_cache_bytes)),
       write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes)),
       env(env_or_null == nullptr ? rocksdb::Env::Default() : env_or_null),
-      recovery_rest(rest) {}
+      recovery_rest(rest),
+      low_memory(little_memory) {}
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   rocksdb::DBOptions options;
@@ -67,6 +70,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksResources& resources) {
   // Closing a collection flushes what is worth it (Store::Flush).
   options.avoid_flush_during_shutdown = true;
   options.info_log = std::make_shared<ForwardingLogger>();
+  if (resources.low_memory) options.max_open_files = 64;
   // Tables leave the machine in snapshots, and need not tell its name.
   options.db_host_id.clear();
   return options;
@@ -76,6 +80,7 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(const RocksResources& resources, 
   rocksdb::ColumnFamilyOptions options;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = resources.block_cache;
+  table.cache_index_and_filter_blocks = resources.low_memory;
   switch (family) {
     case Family::kDefault:
     case Family::kManifest:
@@ -103,6 +108,7 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(const RocksResources& resources, 
       options.enable_blob_garbage_collection = true;
       break;
   }
+  if (resources.low_memory) options.write_buffer_size = std::min(options.write_buffer_size, 4 * kMiB);
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }

@@ -27,11 +27,12 @@ inline constexpr std::array<const char*, 8> kFamilyNames = {"default", "records"
 // What the collections of one database share.
 struct RocksResources {
   RocksResources(size_t block_cache_bytes, size_t write_buffer_bytes, rocksdb::Env* env = nullptr,
-                 int recovery_rest = 0);
+                 int recovery_rest = 0, bool low_memory = false);
   std::shared_ptr<rocksdb::Cache> block_cache;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
   rocksdb::Env* env;  // never null
   int recovery_rest;  // between two attempts of Store::Resume, in times as long as the first took
+  bool low_memory;    // few tables are kept open, and their indexes are in the cache
 };
 
 rocksdb::DBOptions MakeDbOptions(const RocksResources& resources);

@@ -28,10 +28,16 @@ absl::Status RocksHandle::OpenFiles(const std::string& folder, const RocksResour
   options.wal_filter = &up_to_;
   // Files that were open a moment ago open fast; sixteen threads for each would take longer on a busy machine.
   if (up_to_.last() != kWholeLog) options.max_file_opening_threads = 1;
-  if (mode == Mode::kReadOnly) {
+  const bool read_only = mode == Mode::kReadOnly || mode == Mode::kSalvage;
+  if (read_only) {
     // Replaying the log must not count against, or flush, what collections in use have in memory.
     options.write_buffer_manager = nullptr;
     options.skip_stats_update_on_db_open = true;
+  }
+  if (mode == Mode::kSalvage) {
+    options.paranoid_checks = false;
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+    options.track_and_verify_wals_in_manifest = false;
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (size_t i = 0; i < kFamilyNames.size(); ++i) {
@@ -39,9 +45,8 @@ absl::Status RocksHandle::OpenFiles(const std::string& folder, const RocksResour
   }
   const auto open = [&] {
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status status = mode == Mode::kReadOnly
-                                       ? rocksdb::DB::OpenForReadOnly(options, folder, families, &handles_, &db)
-                                       : rocksdb::DB::Open(options, folder, families, &handles_, &db);
+    const rocksdb::Status status = read_only ? rocksdb::DB::OpenForReadOnly(options, folder, families, &handles_, &db)
+                                             : rocksdb::DB::Open(options, folder, families, &handles_, &db);
     db_.reset(db);
     return status;
   };

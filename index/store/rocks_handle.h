@@ -25,6 +25,7 @@ class RocksHandle {
     kCreate,    // there must be none
     kWrite,     // what a power loss has left at the end of a log is cut off
     kReadOnly,  // changes no file, and needs no space
+    kSalvage,   // the same, passing over what is damaged of a log, and opening what it can of the rest
   };
 
   static constexpr rocksdb::SequenceNumber kWholeLog = std::numeric_limits<rocksdb::SequenceNumber>::max();

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "index/store/codec.h"
+#include "index/store/errors.h"
 #include "index/store/keys.h"
 #include "index/validate.h"
 
@@ -91,9 +92,12 @@ absl::Status Store::Create(const std::string& folder, const CollectionConfig& co
 }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder, const RocksResources& resources,
-                                                   const RecordLimits& limits) {
-  std::unique_ptr<Store> store(new Store(folder, resources));
-  SIGHTLINE_RETURN_IF_ERROR(store->OpenFirst(RocksHandle::Mode::kWrite));
+                                                   const RecordLimits& limits, Care care) {
+  std::unique_ptr<Store> store(new Store(folder, resources, care));
+  const RocksHandle::Mode mode = care == Care::kWhole  ? RocksHandle::Mode::kWrite
+                                 : care == Care::kLook ? RocksHandle::Mode::kReadOnly
+                                                       : RocksHandle::Mode::kSalvage;
+  SIGHTLINE_RETURN_IF_ERROR(store->OpenFirst(mode));
   SIGHTLINE_RETURN_IF_ERROR(store->ReadManifest(limits));
   return store;
 }
@@ -121,19 +125,22 @@ absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> Store::LiveKeys(co
   const std::unique_ptr<rocksdb::Iterator> it(lease.db().NewIterator(Scan(), lease.family(Family::kIds)));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     const absl::string_view id = ToView(it->key());
-    SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t key, DecodeRecordKey(id, ToView(it->value())));
-    if (key >= counters_.next_key) return DamagedError("id", "it leads to a record that was never written");
-    live.emplace_back(key, id);
+    const absl::StatusOr<uint64_t> key = DecodeRecordKey(id, ToView(it->value()));
+    if (care_ == Care::kWhatIsLeft && !(key.ok() && *key < counters_.next_key)) continue;
+    SIGHTLINE_RETURN_IF_ERROR(key.status());
+    if (*key >= counters_.next_key) return DamagedError("id", "it leads to a record that was never written");
+    live.emplace_back(*key, id);
   }
-  SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the ids"));
+  if (care_ != Care::kWhatIsLeft) SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the ids"));
   std::sort(live.begin(), live.end());
   return live;
 }
 
 absl::Status Store::ForEachRecord(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row) {
+  if (care_ == Care::kWhatIsLeft) return ReadWhatIsLeft(row);
   rocksdb::WriteBatch orphans;
   SIGHTLINE_RETURN_IF_ERROR(ReadRecords(row, &orphans));
-  if (orphans.Count() == 0) return absl::OkStatus();
+  if (orphans.Count() == 0 || care_ == Care::kLook) return absl::OkStatus();
   base::Log(base::Severity::kWarning, "removing what a failed write left",
             {{"collection", config_.name}, {"records", absl::StrCat(orphans.Count() / 4)}});
   return Write(&orphans);
@@ -164,6 +171,29 @@ absl::Status Store::ReadRecords(const std::function<absl::Status(uint64_t key, S
   }
   SIGHTLINE_RETURN_IF_ERROR(FromRocks(it->status(), "read the records"));
   if (next != live.end()) return DamagedError("record", absl::StrCat("number ", next->first, " is missing"));
+  return absl::OkStatus();
+}
+
+absl::Status Store::ReadWhatIsLeft(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row) const {
+  const StoreLease lease(*this);
+  SIGHTLINE_RETURN_IF_ERROR(lease.status());
+  SIGHTLINE_ASSIGN_OR_RETURN(const auto live, LiveKeys(lease));
+  int64_t lost = 0;
+  for (const auto& [key, id] : live) {
+    // One by one: a scan would end at the first damaged block.
+    const std::string record_key = RecordKey(key);
+    std::string value;
+    absl::Status status = FromRocks(
+        lease.db().Get(rocksdb::ReadOptions(), lease.family(Family::kRecords), record_key, &value), "read a record");
+    if (status.ok()) {
+      absl::StatusOr<StoredRecord> record = DecodeRecord(record_key, value);
+      status = record.status();
+      if (record.ok() && record->record.id == id) status = row(key, *std::move(record));
+    }
+    if (!status.ok()) ++lost;
+  }
+  base::Log(base::Severity::kError, "records of a damaged collection were read as far as possible",
+            {{"collection", config_.name}, {"ids", absl::StrCat(live.size())}, {"passed_over", absl::StrCat(lost)}});
   return absl::OkStatus();
 }
 
@@ -272,6 +302,7 @@ absl::Status Store::Write(rocksdb::WriteBatch* batch) {
   // One after the other, and none between a failure and Resume: Debian's RocksDB ends the process when a log that has
   // failed is written again, and lets a write that waited behind the failed one do just that.
   base::MutexLock lock(write_mutex_);
+  if (care_ != Care::kWhole) return OnlyWhatIsLeft(config_.name);
   if (!write_failure_.ok()) return write_failure_;
   const StoreLease lease(*this);
   write_failure_ = FromRocks(lease.db().Write(Synced(), batch), "write");
@@ -286,6 +317,7 @@ absl::Status Store::write_failure() const {
 
 absl::Status Store::BetweenWrites(absl::FunctionRef<absl::Status(rocksdb::DB& db)> work) {
   base::MutexLock lock(write_mutex_);
+  if (care_ != Care::kWhole) return OnlyWhatIsLeft(config_.name);
   if (!write_failure_.ok()) return write_failure_;
   const StoreLease lease(*this);
   return work(lease.db());
@@ -340,6 +372,7 @@ absl::Status Store::OpenAgain() {
 }
 
 absl::Status Store::Flush() {
+  if (care_ != Care::kWhole) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(write_failure());
   const StoreLease lease(*this);
   SIGHTLINE_RETURN_IF_ERROR(lease.status());

@@ -138,12 +138,18 @@ class Store {
   static absl::Status Create(const std::string& folder, const CollectionConfig& config,
                              const RocksResources& resources);
 
+  enum class Care {
+    kWhole,       // damage is an error
+    kLook,        // the same, and no file is changed
+    kWhatIsLeft,  // for reading only: records that are damaged are passed over
+  };
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& folder, const RocksResources& resources,
-                                                     const RecordLimits& limits);
+                                                     const RecordLimits& limits, Care care = Care::kWhole);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
   const CollectionConfig& config() const { return config_; }
+  bool only_what_is_left() const { return care_ == Care::kWhatIsLeft; }
   // As they were when the store was opened.
   const Counters& counters() const { return counters_; }
 
@@ -192,7 +198,8 @@ class Store {
  private:
   friend class StoreLease;
 
-  Store(std::string folder, const RocksResources& resources) : folder_(std::move(folder)), resources_(resources) {}
+  Store(std::string folder, const RocksResources& resources, Care care = Care::kWhole)
+      : folder_(std::move(folder)), resources_(resources), care_(care) {}
   absl::Status OpenFirst(RocksHandle::Mode mode);
   using Values = std::vector<std::pair<std::string, std::string>>;  // with their keys
   absl::Status Put(Family family, const Values& values);
@@ -200,6 +207,8 @@ class Store {
   // ForEachRecord but for its removing.
   absl::Status ReadRecords(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row,
                            rocksdb::WriteBatch* orphans) const;
+  // The same with Care::kWhatIsLeft: each record that can be read and that `row` accepts.
+  absl::Status ReadWhatIsLeft(const std::function<absl::Status(uint64_t key, StoredRecord record)>& row) const;
   // The live keys and their ids, by key.
   absl::StatusOr<std::vector<std::pair<uint64_t, std::string>>> LiveKeys(const StoreLease& lease) const;
   // An error while it makes no sense to open the files again.
@@ -208,6 +217,7 @@ class Store {
 
   const std::string folder_;
   const RocksResources resources_;
+  const Care care_;
   mutable base::Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(rocks_mutex_);  // held by writes, and while files are opened
   mutable base::SharedMutex rocks_mutex_;                               // alone: while files are opened again
   std::unique_ptr<RocksHandle> rocks_ ABSL_GUARDED_BY(rocks_mutex_);    // null when they could not even be read

@@ -5,7 +5,8 @@
 //   dv = P^T do,  dP = do v^T,  dS = P * (dP - sum over keys of dP * P),  dq = s dS k,  dk = s dS^T q.
 //
 // Threading: one thread at a time; heads are spread over that thread's OpenMP threads, each computed by one of them, so
-// that results do not depend on how many there are. Ownership: nothing is kept. Failure: std::bad_alloc.
+// that results do not depend on how many there are (a single head in all is computed by all of them). Ownership:
+// nothing is kept. Failure: std::bad_alloc.
 #ifndef SIGHTLINE_MODEL_ENGINE_ATTENTION_GRADIENT_H_
 #define SIGHTLINE_MODEL_ENGINE_ATTENTION_GRADIENT_H_
 

@@ -6,8 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "model/image/codec.h"
 #include "model/image/errors.h"
 #include "model/image/jpeg.h"
+#include "model/image/jpeg_header.h"
+#include "model/image/memory.h"
 #include "model/image/orient.h"
 #include "model/image/png.h"
 #include "model/image/signature.h"
@@ -49,15 +52,6 @@ absl::StatusOr<Header> ReadHeaderOf(Format format, absl::string_view encoded) {
   return UnknownType(encoded);
 }
 
-absl::StatusOr<Image> DecodeAs(const Header& header, absl::string_view encoded, int wanted_side) {
-  switch (header.format) {
-    case Format::kJpeg: return DecodeJpeg(encoded, header, wanted_side);
-    case Format::kPng: return DecodePng(encoded, header, wanted_side);
-    case Format::kWebp: return DecodeWebp(encoded, header, wanted_side);
-  }
-  return UnknownType(encoded);
-}
-
 }  // namespace
 
 absl::string_view MimeType(Format format) {
@@ -78,9 +72,25 @@ absl::StatusOr<Header> ReadHeader(absl::string_view encoded, const Limits& limit
   return header;
 }
 
+absl::Status DecodePixels(absl::string_view encoded, const Header& header, int wanted_side, AllocatePixels allocate) {
+  SIGHTLINE_RETURN_IF_ERROR(CheckMemory(header, encoded.size(), wanted_side));
+  switch (header.format) {
+    case Format::kJpeg: return DecodeJpeg(encoded, header, wanted_side, allocate);
+    case Format::kPng: return DecodePng(encoded, header, wanted_side, allocate);
+    case Format::kWebp: return DecodeWebp(encoded, header, wanted_side, allocate);
+  }
+  return UnknownType(encoded);
+}
+
 absl::StatusOr<Image> Decode(absl::string_view encoded, const Limits& limits, const DecodeOptions& options) {
   SIGHTLINE_ASSIGN_OR_RETURN(const Header header, ReadHeader(encoded, limits));
-  SIGHTLINE_ASSIGN_OR_RETURN(Image image, DecodeAs(header, encoded, options.wanted_side));
+  const PixelSize size = ReducedSize(header, options.wanted_side);
+  Image image{size.width, size.height, {}, header.width, header.height};
+  SIGHTLINE_RETURN_IF_ERROR(DecodePixels(encoded, header, options.wanted_side, [&image](size_t bytes) {
+    image.rgb.resize(bytes);
+    return image.rgb.data();
+  }));
+  image.rgb.resize(size.pixels() * 3);  // shorter where there was alpha
   return ApplyOrientation(std::move(image), header.orientation);
 }
 

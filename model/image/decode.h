@@ -32,6 +32,10 @@ struct Header {
   int width = 0;  // as stored, before orientation
   int height = 0;
   int orientation = 1;  // EXIF, 1 to 8
+  bool alpha = false;   // a WebP whose pixels are decoded with alpha
+  // What its codec holds beside the pixels it gives out, however far it reduces: coefficients of a JPEG of several
+  // scans, the whole of an interlaced PNG or a lossless WebP.
+  int64_t work_bytes = 0;
 };
 
 struct DecodeOptions {
@@ -41,6 +45,7 @@ struct DecodeOptions {
 };
 
 // What the header says, checked against the limits. Also refuses what cannot be decoded: animations, unknown types.
+// No codec is called: all of it is read by this library's own bounded readers.
 absl::StatusOr<Header> ReadHeader(absl::string_view encoded, const Limits& limits);
 
 // The pixels, upright (orientation applied), RGB; alpha is laid over white, grey and CMYK are converted, 16 bits

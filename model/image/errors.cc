@@ -62,6 +62,16 @@ absl::Status OutOfMemory(Format format, int64_t width, int64_t height) {
                                   ". Send a smaller image, or try again later."));
 }
 
+absl::Status TooMuchMemory(const Header& header, int64_t needed, int64_t limit) {
+  return base::InvalidArgument(
+      "IMAGE_NEEDS_TOO_MUCH_MEMORY",
+      absl::StrFormat(
+          "image is a %s of %dx%d that takes %d MiB to decode; the limit for its size is %d MiB. Save it as "
+          "a baseline JPEG, or resize it.",
+          FormatName(header.format), header.width, header.height, (needed + (1 << 20) - 1) >> 20, limit >> 20),
+      {{"limit", absl::StrCat(limit)}, {"actual", absl::StrCat(needed)}});
+}
+
 absl::Status CheckSize(int64_t width, int64_t height, const Limits& limits) {
   if (width <= 0 || height <= 0) {
     return base::InvalidArgument("IMAGE_EMPTY",

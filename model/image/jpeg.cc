@@ -8,6 +8,7 @@
 #include <jerror.h>
 // clang-format on
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdint>
 #include <string>
@@ -18,15 +19,17 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/image/errors.h"
-#include "model/image/exif.h"
+#include "model/image/memory.h"
 #include "model/image/reduce.h"
 
 namespace sightline::image {
 namespace {
 
 // Cameras and optimisers write about 10 scans. Each scan walks the whole image, so a small file with thousands of empty
-// ones would take minutes.
-constexpr int kMaxScans = 100;
+// ones would take minutes: large images may have fewer of them.
+constexpr int64_t kMaxScans = 100;
+constexpr int64_t kMinScans = 20;
+constexpr int64_t kScannedPixels = 1'000'000'000;
 constexpr int kScansExceeded = -1;  // beside the library's codes, which are positive
 
 // What the library calls back: errors jump out to the last Guard(), everything else is plain C.
@@ -88,8 +91,13 @@ void OnSkip(j_decompress_ptr decoder, long count) {  // the library's type
   source->bytes_in_buffer -= count;
 }
 
+int ScanLimit(int64_t width, int64_t height) {
+  return static_cast<int>(std::clamp(kScannedPixels / (width * height), kMinScans, kMaxScans));
+}
+
 void OnProgress(j_common_ptr common) {
-  if (reinterpret_cast<j_decompress_ptr>(common)->input_scan_number <= kMaxScans) return;
+  const j_decompress_ptr decoder = reinterpret_cast<j_decompress_ptr>(common);
+  if (decoder->input_scan_number <= ScanLimit(decoder->image_width, decoder->image_height)) return;
   JpegHooks* hooks = HooksOf(common);
   hooks->code = kScansExceeded;
   std::longjmp(hooks->jump, 1);
@@ -117,59 +125,50 @@ class Decompressor {
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 
-  // Reads up to the first scan. An image too large for the library is no error here: the limits name it.
-  absl::Status ReadHeader() {
+  // Reads up to the first scan; the size must be the one that the limits were checked on.
+  absl::Status Start(const Header& header) {
     const bool done = Guard([this] {
       jpeg_create_decompress(&decoder_);
       decoder_.src = &hooks_.source;
       decoder_.progress = &hooks_.progress;
-      jpeg_save_markers(&decoder_, JPEG_APP0 + 1, 0xFFFF);
       jpeg_read_header(&decoder_, TRUE);
     });
-    if (!done && hooks_.code != JERR_IMAGE_TOO_BIG) return Failure();
+    if (!done) return Failure();
+    if (decoder_.image_width != static_cast<JDIMENSION>(header.width) ||
+        decoder_.image_height != static_cast<JDIMENSION>(header.height)) {
+      return Corrupt(Format::kJpeg, "it names two sizes");
+    }
     return absl::OkStatus();
   }
 
-  Header header() const {
-    Header header;
-    header.format = Format::kJpeg;
-    header.width = static_cast<int>(decoder_.image_width);
-    header.height = static_cast<int>(decoder_.image_height);
-    for (const jpeg_marker_struct* marker = decoder_.marker_list; marker != nullptr; marker = marker->next) {
-      const absl::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-      if (data.substr(0, 6) != absl::string_view("Exif\0\0", 6)) continue;
-      header.orientation = ExifOrientation(data);
-      break;
-    }
-    return header;
-  }
-
-  absl::StatusOr<Image> Decode(int divisor) {
-    const int width = static_cast<int>(decoder_.image_width);
-    const int height = static_cast<int>(decoder_.image_height);
-    Image image{ReducedSide(width, divisor), ReducedSide(height, divisor), {}, width, height};
-    image.rgb.resize(static_cast<size_t>(image.width) * image.height * 3);
+  absl::Status Decode(int width, int height, int divisor, AllocatePixels allocate) {
+    const size_t stride = size_t{3} * width;
+    uint8_t* const pixels = allocate(stride * height);
     const bool inks = decoder_.jpeg_color_space == JCS_CMYK || decoder_.jpeg_color_space == JCS_YCCK;
-    std::vector<uint8_t> cmyk(inks ? static_cast<size_t>(image.width) * 4 : 0);
-    const bool done = Guard([this, divisor, inks, &image, &cmyk] {
-      // Coefficients of a progressive file take up to 2 bytes for each of 4 components and pixels; 64 MiB serve the
-      // rest.
-      decoder_.mem->max_memory_to_use = (int64_t{64} << 20) + int64_t{8} * decoder_.image_width * decoder_.image_height;
+    std::vector<uint8_t> cmyk(inks ? static_cast<size_t>(width) * 4 : 0);
+    bool as_promised = false;
+    const bool done = Guard([this, width, height, divisor, inks, stride, pixels, &as_promised, &cmyk] {
+      // A second line behind CheckMemory: the library's own account of what it holds.
+      decoder_.mem->max_memory_to_use = MemoryLimit(int64_t{decoder_.image_width} * decoder_.image_height);
       decoder_.scale_num = 1;
       decoder_.scale_denom = divisor;
       decoder_.out_color_space = inks ? JCS_CMYK : JCS_RGB;
       jpeg_start_decompress(&decoder_);
+      as_promised = decoder_.output_width == static_cast<JDIMENSION>(width) &&
+                    decoder_.output_height == static_cast<JDIMENSION>(height);
+      if (!as_promised) return;
       while (decoder_.output_scanline < decoder_.output_height) {
-        uint8_t* row = &image.rgb[static_cast<size_t>(decoder_.output_scanline) * image.width * 3];
+        uint8_t* row = pixels + stride * decoder_.output_scanline;
         JSAMPROW target = inks ? cmyk.data() : row;
         jpeg_read_scanlines(&decoder_, &target, 1);
         if (inks) FromInks(cmyk, row);
       }
     });
     if (!done) return Failure();
+    if (!as_promised) return Corrupt(Format::kJpeg, "it cannot be reduced");
     // With several scans the rows come out whatever scans are missing; without, a lack would have been noticed.
     if (hooks_.ran_out && jpeg_has_multiple_scans(&decoder_)) return Truncated(Format::kJpeg, "its last scan is cut");
-    return image;
+    return absl::OkStatus();
   }
 
  private:
@@ -198,11 +197,9 @@ class Decompressor {
     const std::string detail = hooks_.message;
     switch (hooks_.code) {
       case kScansExceeded:
-        return Corrupt(Format::kJpeg, absl::StrCat("it has more than ", kMaxScans, " scans, the limit"));
-      case JERR_EMPTY_IMAGE: {
-        const absl::Status size = CheckSize(decoder_.image_width, decoder_.image_height, Limits());
-        return size.ok() ? Corrupt(Format::kJpeg, "it has no colour components") : size;
-      }
+        return Corrupt(Format::kJpeg,
+                       absl::StrCat("it has more than ", ScanLimit(decoder_.image_width, decoder_.image_height),
+                                    " scans, the limit for its size"));
       case JERR_OUT_OF_MEMORY:
       case JERR_NO_BACKING_STORE: return OutOfMemory(Format::kJpeg, decoder_.image_width, decoder_.image_height);
       case JERR_SOF_UNSUPPORTED:
@@ -222,16 +219,11 @@ class Decompressor {
 
 }  // namespace
 
-absl::StatusOr<Header> ReadJpegHeader(absl::string_view encoded) {
+absl::Status DecodeJpeg(absl::string_view encoded, const Header& header, int wanted_side, AllocatePixels allocate) {
   Decompressor decompressor(encoded);
-  SIGHTLINE_RETURN_IF_ERROR(decompressor.ReadHeader());
-  return decompressor.header();
-}
-
-absl::StatusOr<Image> DecodeJpeg(absl::string_view encoded, const Header& header, int wanted_side) {
-  Decompressor decompressor(encoded);
-  SIGHTLINE_RETURN_IF_ERROR(decompressor.ReadHeader());
-  return decompressor.Decode(ReductionFor(header.width, header.height, wanted_side));
+  SIGHTLINE_RETURN_IF_ERROR(decompressor.Start(header));
+  const PixelSize size = ReducedSize(header, wanted_side);
+  return decompressor.Decode(size.width, size.height, ReductionFor(header.width, header.height, wanted_side), allocate);
 }
 
 }  // namespace sightline::image

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "model/image/errors.h"
 #include "model/image/exif.h"
+#include "model/image/memory.h"
 #include "model/image/over_white.h"
 #include "model/image/reduce.h"
 
@@ -22,7 +23,7 @@ namespace {
 constexpr size_t kSignatureSize = 8;
 constexpr size_t kChunkFrame = 12;  // length, type and CRC
 
-uint32_t U32(absl::string_view bytes, size_t at) {
+uint32_t Big32(absl::string_view bytes, size_t at) {
   uint32_t value = 0;
   for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
   return value;
@@ -67,11 +68,11 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  absl::StatusOr<Image> Decode(const Header& header, int divisor) {
+  absl::Status Decode(const Header& header, int divisor, uint8_t* pixels) {
     if (info_ == nullptr) return OutOfMemory(Format::kPng, header.width, header.height);
     SIGHTLINE_RETURN_IF_ERROR(Start(header));
-    return png_get_interlace_type(png_, info_) == PNG_INTERLACE_NONE ? DecodeRows(header, divisor)
-                                                                     : DecodeWhole(header, divisor);
+    return png_get_interlace_type(png_, info_) == PNG_INTERLACE_NONE ? DecodeRows(header, divisor, pixels)
+                                                                     : DecodeWhole(header, divisor, pixels);
   }
 
  private:
@@ -117,32 +118,31 @@ class Reader {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Image> DecodeRows(const Header& header, int divisor) {
-    RowReducer reducer(header.width, header.height, divisor);
+  absl::Status DecodeRows(const Header& header, int divisor, uint8_t* reduced) {
+    RowReducer reducer(header.width, header.height, divisor, reduced);
     std::vector<uint8_t> row(static_cast<size_t>(header.width) * channels_);
     for (int y = 0; y < header.height; ++y) {
       if (!Guard([this, &row] { png_read_row(png_, row.data(), nullptr); })) return Failure();
       if (channels_ == 4) OverWhite(row.data(), header.width, row.data());
       reducer.Add(row.data());
     }
-    SIGHTLINE_RETURN_IF_ERROR(End());
-    return std::move(reducer).Finish();
+    return End();
   }
 
   // The seven passes of an interlaced file each touch rows all over the image.
-  absl::StatusOr<Image> DecodeWhole(const Header& header, int divisor) {
+  absl::Status DecodeWhole(const Header& header, int divisor, uint8_t* reduced) {
     const size_t stride = static_cast<size_t>(header.width) * channels_;
     std::vector<uint8_t> pixels(stride * header.height);
     std::vector<uint8_t*> rows(header.height);
     for (int y = 0; y < header.height; ++y) rows[y] = &pixels[stride * y];
     if (!Guard([this, &rows] { png_read_image(png_, rows.data()); })) return Failure();
     SIGHTLINE_RETURN_IF_ERROR(End());
-    RowReducer reducer(header.width, header.height, divisor);
+    RowReducer reducer(header.width, header.height, divisor, reduced);
     for (uint8_t* row : rows) {
       if (channels_ == 4) OverWhite(row, header.width, row);
       reducer.Add(row);
     }
-    return std::move(reducer).Finish();
+    return absl::OkStatus();
   }
 
   // Reads to the end, which checks the sum of the last block of pixels.
@@ -162,10 +162,12 @@ absl::StatusOr<Header> ReadPngHeader(absl::string_view encoded) {
   Header header;
   header.format = Format::kPng;
   bool first = true;
+  bool interlaced = false;
+  bool alpha = false;
   size_t at = kSignatureSize;
   while (true) {
     if (encoded.size() < at + kChunkFrame) return Truncated(Format::kPng, "it has no end chunk");
-    const uint32_t length = U32(encoded, at);
+    const uint32_t length = Big32(encoded, at);
     const absl::string_view type = encoded.substr(at + 4, 4);
     if (length > encoded.size() - at - kChunkFrame) {
       return Truncated(Format::kPng, absl::StrCat("a chunk names ", length, " bytes, ",
@@ -174,16 +176,21 @@ absl::StatusOr<Header> ReadPngHeader(absl::string_view encoded) {
     const absl::string_view data = encoded.substr(at + 8, length);
     if (first) {
       if (type != "IHDR" || length != 13) return Corrupt(Format::kPng, "it does not start with a header chunk");
-      const uint32_t width = U32(data, 0);
-      const uint32_t height = U32(data, 4);
+      const uint32_t width = Big32(data, 0);
+      const uint32_t height = Big32(data, 4);
       if (width > PNG_UINT_31_MAX || height > PNG_UINT_31_MAX) return Corrupt(Format::kPng, "its size is negative");
       header.width = static_cast<int>(width);
       header.height = static_cast<int>(height);
-    } else if (type == "acTL" && length == 8 && U32(data, 0) > 1) {
-      return Animated(Format::kPng, U32(data, 0));
+      alpha = (static_cast<uint8_t>(data[9]) & PNG_COLOR_MASK_ALPHA) != 0;
+      interlaced = data[12] != 0;
+    } else if (type == "acTL" && length == 8 && Big32(data, 0) > 1) {
+      return Animated(Format::kPng, Big32(data, 0));
+    } else if (type == "tRNS") {
+      alpha = true;
     } else if (type == "eXIf") {
       header.orientation = ExifOrientation(data);
     } else if (type == "IEND") {
+      if (interlaced) header.work_bytes = int64_t{header.width} * header.height * (alpha ? 4 : 3);
       return header;
     }
     first = false;
@@ -191,8 +198,9 @@ absl::StatusOr<Header> ReadPngHeader(absl::string_view encoded) {
   }
 }
 
-absl::StatusOr<Image> DecodePng(absl::string_view encoded, const Header& header, int wanted_side) {
-  return Reader(encoded).Decode(header, ReductionFor(header.width, header.height, wanted_side));
+absl::Status DecodePng(absl::string_view encoded, const Header& header, int wanted_side, AllocatePixels allocate) {
+  uint8_t* const pixels = allocate(OutputBytes(header, wanted_side));
+  return Reader(encoded).Decode(header, ReductionFor(header.width, header.height, wanted_side), pixels);
 }
 
 }  // namespace sightline::image

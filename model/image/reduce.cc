@@ -1,7 +1,6 @@
 #include "model/image/reduce.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace sightline::image {
 
@@ -14,18 +13,16 @@ int ReductionFor(int width, int height, int wanted_side) {
   return 1;
 }
 
-RowReducer::RowReducer(int width, int height, int divisor)
-    : width_(width), height_(height), divisor_(divisor), sums_(static_cast<size_t>(ReducedSide(width, divisor)) * 3) {
-  image_.width = ReducedSide(width, divisor);
-  image_.height = ReducedSide(height, divisor);
-  image_.original_width = width;
-  image_.original_height = height;
-  image_.rgb.reserve(static_cast<size_t>(image_.width) * image_.height * 3);
-}
+RowReducer::RowReducer(int width, int height, int divisor, uint8_t* reduced)
+    : width_(width),
+      height_(height),
+      divisor_(divisor),
+      sums_(static_cast<size_t>(ReducedSide(width, divisor)) * 3),
+      next_(reduced) {}
 
 void RowReducer::Add(const uint8_t* rgb) {
   if (divisor_ == 1) {
-    image_.rgb.insert(image_.rgb.end(), rgb, rgb + static_cast<size_t>(width_) * 3);
+    next_ = std::copy_n(rgb, static_cast<size_t>(width_) * 3, next_);
     return;
   }
   uint32_t* sum = sums_.data();
@@ -44,16 +41,14 @@ void RowReducer::Add(const uint8_t* rgb) {
 }
 
 void RowReducer::Emit(int rows) {
-  for (int block = 0; block < image_.width; ++block) {
+  for (int block = 0; block < ReducedSide(width_, divisor_); ++block) {
     const int columns = std::min(divisor_, width_ - block * divisor_);
     const uint32_t area = static_cast<uint32_t>(columns) * rows;
     for (int c = 0; c < 3; ++c) {
-      image_.rgb.push_back(static_cast<uint8_t>((sums_[3 * static_cast<size_t>(block) + c] + area / 2) / area));
+      *next_++ = static_cast<uint8_t>((sums_[3 * static_cast<size_t>(block) + c] + area / 2) / area);
     }
   }
   std::fill(sums_.begin(), sums_.end(), 0);
 }
-
-Image RowReducer::Finish() && { return std::move(image_); }
 
 }  // namespace sightline::image

@@ -1,17 +1,14 @@
 // Reducing while decoding: rows go in one after another, and only the reduced image is ever held.
 //
-// Threading: a RowReducer belongs to one thread. Ownership: values. Failure: none.
+// Threading: a RowReducer belongs to one thread. Ownership: the reduced pixels are the caller's. Failure: none.
 //
-//   RowReducer reducer(width, height, ReductionFor(width, height, 448));
+//   RowReducer reducer(width, height, ReductionFor(width, height, 448), reduced);
 //   for (each row) reducer.Add(row);
-//   Image image = std::move(reducer).Finish();
 #ifndef SIGHTLINE_MODEL_IMAGE_REDUCE_H_
 #define SIGHTLINE_MODEL_IMAGE_REDUCE_H_
 
 #include <cstdint>
 #include <vector>
-
-#include "model/image/image.h"
 
 namespace sightline::image {
 
@@ -26,13 +23,11 @@ inline int ReducedSide(int side, int divisor) { return (side + divisor - 1) / di
 // Averages blocks of divisor x divisor pixels; blocks cut by the right or bottom edge average what they have.
 class RowReducer {
  public:
-  RowReducer(int width, int height, int divisor);
+  // `reduced` has room for ReducedSide(width, divisor) x ReducedSide(height, divisor) RGB pixels, and outlives this.
+  RowReducer(int width, int height, int divisor, uint8_t* reduced);
 
   // The next row: `width` RGB pixels. Exactly `height` rows must be added.
   void Add(const uint8_t* rgb);
-
-  // original_width and original_height are those given to the constructor.
-  Image Finish() &&;
 
  private:
   void Emit(int rows);
@@ -42,7 +37,7 @@ class RowReducer {
   const int divisor_;
   int added_ = 0;
   std::vector<uint32_t> sums_;  // of the blocks of the current row of blocks, 3 per block
-  Image image_;
+  uint8_t* next_;               // of the reduced pixels
 };
 
 }  // namespace sightline::image

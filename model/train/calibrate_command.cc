@@ -39,14 +39,6 @@ struct CalibrateSettings {
   bool allow_untrained = false;
 };
 
-absl::StatusOr<int64_t> InRange(const Flags& flags, const std::string& name, int64_t otherwise, int64_t least,
-                                int64_t most) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t value, flags.Integer(name, otherwise));
-  if (value >= least && value <= most) return value;
-  return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                               absl::StrCat("--", name, " is ", value, ". Give ", least, " to ", most, "."));
-}
-
 absl::StatusOr<CalibrateSettings> ReadCalibrateSettings(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(
       const Flags flags,
@@ -63,9 +55,8 @@ absl::StatusOr<CalibrateSettings> ReadCalibrateSettings(const std::vector<std::s
   if (settings.images.empty()) {
     return base::InvalidArgument("SETTING_MISSING", "--images is not given. Name a folder of images.");
   }
-  SIGHTLINE_ASSIGN_OR_RETURN(settings.count, InRange(flags, "count", settings.count, 1, 100'000));
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t threads, InRange(flags, "threads", 0, 0, 1024));
-  settings.threads = static_cast<int>(threads);
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.count, flags.IntegerWithin("count", settings.count, 1, 100'000));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.threads, flags.Threads());
   return settings;
 }
 

@@ -1,6 +1,7 @@
 #include "model/train/flags.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -61,6 +62,30 @@ absl::StatusOr<int64_t> Flags::Integer(const std::string& name, int64_t otherwis
   if (absl::SimpleAtoi(found->second, &value)) return value;
   return base::InvalidArgument("FLAG_INVALID", absl::StrCat("flag --", name, " is \"", found->second,
                                                             "\", which is not a whole number. Give one."));
+}
+
+absl::StatusOr<int64_t> Flags::IntegerWithin(const std::string& name, int64_t otherwise, int64_t least,
+                                             int64_t most) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t value, Integer(name, otherwise));
+  if (value >= least && value <= most) return value;
+  return base::InvalidArgument("SETTING_OUT_OF_RANGE",
+                               absl::StrCat("--", name, " is ", value, ". Give ", least, " to ", most, "."));
+}
+
+absl::StatusOr<int> Flags::Int(const std::string& name, int otherwise) const {
+  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t value, Integer(name, otherwise));
+  if (value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max()) {
+    return static_cast<int>(value);
+  }
+  return base::InvalidArgument(
+      "SETTING_OUT_OF_RANGE",
+      absl::StrCat("--", name, " is ", value, ", far out of range. Give a value that --help names."));
+}
+
+absl::StatusOr<int> Flags::Threads() const {
+  constexpr int64_t kMostThreads = 1024;
+  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t threads, IntegerWithin("threads", 0, 0, kMostThreads));
+  return static_cast<int>(threads);
 }
 
 absl::StatusOr<double> Flags::Number(const std::string& name, double otherwise) const {

@@ -28,6 +28,11 @@ class Flags {
   bool Has(const std::string& name) const { return values_.contains(name); }
   std::string Text(const std::string& name, const std::string& otherwise) const;
   absl::StatusOr<int64_t> Integer(const std::string& name, int64_t otherwise) const;
+  absl::StatusOr<int64_t> IntegerWithin(const std::string& name, int64_t otherwise, int64_t least, int64_t most) const;
+  // As Integer, for one that checks the range itself.
+  absl::StatusOr<int> Int(const std::string& name, int otherwise) const;
+  // --threads, 0 to 1024; 0 for all cores.
+  absl::StatusOr<int> Threads() const;
   // Also infinities and what is no number, which a check of the range refuses.
   absl::StatusOr<double> Number(const std::string& name, double otherwise) const;
   const std::vector<std::string>& positional() const { return positional_; }

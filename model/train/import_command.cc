@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -9,6 +7,8 @@
 #include "base/status.h"
 #include "model/train/command.h"
 #include "model/train/flags.h"
+#include "model/train/run/architecture_file.h"
+#include "model/train/training_flags.h"
 #include "model/weights/import.h"
 
 namespace sightline::train {
@@ -35,21 +35,6 @@ Prints every tensor that was not simply taken. Exits with 1 and writes nothing w
 )";
 
 constexpr size_t kMostRows = 400;
-
-// The model.json that --model names: a folder of the zoo, or a path.
-absl::StatusOr<std::string> ModelJson(const std::string& model, const std::string& zoo) {
-  if (model.find('/') != std::string::npos || model.ends_with(".json")) {
-    return std::filesystem::is_directory(model) ? absl::StrCat(model, "/model.json") : model;
-  }
-  const std::string path = absl::StrCat(zoo, "/", model, "/model.json");
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) return path;
-  return base::NotFound("MODEL_NOT_FOUND",
-                        absl::StrCat("the zoo ", zoo, " has no model '", model,
-                                     "'. Name one of its folders or the path of a model.json; --zoo says where the "
-                                     "zoo is."),
-                        {{"path", path}});
-}
 
 void PrintFindings(const std::vector<model::ImportFinding>& findings) {
   size_t key = 3, file = 4, shape = 5;
@@ -91,9 +76,7 @@ absl::Status RunImport(const std::vector<std::string>& arguments) {
                                                                    "import CHECKPOINT --model NAME --out DIR`."));
     }
   }
-  const char* const zoo = std::getenv("SIGHTLINE_ZOO");
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string model_json,
-                             ModelJson(flags.Text("model", ""), flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo")));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string model_json, FindArchitecture(flags.Text("model", ""), ZooFolder(flags)));
   const model::ImportOptions options{.checkpoint = flags.positional()[0],
                                      .model_json = model_json,
                                      .out = flags.Text("out", ""),

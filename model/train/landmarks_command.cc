@@ -1,5 +1,4 @@
 #include <chrono>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -33,17 +32,6 @@ writes DIR/index/instance_00007/view_03.jpg ..., DIR/query/instance_00007/view_1
 DIR/ground_truth.csv, DIR/landmarks.json
 )";
 
-// Sets an int from a flag; the generator checks the range.
-absl::Status ReadInt(const Flags& flags, const std::string& name, int* value) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t given, flags.Integer(name, *value));
-  if (given < std::numeric_limits<int>::min() || given > std::numeric_limits<int>::max()) {
-    return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                                 absl::StrCat("--", name, " is ", given, ", far out of range. Give a smaller value."));
-  }
-  *value = static_cast<int>(given);
-  return absl::OkStatus();
-}
-
 absl::Status RunLandmarks(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(const Flags flags, Flags::Parse(arguments, {{"out", "DIR"},
                                                                          {"instances", "N"},
@@ -60,14 +48,14 @@ absl::Status RunLandmarks(const std::vector<std::string>& arguments) {
   }
   scene::landmark::LandmarkSettings settings;
   settings.directory = flags.Text("out", "");
-  SIGHTLINE_RETURN_IF_ERROR(ReadInt(flags, "instances", &settings.instances));
-  SIGHTLINE_RETURN_IF_ERROR(ReadInt(flags, "views", &settings.views));
-  SIGHTLINE_RETURN_IF_ERROR(ReadInt(flags, "size", &settings.side));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.instances, flags.Int("instances", settings.instances));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.views, flags.Int("views", settings.views));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.side, flags.Int("size", settings.side));
   SIGHTLINE_ASSIGN_OR_RETURN(const int64_t seed, flags.Integer("seed", 1));
   settings.seed = static_cast<uint64_t>(seed);
-  SIGHTLINE_RETURN_IF_ERROR(ReadInt(flags, "distractors", &settings.distractors));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.distractors, flags.Int("distractors", settings.distractors));
   SIGHTLINE_ASSIGN_OR_RETURN(settings.junk, flags.Number("junk", settings.junk));
-  SIGHTLINE_RETURN_IF_ERROR(ReadInt(flags, "threads", &settings.threads));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.threads, flags.Int("threads", settings.threads));
   const auto start = std::chrono::steady_clock::now();
   SIGHTLINE_ASSIGN_OR_RETURN(const scene::landmark::LandmarkOutcome outcome, scene::landmark::MakeLandmarks(settings));
   if (outcome.already_there) {

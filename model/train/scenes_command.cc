@@ -1,5 +1,4 @@
 #include <chrono>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -28,16 +27,6 @@ Makes pictures of textured objects, each seen from several viewpoints in changin
 writes DIR/index/instance_007_view_2.jpg ..., DIR/query/instance_007_view_5.jpg ..., DIR/labels.csv
 )";
 
-// An int flag; the generator checks the range.
-absl::StatusOr<int> Int(const Flags& flags, const std::string& name, int otherwise) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t value, flags.Integer(name, otherwise));
-  if (value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max()) {
-    return static_cast<int>(value);
-  }
-  return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                               absl::StrCat("--", name, " is ", value, ", far out of range. Give a smaller value."));
-}
-
 absl::Status RunScenes(const std::vector<std::string>& arguments) {
   SIGHTLINE_ASSIGN_OR_RETURN(const Flags flags, Flags::Parse(arguments, {{"out", "DIR"},
                                                                          {"instances", "N"},
@@ -52,9 +41,9 @@ absl::Status RunScenes(const std::vector<std::string>& arguments) {
   }
   scene::SceneSettings settings;
   settings.directory = flags.Text("out", "");
-  SIGHTLINE_ASSIGN_OR_RETURN(settings.instances, Int(flags, "instances", settings.instances));
-  SIGHTLINE_ASSIGN_OR_RETURN(settings.views, Int(flags, "views", settings.views));
-  SIGHTLINE_ASSIGN_OR_RETURN(settings.side, Int(flags, "size", settings.side));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.instances, flags.Int("instances", settings.instances));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.views, flags.Int("views", settings.views));
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.side, flags.Int("size", settings.side));
   SIGHTLINE_ASSIGN_OR_RETURN(const int64_t seed, flags.Integer("seed", 1));
   settings.seed = static_cast<uint64_t>(seed);
   SIGHTLINE_ASSIGN_OR_RETURN(settings.occluders, flags.Number("occluders", settings.occluders));

@@ -64,13 +64,7 @@ absl::StatusOr<TokensSettings> ReadTokensSettings(const std::vector<std::string>
                           .images = flags.Text("images", ""),
                           .exported = flags.Text("export", "")};
   SIGHTLINE_ASSIGN_OR_RETURN(settings.dim, flags.Integer("dim", 0));
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t threads, flags.Integer("threads", 0));
-  constexpr int64_t kMostThreads = 1024;
-  if (threads < 0 || threads > kMostThreads) {
-    return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                                 absl::StrCat("--threads is ", threads, ". Give 0 to ", kMostThreads, "."));
-  }
-  settings.threads = static_cast<int>(threads);
+  SIGHTLINE_ASSIGN_OR_RETURN(settings.threads, flags.Threads());
   settings.force = flags.Has("force");
   if (settings.out.empty()) {
     return base::InvalidArgument("SETTING_MISSING", "--out is not given. Name the folder to write.");

@@ -1,7 +1,6 @@
 #include "model/train/training_flags.h"
 
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -11,13 +10,12 @@
 namespace sightline::train {
 namespace {
 
-constexpr int64_t kMostTrainThreads = 1024;
-
 volatile std::sig_atomic_t stop_wanted = 0;
 
-extern "C" void OnStopSignal(int signal) {
+extern "C" void OnStopSignal(int /*signal*/) {
   stop_wanted = 1;
-  std::signal(signal, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 }  // namespace
@@ -29,22 +27,22 @@ std::vector<FlagSpec> WithTrainingFlags(std::vector<FlagSpec> own) {
   return own;
 }
 
+std::string ZooFolder(const Flags& flags) {
+  const char* const zoo = std::getenv("SIGHTLINE_ZOO");
+  return flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo");
+}
+
 absl::StatusOr<TrainOptions> ReadTrainingFlags(const Flags& flags) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const int64_t threads, flags.Integer("threads", 0));
-  if (threads < 0 || threads > kMostTrainThreads) {
-    return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                                 absl::StrCat("--threads is ", threads, ". Give 0 to ", kMostTrainThreads, "."));
-  }
+  SIGHTLINE_ASSIGN_OR_RETURN(const int threads, flags.Threads());
   const std::string device = flags.Text("device", "cpu");
   if (device != "cpu" && device != "cuda") {
     return base::InvalidArgument("SETTING_INVALID", absl::StrCat("--device is ", device, ". Give cpu or cuda."));
   }
-  const char* const zoo = std::getenv("SIGHTLINE_ZOO");
   return TrainOptions{.resume = flags.Has("resume"),
-                      .threads = static_cast<int>(threads),
+                      .threads = threads,
                       .cuda = device == "cuda",
                       .half = flags.Has("fp16"),
-                      .zoo = flags.Text("zoo", zoo != nullptr ? zoo : "model/zoo")};
+                      .zoo = ZooFolder(flags)};
 }
 
 void StopOnSignals(TrainOptions& options) {

@@ -10,6 +10,7 @@
 #ifndef SIGHTLINE_MODEL_TRAIN_TRAINING_FLAGS_H_
 #define SIGHTLINE_MODEL_TRAIN_TRAINING_FLAGS_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,9 @@ namespace sightline::train {
 
 // `own` and the common ones.
 std::vector<FlagSpec> WithTrainingFlags(std::vector<FlagSpec> own);
+
+// What --zoo says; without it SIGHTLINE_ZOO, then model/zoo.
+std::string ZooFolder(const Flags& flags);
 
 absl::StatusOr<TrainOptions> ReadTrainingFlags(const Flags& flags);
 

@@ -53,6 +53,12 @@ absl::Status CallEnvironment::TakePlace() {
                                 "the server is shutting down. Try again, on another server if there is one.",
                                 absl::Seconds(1));
   }
+  if (starting_.load(std::memory_order_acquire)) {
+    return base::RetryableError(absl::StatusCode::kUnavailable, "STARTING",
+                                "the server is starting: it opens its collections and loads its models. Try again in a "
+                                "moment; the health service says when it serves.",
+                                absl::Seconds(1));
+  }
   if (now <= limits_.max_in_flight) return absl::OkStatus();
   metrics_.CountRejected("in_flight");
   return base::RetryableError(

@@ -54,6 +54,9 @@ class CallEnvironment {
                      Request* request);
   void Leave(const CallMethod& method, const Request& request, const absl::Status& status);
 
+  // Until then calls are refused with UNAVAILABLE, so that addresses can be bound before there is anything to serve.
+  void AcceptCalls() { starting_.store(false, std::memory_order_release); }
+
   // Call objects alive, waiting ones not counted.
   void CallBegins() { ++live_calls_; }
   void CallEnds();
@@ -77,6 +80,7 @@ class CallEnvironment {
   const std::vector<CallObserver*> observers_;
   std::atomic<int> in_flight_ = 0;
   std::atomic<int> live_calls_ = 0;
+  std::atomic<bool> starting_ = true;
   std::atomic<bool> draining_ = false;
   base::Mutex mutex_;
   base::CondVar changed_;  // a call, a request in hand or a stream has ended

@@ -82,6 +82,7 @@ absl::Status RpcServer::Start() {
                      "or choose another with --listen."),
         {{"address", options_.address}});
   }
+  SetServing(false);
   for (auto& queue : queues_) {
     for (const auto& listen : listeners_) {
       for (int i = 0; i < options_.listeners_per_method; ++i) listen(queue.get());

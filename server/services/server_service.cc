@@ -20,7 +20,9 @@ void ServerService::GetServerInfo(v1::GetServerInfoResponse* reply) const {
   for (const std::string& warning : WarningsOf(facts, context_.models)) reply->add_warnings(warning);
   for (const index::DamagedCollection& damaged : context_.database.damaged()) {
     reply->add_warnings(
-        absl::StrCat("the collection '", damaged.name, "' is set aside: ", std::string(damaged.status.message())));
+        absl::StrCat("the collection '", damaged.name, "' is ",
+                     damaged.readable ? "damaged, and what is left of it is open for reading: " : "set aside: ",
+                     std::string(damaged.status.message())));
   }
 }
 

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
+#include "base/for_each.h"
 #include "base/status.h"
 #include "model/image/decode.h"
 #include "model/image/resize.h"
 #include "model/train/scene/labels.h"
 #include "server/convert.h"
-#include "tests/bench/for_each.h"
 
 namespace sightline::bench {
 namespace {
@@ -78,7 +78,7 @@ absl::StatusOr<image::Image> ReadPicture(const LabelledFile& file) {
 
 absl::StatusOr<Models> LoadForEachProcessor(const std::string& folder, model::LoadOptions options) {
   options.intra_op_threads = 1;
-  Models models(Processors());
+  Models models(base::Processors());
   for (std::unique_ptr<model::Model>& model : models) {
     SIGHTLINE_ASSIGN_OR_RETURN(model, model::Model::Load(folder, options));
   }
@@ -87,7 +87,7 @@ absl::StatusOr<Models> LoadForEachProcessor(const std::string& folder, model::Lo
 
 absl::StatusOr<std::vector<Picture>> EmbedFiles(const Models& models, const std::vector<LabelledFile>& files) {
   std::vector<Picture> pictures(files.size());
-  SIGHTLINE_RETURN_IF_ERROR(ForEach(files.size(), models.size(), [&](size_t i, size_t thread) -> absl::Status {
+  SIGHTLINE_RETURN_IF_ERROR(base::ForEach(files.size(), models.size(), [&](size_t i, size_t thread) -> absl::Status {
     SIGHTLINE_ASSIGN_OR_RETURN(pictures[i], EmbedFile(*models[thread], files[i]));
     return absl::OkStatus();
   }));

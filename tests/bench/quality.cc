@@ -15,12 +15,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/for_each.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "model/cpu.h"
 #include "model/train/scene/landmark/landmarks.h"
 #include "tests/bench/bench.h"
-#include "tests/bench/for_each.h"
 #include "tests/bench/local_matches.h"
 #include "tests/bench/plain_descriptors.h"
 #include "tests/bench/quality_options.h"
@@ -48,7 +48,7 @@ using Describe = std::vector<float> (*)(const image::Image&);
 
 absl::StatusOr<std::vector<Picture>> DescribeFiles(const std::vector<LabelledFile>& files, Describe describe) {
   std::vector<Picture> pictures(files.size());
-  SIGHTLINE_RETURN_IF_ERROR(ForEach(files.size(), Processors(), [&](size_t i, size_t) -> absl::Status {
+  SIGHTLINE_RETURN_IF_ERROR(base::ForEach(files.size(), base::Processors(), [&](size_t i, size_t) -> absl::Status {
     SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, ReadPicture(files[i]));
     pictures[i] = {.object = files[i].object, .descriptor = describe(image), .tokens = {}};
     return absl::OkStatus();
@@ -58,7 +58,7 @@ absl::StatusOr<std::vector<Picture>> DescribeFiles(const std::vector<LabelledFil
 
 absl::StatusOr<std::vector<LocalFeatures>> FindInFiles(const std::vector<LabelledFile>& files, LocalKind kind) {
   std::vector<LocalFeatures> features(files.size());
-  SIGHTLINE_RETURN_IF_ERROR(ForEach(files.size(), Processors(), [&](size_t i, size_t) -> absl::Status {
+  SIGHTLINE_RETURN_IF_ERROR(base::ForEach(files.size(), base::Processors(), [&](size_t i, size_t) -> absl::Status {
     SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, ReadPicture(files[i]));
     SIGHTLINE_ASSIGN_OR_RETURN(features[i], FindLocal(kind, image));
     return absl::OkStatus();
@@ -209,7 +209,7 @@ class Quality {
       SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<LocalFeatures> queries, FindInFiles(set.files.queries, kind));
       SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<LocalFeatures> database, FindInFiles(set.files.database, kind));
       std::vector<std::vector<LocalMatches>> matches(count, std::vector<LocalMatches>(database.size()));
-      SIGHTLINE_RETURN_IF_ERROR(ForEach(count, Processors(), [&](size_t q, size_t) -> absl::Status {
+      SIGHTLINE_RETURN_IF_ERROR(base::ForEach(count, base::Processors(), [&](size_t q, size_t) -> absl::Status {
         for (size_t i = 0; i < database.size(); ++i) {
           SIGHTLINE_ASSIGN_OR_RETURN(matches[q][i], MatchLocal(queries[q], database[i]));
         }

@@ -10,7 +10,6 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "tests/bench/for_each.h"
 #include "tests/bench/local_matches.h"
 #include "tests/bench/plain_descriptors.h"
 #include "tests/bench/quality_options.h"
@@ -130,19 +129,6 @@ TEST(RankingTest, EqualScoresKeepTheOrderOfTheDatabase) {
   std::vector<int> items;
   for (const Ranked& result : rankings[2]) items.push_back(result.item);
   EXPECT_THAT(items, ElementsAre(3, 0, 1, 2, 4));
-}
-
-TEST(ForEachTest, StopsWithTheFirstFailure) {
-  std::vector<int> done(100);
-  EXPECT_TRUE(ForEach(done.size(), 3, [&](size_t i, size_t thread) {
-                EXPECT_LT(thread, 3u);
-                ++done[i];
-                return absl::OkStatus();
-              }).ok());
-  EXPECT_THAT(done, ::testing::Each(1));
-  EXPECT_EQ(ForEach(100, 3, [](size_t i, size_t) { return i == 40 ? absl::InternalError("forty") : absl::OkStatus(); })
-                .message(),
-            "forty");
 }
 
 image::Image Filled(int width, int height, std::vector<uint8_t> colour) {

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/for_each.h"
 #include "base/retrieval_metrics.h"
 #include "base/status.h"
 #include "index/rerank/shortlist.h"
-#include "tests/bench/for_each.h"
 
 namespace sightline::bench {
 namespace {
@@ -44,7 +44,7 @@ bool Contains(const std::vector<int>& items, int item) {
 
 Rankings RankBy(size_t queries, size_t database, const std::function<double(size_t query, size_t item)>& score) {
   Rankings rankings(queries);
-  ForEach(queries, Processors(), [&](size_t q, size_t) {
+  base::ForEach(queries, base::Processors(), [&](size_t q, size_t) {
     for (size_t i = 0; i < database; ++i) rankings[q].push_back({static_cast<int>(i), score(q, i)});
     std::stable_sort(rankings[q].begin(), rankings[q].end(),
                      [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
@@ -64,7 +64,7 @@ absl::StatusOr<Rankings> RerankBest(const std::vector<Picture>& queries, const s
                                     const Rankings& rankings, size_t shortlist,
                                     const rerank::TransportOptions& options) {
   Rankings out(rankings.size());
-  SIGHTLINE_RETURN_IF_ERROR(ForEach(rankings.size(), Processors(), [&](size_t q, size_t) -> absl::Status {
+  SIGHTLINE_RETURN_IF_ERROR(base::ForEach(rankings.size(), base::Processors(), [&](size_t q, size_t) -> absl::Status {
     SIGHTLINE_ASSIGN_OR_RETURN(out[q], RerankOne(queries[q], database, rankings[q], shortlist, options));
     return absl::OkStatus();
   }));

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr int kThings = 4;
 
@@ -75,8 +77,14 @@ class EvaluateTest : public ::testing::Test {
   int RunWords(std::vector<std::string> words) {
     cli::StringSink out;
     cli::StringSink err;
-    cli::Context context{.out = out, .err = err, .clock = base::Clock::Real(), .default_address = server_->address()};
+    cli::Context context{.out = out,
+                         .err = err,
+                         .clock = base::Clock::Real(),
+                         .default_address = server_->address(),
+                         .interrupted = interrupted_};
+    writing_ = &err;
     const int code = cli::Run(context, words);
+    writing_ = nullptr;
     out_ = out.text();
     err_ = err.text();
     return code;
@@ -123,6 +131,17 @@ class EvaluateTest : public ::testing::Test {
   inline static std::unique_ptr<TempFolder> folder_;
   inline static std::unique_ptr<ServerProcess> server_;
   inline static std::unique_ptr<client::Client> client_;
+  // How many collections there are that a run has made for itself.
+  static int Temporary() {
+    const auto collections = client_->ListAllCollections();
+    EXPECT_TRUE(collections.ok()) << collections.status();
+    int count = 0;
+    for (const auto& collection : *collections) count += absl::StartsWith(collection.name(), "evaluate-") ? 1 : 0;
+    return count;
+  }
+
+  std::function<bool()> interrupted_;
+  const cli::StringSink* writing_ = nullptr;  // standard error of a run under way
   std::string out_;
   std::string err_;
 };
@@ -152,11 +171,7 @@ TEST_F(EvaluateTest, ATemporaryCollectionGoesAndRankingsAreReadBack) {
       << err_;
   const double measured = JsonNumber("search", "Medium", "mAP");
   EXPECT_GT(measured, 0);
-  const auto collections = client_->ListAllCollections();
-  ASSERT_TRUE(collections.ok()) << collections.status();
-  for (const auto& collection : *collections) {
-    EXPECT_THAT(collection.name(), Not(HasSubstr("evaluate-")));
-  }
+  EXPECT_EQ(Temporary(), 0);
   ASSERT_EQ(RunWords({"evaluate", "csv", Path("ground_truth.csv"), "--rankings", rankings, "--json"}), 0) << err_;
   EXPECT_NEAR(JsonNumber("rankings", "Medium", "mAP"), measured, 1e-12);
   // With the folder, the page has pictures though nothing was indexed; one that is gone is named.
@@ -171,6 +186,79 @@ TEST_F(EvaluateTest, ATemporaryCollectionGoesAndRankingsAreReadBack) {
   EXPECT_THAT(html, HasSubstr("data:image/jpeg;base64,"));
   EXPECT_THAT(html, HasSubstr("it is not below --images."));
   EXPECT_THAT(html, HasSubstr("<svg viewBox=\"0 0 128 96\""));
+}
+
+TEST_F(EvaluateTest, CtrlCWhileIndexingDeletesWhatTheRunMade) {
+  const std::vector<std::string> words = {
+      "evaluate", "csv", Path("ground_truth.csv"), "--images", Path(""), "--in_flight", "1", "--json"};
+  int asked = 0;
+  interrupted_ = [&] { return ++asked > 4; };
+  EXPECT_EQ(RunWords(words), 130);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr(" not reached. The collection made for this run is deleted; with --keep, another run"));
+  EXPECT_EQ(Temporary(), 0);
+  // One that stays is gone on with.
+  std::vector<std::string> keeping = words;
+  keeping.push_back("--keep");
+  asked = 0;
+  EXPECT_EQ(RunWords(keeping), 130);
+  EXPECT_THAT(err_, HasSubstr(" not reached. Run the same command again to go on"));
+  EXPECT_EQ(Temporary(), 1);
+  interrupted_ = nullptr;
+  EXPECT_EQ(RunWords(keeping), 0) << err_;
+  EXPECT_THAT(err_, HasSubstr("already indexed"));
+  const auto collections = client_->ListAllCollections();
+  for (const auto& collection : *collections) {
+    if (!absl::StartsWith(collection.name(), "evaluate-")) continue;
+    EXPECT_TRUE(client_->DeleteCollection(collection.name()).ok());
+  }
+}
+
+TEST_F(EvaluateTest, CtrlCWhileSearchingDeletesItTooAndSaysSo) {
+  interrupted_ = [&] { return absl::StrContains(writing_->text(), "indexed 12 images"); };
+  EXPECT_EQ(RunWords({"evaluate", "csv", Path("ground_truth.csv"), "--images", Path("")}), 130);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("the evaluation was interrupted. Run it again."));
+  EXPECT_EQ(Temporary(), 0);
+}
+
+// The rest of a collection is a thousand descriptors: nothing is embedded, and two pages are needed.
+TEST_F(EvaluateTest, MoreThanAThousandImagesArePagedThrough) {
+  constexpr int kMore = 1100;
+  const std::vector<std::string> words = {
+      "evaluate", "csv",   Path("ground_truth.csv"), "--images", Path(""), "--collection", "paged", "--rerank",
+      "off",      "--json"};
+  ASSERT_EQ(RunWords(words), 0) << err_;
+  const auto collection = client_->GetCollection("paged");
+  ASSERT_TRUE(collection.ok()) << collection.status();
+  int sent = 0;
+  const auto summary = client_->IndexMany(
+      [&]() -> std::optional<v1::IndexRequest> {
+        if (sent == kMore) return std::nullopt;
+        v1::IndexRequest request;
+        request.set_collection("paged");
+        request.mutable_item()->set_id(absl::StrCat("more/", sent));
+        auto& descriptor = *request.mutable_item()->mutable_global_descriptor();
+        descriptor.set_embedding_space(collection->embedding_space());
+        for (int i = 0; i < collection->descriptor_dim(); ++i) {
+          descriptor.add_values(static_cast<float>((sent * 31 + i * 17) % 101 - 50));
+        }
+        ++sent;
+        return request;
+      },
+      [](const client::ItemOutcome& outcome) { EXPECT_TRUE(outcome.status.ok()) << outcome.status; }, {});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  std::vector<std::string> saving = words;
+  const std::string rankings = Path("paged.csv");
+  saving.insert(saving.end(), {"--save_rankings", rankings});
+  ASSERT_EQ(RunWords(saving), 0) << err_;
+  EXPECT_EQ(JsonNumber("search", "Medium", "positives_not_found"), 0) << out_;
+  const double measured = JsonNumber("search", "Medium", "mAP");
+  const std::string lines = *base::ReadFile(rankings, 64 << 20);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1 + kThings * (3 * kThings + kMore));
+  // Each image once, or it would be refused.
+  ASSERT_EQ(RunWords({"evaluate", "csv", Path("ground_truth.csv"), "--rankings", rankings, "--json"}), 0) << err_;
+  EXPECT_NEAR(JsonNumber("rankings", "Medium", "mAP"), measured, 1e-12);
 }
 
 TEST_F(EvaluateTest, RefusesWithASentence) {

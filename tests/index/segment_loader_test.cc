@@ -80,7 +80,9 @@ class SegmentLoaderTest : public IndexTest {
   }
 
   absl::StatusOr<LoadedSegments> Load(uint32_t max_rows) {
-    return LoadSegments(*store_, files_, segments_, /*segment_rows=*/64,
+    DatabaseOptions options;
+    options.segments.segment_rows = 64;
+    return LoadSegments(*store_, files_, segments_, options,
                         [this, max_rows](bool /*augmented*/) { return Make(max_rows); });
   }
 

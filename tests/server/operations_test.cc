@@ -77,6 +77,7 @@ class OperationsTest : public ::testing::Test {
     options_.clock = &clock_;
     auto operations = Operations::Open(options_);
     EXPECT_TRUE(operations.ok()) << operations.status();
+    if (operations.ok()) (*operations)->Resume();
     return *std::move(operations);
   }
 

@@ -118,6 +118,7 @@ class FakeDatabase : public index::Database {
  public:
   explicit FakeDatabase(std::shared_ptr<FakeCollection> collection) : collection_(std::move(collection)) {}
 
+  absl::Status OpenCollections(const index::Progress&) override { return absl::OkStatus(); }
   absl::StatusOr<std::shared_ptr<index::Collection>> Create(const index::CollectionConfig& config) override {
     created = config;
     return collection_;
@@ -130,6 +131,7 @@ class FakeDatabase : public index::Database {
   absl::StatusOr<int64_t> Delete(const std::string&) override { return 0; }
   std::vector<index::DamagedCollection> damaged() const override { return {}; }
   int64_t memory_bytes() const override { return collection_->stats.memory.total(); }
+  void SetMemoryBudget(int64_t) override {}
   absl::StatusOr<index::SnapshotInfo> CreateSnapshot(const std::string&, const index::Progress&) override {
     return index::SnapshotInfo();
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,8 +27,13 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr size_t kLogTail = 4000;
 
 // The child: only calls that are safe after a fork of a process with threads.
-[[noreturn]] void Become(const std::vector<char*>& arguments, const std::vector<char*>& environment, const char* log) {
+[[noreturn]] void Become(const std::vector<char*>& arguments, const std::vector<char*>& environment, const char* log,
+                         int64_t memory_limit) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (memory_limit > 0) {
+    const rlimit limit{static_cast<rlim_t>(memory_limit), static_cast<rlim_t>(memory_limit)};
+    ::setrlimit(RLIMIT_DATA, &limit);
+  }
   const int fd = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
   if (fd >= 0) {
     ::dup2(fd, STDOUT_FILENO);
@@ -39,11 +45,15 @@ constexpr size_t kLogTail = 4000;
 
 }  // namespace
 
+std::string ServerProcess::Binary() { return SIGHTLINE_SERVER_BINARY; }
+
 absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(Options options) {
   const std::string port_file = options.folder + "/ports.json";
   const std::string log = options.folder + "/server.log";
   std::error_code ignored;
   std::filesystem::remove(port_file, ignored);
+  // One that does not wait finds its ports in the log.
+  if (!options.wait_until_ready) std::filesystem::remove(log, ignored);
   std::vector<std::string> words = {SIGHTLINE_SERVER_BINARY,     "--listen=127.0.0.1:0",
                                     "--http_listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0",
                                     "--port_file=" + port_file,  "--data_dir=" + options.folder + "/data"};
@@ -56,7 +66,7 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(Options opti
   for (std::string& entry : options.environment) environment.push_back(entry.data());
   environment.push_back(nullptr);
   const pid_t pid = ::fork();
-  if (pid == 0) Become(arguments, environment, log.c_str());
+  if (pid == 0) Become(arguments, environment, log.c_str(), options.memory_limit);
   if (pid < 0) return absl::InternalError("fork failed");
   std::unique_ptr<ServerProcess> server(new ServerProcess(std::move(options), pid));
   if (const absl::Status ready = server->WaitUntilReady(); !ready.ok()) return ready;
@@ -73,17 +83,26 @@ std::string ServerProcess::address() const { return absl::StrCat("127.0.0.1:", g
 absl::Status ServerProcess::WaitUntilReady() {
   const auto deadline = steady_clock::now() + kStartTime;
   while (steady_clock::now() < deadline) {
-    const auto ports = base::ReadFile(options_.folder + "/ports.json", 4096);
-    if (ports.ok() && std::sscanf(ports->c_str(), "{\"grpc\": %d, \"http\": %d, \"admin\": %d}", &grpc_port_,
-                                  &http_port_, &admin_port_) == 3) {
-      return absl::OkStatus();
-    }
+    if (ReadPorts()) return absl::OkStatus();
     if (!Running()) {
       return absl::InternalError(absl::StrCat("the server ended with ", exit_code_, " before it served:\n", Log()));
     }
     std::this_thread::sleep_for(kPoll);
   }
   return absl::DeadlineExceededError(absl::StrCat("the server does not get ready:\n", Log()));
+}
+
+bool ServerProcess::ReadPorts() {
+  if (options_.wait_until_ready) {
+    const auto ports = base::ReadFile(options_.folder + "/ports.json", 4096);
+    return ports.ok() && std::sscanf(ports->c_str(), "{\"grpc\": %d, \"http\": %d, \"admin\": %d}", &grpc_port_,
+                                     &http_port_, &admin_port_) == 3;
+  }
+  const std::string log = Log();
+  const size_t at = log.find("\"listening\"");
+  return at != std::string::npos &&
+         std::sscanf(log.c_str() + at, "\"listening\",\"grpc\":\"port %d\",\"http\":\"port %d\",\"admin\":\"port %d\"",
+                     &grpc_port_, &http_port_, &admin_port_) == 3;
 }
 
 bool ServerProcess::Running() {

@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,7 +28,12 @@ class ServerProcess {
     std::vector<std::string> flags = {};  // beside the addresses, the data directory and the port file
     // Added to the test's own: "SIGHTLINE_KILL_POINT=...".
     std::vector<std::string> environment = {};
+    bool wait_until_ready = true;  // false: Start returns when the ports are bound
+    int64_t memory_limit = 0;      // bytes of memory of its own (RLIMIT_DATA); 0 for none
   };
+
+  // Where the program is, and every flag that Start gives it, for a run of another kind (--doctor).
+  static std::string Binary();
 
   // Returns once the server serves; a later start with the same folder opens the same data.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(Options options);
@@ -54,6 +60,7 @@ class ServerProcess {
  private:
   ServerProcess(Options options, pid_t pid);
   absl::Status WaitUntilReady();
+  bool ReadPorts();
 
   const Options options_;
   pid_t pid_;  // -1 once it has ended

@@ -14,6 +14,9 @@
 namespace sightline::cli {
 namespace {
 
+constexpr char kDeletedAdvice[] =
+    "The collection made for this run is deleted; with --keep, another run goes on with it.";
+
 // Ids and sizes; the bytes themselves are compared when they are indexed.
 std::string NameOf(const BenchFiles& files, const std::string& model) {
   std::string content = absl::StrCat(model, "\n");
@@ -69,7 +72,8 @@ absl::Status EvalCollection::Index(const BenchFiles& files, const Options& optio
                 .err_is_terminal = context_.err_is_terminal,
                 .columns = context_.columns,
                 .interrupted = context_.interrupted};
-  IndexReport report(aside, false, static_cast<int64_t>(files.database.size() + files.problems.size()));
+  IndexReport report(aside, false, static_cast<int64_t>(files.database.size() + files.problems.size()),
+                     temporary_ ? kDeletedAdvice : IndexReport::kRunAgain);
   for (const auto& [path, status] : files.problems) report.Failed(path, "", status);
   FileSource source(aside, report, files.database, known,
                     {.collection = collection_.name(), .max_image_bytes = options.max_image_bytes});
@@ -82,6 +86,7 @@ absl::Status EvalCollection::Index(const BenchFiles& files, const Options& optio
   const auto summary = client_.IndexMany([&] { return source.Next(); },
                                          [&](const client::ItemOutcome& outcome) { source.Tell(outcome); }, many);
   code_ = report.Finish(context_.interrupted && context_.interrupted());
+  failed_ = report.failed();
   return summary.status();
 }
 

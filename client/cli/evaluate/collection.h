@@ -1,6 +1,6 @@
 // EvalCollection: the collection that a benchmark's pictures are searched in. One that is not named is made for this
-// run, under a name that its content decides, and deleted with the object; a run that was cut short, or kept it, is
-// gone on with by the next.
+// run, under a name that its content decides, and deleted with the object, also after Ctrl-C. Where a run has kept it,
+// or was killed, the next goes on with it and keeps it.
 //
 // Threading: one thread at a time. Ownership: borrows context and client; the destructor deletes what the run made.
 // Failure: the server's errors; pictures that are not indexed are counted and listed on standard error.
@@ -42,6 +42,8 @@ class EvalCollection {
   bool kept() const { return !temporary_; }
   // kOk, kPartial where some pictures were not indexed, kInterrupted.
   int code() const { return code_; }
+  // Pictures that were not indexed.
+  int64_t failed() const { return failed_; }
 
  private:
   EvalCollection(Context& context, client::Client& client, v1::Collection collection, bool temporary)
@@ -53,6 +55,7 @@ class EvalCollection {
   v1::Collection collection_;
   const bool temporary_;
   int code_ = kOk;
+  int64_t failed_ = 0;
 };
 
 }  // namespace sightline::cli

@@ -1,7 +1,6 @@
 #include "client/cli/evaluate/files.h"
 
 #include <map>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -20,6 +19,12 @@ absl::Status Missing(absl::string_view what, int64_t missing, size_t all, const 
       {{"missing", absl::StrCat(missing)}, {"folder", folder}});
 }
 
+absl::Status Ambiguous(absl::string_view one, absl::string_view other, absl::string_view picture) {
+  return base::InvalidArgument("AMBIGUOUS_PICTURE",
+                               absl::StrCat(Printable(one), " and ", Printable(other), " are both the picture ",
+                                            Printable(picture), ". Remove one."));
+}
+
 }  // namespace
 
 absl::StatusOr<BenchFiles> FindBenchFiles(const Benchmark& benchmark, const BenchFolders& folders) {
@@ -35,7 +40,9 @@ absl::StatusOr<BenchFiles> FindBenchFiles(const Benchmark& benchmark, const Benc
   const ImageFiles queries = folders.queries.empty() ? images : FindImageFiles({folders.queries}, "");
   for (const ImageFile& file : queries.files) {
     const auto found = query_files.find(name_of(file));
-    if (found != query_files.end() && found->second.empty()) found->second = file.path;
+    if (found == query_files.end()) continue;
+    if (!found->second.empty()) return Ambiguous(found->second, file.path, found->first);
+    found->second = file.path;
   }
   int64_t missing_queries = 0;
   std::string first_query;
@@ -53,11 +60,7 @@ absl::StatusOr<BenchFiles> FindBenchFiles(const Benchmark& benchmark, const Benc
     const int32_t image = names.Find(file.id);
     if (image >= 0) {
       std::string& path = path_of[static_cast<size_t>(image)];
-      if (!path.empty()) {
-        return base::InvalidArgument("AMBIGUOUS_PICTURE",
-                                     absl::StrCat(path, " and ", file.path, " are both the picture ",
-                                                  benchmark.images[static_cast<size_t>(image)], ". Remove one."));
-      }
+      if (!path.empty()) return Ambiguous(path, file.path, benchmark.images[static_cast<size_t>(image)]);
       path = file.path;
     } else if (!benchmark.open || query_files.contains(name_of(file))) {
       continue;  // of no concern to the benchmark, or a query's

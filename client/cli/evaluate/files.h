@@ -29,9 +29,9 @@ struct BenchFiles {
 };
 
 struct BenchFolders {
-  std::string images;
-  std::string queries;      // empty: the same
-  std::string distractors;  // empty: none
+  std::string images = {};
+  std::string queries = {};      // empty: the same
+  std::string distractors = {};  // empty: none
   bool allow_missing = false;
 };
 

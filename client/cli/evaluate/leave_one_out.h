@@ -12,7 +12,7 @@
 namespace sightline::cli {
 
 // Makes every image a query: those of the same label are right, the query itself is taken out. `labels` go with
-// `benchmark->images`.
+// `benchmark->images`; an image whose label is empty shows what no other does.
 void QueryAll(const std::vector<std::string>& labels, Benchmark* benchmark);
 
 }  // namespace sightline::cli

@@ -1,7 +1,9 @@
 // Oxford5k and Paris6k as first published: good and ok images are right, junk ones are taken out of the ranking. The
 // query's own picture is in the database and right.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "absl/strings/ascii.h"
@@ -49,6 +51,7 @@ class OxfordReader {
     double edges[4] = {};
     bool whole = words.size() == 5 && Printable(words[0]) == words[0];
     for (size_t i = 0; whole && i < 4; ++i) whole = absl::SimpleAtod(words[i + 1], &edges[i]);
+    whole = whole && std::all_of(std::begin(edges), std::end(edges), [](double edge) { return std::isfinite(edge); });
     if (!whole || !(edges[0] < edges[2] && edges[1] < edges[3])) {
       return BadGroundTruth(file, "it is not a name and the four edges of a box. Use the benchmark's own file.");
     }

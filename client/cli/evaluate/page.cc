@@ -37,13 +37,24 @@ std::string NumbersTable(const EvalReport& report) {
       absl::StrAppend(&out, "<tr><td>", HtmlText(run.name), "</td><td>", HtmlText(report.split_names[s]), "</td><td>",
                       score.queries, "</td>");
       for (size_t m = 0; m < report.measures.size(); ++m) {
-        absl::StrAppend(
-            &out, "<td>",
-            score.queries == 0 ? "-" : absl::StrFormat("%.2f", score.means[m] * (report.measures[m].share ? 100 : 1)),
-            "</td>");
+        absl::StrAppend(&out, "<td>", ShownMean(report.measures[m], score, m), "</td>");
       }
       absl::StrAppend(&out, "</tr>\n");
     }
+  }
+  return absl::StrCat(out, "</tbody></table></div>\n");
+}
+
+std::string ThresholdsSection(const EvalReport& report) {
+  if (report.thresholds.rows.empty()) return "";
+  std::string out = absl::StrCat("<h2>What a threshold leaves (", HtmlText(report.runs[0].name),
+                                 ")</h2>\n<div class=\"scroll\"><table>\n<thead><tr>");
+  for (const std::string& title : ThresholdTitles(report.thresholds)) absl::StrAppend(&out, "<th>", title, "</th>");
+  absl::StrAppend(&out, "</tr></thead>\n<tbody>\n");
+  for (const std::vector<std::string>& row : ThresholdRows(report.thresholds)) {
+    absl::StrAppend(&out, "<tr>");
+    for (const std::string& cell : row) absl::StrAppend(&out, "<td>", cell, "</td>");
+    absl::StrAppend(&out, "</tr>\n");
   }
   return absl::StrCat(out, "</tbody></table></div>\n");
 }
@@ -92,17 +103,16 @@ std::string ResultRow(absl::string_view heading, absl::string_view kind, const s
 }
 
 std::string FailureSection(const EvalReport& report, const EvalFailure& failure, size_t place) {
-  return absl::StrCat("<section class=\"failure\">\n<h3>", place, ". ", PathName(failure.query),
-                      "</h3>\n<p class=\"note\">", HtmlText(OfOneQuery(report.measures[0].name)), " ",
-                      absl::StrFormat("%.2f", failure.value * (report.measures[0].share ? 100 : 1)), " \u00b7 ",
-                      failure.found, " of ", Plural(failure.positives, "right image"), " found",
-                      failure.box.empty() ? "" : absl::StrCat(" \u00b7 box ", HtmlText(failure.box)),
-                      "</p>\n<div class=\"row\">\n", PictureFigure(failure.picture, "query", "query"),
-                      "</div>\n<div>\n",
-                      failure.wrong.empty() ? "" : ResultRow("The first wrong results", "wrong", failure.wrong),
-                      failure.right.empty() ? "<p class=\"note\">No right image was found.</p>\n"
-                                            : ResultRow("The first right results", "right", failure.right),
-                      "</div>\n</section>\n");
+  return absl::StrCat(
+      "<section class=\"failure\">\n<h3>", place, ". ", PathName(failure.query), "</h3>\n<p class=\"note\">",
+      HtmlText(OfOneQuery(report.measures[0].name)), " ", ShownValue(report.measures[0], failure.value), " \u00b7 ",
+      failure.found, " of ", Plural(failure.positives, "right image"), " found",
+      failure.box.empty() ? "" : absl::StrCat(" \u00b7 box ", HtmlText(failure.box)), "</p>\n<div class=\"row\">\n",
+      PictureFigure(failure.picture, "query", "query"), "</div>\n<div>\n",
+      failure.wrong.empty() ? "" : ResultRow("The first wrong results", "wrong", failure.wrong),
+      failure.right.empty() ? "<p class=\"note\">No right image was found.</p>\n"
+                            : ResultRow("The first right results", "right", failure.right),
+      "</div>\n</section>\n");
 }
 
 }  // namespace
@@ -123,6 +133,7 @@ std::string EvalPage(const EvalReport& report, const std::vector<EvalFailure>& f
     }
     absl::StrAppend(&out, "</p>\n");
   }
+  absl::StrAppend(&out, ThresholdsSection(report));
   if (!failures.empty()) {
     absl::StrAppend(&out, "<h2>Queries that went wrong, worst first (", HtmlText(report.runs[0].name), ")</h2>\n");
   }

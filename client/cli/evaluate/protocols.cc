@@ -1,6 +1,7 @@
 #include "client/cli/evaluate/protocols.h"
 
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
@@ -17,6 +18,18 @@ namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 
+template <typename Named, typename Name>
+absl::Status CheckEachHasItsName(const std::string& path, absl::string_view what, const std::vector<Named>& all,
+                                 const Name& name_of) {
+  std::set<absl::string_view> names;
+  for (const Named& one : all) {
+    if (names.insert(name_of(one)).second) continue;
+    return BadGroundTruth(
+        path, absl::StrCat("two ", what, " are called ", Printable(name_of(one)), ". Give each a name of its own."));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const std::vector<Protocol>& Protocols() {
@@ -25,6 +38,16 @@ const std::vector<Protocol>& Protocols() {
       {"gldv2", ReadGldv2},         {"msls", ReadMsls},         {"metric_learning", ReadMetricLearning},
       {"ukbench", ReadUkbench},     {"holidays", ReadHolidays}, {"csv", ReadTable}};
   return *protocols;
+}
+
+absl::StatusOr<Benchmark> ReadBenchmark(const Protocol& protocol, const std::string& path,
+                                        const ProtocolOptions& options) {
+  SIGHTLINE_ASSIGN_OR_RETURN(Benchmark benchmark, protocol.read(path, options));
+  SIGHTLINE_RETURN_IF_ERROR(CheckEachHasItsName(path, "images", benchmark.images,
+                                                [](const std::string& image) { return absl::string_view(image); }));
+  SIGHTLINE_RETURN_IF_ERROR(CheckEachHasItsName(path, "queries", benchmark.queries,
+                                                [](const BenchQuery& query) { return absl::string_view(query.name); }));
+  return benchmark;
 }
 
 std::string ProtocolOf(const std::string& path) {

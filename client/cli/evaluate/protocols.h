@@ -41,6 +41,11 @@ struct Protocol {
 
 const std::vector<Protocol>& Protocols();
 
+// What `protocol` reads, checked: images have a name each, and so have queries. With two of one name, rankings would
+// give both to the first, and the measures would be wrong without a word.
+absl::StatusOr<Benchmark> ReadBenchmark(const Protocol& protocol, const std::string& path,
+                                        const ProtocolOptions& options);
+
 // What a file looks like: "revisited" for *.pkl, "gldv2" for a solution of it, "csv" for other tables; else "".
 std::string ProtocolOf(const std::string& path);
 

@@ -1,5 +1,8 @@
 #include "client/cli/evaluate/report.h"
 
+#include <optional>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -10,10 +13,7 @@
 namespace sightline::cli {
 namespace {
 
-std::string Shown(const BenchMeasure& measure, const SplitScore& score, size_t m) {
-  if (score.queries == 0) return "-";
-  return absl::StrFormat("%.2f", score.means[m] * (measure.share ? 100 : 1));
-}
+std::string Percent(double share) { return absl::StrFormat("%.2f", 100 * share); }
 
 std::string Stages(const std::map<std::string, double>& milliseconds) {
   std::vector<std::string> stages;
@@ -21,7 +21,49 @@ std::string Stages(const std::map<std::string, double>& milliseconds) {
   return absl::StrJoin(stages, ", ");
 }
 
+std::string ThresholdsJson(const Thresholds& thresholds) {
+  if (thresholds.rows.empty()) return "null";
+  std::vector<std::string> rows;
+  for (const Threshold& row : thresholds.rows) {
+    JsonObject out;
+    out.Number("least", row.least).Number("answered", row.answered);
+    for (const auto& [name, share] :
+         {std::pair("first_right", row.first_right), std::pair("precision", row.precision)}) {
+      if (share) {
+        out.Number(name, *share);
+      } else {
+        out.Raw(name, "null");
+      }
+    }
+    rows.push_back(out.Number("recall", row.recall).Done());
+  }
+  return JsonObject().Text("by", thresholds.by).Int("queries", thresholds.queries).Raw("rows", JsonArray(rows)).Done();
+}
+
 }  // namespace
+
+std::string ShownValue(const BenchMeasure& measure, double value) {
+  return measure.share ? Percent(value) : absl::StrFormat("%.2f", value);
+}
+
+std::string ShownMean(const BenchMeasure& measure, const SplitScore& score, size_t m) {
+  return score.queries == 0 ? "-" : ShownValue(measure, score.means[m]);
+}
+
+std::vector<std::string> ThresholdTitles(const Thresholds& thresholds) {
+  if (thresholds.rows.empty()) return {};
+  return {thresholds.by, "answered", "first right", "precision", "recall"};
+}
+
+std::vector<std::vector<std::string>> ThresholdRows(const Thresholds& thresholds) {
+  const auto shown = [](const std::optional<double>& share) { return share ? Percent(*share) : "-"; };
+  std::vector<std::vector<std::string>> rows;
+  for (const Threshold& row : thresholds.rows) {
+    rows.push_back({absl::StrFormat("%.2f", row.least), Percent(row.answered), shown(row.first_right),
+                    shown(row.precision), Percent(row.recall)});
+  }
+  return rows;
+}
 
 std::string EvalTable(const EvalReport& report) {
   std::vector<Table::Column> columns = {{"run"}, {"split"}, {"queries", Align::kRight}};
@@ -30,7 +72,8 @@ std::string EvalTable(const EvalReport& report) {
   for (const EvalRunReport& run : report.runs) {
     for (size_t s = 0; s < run.splits.size(); ++s) {
       std::vector<std::string> row = {run.name, report.split_names[s], absl::StrCat(run.splits[s].queries)};
-      for (size_t m = 0; m < report.measures.size(); ++m) row.push_back(Shown(report.measures[m], run.splits[s], m));
+      for (size_t m = 0; m < report.measures.size(); ++m)
+        row.push_back(ShownMean(report.measures[m], run.splits[s], m));
       table.AddRow(row);
     }
   }
@@ -45,6 +88,13 @@ std::string EvalTable(const EvalReport& report) {
   for (const EvalRunReport& run : report.runs) {
     if (!run.milliseconds.empty())
       absl::StrAppend(&out, "a search, ", Printable(run.name), ": ", Printable(Stages(run.milliseconds)), "\n");
+  }
+  if (!report.thresholds.rows.empty()) {
+    std::vector<Table::Column> titles;
+    for (const std::string& title : ThresholdTitles(report.thresholds)) titles.push_back({title, Align::kRight});
+    Table thresholds(titles);
+    for (const std::vector<std::string>& row : ThresholdRows(report.thresholds)) thresholds.AddRow(row);
+    absl::StrAppend(&out, "\nwhat a threshold leaves, ", Printable(report.runs[0].name), ":\n", thresholds.Render());
   }
   return out;
 }
@@ -93,6 +143,7 @@ std::string EvalJson(const EvalReport& report) {
       .Text("index", report.index)
       .Text("scales", report.scales)
       .Raw("runs", JsonArray(runs))
+      .Raw("thresholds", ThresholdsJson(report.thresholds))
       .Raw("notes", JsonArray(notes))
       .Done();
 }

@@ -11,6 +11,7 @@
 
 #include "client/cli/evaluate/benchmark.h"
 #include "client/cli/evaluate/score.h"
+#include "client/cli/evaluate/thresholds.h"
 #include "client/cli/explain_page.h"
 #include "sightline/v1/search_service.pb.h"
 
@@ -35,10 +36,19 @@ struct EvalReport {
   std::vector<std::string> split_names = {};
   std::vector<BenchMeasure> measures = {};
   std::vector<EvalRunReport> runs = {};
+  Thresholds thresholds = {};           // of the first run
   std::vector<std::string> notes = {};  // sentences
   std::string command = {};
   std::string made = {};
 };
+
+// A value of `measure` as people read it: a share in percent.
+std::string ShownValue(const BenchMeasure& measure, double value);
+// The mean over a split; "-" where no query counts.
+std::string ShownMean(const BenchMeasure& measure, const SplitScore& score, size_t m);
+// The table of thresholds: what stands above its columns, and its rows. Both empty where there is none.
+std::vector<std::string> ThresholdTitles(const Thresholds& thresholds);
+std::vector<std::vector<std::string>> ThresholdRows(const Thresholds& thresholds);
 
 std::string EvalTable(const EvalReport& report);
 std::string EvalJson(const EvalReport& report);

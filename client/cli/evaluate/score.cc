@@ -1,6 +1,8 @@
 #include "client/cli/evaluate/score.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace sightline::cli {
 namespace {
@@ -38,6 +40,25 @@ std::vector<const RankedImage*> Kept(const Benchmark& benchmark, const BenchQuer
   return kept;
 }
 
+ScoreCounts CountScores(const std::vector<const RankedImage*>& results, const std::vector<bool>& right) {
+  ScoreCounts counts;
+  counts.by_confidence = !results.empty() && std::all_of(results.begin(), results.end(), [](const RankedImage* result) {
+    return result->confidence.has_value();
+  });
+  double best = -std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < results.size(); ++i) {
+    const double score = counts.by_confidence ? *results[i]->confidence : results[i]->score;
+    // What 0.29 is as a double must not put it below 0.29.
+    ScoreCounts::Bin& bin = counts.bins[static_cast<int>(std::floor(100 * std::clamp(score, -1.0, 1.0) + 1e-6))];
+    ++(right[i] ? bin.right : bin.wrong);
+    if (score > best) {
+      best = score;
+      counts.best_right = right[i];
+    }
+  }
+  return counts;
+}
+
 }  // namespace
 
 QueryOutcome ScoreQuery(const Benchmark& benchmark, const BenchQuery& query, const Ranking& ranking,
@@ -45,22 +66,31 @@ QueryOutcome ScoreQuery(const Benchmark& benchmark, const BenchQuery& query, con
   QueryOutcome outcome;
   for (size_t s = 0; s < benchmark.splits.size(); ++s) {
     const BenchSplit& split = benchmark.splits[s];
+    const bool main = s == benchmark.main_split;
+    const bool asked = split.part.empty() || split.part == query.part;
     QueryScore score;
     for (const Judged& judged : query.judged) score.positives += Holds(split.right, judged.grade) ? 1 : 0;
-    score.counted = score.positives > 0 && (split.part.empty() || split.part == query.part);
-    if (score.counted) {
+    score.counted = score.positives > 0 && asked;
+    if (score.counted || (asked && main)) {
+      const std::vector<const RankedImage*> kept = Kept(benchmark, query, split, ranking, shortlist);
+      std::vector<bool> right;
       std::vector<int64_t> ranks;
-      int64_t rank = 0;
-      for (const RankedImage* result : Kept(benchmark, query, split, ranking, shortlist)) {
+      for (const RankedImage* result : kept) {
         const std::optional<Grade> grade = result->image < 0 ? std::nullopt : GradeOf(query, result->image);
-        const bool right = grade && Holds(split.right, *grade);
-        if (right) ranks.push_back(rank);
-        std::vector<Example>& examples = right ? outcome.right : outcome.wrong;
-        ++rank;
-        if (s == benchmark.main_split && examples.size() < kMostExamples) examples.push_back({result->id, rank});
+        right.push_back(grade && Holds(split.right, *grade));
+        if (right.back()) ranks.push_back(static_cast<int64_t>(right.size()) - 1);
+        std::vector<Example>& examples = right.back() ? outcome.right : outcome.wrong;
+        if (main && examples.size() < kMostExamples) {
+          examples.push_back({result->id, static_cast<int64_t>(right.size())});
+        }
       }
-      score.found = static_cast<int64_t>(ranks.size());
-      for (const BenchMeasure& measure : benchmark.measures) score.values.push_back(measure.of(ranks, score.positives));
+      if (main) outcome.scores = CountScores(kept, right);
+      if (score.counted) {
+        score.found = static_cast<int64_t>(ranks.size());
+        for (const BenchMeasure& measure : benchmark.measures) {
+          score.values.push_back(measure.of(ranks, score.positives));
+        }
+      }
     }
     outcome.splits.push_back(std::move(score));
   }

@@ -9,6 +9,7 @@
 #define SIGHTLINE_CLIENT_CLI_EVALUATE_SCORE_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,11 +19,24 @@
 namespace sightline::cli {
 
 struct RankedImage {
-  std::string id = {};      // of the server, or as a rankings file has it
-  int32_t image = -1;       // index into Benchmark::images; -1 for one that is right for nobody
-  double score = 0;         // the cosine
+  std::string id = {};  // of the server, or as a rankings file has it
+  int32_t image = -1;   // index into Benchmark::images; -1 for one that is right for nobody
+  double score = 0;     // the cosine
+  std::optional<double> confidence = std::nullopt;
   int32_t rank_before = 0;  // before re-ranking, from 1; 0 where not known
   std::optional<double> rerank_score = std::nullopt;
+};
+
+// How many results of one query have which score, by hundredths: its confidence where every result has one, else the
+// cosine.
+struct ScoreCounts {
+  struct Bin {
+    int64_t right = 0;
+    int64_t wrong = 0;
+  };
+  std::map<int, Bin> bins = {};  // by the score in hundredths, rounded down
+  bool by_confidence = false;
+  bool best_right = false;  // the result of the highest score; the first of equal ones
 };
 
 // Best first.
@@ -44,6 +58,8 @@ struct QueryScore {
 
 struct QueryOutcome {
   std::vector<QueryScore> splits = {};
+  // Of the main split, also where the query does not count there: how sure the results were.
+  ScoreCounts scores = {};
   // Of the main split: the first wrong results, and the first right ones.
   std::vector<Example> wrong = {};
   std::vector<Example> right = {};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -17,7 +19,6 @@ namespace sightline::cli {
 namespace {
 
 constexpr int64_t kMostPerPage = 1000;  // the API's most for top_k
-constexpr int64_t kMostShortlist = 1000;
 
 // Images that a split takes out of the ranking of `query`, at most.
 int64_t MostIgnored(const Benchmark& benchmark, const BenchQuery& query) {
@@ -71,9 +72,10 @@ class Searches {
       wanted = std::max(wanted, std::min(shortlist, options_.images));
     }
     Ranking ranking;
-    while (static_cast<int64_t>(ranking.size()) < wanted || ranking.empty()) {
-      const auto offset = static_cast<int64_t>(ranking.size());
-      if (offset >= kMostResults) break;
+    std::unordered_set<std::string> seen;
+    int64_t offset = 0;
+    std::string degraded;
+    do {
       request.set_offset(static_cast<int32_t>(offset));
       request.set_top_k(static_cast<int32_t>(std::clamp<int64_t>(wanted - offset, 1, kMostPerPage)));
       if (offset > 0) {
@@ -82,15 +84,21 @@ class Searches {
         request.mutable_rerank()->set_method(v1::RerankOptions::METHOD_OFF);
       }
       SIGHTLINE_ASSIGN_OR_RETURN(const v1::SearchResponse response, client_.Search(request));
-      Take(response, &ranking);
-      Note(response.stats(), offset == 0);
+      Take(response, &seen, &ranking);
+      if (offset == 0) Note(response.stats());
+      if (response.stats().degraded()) degraded = DegradedReason(response.stats());
+      offset += response.results_size();
       if (response.results_size() < request.top_k()) break;
-    }
+    } while (offset < wanted);
     const QueryOutcome outcome = ScoreQuery(benchmark_, query, ranking, plan_.shortlist);
     std::string lines = options_.keep_lines ? RankingLines(query.name, ranking) : "";
     base::MutexLock lock(mutex_);
     if (options_.keep_lines) result_.lines[q] = std::move(lines);
     if (plan_.shortlist > 0 && shortlist < plan_.shortlist + ignored) ++result_.clipped;
+    if (!degraded.empty()) {
+      ++result_.degraded;
+      result_.degraded_reason = std::move(degraded);
+    }
     for (const RankedImage& found : ranking) {
       if (found.image < 0 && !benchmark_.open && !absl::StartsWith(found.id, kDistractorPrefix)) ++result_.unknown;
     }
@@ -98,23 +106,25 @@ class Searches {
     return absl::OkStatus();
   }
 
-  void Take(const v1::SearchResponse& response, Ranking* ranking) const {
+  // Pages are searches of their own, and a graph may find a little else each time: what a page before had stays there.
+  void Take(const v1::SearchResponse& response, std::unordered_set<std::string>* seen, Ranking* ranking) const {
     for (const v1::SearchResult& result : response.results()) {
+      if (!seen->insert(result.id()).second) continue;
       RankedImage found{.id = result.id(), .score = result.score(), .rank_before = result.rank_before_rerank()};
       if (!absl::StartsWith(result.id(), kDistractorPrefix)) found.image = names_.Find(result.id());
       if (found.rank_before == 0) found.rank_before = result.rank();
+      if (result.has_confidence()) found.confidence = result.confidence();
       if (result.has_rerank_score()) found.rerank_score = result.rerank_score();
       ranking->push_back(std::move(found));
     }
   }
 
-  void Note(const v1::SearchStats& stats, bool first) {
+  static std::string DegradedReason(const v1::SearchStats& stats) {
+    return stats.degraded_reasons().empty() ? "the server does not say why." : stats.degraded_reasons(0);
+  }
+
+  void Note(const v1::SearchStats& stats) {
     base::MutexLock lock(mutex_);
-    if (stats.degraded()) {
-      ++result_.degraded;
-      if (stats.degraded_reasons_size() > 0) result_.degraded_reason = stats.degraded_reasons(0);
-    }
-    if (!first) return;
     result_.stats = stats;
     for (const auto& stage : stats.stages()) result_.milliseconds[stage.stage()] += stage.milliseconds();
   }
@@ -166,12 +176,13 @@ absl::StatusOr<SearchRunResult> RunSearches(Context& context, client::Client& cl
       }
     });
   }
+  // However it ended: what follows begins on a line of its own.
+  progress.Update({.done = done});
+  progress.Finish();
   if (!failure.ok()) return failure;
   if (context.interrupted && context.interrupted()) {
     return base::Error(absl::StatusCode::kCancelled, "INTERRUPTED", "the evaluation was interrupted. Run it again.");
   }
-  progress.Update({.done = done});
-  progress.Finish();
   return searches.Finish();
 }
 

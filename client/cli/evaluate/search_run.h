@@ -1,9 +1,9 @@
 // SearchRun: all queries of a benchmark, searched one way and measured.
 //
 // The whole ranking is asked for, page by page, as far as the API gives one (10,000 results); right images beyond count
-// as not found. Where a shortlist is re-ranked pair by pair, it is asked for so much longer as the query has ignored
-// images, so that these do not use it up; see score.h. Only the first page is re-ranked: what stands below keeps its
-// order.
+// as not found, and an image that two pages have counts where it came first. Where a shortlist is re-ranked pair by
+// pair, it is asked for so much longer as the query has ignored images, so that these do not use it up; see score.h.
+// Only the first page is re-ranked: what stands below keeps its order.
 //
 // Threading: RunSearches uses threads of its own and returns when all have ended. Ownership: borrows what it is given.
 // Failure: the first error of a search, with the query's name; CANCELLED when interrupted.
@@ -26,7 +26,8 @@ namespace sightline::cli {
 struct SearchPlan {
   std::string name;           // "plain"
   v1::SearchRequest request;  // without the query
-  // Re-ranked pair by pair, so many: the request's shortlist, or the API's default.
+  // Where the server re-ranks pair by pair, so many: the request's shortlist, or the API's default. 0 where it does
+  // not.
   int64_t shortlist = 0;
   int64_t depth = 0;  // results wanted of a query beside ignored ones; 0 for as many as there are
 };
@@ -49,8 +50,9 @@ struct SearchRunResult {
   std::vector<std::string> lines;              // of a rankings file, by query
 };
 
-// The most results that the API gives for a query.
+// The most results that the API gives for a query, and the most that it re-ranks.
 constexpr int64_t kMostResults = 10'000;
+constexpr int64_t kMostShortlist = 1000;
 
 // `pictures` are the queries' files.
 absl::StatusOr<SearchRunResult> RunSearches(Context& context, client::Client& client, const Benchmark& benchmark,

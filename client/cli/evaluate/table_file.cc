@@ -51,6 +51,16 @@ absl::Status CheckPath(const base::CsvReader& csv, size_t column) {
   return csv.Wrong(column, "it must be the path of a picture inside of the folder. Correct it.");
 }
 
+// What the column split says.
+enum class Part { kQuery, kDatabase, kIgnored };
+
+std::optional<Part> PartOf(absl::string_view text) {
+  if (text == "query" || text == "test") return Part::kQuery;
+  if (text == "index" || text == "train" || text == "database") return Part::kDatabase;
+  if (text == "ignore") return Part::kIgnored;
+  return std::nullopt;
+}
+
 void SetPlainMeasures(Benchmark* benchmark) {
   benchmark->measures = {{.name = "mAP", .of = base::AveragePrecision}};
   for (const int64_t k : {1, 5, 10}) {
@@ -66,8 +76,9 @@ absl::StatusOr<Benchmark> ReadLabels(base::CsvReader& csv, const std::string& fi
   const std::optional<size_t> split = csv.FindColumn("split");
   const BoxColumns boxes(csv);
   Benchmark benchmark{.title = "labels"};
-  std::vector<std::string> labels;  // of the images
-  std::vector<std::string> wanted;  // of the queries
+  std::vector<std::string> labels;                   // of the images
+  std::vector<std::optional<QueryBox>> image_boxes;  // where they are the queries
+  std::vector<std::string> wanted;                   // of the queries
   std::set<std::string, std::less<>> seen;
   while (true) {
     SIGHTLINE_ASSIGN_OR_RETURN(const bool more, csv.Next());
@@ -76,24 +87,30 @@ absl::StatusOr<Benchmark> ReadLabels(base::CsvReader& csv, const std::string& fi
     if (!seen.emplace(csv[path]).second) {
       return csv.Wrong(path, "a picture stands in the table once. Remove the other line.");
     }
-    const absl::string_view part = split ? csv[*split] : "index";
-    if (part == "query" || part == "test") {
-      BenchQuery query{.name = std::string(csv[path]), .picture = std::string(csv[path])};
-      SIGHTLINE_ASSIGN_OR_RETURN(query.box, boxes.Read(csv));
+    const std::optional<Part> part = split ? PartOf(csv[*split]) : Part::kDatabase;
+    if (!part) return csv.Wrong(*split, "it must be query or test, index, train or database, or ignore. Correct it.");
+    if (part == Part::kIgnored) continue;
+    // Without a split every picture is a query too, each with its box.
+    std::optional<QueryBox> box;
+    if (part == Part::kQuery || !split) {
+      SIGHTLINE_ASSIGN_OR_RETURN(box, boxes.Read(csv));
+    }
+    if (part == Part::kQuery) {
       wanted.emplace_back(csv[label]);
-      benchmark.queries.push_back(std::move(query));
-    } else if (part == "index" || part == "train" || part == "database") {
+      benchmark.queries.push_back({.name = std::string(csv[path]), .picture = std::string(csv[path]), .box = box});
+    } else {
       benchmark.images.emplace_back(csv[path]);
       labels.emplace_back(csv[label]);
-    } else if (part != "ignore") {
-      return csv.Wrong(*split, "it must be query or test, index, train or database, or ignore. Correct it.");
+      image_boxes.push_back(box);
     }
   }
   SetPlainMeasures(&benchmark);
   benchmark.splits = {
       {.name = "all", .right = static_cast<unsigned>(Grade::kEasy), .ignored = static_cast<unsigned>(Grade::kSelf)}};
   if (!split) {
+    if (benchmark.images.empty()) return BadGroundTruth(file, "it has no pictures. Write a line for each.");
     QueryAll(labels, &benchmark);
+    for (size_t i = 0; i < image_boxes.size(); ++i) benchmark.queries[i].box = image_boxes[i];
     return benchmark;
   }
   std::map<std::string, std::vector<int32_t>> images;
@@ -125,10 +142,9 @@ absl::Status ReadNeighbour(const std::string& file, std::map<std::string, QueryB
     SIGHTLINE_ASSIGN_OR_RETURN(const bool more, csv.Next());
     if (!more) return absl::OkStatus();
     SIGHTLINE_RETURN_IF_ERROR(CheckPath(csv, *path));
-    if (csv[*split] != "query") {
-      if (csv[*split] == "index" || csv[*split] == "database") database->emplace_back(csv[*path]);
-      continue;
-    }
+    const std::optional<Part> part = PartOf(csv[*split]);
+    if (part == Part::kDatabase) database->emplace_back(csv[*path]);
+    if (part != Part::kQuery) continue;
     SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<QueryBox> box, columns.Read(csv));
     if (box) boxes->emplace(csv[*path], *box);
   }

@@ -1,5 +1,5 @@
 // Augment: one training photograph brought to its size, with what chance does to it on the way: crop, scale, turn,
-// perspective and mirror as one warp; then blur, noise, light and colour, JPEG damage and an erased rectangle.
+// perspective and mirror as one warp; then light and colour, blur, noise, JPEG damage and an erased rectangle.
 //
 // Where nothing is turned or warped, the pixels are those of the resize that images to search go through (antialiased,
 // bicubic); otherwise bilinear ones of an image that was first reduced to about the resolution of the result. What lies

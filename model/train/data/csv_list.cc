@@ -1,8 +1,11 @@
 // A CSV file with the columns path and label (or instance, as `sightline-train scenes` calls it), and where it has
 // them:
-//   split                the rows of the configured split are taken; "query" makes a photograph a query
-//   x0, y0, x1, y1       the box that shows the instance, in pixels of the upright photograph; all empty: the whole of
-//   it latitude, longitude  degrees weight               how often it is drawn, against 1
+//
+//   split                rows of the configured split are taken; "query" makes a photograph a query
+//   x0, y0, x1, y1       the box that shows the instance, in pixels of the upright photograph; all empty: the whole
+//   latitude, longitude  degrees
+//   weight               how often it is drawn, against 1
+//
 // Other columns are passed over.
 #include <array>
 #include <optional>

@@ -57,8 +57,8 @@ double MeanLuma(const image::Image& image) {
   return mean / (static_cast<double>(image.rgb.size()) / 3);
 }
 
-// One pass of a symmetric kernel (weights[0] the middle) along rows of `length` values `step` apart; beyond the ends
-// the outermost value goes on.
+// One pass of a symmetric kernel (weights[0] the middle) along a row of `length` pixels; beyond the ends the outermost
+// one goes on.
 void BlurLine(const std::vector<float>& weights, const float* in, int length, float* out) {
   const int radius = static_cast<int>(weights.size()) - 1;
   for (int i = 0; i < length; ++i) {

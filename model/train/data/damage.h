@@ -1,6 +1,7 @@
 // The parts of augmentation that leave every pixel where it is: what lens, sensor, light and compression do.
 //
-// Threading: pure functions. Failure: none. Each works in place and draws nothing where its amount is 0.
+// Threading: pure functions. Failure: none. Each works in place and changes nothing where its amount
+// is 0.
 //
 //   ChangeLight(config, random, image);
 #ifndef SIGHTLINE_MODEL_TRAIN_DATA_DAMAGE_H_

@@ -14,7 +14,7 @@ namespace sightline::train {
 
 enum class DatasetLayout {
   kFolders,  // root/CLASS/*.jpg: a folder per instance
-  kCsv,      // a file with the columns path and label; further ones: split, x0, y0, x1, y1, latitude, longitude
+  kCsv,      // a file with the columns path and label; csv_list.cc has further ones
   kGldv2,    // train.csv or train_clean.csv of Google Landmarks v2, images in root/a/b/c/abc....jpg
   kGldv1,    // the list of GLDv1's downloads: id,url,landmark_id
   kSfm120k,  // the list of SfM-120k: cid and cluster, images in root/xx/xx/xx/CID
@@ -28,8 +28,7 @@ enum class DatasetLayout {
 struct DatasetConfig {
   DatasetLayout layout = DatasetLayout::kFolders;
   std::string root = "";
-  std::string list =
-      "";  // a file below root or beside it, where the layout needs one that is not always called the same
+  std::string list = "";   // a file below root or beside it, where it is not called as the layout has it
   std::string split = "";  // kCsv: rows of this split; kCub, kCars, kSop, kMsls: "train" or "test", "val"; empty: all
   int min_per_class = 1;   // classes with fewer photographs are left out
   int64_t max_photos = 0;  // 0: all; otherwise classes are dropped, in an order the seed of 1 decides

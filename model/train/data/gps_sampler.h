@@ -21,7 +21,7 @@
 namespace sightline::train {
 
 // The batches of an epoch, in order: a function of the arguments alone. Each query about as often as its weight says;
-// one for which no batch had room is left out of the pass.
+// one for which no batch had room is left out of the pass, and so are those that do not fill the last batch.
 absl::StatusOr<std::vector<BatchPlan>> PlanGpsEpoch(const Dataset& dataset, const GpsPairs& pairs,
                                                     const SamplerConfig& config, uint64_t seed, int64_t epoch);
 

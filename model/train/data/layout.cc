@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "model/train/data/draw.h"
 #include "model/train/scene/random.h"
 
 namespace sightline::train {
@@ -32,9 +33,7 @@ std::vector<bool> KeptClasses(const Dataset& dataset, const DatasetConfig& confi
   std::vector<size_t> order;
   for (size_t i = 0; i < counts.size(); ++i) order.push_back(i);
   scene::Random random(1);
-  for (size_t i = order.size(); i > 1; --i) {
-    std::swap(order[i - 1], order[static_cast<size_t>(random.Below(static_cast<int>(i)))]);
-  }
+  Shuffle(order, random);
   for (const size_t i : order) {
     if (total <= config.max_photos) break;
     if (kept[i]) total -= counts[i];

@@ -156,7 +156,8 @@ absl::StatusOr<std::vector<BatchPlan>> PlanEpoch(const Dataset& dataset, const s
         FillByClass(dataset, ClassSets(dataset, groups[group], config, random), config, batches);
       }
       const SamplerConfig::Size& size = config.sizes[group];
-      for (Indices& photos : batches) of_pass.push_back({.photos = std::move(photos), .height = size.height, .width = size.width});
+      for (Indices& photos : batches)
+        of_pass.push_back({.photos = std::move(photos), .height = size.height, .width = size.width});
     }
     if (of_pass.empty() && plan.empty()) return NoBatch(dataset, config);
     Shuffle(of_pass, random);

@@ -61,7 +61,8 @@ absl::StatusOr<SamplerConfig> SamplerConfig::Parse(model::Fields& fields) {
 nlohmann::json SamplerConfig::ToJson() const {
   nlohmann::json size_list = nlohmann::json::array();
   for (const Size& size : sizes) size_list.push_back({size.width, size.height});
-  return {{"batch", batch}, {"per_class", per_class}, {"negatives", negatives}, {"edges", edges}, {"sizes", size_list}, {"batches", batches}};
+  return {{"batch", batch}, {"per_class", per_class}, {"negatives", negatives},
+          {"edges", edges}, {"sizes", size_list},     {"batches", batches}};
 }
 
 }  // namespace sightline::train

@@ -102,7 +102,7 @@ class Sampler {
   // (x, y): pixels from the outer corner of the first one.
   void Sample(double x, double y, uint8_t* rgb) const {
     const double left = std::floor(x - 0.5), top = std::floor(y - 0.5);
-    // Weights of 8 bits: the error is below half a step of the result.
+    // Weights of 8 bits: the error is below two steps of the result, and that only between black and white.
     const int wx = static_cast<int>((x - 0.5 - left) * 256), wy = static_cast<int>((y - 0.5 - top) * 256);
     const auto x0 = static_cast<int64_t>(left), y0 = static_cast<int64_t>(top);
     const uint8_t *p00, *p01, *p10, *p11;
@@ -156,11 +156,14 @@ double Reduction(const View& view, int height, int width) {
 }
 
 image::Image Reduced(const image::Image& image, int divisor) {
-  image::RowReducer reducer(image.width, image.height, divisor);
+  const int width = image::ReducedSide(image.width, divisor);
+  const int height = image::ReducedSide(image.height, divisor);
+  image::Image reduced{width, height, std::vector<uint8_t>(size_t{3} * width * height), image.width, image.height};
+  image::RowReducer reducer(image.width, image.height, divisor, reduced.rgb.data());
   for (int y = 0; y < image.height; ++y) {
     reducer.Add(image.rgb.data() + static_cast<size_t>(y) * static_cast<size_t>(image.width) * 3);
   }
-  return std::move(reducer).Finish();
+  return reduced;
 }
 
 image::Image RenderWarped(const image::Image& image, const View& view, int height, int width, bool mirror_beyond) {

@@ -2,9 +2,13 @@
 
 namespace sightline::train {
 
+torch::Tensor AtLeastFloat(const torch::Tensor& values) {
+  return values.scalar_type() == torch::kDouble ? values : values.to(torch::kFloat);
+}
+
 torch::Tensor UnitRows(const torch::Tensor& rows) {
   constexpr double kLeastNorm = 1e-6;
-  const torch::Tensor wide = rows.scalar_type() == torch::kDouble ? rows : rows.to(torch::kFloat);
+  const torch::Tensor wide = AtLeastFloat(rows);
   return wide / wide.norm(2, -1, /*keepdim=*/true).clamp_min(kLeastNorm);
 }
 
@@ -21,9 +25,7 @@ torch::Tensor SameClass(const torch::Tensor& labels) {
 
 torch::Tensor OtherClass(const torch::Tensor& labels) { return labels.unsqueeze(1).ne(labels.unsqueeze(0)); }
 
-torch::Tensor ZeroLoss(const torch::Tensor& outputs) {
-  return (outputs.scalar_type() == torch::kDouble ? outputs : outputs.to(torch::kFloat)).mul(0).sum();
-}
+torch::Tensor ZeroLoss(const torch::Tensor& outputs) { return AtLeastFloat(outputs).mul(0).sum(); }
 
 torch::Tensor MeanOver(const torch::Tensor& sum, const torch::Tensor& count) { return sum / count.clamp_min(1); }
 

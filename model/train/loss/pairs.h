@@ -25,6 +25,9 @@ class FullPrecision {
   const c10::impl::ExcludeDispatchKeyGuard guard_;
 };
 
+// As float32; float64 stays.
+torch::Tensor AtLeastFloat(const torch::Tensor& values);
+
 // x / max(|x|, 1e-6) of every row of (..., N); float32, float64 stays. The bound is where the gradient stops growing
 // when an output vanishes.
 torch::Tensor UnitRows(const torch::Tensor& rows);

@@ -119,9 +119,14 @@ cv::Point Rounded(const Point& point) {
   return {static_cast<int>(std::lround(point.x)), static_cast<int>(std::lround(point.y))};
 }
 
-// Not OpenCV's codecs, which bring a hundred libraries along. Empty where libpng fails.
-std::string EncodePng(const cv::Mat& image) {
-  png_image header{};
+absl::Status CurvesFailed(const std::string& out, absl::string_view library, absl::string_view problem) {
+  return base::Error(absl::StatusCode::kInternal, "CURVES_FAILED",
+                     absl::StrCat("drawing ", out, "/curves.png failed inside ", library, ": ", problem,
+                                  ". Look at curves.svg instead."));
+}
+
+// Not OpenCV's codecs, which bring a hundred libraries along. `header` says what is wrong where it is empty.
+std::string EncodePng(const cv::Mat& image, png_image& header) {
   header.version = PNG_IMAGE_VERSION;
   header.width = static_cast<png_uint_32>(image.cols);
   header.height = static_cast<png_uint_32>(image.rows);
@@ -134,7 +139,7 @@ std::string EncodePng(const cv::Mat& image) {
   return bytes;
 }
 
-std::string Png(const std::vector<Panel>& panels) {
+cv::Mat Drawn(const std::vector<Panel>& panels) {
   cv::Mat image(kPanelHeight * static_cast<int>(panels.size()), kWidth, CV_8UC3, cv::Scalar(255, 255, 255));
   constexpr double kFont = 0.4;
   const cv::Scalar grey(221, 221, 221), black(0, 0, 0);
@@ -162,7 +167,7 @@ std::string Png(const std::vector<Panel>& panels) {
       write(line.name, {kLeft + 60 * static_cast<int>(l), static_cast<int>(p) * kPanelHeight + kTop - 10}, colour);
     }
   }
-  return EncodePng(image);
+  return image;
 }
 
 }  // namespace
@@ -182,11 +187,12 @@ absl::Status DrawCurves(const std::string& out) {
   const std::vector<Panel> panels = PanelsOf(rows);
   SIGHTLINE_RETURN_IF_ERROR(base::WriteFileDurably(out + "/curves.svg", Svg(panels)));
   try {
-    return base::WriteFileDurably(out + "/curves.png", Png(panels));
+    png_image header{};
+    const std::string png = EncodePng(Drawn(panels), header);
+    if (png.empty()) return CurvesFailed(out, "libpng", header.message);
+    return base::WriteFileDurably(out + "/curves.png", png);
   } catch (const std::exception& error) {
-    return base::Error(absl::StatusCode::kInternal, "CURVES_FAILED",
-                       absl::StrCat("drawing ", out, "/curves.png failed inside OpenCV: ", error.what(),
-                                    ". Look at curves.svg instead."));
+    return CurvesFailed(out, "OpenCV", error.what());
   }
 }
 

@@ -1,17 +1,19 @@
 #include "model/train/run/distill.h"
 
 #include <algorithm>
-#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "model/layers/norm.h"
+#include "model/train/loss/pairs.h"
 
 namespace sightline::train {
 namespace {
 
-torch::Tensor Compare(DistillMetric metric, const torch::Tensor& student, const torch::Tensor& teacher) {
+torch::Tensor Compare(DistillMetric metric, const torch::Tensor& own, const torch::Tensor& other) {
+  const torch::Tensor student = AtLeastFloat(own);
+  const torch::Tensor teacher = AtLeastFloat(other);
   switch (metric) {
     case DistillMetric::kSmoothL1: return torch::smooth_l1_loss(student, teacher);
     case DistillMetric::kMse: return torch::mse_loss(student, teacher);
@@ -75,12 +77,6 @@ int64_t LayersWanted(const DistillConfig& config) {
   return layers;
 }
 
-absl::string_view TargetName(DistillKind kind) {
-  constexpr std::array<absl::string_view, 6> kNames = {"tokens",     "layers",    "descriptor",
-                                                       "similarity", "distances", "angles"};
-  return kNames[static_cast<size_t>(kind)];
-}
-
 absl::Status CheckShapes(const DistillConfig& config, const ForwardResult& student, const TeacherAnswer& teacher) {
   if (const auto layers = static_cast<size_t>(LayersWanted(config)); layers > 0) {
     SIGHTLINE_RETURN_IF_ERROR(CheckTokens(student, teacher, layers));
@@ -100,10 +96,12 @@ absl::Status CheckShapes(const DistillConfig& config, const ForwardResult& stude
 }
 
 torch::Tensor DistillLoss(const DistillTarget& target, const ForwardResult& student, const TeacherAnswer& teacher) {
+  const FullPrecision full_precision;
   const bool of_pairs = target.kind == DistillKind::kSimilarity || target.kind == DistillKind::kDistances;
   if (of_pairs && student.descriptor.size(0) < 2) return student.descriptor.sum() * 0;
   const auto related = [&](auto relation) {
-    return Compare(target.metric, relation(student.descriptor), relation(teacher.descriptor));
+    return Compare(target.metric, relation(AtLeastFloat(student.descriptor)),
+                   relation(AtLeastFloat(teacher.descriptor)));
   };
   switch (target.kind) {
     case DistillKind::kDescriptor: return related([](const torch::Tensor& x) { return model::L2(x); });

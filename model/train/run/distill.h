@@ -6,10 +6,12 @@
 //   distances        metric over d_ij / mean d (RKD-D, Park et al. 2019), d between normalised descriptors
 //   angles           metric over the cosines of the angles at j of all triplets i, j, k (RKD-A)
 //
-// Between a batch of one photograph there are no pairs: the loss is 0. Angles are a mean over all B^3 triplets, of
+// In a batch of one photograph there are no pairs: the loss is 0. Angles are a mean over all B^3 triplets, of
 // which those with two equal members add nothing.
 //
 // metric: smooth_l1 (beta 1) and mse are means over values, cosine is the mean of 1 - cos over vectors.
+//
+// All of it is computed in float32 at least, under autocast, too: bfloat16 knows no cosine between 0.996 and 1.
 //
 // Threading: pure functions. Failure: INVALID_ARGUMENT of CheckShapes; LibTorch's exceptions elsewhere.
 #ifndef SIGHTLINE_MODEL_TRAIN_RUN_DISTILL_H_
@@ -18,7 +20,6 @@
 #include <torch/torch.h>
 
 #include <cstdint>
-#include <string>
 
 #include "absl/status/status.h"
 #include "model/train/run/forward.h"
@@ -29,9 +30,6 @@ namespace sightline::train {
 
 // Token sequences that the targets compare; 0 where none does.
 int64_t LayersWanted(const DistillConfig& config);
-
-// "tokens", "layers" and so on.
-absl::string_view TargetName(DistillKind kind);
 
 // Whether what the targets compare has equal shapes; both answers are to the same photographs.
 absl::Status CheckShapes(const DistillConfig& config, const ForwardResult& student, const TeacherAnswer& teacher);

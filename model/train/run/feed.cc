@@ -22,8 +22,8 @@ absl::StatusOr<std::unique_ptr<Feed>> Feed::Open(const TrainConfig& config, int 
   std::unique_ptr<Feed> feed(new Feed(config, std::move(dataset), threads));
   if (!config.sampler.edges.empty()) feed->aspects_ = AspectRatios(feed->dataset_, threads);
   if (config.sampler.negatives > 0) {
-    SIGHTLINE_ASSIGN_OR_RETURN(
-        feed->pairs_, FindGpsPairs(feed->dataset_, config.data.positive_metres, config.data.negative_metres));
+    SIGHTLINE_ASSIGN_OR_RETURN(feed->pairs_,
+                               FindGpsPairs(feed->dataset_, config.data.positive_metres, config.data.negative_metres));
   }
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<BatchPlan> plan, feed->Plan(0));
   feed->first_epoch_batches_ = static_cast<int64_t>(plan.size());

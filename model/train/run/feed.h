@@ -31,6 +31,7 @@ class Feed {
  public:
   static absl::StatusOr<std::unique_ptr<Feed>> Open(const TrainConfig& config, int threads);
 
+  // Once in front of the first Next, and wherever else the run goes on.
   absl::Status Seek(const FeedPosition& position);
   // Begins the next epoch where the last one is through.
   absl::StatusOr<LoadedBatch> Next();

@@ -16,6 +16,7 @@
 #include "model/layers/layer.h"
 #include "model/preprocess/planes.h"
 #include "model/preprocess/sizes.h"
+#include "model/train/data/photo_file.h"
 
 namespace sightline::train {
 namespace {
@@ -24,10 +25,8 @@ absl::StatusOr<model::PreparedImage> PreparePhoto(const model::PreprocessConfig&
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(photo.path, image::Limits().max_encoded_bytes));
   SIGHTLINE_ASSIGN_OR_RETURN(const image::Header header, image::ReadHeader(bytes, {}));
   // A crop is a part of the image, which has to be decoded larger than the whole would be; full size is always enough.
-  const bool turned = header.orientation >= 5;
-  const int side = photo.box.has_value() ? 0
-                   : turned              ? model::WantedSide(config, header.height, header.width)
-                                         : model::WantedSide(config, header.width, header.height);
+  const UprightSize upright = Upright(header);
+  const int side = photo.box.has_value() ? 0 : model::WantedSide(config, upright.width, upright.height);
   SIGHTLINE_ASSIGN_OR_RETURN(const image::Image image, image::Decode(bytes, {}, {.wanted_side = side}));
   SIGHTLINE_ASSIGN_OR_RETURN(const image::PixelRect region,
                              image::ResolveCrop(photo.box.value_or(image::CropBox{}), image.width, image.height,
@@ -99,7 +98,7 @@ absl::StatusOr<torch::Tensor> PhotoEmbedder::Embed(absl::Span<const Photo> photo
   }
   if (unreadable > 0 && unreadable == photos.size()) return first;
   if (unreadable > 0) {
-    base::Log(base::Severity::kWarning, "photographs to measure with cannot be read and count as not found",
+    base::Log(base::Severity::kWarning, "photographs to measure with cannot be read and count as like nothing",
               {{"photographs", absl::StrCat(unreadable)}, {"first", std::string(first.message())}});
   }
   return descriptors;

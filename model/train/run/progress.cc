@@ -19,6 +19,10 @@ std::string Duration(double seconds) {
 
 Progress::Progress(int64_t steps) : steps_(steps), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
+Progress::~Progress() {
+  if (open_) std::fputc('\n', stderr);
+}
+
 void Progress::Step(int64_t done, double loss, int64_t images, double seconds) {
   // Of the last ten steps or so: a rate that follows what the machine does now, and does not jump.
   constexpr double kNew = 0.1;

@@ -20,6 +20,10 @@ std::string Duration(double seconds);
 class Progress {
  public:
   explicit Progress(int64_t steps);
+  // Ends the line that is written over.
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
 
   // Behind a step that took `seconds`, loading included, for `images` photographs.
   void Step(int64_t done, double loss, int64_t images, double seconds);

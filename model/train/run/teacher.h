@@ -30,8 +30,8 @@ struct TeacherAnswer {
 
 class Teacher {
  public:
-  // `size` is the side of the square that it sees, 0 for what it is given; `layers` is how many token sequences it
-  // gives, 0 for none.
+  // `size` is the side of the square that it sees, 0 for what it is given, or its own image_size where its patches do
+  // not cut that evenly; `layers` is how many token sequences it gives, 0 for none.
   static absl::StatusOr<std::unique_ptr<Teacher>> Load(const std::string& directory, int size, int64_t layers,
                                                        torch::Device device);
 

@@ -81,8 +81,8 @@ absl::StatusOr<DistillConfig> ParseDistill(Fields fields) {
 
 absl::StatusOr<OptimiserConfig> ParseOptimiser(Fields fields) {
   OptimiserConfig config;
-  config.kind = static_cast<OptimiserKind>(fields.OneOf("kind", kOptimisers));
-  config.lr = fields.Number("lr", 1e-10, 100);
+  config.kind = static_cast<OptimiserKind>(fields.OneOf("kind", kOptimisers, 0));
+  config.lr = fields.Number("lr", 1e-10, 100, config.lr);
   config.loss_lr = fields.Number("loss_lr", 0, 100, config.lr);
   config.weight_decay = fields.Number("weight_decay", 0, 1, config.kind == OptimiserKind::kSgd ? 1e-5 : 0.05);
   config.decay_vectors = fields.Bool("decay_vectors", config.decay_vectors);
@@ -101,7 +101,7 @@ absl::StatusOr<OptimiserConfig> ParseOptimiser(Fields fields) {
 
 absl::StatusOr<ScheduleConfig> ParseSchedule(Fields fields, double lr) {
   ScheduleConfig config;
-  config.kind = static_cast<ScheduleKind>(fields.OneOf("kind", kSchedules));
+  config.kind = static_cast<ScheduleKind>(fields.OneOf("kind", kSchedules, 0));
   config.warmup_steps = fields.Int("warmup_steps", 0, kMostSteps, 0);
   if (config.kind == ScheduleKind::kCosine) config.final_lr = fields.Number("final_lr", 0, lr, 0);
   if (config.kind == ScheduleKind::kExponential) config.decay = fields.Number("decay", 0, 10, config.decay);
@@ -119,7 +119,7 @@ absl::StatusOr<ValidationConfig> ParseValidation(Fields fields) {
   return config;
 }
 
-absl::Status ReadNames(Fields& fields, TrainConfig& config) {
+void ReadNames(Fields& fields, TrainConfig& config) {
   if (fields.Has("freeze")) {
     for (const json& name : fields.List("freeze", 0, 256)) {
       const bool text = name.is_string() && !name.get_ref<const std::string&>().empty();
@@ -134,7 +134,6 @@ absl::Status ReadNames(Fields& fields, TrainConfig& config) {
       if (number) config.lr_scale[prefix] = factor.get<double>();
     }
   }
-  return absl::OkStatus();
 }
 
 absl::Status ReadParts(Fields& fields, TrainConfig& config) {
@@ -159,7 +158,8 @@ absl::Status ReadParts(Fields& fields, TrainConfig& config) {
   if (fields.Has("schedule")) {
     SIGHTLINE_ASSIGN_OR_RETURN(config.schedule, ParseSchedule(part("schedule"), config.optimiser.lr));
   }
-  return ReadNames(fields, config);
+  ReadNames(fields, config);
+  return absl::OkStatus();
 }
 
 void ReadNumbers(Fields& fields, TrainConfig& config) {
@@ -209,6 +209,8 @@ std::string DecidingSha256(json root) {
 }
 
 }  // namespace
+
+absl::string_view TargetName(DistillKind kind) { return kTargets[static_cast<size_t>(kind)]; }
 
 absl::StatusOr<TrainConfig> ParseTrainConfig(absl::string_view text, absl::string_view file,
                                              const TrainOverrides& overrides) {

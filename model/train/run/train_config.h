@@ -43,6 +43,9 @@ enum class DistillKind {
   kAngles,      // angles of all triplets (RKD)
 };
 
+// "tokens", "layers" and so on.
+absl::string_view TargetName(DistillKind kind);
+
 enum class DistillMetric { kSmoothL1, kMse, kCosine };
 
 struct DistillTarget {

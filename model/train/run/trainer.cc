@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kLogEvery = 10;  // steps
+constexpr char kBest[] = "best.safetensors";
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -94,6 +96,10 @@ class Run {
       SIGHTLINE_ASSIGN_OR_RETURN(const auto restored,
                                  RestoreCheckpoint(config_.out, config_.text_sha256, learner_->State()));
       if (restored.has_value()) position_ = *restored;
+      // In front of the first step nothing is decided yet: what was measured there is measured again. Without the file
+      // of the best values, as where keep_best is new, the best is looked for from here on.
+      std::error_code error;
+      if (position_.step == 0 || (config_.keep_best && !std::filesystem::exists(Path(kBest), error))) ForgetBest();
       learner_->SetStep(position_.step);
     } else {
       SIGHTLINE_ASSIGN_OR_RETURN(const bool there, HasCheckpoint(config_.out));
@@ -171,7 +177,11 @@ class Run {
       position_.best_step = position_.step;
       position_.stale = 0;
       if (config_.keep_best) {
-        SIGHTLINE_RETURN_IF_ERROR(WriteTensorFile(Path("best.safetensors"), learner_->values(), {}));
+        SIGHTLINE_RETURN_IF_ERROR(WriteTensorFile(Path(kBest), learner_->values(), {}));
+      } else {
+        // Of an earlier part of the run that did keep it, and no longer the best.
+        std::error_code error;
+        std::filesystem::remove(Path(kBest), error);
       }
     }
     return log_->Write({{"step", static_cast<double>(position_.step)},
@@ -180,12 +190,20 @@ class Run {
                         {"recall_at_1", scores.recall_at_1}});
   }
 
+  void ForgetBest() {
+    const RunPosition fresh;
+    position_.best_map = fresh.best_map;
+    position_.best_step = fresh.best_step;
+    position_.stale = fresh.stale;
+  }
+
   bool IsStale() const { return config_.early_stop > 0 && position_.stale >= config_.early_stop; }
 
+  // The checkpoint first: curves that cannot be drawn cost the run no steps.
   absl::Status Save() {
+    SIGHTLINE_RETURN_IF_ERROR(SaveCheckpoint(config_.out, position_, learner_->State()));
     saved_ = position_.step;
-    SIGHTLINE_RETURN_IF_ERROR(DrawCurves(config_.out));
-    return SaveCheckpoint(config_.out, position_, learner_->State());
+    return DrawCurves(config_.out);
   }
 
   absl::StatusOr<TrainOutcome> Interrupt() {
@@ -219,8 +237,9 @@ class Run {
         .teacher = learner_->teacher_name(),
         .seed = static_cast<int64_t>(config_.seed),
         .config_sha256 = config_.text_sha256};
-    if (config_.keep_best) {
-      SIGHTLINE_RETURN_IF_ERROR(ReadTensorFile(Path("best.safetensors"), learner_->values()));
+    // No validation behind the checkpoint that keep_best was first set at: the last values are all there are.
+    if (config_.keep_best && position_.best_step >= 0) {
+      SIGHTLINE_RETURN_IF_ERROR(ReadTensorFile(Path(kBest), learner_->values()));
       record.steps = position_.best_step;
     }
     outcome_.model = Path("model");

@@ -121,6 +121,29 @@ TEST(PlainPickleTest, ReadsWhatPythonWritesInEveryProtocol) {
   }
 }
 
+// As Python 2's repr shows bytes, which numpy's arrays are in its pickles of protocol 0: \x takes two digits, whatever
+// follows them.
+TEST(PlainPickleTest, ReadsTheEscapesOfPython2) {
+  const auto text = [](const std::string& line) {
+    const auto read = ReadPlainPickle("S" + line + "\n.", {});
+    EXPECT_TRUE(read.ok()) << read.status();
+    return read.ok() ? std::string(read->at(read->root).text) : "";
+  };
+  EXPECT_EQ(text(R"('\x00a\x0f9\xffF')"), std::string("\0a\x0f"
+                                                      "9\xff"
+                                                      "F",
+                                                      6));
+  EXPECT_EQ(text(R"('\\x41\\\x41')"), "\\x41\\A");
+  EXPECT_EQ(text(R"("it's\t\n")"), "it's\t\n");
+  // A float32 of 0.25 and one of 1.0, as the bytes of an array.
+  const std::string array =
+      "cnumpy.core.multiarray\n_reconstruct\n(tR(I1\n(I2\ntcnumpy\ndtype\n(S'f4'\ntRI00\n"
+      "S'\\x00\\x00\\x80>\\x00\\x00\\x80?'\ntb.";
+  const auto numbers = ReadPlainPickle(array, {});
+  ASSERT_TRUE(numbers.ok()) << numbers.status();
+  EXPECT_EQ(Show(*numbers, numbers->root), "[0.25,1]");
+}
+
 TEST(PlainPickleTest, RefusesEveryTruncation) {
   for (const absl::string_view hex : kDumps) {
     const std::string bytes = absl::HexStringToBytes(hex);
@@ -263,6 +286,18 @@ TEST(PlainPickleTest, DeepAndSharedStructuresEnd) {
   const auto tree = ReadPlainPickle(all, {});
   ASSERT_FALSE(tree.ok());
   EXPECT_THAT(std::string(tree.status().message()), HasSubstr("1000000 values"));
+}
+
+// One list of a thousand objects shown as an array over and over: 40 bytes of pickle for 4 KB of references.
+TEST(PlainPickleTest, SharedListsOfObjectsAreCountedToo) {
+  const std::string object = std::string("cnumpy\ndtype\nU\x02O8\x85R", 19);
+  const std::string one = "cnumpy.core.multiarray\n_reconstruct\n)R(K\x01M\xe8\x03\x85h\x01\x89h\x02tb";
+  const auto read = [&](size_t times) {
+    return ReadPlainPickle(
+        "\x80\x02" + object + "q\x01](" + Repeat("N", 1000) + "eq\x02" + "00(" + Repeat(one, times) + "t.", {});
+  };
+  EXPECT_TRUE(read(900).ok()) << read(900).status();
+  EXPECT_THAT(std::string(read(1100).status().message()), HasSubstr("1000000 values"));
 }
 
 TEST(PlainPickleTest, SurvivesDamagedBytes) {

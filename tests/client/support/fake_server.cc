@@ -151,7 +151,7 @@ class FakeServer::SearchFake : public v1::SearchService::Service {
     base::MutexLock lock(server_.mutex_);
     server_.last_search_ = *request;
     const absl::Status fault = TakeFault(server_.search_faults_);
-    if (fault.ok()) *response = server_.search_response_;
+    if (fault.ok()) *response = server_.search_answer_ ? server_.search_answer_(*request) : server_.search_response_;
     return ToGrpc(fault);
   }
 
@@ -267,6 +267,23 @@ class FakeServer::InfoFake : public v1::ServerService::Service {
   FakeServer& server_;
 };
 
+class FakeServer::ModelFake : public v1::ModelService::Service {
+ public:
+  explicit ModelFake(FakeServer& server) : server_(server) {}
+
+  grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
+                        v1::GetModelResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    if (!server_.model_) return ToGrpc(base::NotFound("MODEL_NOT_FOUND", "there is no such model. List them."));
+    *response->mutable_model() = *server_.model_;
+    response->mutable_model()->set_name(request->name());
+    return grpc::Status::OK;
+  }
+
+ private:
+  FakeServer& server_;
+};
+
 class FakeServer::OperationFake : public v1::OperationService::Service {
  public:
   explicit OperationFake(FakeServer& server) : server_(server) {}
@@ -313,6 +330,7 @@ FakeServer::FakeServer() {
   services_.push_back(std::make_unique<CollectionFake>(*this));
   services_.push_back(std::make_unique<InfoFake>(*this));
   services_.push_back(std::make_unique<OperationFake>(*this));
+  services_.push_back(std::make_unique<ModelFake>(*this));
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -351,6 +369,16 @@ void FakeServer::FailSearches(std::vector<absl::Status> statuses) {
 void FakeServer::SetSearchResponse(v1::SearchResponse response) {
   base::MutexLock lock(mutex_);
   search_response_ = std::move(response);
+}
+
+void FakeServer::SetModel(v1::Model model) {
+  base::MutexLock lock(mutex_);
+  model_ = std::move(model);
+}
+
+void FakeServer::AnswerSearches(std::function<v1::SearchResponse(const v1::SearchRequest&)> answer) {
+  base::MutexLock lock(mutex_);
+  search_answer_ = std::move(answer);
 }
 
 void FakeServer::SetExplainResponse(v1::ExplainResponse response) {

@@ -10,6 +10,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "base/mutex.h"
 #include "sightline/v1/collection_service.grpc.pb.h"
 #include "sightline/v1/index_service.grpc.pb.h"
+#include "sightline/v1/model_service.grpc.pb.h"
 #include "sightline/v1/operation_service.grpc.pb.h"
 #include "sightline/v1/search_service.grpc.pb.h"
 #include "sightline/v1/server_service.grpc.pb.h"
@@ -47,10 +49,14 @@ class FakeServer {
   // The next calls of Search end with these, one each.
   void FailSearches(std::vector<absl::Status> statuses);
   void SetSearchResponse(v1::SearchResponse response);
+  // Answers every search by its request instead; called under a lock, one at a time.
+  void AnswerSearches(std::function<v1::SearchResponse(const v1::SearchRequest&)> answer);
   void SetExplainResponse(v1::ExplainResponse response);
   void SetInfo(v1::GetServerInfoResponse info);
   // What GetImage answers for an image of a collection, beside its id: the bytes of this view alone.
   void KeepImage(const std::string& collection, const v1::ImageRecord& image, v1::ImageView view);
+  // What GetModel answers, whatever the name; without one there is no model.
+  void SetModel(v1::Model model);
   // What GetCollection tells of every collection.
   void SetConfidence(v1::ConfidenceModel confidence);
 
@@ -77,6 +83,7 @@ class FakeServer {
   class CollectionFake;
   class InfoFake;
   class OperationFake;
+  class ModelFake;
 
   // Stores the item, once per request_id.
   absl::Status Write(const v1::IndexRequest& request, v1::IndexResponse* response);
@@ -89,6 +96,7 @@ class FakeServer {
   std::vector<int> cuts_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::Status> search_faults_ ABSL_GUARDED_BY(mutex_);
   v1::SearchResponse search_response_ ABSL_GUARDED_BY(mutex_);
+  std::function<v1::SearchResponse(const v1::SearchRequest&)> search_answer_ ABSL_GUARDED_BY(mutex_);
   v1::SearchRequest last_search_ ABSL_GUARDED_BY(mutex_);
   v1::ExplainResponse explain_response_ ABSL_GUARDED_BY(mutex_);
   v1::ExplainRequest last_explain_ ABSL_GUARDED_BY(mutex_);
@@ -97,6 +105,7 @@ class FakeServer {
   std::optional<v1::ConfidenceModel> confidence_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::ImageView> kept_ ABSL_GUARDED_BY(mutex_);  // by id
   v1::GetServerInfoResponse info_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::Model> model_ ABSL_GUARDED_BY(mutex_);
   v1::DeleteImagesRequest last_delete_ ABSL_GUARDED_BY(mutex_);
   v1::OptimizeCollectionRequest last_optimize_ ABSL_GUARDED_BY(mutex_);
   v1::ListAttributeValuesRequest last_values_ ABSL_GUARDED_BY(mutex_);

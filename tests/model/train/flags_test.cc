@@ -42,5 +42,20 @@ TEST(FlagsTest, MistakesAreNamed) {
   EXPECT_EQ(flags->Number("seed", 1).status().message(), "flag --seed is \"one\", which is not a number. Give one.");
 }
 
+TEST(FlagsTest, NumbersHaveBounds) {
+  const std::vector<FlagSpec> specs = {{"count", "N"}, {"threads", "N"}};
+  const auto flags = Flags::Parse({"--count", "3000000000", "--threads", "1024"}, specs);
+  EXPECT_EQ(*flags->IntegerWithin("count", 1, 0, 3'000'000'000), 3'000'000'000);
+  EXPECT_EQ(flags->IntegerWithin("count", 1, 4, 10).status().message(), "--count is 3000000000. Give 4 to 10.");
+  EXPECT_EQ(base::GetErrorInfo(flags->Int("count", 1).status()).reason, "SETTING_OUT_OF_RANGE");
+  EXPECT_EQ(*flags->Threads(), 1024);
+  EXPECT_EQ(*flags->Int("threads", 1), 1024);
+  EXPECT_EQ(*Flags::Parse({}, specs)->Threads(), 0);
+  for (const char* threads : {"-1", "1025", "4294967297"}) {
+    const auto wrong = Flags::Parse({"--threads", threads}, specs)->Threads();
+    EXPECT_EQ(base::GetErrorInfo(wrong.status()).reason, "SETTING_OUT_OF_RANGE") << threads;
+  }
+}
+
 }  // namespace
 }  // namespace sightline::train

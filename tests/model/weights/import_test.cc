@@ -276,6 +276,7 @@ TEST(ImportCommandTest, RefusesWhatItCannotDo) {
   EXPECT_EQ(reason({"a"}), "SETTING_MISSING");
   EXPECT_EQ(reason({"a", "--model", "cls"}), "SETTING_MISSING");
   EXPECT_EQ(reason({"a", "--model", "not_in_the_zoo", "--out", "/tmp/nothing/here"}), "MODEL_NOT_FOUND");
+  EXPECT_EQ(reason({"a", "--model", std::string(10'000, 'x') + "/y", "--out", "/tmp/nothing/here"}), "MODEL_NOT_FOUND");
   EXPECT_EQ(reason({"a", "--colour", "red"}), "FLAG_UNKNOWN");
 }
 

@@ -1,5 +1,6 @@
 #include "model/train/scene/landmark/field.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace sightline::scene::landmark {
@@ -45,19 +46,6 @@ void AddOctave(double cells_x, double cells_y, float weight, Random* random, Fie
 }
 
 }  // namespace
-
-float Field::Between(float x, float y) const {
-  x = std::clamp(x, 0.0f, static_cast<float>(width) - 1.001f);
-  y = std::clamp(y, 0.0f, static_cast<float>(height) - 1.001f);
-  const int i = static_cast<int>(x);
-  const int j = static_cast<int>(y);
-  const float right = x - static_cast<float>(i);
-  const float down = y - static_cast<float>(j);
-  const float* corner = &values[static_cast<size_t>(j) * width + i];
-  const float top = corner[0] + (corner[1] - corner[0]) * right;
-  const float bottom = corner[width] + (corner[width + 1] - corner[width]) * right;
-  return top + (bottom - top) * down;
-}
 
 Field MakeField(int width, int height, const FieldShape& shape, Random* random) {
   Field field{width, height, std::vector<float>(static_cast<size_t>(width) * height)};

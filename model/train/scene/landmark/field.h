@@ -7,7 +7,6 @@
 #ifndef SIGHTLINE_MODEL_TRAIN_SCENE_LANDMARK_FIELD_H_
 #define SIGHTLINE_MODEL_TRAIN_SCENE_LANDMARK_FIELD_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -22,10 +21,6 @@ struct Field {
 
   float at(int x, int y) const { return values[static_cast<size_t>(y) * width + x]; }
   float& at(int x, int y) { return values[static_cast<size_t>(y) * width + x]; }
-  // The value at the nearest point inside.
-  float Near(int x, int y) const { return at(std::clamp(x, 0, width - 1), std::clamp(y, 0, height - 1)); }
-  // Between the four nearest points; positions outside are moved to the edge.
-  float Between(float x, float y) const;
 };
 
 struct FieldShape {

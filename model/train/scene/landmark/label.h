@@ -4,7 +4,7 @@
 //
 //   Random layout(1);  // where things are: the same for products that look alike
 //   Random own(2);     // words, colours, pictures
-//   const Canvas front = MakeLabel(256, 384, &layout, &own);
+//   const Canvas front = MakeLabel(256, 384, MakeBrand(&own), &layout, &own);
 #ifndef SIGHTLINE_MODEL_TRAIN_SCENE_LANDMARK_LABEL_H_
 #define SIGHTLINE_MODEL_TRAIN_SCENE_LANDMARK_LABEL_H_
 

@@ -1,25 +1,18 @@
 #include "model/train/scene/landmark/landmarks.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
-#include <thread>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/types/span.h"
-#include "base/file.h"
-#include "base/mutex.h"
+#include "base/for_each.h"
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "model/image/encode.h"
 #include "model/train/scene/landmark/develop.h"
 #include "model/train/scene/landmark/plan.h"
 #include "model/train/scene/landmark/shot.h"
 #include "model/train/scene/landmark/stock.h"
 #include "model/train/scene/landmark/tracer.h"
+#include "model/train/scene/set_folder.h"
 
 namespace sightline::scene::landmark {
 namespace {
@@ -29,28 +22,14 @@ namespace {
 constexpr int kLandmarkVersion = 2;
 constexpr double kMostJunk = 0.5;
 
-absl::Status InRange(absl::string_view name, int64_t value, int64_t low, int64_t high) {
-  if (value >= low && value <= high) return absl::OkStatus();
-  return base::InvalidArgument(
-      "SETTING_OUT_OF_RANGE",
-      absl::StrCat("--", name, " is ", value, "; it must be ", low, " to ", high, ". Give a value in that range."),
-      {{"limit", absl::StrCat(high)}, {"actual", absl::StrCat(value)}});
-}
-
 absl::Status CheckSettings(const LandmarkSettings& settings) {
-  if (settings.directory.empty()) {
-    return base::InvalidArgument("SETTING_MISSING", "no folder to write to is given. Add --out DIR.");
-  }
-  SIGHTLINE_RETURN_IF_ERROR(InRange("instances", settings.instances, 1, 100'000));
-  SIGHTLINE_RETURN_IF_ERROR(InRange("views", settings.views, 3, 100));
-  SIGHTLINE_RETURN_IF_ERROR(InRange("size", settings.side, 64, 2048));
-  SIGHTLINE_RETURN_IF_ERROR(InRange("distractors", settings.distractors, 0, 1'000'000));
-  SIGHTLINE_RETURN_IF_ERROR(InRange("threads", settings.threads, 0, 256));
-  if (settings.junk >= 0 && settings.junk <= kMostJunk) return absl::OkStatus();
-  return base::InvalidArgument("SETTING_OUT_OF_RANGE",
-                               absl::StrCat("--junk is ", settings.junk, "; it must be 0 to ", kMostJunk,
-                                            ". Give the share of pictures to index that are junk."),
-                               {{"limit", absl::StrCat(kMostJunk)}, {"actual", absl::StrCat(settings.junk)}});
+  SIGHTLINE_RETURN_IF_ERROR(CheckOutIsGiven(settings.directory));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("instances", settings.instances, 1, 100'000));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("views", settings.views, 3, 100));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("size", settings.side, 64, 2048));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("distractors", settings.distractors, 0, 1'000'000));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("threads", settings.threads, 0, 256));
+  return CheckShare("junk", settings.junk, kMostJunk, "Give the share of pictures to index that are junk.");
 }
 
 std::string DescribeSettings(const LandmarkSettings& settings) {
@@ -59,32 +38,6 @@ std::string DescribeSettings(const LandmarkSettings& settings) {
       "\"seed\": %u, \"distractors\": %d, \"junk\": %g}\n",
       kLandmarkVersion, settings.instances, settings.views, settings.side, settings.seed, settings.distractors,
       settings.junk);
-}
-
-// True when the folder holds a complete run with these settings, false when it is empty or absent.
-absl::StatusOr<bool> HoldsThese(const LandmarkSettings& settings) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(settings.directory, ignored)) return false;
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> entries, base::ListFolder(settings.directory));
-  if (entries.empty()) return false;
-  const absl::StatusOr<std::string> found = base::ReadFile(settings.directory + "/landmarks.json", 1 << 16);
-  if (found.ok() && *found == DescribeSettings(settings)) return true;
-  const absl::string_view problem =
-      found.ok() ? "holds landmarks of other settings" : "is not empty and holds no complete set of landmarks";
-  return base::FailedPrecondition(
-      "FOLDER_IN_USE", absl::StrCat("folder ", settings.directory, " ", problem, ". Remove it or give another --out."));
-}
-
-// Sets can be made again, so pictures are not synced one by one; the last file is.
-absl::Status WritePicture(const std::string& path, const std::string& content) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  std::ofstream out(path, std::ios::binary);
-  out.write(content.data(), static_cast<std::streamsize>(content.size()));
-  out.close();
-  if (out) return absl::OkStatus();
-  return base::Error(absl::StatusCode::kUnavailable, "FILE_NOT_WRITTEN",
-                     absl::StrCat("file ", path, " could not be written. Check the disk's free space."));
 }
 
 PixelBox BoxOf(const Picture& picture) {
@@ -112,7 +65,8 @@ Difficulty DifficultyOf(Role role) {
 // Textures as fine as the pictures need, so that an object that fills one is sharp.
 int TexturePixels(int side) { return std::clamp(side * 7 / 4, 96, 1536); }
 
-absl::Status WriteFamily(const LandmarkSettings& settings, const Stock& stock, FamilyPlan* family) {
+absl::Status WriteFamily(const LandmarkSettings& settings, const SetFolder& folder, const Stock& stock,
+                         FamilyPlan* family) {
   const uint64_t family_seed = Random::For(settings.seed, {11, static_cast<uint64_t>(family->family)}).Next();
   std::vector<Model> models;
   for (const InstancePlan& instance : family->instances) {
@@ -133,46 +87,17 @@ absl::Status WriteFamily(const LandmarkSettings& settings, const Stock& stock, F
       picture.box = BoxOf(light);
       const image::Image photograph = Develop(std::move(light), shot.exposure, &random);
       SIGHTLINE_ASSIGN_OR_RETURN(const std::string jpeg, image::EncodeJpeg(photograph, shot.exposure.jpeg_quality));
-      SIGHTLINE_RETURN_IF_ERROR(WritePicture(absl::StrCat(settings.directory, "/", picture.path), jpeg));
+      SIGHTLINE_RETURN_IF_ERROR(folder.WritePicture(picture.path, jpeg));
     }
   }
   return absl::OkStatus();
 }
 
-// The first failure of many tasks.
-class FirstFailure {
- public:
-  void Note(const absl::Status& status) {
-    base::MutexLock lock(mutex_);
-    if (status_.ok()) status_ = status;
-  }
-  absl::Status status() const {
-    base::MutexLock lock(mutex_);
-    return status_;
-  }
-
- private:
-  mutable base::Mutex mutex_;
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
-};
-
-absl::Status WriteFamilies(const LandmarkSettings& settings, std::vector<FamilyPlan>* plan) {
+absl::Status WriteFamilies(const LandmarkSettings& settings, const SetFolder& folder, std::vector<FamilyPlan>* plan) {
   const Stock stock = MakeStock(settings.seed);
-  FirstFailure failure;
-  {
-    const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    base::ThreadPool pool({.name = "landmarks",
-                           .threads = settings.threads > 0 ? settings.threads : processors,
-                           .max_queue = plan->size(),
-                           .on_thread_start = {}});
-    for (FamilyPlan& family : *plan) {
-      const bool queued = pool.TrySubmit([&settings, &stock, &failure, &family] {
-        if (failure.status().ok()) failure.Note(WriteFamily(settings, stock, &family));
-      });
-      if (!queued) failure.Note(absl::InternalError("the queue of landmarks is full. Report this."));
-    }
-  }
-  return failure.status();
+  const size_t threads = settings.threads > 0 ? static_cast<size_t>(settings.threads) : base::Processors();
+  return base::ForEach(plan->size(), threads,
+                       [&](size_t family, size_t) { return WriteFamily(settings, folder, stock, &(*plan)[family]); });
 }
 
 }  // namespace
@@ -188,16 +113,15 @@ absl::StatusOr<LandmarkOutcome> MakeLandmarks(const LandmarkSettings& settings) 
                                        [](const PicturePlan& picture) { return picture.role == Role::kQuery; });
     }
   }
-  SIGHTLINE_ASSIGN_OR_RETURN(outcome.already_there, HoldsThese(settings));
+  const SetFolder folder{.path = settings.directory,
+                         .file = "landmarks.json",
+                         .settings = DescribeSettings(settings),
+                         .what = "landmarks"};
+  SIGHTLINE_ASSIGN_OR_RETURN(outcome.already_there, folder.Begin());
   if (outcome.already_there) return outcome;
-  SIGHTLINE_RETURN_IF_ERROR(base::CreateFolders(settings.directory));
-  SIGHTLINE_RETURN_IF_ERROR(WriteFamilies(settings, &plan));
-  const auto write = [&settings](absl::string_view name, const std::string& content) {
-    return base::WriteFileDurably(absl::StrCat(settings.directory, "/", name), content);
-  };
-  SIGHTLINE_RETURN_IF_ERROR(write("labels.csv", FormatLandmarkLabels(plan)));
-  SIGHTLINE_RETURN_IF_ERROR(write("ground_truth.csv", FormatGroundTruth(plan)));
-  SIGHTLINE_RETURN_IF_ERROR(write("landmarks.json", DescribeSettings(settings)));
+  SIGHTLINE_RETURN_IF_ERROR(WriteFamilies(settings, folder, &plan));
+  SIGHTLINE_RETURN_IF_ERROR(
+      folder.Finish({{"labels.csv", FormatLandmarkLabels(plan)}, {"ground_truth.csv", FormatGroundTruth(plan)}}));
   return outcome;
 }
 

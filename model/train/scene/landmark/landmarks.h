@@ -4,12 +4,12 @@
 //   DIR/index/instance_00007/view_03.jpg    pictures to index
 //   DIR/index/distractor_00002/view_00.jpg  further ones, of instances that no query shows
 //   DIR/query/instance_00007/view_11.jpg    the last view or, of eight and more, the last two
-//   DIR/labels.csv                          path,instance,family,view,split,difficulty,x0,y0,x1,y1: instances of a
-//   family
-//                                           look alike at a glance; the box holds what is seen of the instance, in
-//                                           pixels
+//   DIR/labels.csv                          path,instance,family,view,split,difficulty,x0,y0,x1,y1
 //   DIR/ground_truth.csv                    query,image,relevance: easy, hard or junk; all others are negatives
 //   DIR/landmarks.json                      the settings; written last, so that its presence means a complete folder
+//
+// Instances of a family look alike at a glance; the box holds what is seen of the instance, in pixels, and is 0,0,0,0
+// where nothing is.
 //
 // Threading: one run into a folder at a time. Failure: INVALID_ARGUMENT for settings out of range, FAILED_PRECONDITION
 // for a folder that holds something else. The files depend on the settings, threads apart, byte for byte on one

@@ -340,9 +340,4 @@ Canvas MakeMaterial(Material kind, int width, int height, double repeats, Random
   return canvas;
 }
 
-Canvas AnyMaterial(int width, int height, Random* random) {
-  const auto kind = static_cast<Material>(random->Below(kMaterials));
-  return MakeMaterial(kind, width, height, 3 * std::exp2(random->Between(0, 2.5)), random);
-}
-
 }  // namespace sightline::scene::landmark

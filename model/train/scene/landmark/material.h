@@ -31,13 +31,9 @@ enum class Material {
   kGrass,
   kPrint,  // repeated ornaments, as on wallpaper and cloth
 };
-inline constexpr int kMaterials = 18;
 
 // `repeats`: how many bricks, planks, tiles, threads or leaves fit across, roughly.
 Canvas MakeMaterial(Material kind, int width, int height, double repeats, Random* random);
-
-// Any material at any scale.
-Canvas AnyMaterial(int width, int height, Random* random);
 
 // Colours as things have them: mostly muted.
 Colour EarthColour(Random* random);

@@ -27,8 +27,9 @@ struct Shot {
   Visibility visibility;
 };
 
-// `siblings`: models of the same family, which may stand beside it. The object is in every shot: at least one ray of
-// the check's grid meets it.
+// `siblings`: models of the same family, which may stand beside it. A shot is tried a dozen times until its difficulty
+// is met; what then comes closest is taken, so that in junk, and once in a great while elsewhere, nothing of the object
+// may be seen.
 Shot MakeShot(const Model& model, absl::Span<const Model* const> siblings, const Stock& stock, Difficulty difficulty,
               Random* random);
 

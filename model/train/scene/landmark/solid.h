@@ -6,7 +6,7 @@
 // Threading: values and pure functions. Ownership: a Solid points to a texture that must outlive it. Failure: none.
 //
 //   Hit hit;
-//   if (Intersect(solid, eye, direction, /*nearer_than=*/1e9f, &hit)) Use(hit.u, hit.v);
+//   if (Intersect(solid, eye, direction, /*nearest=*/0.01f, /*nearer_than=*/1e9f, &hit)) Use(hit.u, hit.v);
 #ifndef SIGHTLINE_MODEL_TRAIN_SCENE_LANDMARK_SOLID_H_
 #define SIGHTLINE_MODEL_TRAIN_SCENE_LANDMARK_SOLID_H_
 
@@ -28,7 +28,7 @@ struct Pose {
   Vec World(const Vec& local) const { return origin + Direction(local); }
 };
 
-// Turned by `yaw` around y, then `pitch` around x, then `roll` around z (radians), then moved.
+// Turned by `yaw` around y, then by `pitch` around its own x, then by `roll` around its own z (radians), and moved.
 Pose MakePose(const Vec& origin, double yaw, double pitch = 0, double roll = 0);
 
 struct Solid {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -202,7 +202,7 @@ std::string MakeWord(Random* random) {
       if (random->Chance(0.4)) word += kCodas[static_cast<size_t>(random->Below(static_cast<int>(kCodas.size())))];
     }
   }
-  word[0] = static_cast<char>(std::toupper(word[0]));
+  word[0] = absl::ascii_toupper(static_cast<unsigned char>(word[0]));
   return word;
 }
 
@@ -227,7 +227,7 @@ void DrawText(absl::string_view text, const Bounds& box, const Typeface& face, c
   double left = box.middle_x() - length * size * stretch / 2 + face.weight * size / 2;
   const double top = box.middle_y() - size / 2;
   for (const char letter : text) {
-    const char form = face.capitals ? static_cast<char>(std::toupper(letter)) : letter;
+    const char form = face.capitals ? absl::ascii_toupper(static_cast<unsigned char>(letter)) : letter;
     const double shift = advance(letter) < face.width ? -0.33 * face.width * size * stretch : 0;
     const LetterShape shape = MakeLetter(form, left + shift, top, size, stretch, face);
     if (!shape.strokes.empty()) Fill(shape, ink, canvas);

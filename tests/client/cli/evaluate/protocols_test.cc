@@ -9,6 +9,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "client/cli/evaluate/files.h"
 #include "client/cli/evaluate/rankings_file.h"
 #include "client/cli/evaluate/score.h"
 #include "tests/support/temp_folder.h"
@@ -99,6 +101,20 @@ TEST_F(ProtocolsTest, AQueryWithoutRightImagesDoesNotCount) {
   EXPECT_EQ(scores[2].means[0], 1);
 }
 
+// A small file whose 2,600 queries share one list of 4,000 pictures.
+TEST_F(ProtocolsTest, RefusesAPickleThatSaysFarMoreThanItHolds) {
+  std::string images, queries, same, easy;
+  for (int i = 0; i < 4000; ++i) absl::StrAppend(&images, "S'i", i, "'\na");
+  for (int i = 0; i < 4000; ++i) absl::StrAppend(&easy, "I", i, "\na");
+  for (int q = 0; q < 2600; ++q) absl::StrAppend(&queries, "S'q", q, "'\na");
+  for (int q = 1; q < 2600; ++q) absl::StrAppend(&same, "g1\na");
+  const std::string entry = absl::StrCat("(dS'easy'\n(l", easy, "sS'hard'\n(lsS'junk'\n(lsp1\na");
+  ExpectRefusal(ReadRevisited(File("gnd.pkl", absl::StrCat("(dS'imlist'\n(l", images, "sS'qimlist'\n(l", queries,
+                                                           "sS'gnd'\n(l", entry, same, "s.")),
+                              options_),
+                "at most 10000000 are read");
+}
+
 TEST_F(ProtocolsTest, RefusesPicklesThatAreNoGroundTruth) {
   const auto refused = [&](const std::string& bytes, const std::string& says) {
     ExpectRefusal(ReadRevisited(File("bad.pkl", bytes), options_), says);
@@ -134,6 +150,8 @@ TEST_F(ProtocolsTest, OxfordFromItsTextFiles) {
                              "all_souls_1,4,d,0.6\nall_souls_1,5,y,0.5\nall_souls_1,6,z,0.4\nall_souls_1,7,c,0.3\n");
   EXPECT_NEAR(scores[0].means[0], (1 + 1 + 0.5 + 2.0 / 3 + 0.4 + 0.5) / 6, 1e-12);
   File("gt/all_souls_1_query.txt", "b 1 2 x 4\n");
+  ExpectRefusal(ReadOxford((folder_ / "gt").string(), options_), "four edges");
+  File("gt/all_souls_1_query.txt", "b 1 2 1e999 4\n");
   ExpectRefusal(ReadOxford((folder_ / "gt").string(), options_), "four edges");
   fs::create_directories(folder_ / "empty");
   ExpectRefusal(ReadOxford((folder_ / "empty").string(), options_), "no file *_query.txt");
@@ -276,10 +294,20 @@ TEST_F(ProtocolsTest, TablesOfLabels) {
   const auto alone = ReadTable(File("all.csv", "path,label\na,1\nb,1\nc,2\n"), options_);
   ASSERT_TRUE(alone.ok()) << alone.status();
   EXPECT_EQ(alone->queries.size(), 3u);
+  // A picture without a label is right for nobody, with a split or without; boxes are read either way.
+  const auto unlabelled = ReadTable(File("all.csv", "path,label,x0,y0,x1,y1\na,,1,2,3,4\nb,,,,,\nc,1,,,,\n"), options_);
+  ASSERT_TRUE(unlabelled.ok()) << unlabelled.status();
+  for (const BenchQuery& query : unlabelled->queries) {
+    EXPECT_FALSE(ScoreQuery(*unlabelled, query, {}).splits[0].counted) << query.name;
+  }
+  ASSERT_TRUE(unlabelled->queries[0].box.has_value());
+  EXPECT_EQ(unlabelled->queries[0].box->x1, 3);
+  EXPECT_FALSE(unlabelled->queries[1].box.has_value());
   const auto refused = [&](const std::string& text, const std::string& says) {
     ExpectRefusal(ReadTable(File("bad.csv", text), options_), says);
   };
   refused("", "empty");
+  refused("path,label\n", "no pictures");
   refused("path,split\na,query\n", "no column \"label\"");
   refused("path,split,label\na,both,1\n", "both");
   refused("path,split,label\n../a,query,1\n", "inside");
@@ -294,7 +322,7 @@ TEST_F(ProtocolsTest, TablesOfLabels) {
 TEST_F(ProtocolsTest, TablesOfRelevanceReadTheBoxesBeside) {
   File("set/labels.csv",
        "path,instance,split,x0,y0,x1,y1\nquery/q.jpg,0,query,1,2,3,4\nindex/a.jpg,0,index,,,,\n"
-       "index/b.jpg,0,index,,,,\nindex/c.jpg,,index,,,,\n");
+       "index/b.jpg,0,train,,,,\nindex/c.jpg,,database,,,,\nindex/d.jpg,,ignore,,,,\n");
   const auto benchmark = ReadTable(File("set/ground_truth.csv",
                                         "query,image,relevance\nquery/q.jpg,index/a.jpg,easy\n"
                                         "query/q.jpg,index/b.jpg,junk\n"),
@@ -315,6 +343,46 @@ TEST_F(ProtocolsTest, TablesOfRelevanceReadTheBoxesBeside) {
   refused("query,image,relevance\nq,a,maybe\n", "easy, hard or junk");
   refused("query,image,relevance\nq,a,easy\nq,a,hard\n", "twice");
   refused("query,image,relevance\n", "no queries");
+}
+
+TEST_F(ProtocolsTest, RefusesTwoOfOneName) {
+  const auto refused = [&](const std::string& protocol, const std::string& path, const std::string& says) {
+    for (const Protocol& one : Protocols()) {
+      if (one.name == protocol) ExpectRefusal(ReadBenchmark(one, path, options_), says);
+    }
+  };
+  const std::string pickle = GndPickle(List("easy", {3}) + List("hard", {5}) + List("junk", {7, 1}));
+  refused("revisited", File("gnd.pkl", absl::StrReplaceAll(pickle, {{"'i4'", "'jpg/i3.jpg'"}})),
+          "two images are called i3.");
+  refused("metric_learning", File("Ebay_test.txt", "image_id class_id super_class_id path\n1 1 1 a\n2 1 1 a\n"),
+          "two images are called a.");
+  refused("holidays", File("names.txt", "100000.jpg\n100001.jpg\n100001.jpg\n"), "two images are called 100001.");
+  refused("gldv2", File("gldv2.csv", "id,images,Usage\nq,a,Public\nq,b,Private\n"), "two queries are called q.");
+}
+
+TEST_F(ProtocolsTest, PicturesAreFoundByTheirStems) {
+  const auto benchmark = ReadGldv2(File("gldv2.csv", "id,images,Usage\nq,a b,Public\n"), options_);
+  ASSERT_TRUE(benchmark.ok()) << benchmark.status();
+  File("index/0/a.jpg", "");
+  File("index/1/b.png", "");
+  File("index/1/z.jpg", "");
+  File("test/q.jpg", "");
+  const BenchFolders folders{.images = (folder_ / "index").string(), .queries = (folder_ / "test").string()};
+  const auto files = FindBenchFiles(*benchmark, folders);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_THAT(files->queries, ElementsAre((folder_ / "test/q.jpg").string()));
+  std::vector<std::string> ids;
+  for (const ImageFile& file : files->database) ids.push_back(file.id);
+  EXPECT_THAT(ids, ElementsAre("0/a.jpg", "1/b.png", "1/z.jpg"));
+  const auto refusal = [&] { return std::string(FindBenchFiles(*benchmark, folders).status().message()); };
+  File("test/again/q.jpg", "");
+  EXPECT_THAT(refusal(), HasSubstr("are both the picture q. Remove one."));
+  fs::remove_all(folder_ / "test/again");
+  File("index/2/a.jpg", "");
+  EXPECT_THAT(refusal(), HasSubstr("are both the picture a. Remove one."));
+  fs::remove_all(folder_ / "index/2");
+  fs::remove(folder_ / "index/1/b.png");
+  EXPECT_THAT(refusal(), HasSubstr("1 of 2 images are not below"));
 }
 
 TEST_F(ProtocolsTest, RefusesRankingsThatAreNone) {

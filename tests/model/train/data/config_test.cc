@@ -66,6 +66,10 @@ TEST(SamplerConfigTest, WhatIsWrittenIsReadAgain) {
   EXPECT_EQ(read->sizes[0].width, 512);
   EXPECT_EQ(read->sizes[0].height, 352);
   EXPECT_EQ(Parse<SamplerConfig>(json::object())->ToJson(), SamplerConfig().ToJson());
+  const auto places = Parse<SamplerConfig>({{"batch", 14}, {"negatives", 5}});
+  ASSERT_TRUE(places.ok()) << places.status();
+  EXPECT_EQ(places->negatives, 5);
+  EXPECT_EQ(Parse<SamplerConfig>(places->ToJson())->negatives, 5);
 }
 
 TEST(SamplerConfigTest, WhatIsWrongIsNamed) {
@@ -79,6 +83,11 @@ TEST(SamplerConfigTest, WhatIsWrongIsNamed) {
   }
   EXPECT_THAT(ErrorOf<SamplerConfig>(R"({"sizes": []})"), HasSubstr("part.sizes"));
   EXPECT_THAT(ErrorOf<SamplerConfig>(R"({"batch": 0})"), HasSubstr("part.batch"));
+  for (const char* groups : {R"({"batch": 15, "negatives": 5})", R"({"batch": 14, "per_class": 2, "negatives": 5})"}) {
+    EXPECT_THAT(ErrorOf<SamplerConfig>(groups), HasSubstr("must divide batch, and go without per_class")) << groups;
+  }
+  EXPECT_THAT(ErrorOf<SamplerConfig>(R"({"batch": 14, "negatives": 5, "edges": [1], "sizes": [[8, 8], [8, 8]]})"),
+              HasSubstr("one size, without edges"));
 }
 
 TEST(AugmentConfigTest, WhatIsWrittenIsReadAgain) {

@@ -273,6 +273,27 @@ TEST(DistillLossTest, AStudentThatIsItsTeacherHasNothingToLearn) {
   }
 }
 
+TEST(DistillLossTest, HalfPrecisionIsCountedInFull) {
+  torch::manual_seed(6);
+  const auto half = [](std::vector<int64_t> shape) { return torch::randn(shape).to(torch::kBFloat16); };
+  // Photographs that look alike: their cosines are within a step of bfloat16 below 1.
+  const torch::Tensor centre = torch::randn({1, 6});
+  const torch::Tensor own = (centre + 0.05 * torch::randn({5, 6})).to(torch::kBFloat16);
+  const torch::Tensor teacher = (centre + 0.05 * torch::randn({5, 6})).to(torch::kBFloat16);
+  const torch::Tensor tokens = half({5, 3, 4});
+  const torch::Tensor lesson = half({5, 3, 4});
+  for (const DistillTarget& target : EveryTarget()) {
+    const torch::Tensor plain = DistillLoss(target, {{tokens.to(torch::kFloat)}, own.to(torch::kFloat)},
+                                            {{lesson.to(torch::kFloat)}, teacher.to(torch::kFloat)});
+    at::autocast::set_cpu_enabled(true);
+    const torch::Tensor mixed = DistillLoss(target, {{tokens}, own}, {{lesson}, teacher});
+    at::autocast::set_cpu_enabled(false);
+    at::autocast::clear_cache();
+    EXPECT_EQ(mixed.scalar_type(), torch::kFloat) << TargetName(target.kind);
+    EXPECT_TRUE(torch::equal(plain, mixed)) << TargetName(target.kind) << " " << plain << " " << mixed;
+  }
+}
+
 TEST(DistillLossTest, DegenerateBatchesHaveFiniteGradients) {
   torch::manual_seed(9);
   for (const Degenerate& batch : DegenerateBatches()) {

@@ -39,6 +39,18 @@ TEST(TrainConfigTest, AShortConfigurationHasDefaults) {
   EXPECT_FALSE(config->validation.has_value());
 }
 
+TEST(TrainConfigTest, PartsOfTheOptimiserHaveDefaultsOfTheirOwn) {
+  const auto config = ParseTrainConfig(With("/optimiser", {{"weight_decay", 0.1}}).dump(), "run.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->optimiser.kind, OptimiserKind::kAdamw);
+  EXPECT_EQ(config->optimiser.lr, 3e-4);
+  EXPECT_EQ(config->optimiser.weight_decay, 0.1);
+  const auto scheduled = ParseTrainConfig(With("/schedule", {{"warmup_steps", 5}}).dump(), "run.json");
+  ASSERT_TRUE(scheduled.ok()) << scheduled.status();
+  EXPECT_EQ(scheduled->schedule.kind, ScheduleKind::kCosine);
+  EXPECT_EQ(scheduled->schedule.warmup_steps, 5);
+}
+
 TEST(TrainConfigTest, WhatIsWrongIsNamedWithTheFile) {
   EXPECT_THAT(Refusal(With("/stepz", 3)), HasSubstr("run.json: \"stepz\" is not a known field. Correct run.json."));
   EXPECT_THAT(Refusal(With("/epochs", 3)), HasSubstr("only one of them"));

@@ -51,6 +51,44 @@ TEST_F(TrainerTest, ARunInTwoPartsGivesTheBitsOfAWholeOneWithMomentumAndALossOfI
   ExpectResumedEqualsWhole(config, "sgd");
 }
 
+// Stopped in front of its first step, behind the validation that is there: it is no second one without progress.
+TEST_F(TrainerTest, ARunStoppedAtItsBeginningIsNotStale) {
+  nlohmann::json config = Config();
+  config["early_stop"] = 1;
+  const auto whole = RunTraining(config, "begun_whole");
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_GT(whole->step, 0);
+  const auto stopped = RunTraining(config, "begun_parts", StopAfter(0, false));
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_TRUE(stopped->interrupted);
+  EXPECT_EQ(stopped->step, 0);
+  const auto resumed = RunTraining(config, "begun_parts", {.resume = true});
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ(resumed->step, whole->step);
+  EXPECT_EQ(resumed->best_step, whole->best_step);
+}
+
+TEST_F(TrainerTest, TheBestMayBeKeptFromACheckpointOn) {
+  nlohmann::json config = Config();
+  const auto first = RunTraining(config, "kept", StopAfter(4, false));
+  ASSERT_TRUE(first.ok()) << first.status();
+  config["keep_best"] = true;
+  const auto second = RunTraining(config, "kept", {.resume = true});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_TRUE(second->best_step == 8 || second->best_step == 9) << second->best_step;
+  const auto text = base::ReadFile(second->model + "/model.json", 1 << 20);
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(model::ParseModelConfig(*text)->training->steps, second->best_step);
+}
+
+TEST_F(TrainerTest, CurvesThatCannotBeWrittenCostNoSteps) {
+  nlohmann::json config = Config();
+  config.erase("validation");
+  std::filesystem::create_directories(Path("undrawn/curves.svg/taken"));
+  EXPECT_FALSE(RunTraining(config, "undrawn").ok());
+  EXPECT_TRUE(std::filesystem::exists(Path("undrawn/checkpoint-000000003.safetensors")));
+}
+
 TEST_F(TrainerTest, AnotherSeedGivesOtherWeights) {
   nlohmann::json config = Config();
   config["steps"] = 2;

@@ -39,14 +39,5 @@ TEST(MakeFieldTest, EnergyFallsWithFrequency) {
   EXPECT_GT(neighbours(0.4), neighbours(0.9) + 0.02);
 }
 
-TEST(FieldTest, BetweenMeetsTheValuesAndStaysInside) {
-  Random random(7);
-  const Field field = MakeField(9, 5, {}, &random);
-  EXPECT_NEAR(field.Between(3, 2), field.at(3, 2), 1e-5);
-  EXPECT_NEAR(field.Between(3.5f, 2), (field.at(3, 2) + field.at(4, 2)) / 2, 1e-5);
-  EXPECT_NEAR(field.Between(-10, -10), field.at(0, 0), 1e-5);
-  EXPECT_NEAR(field.Between(100, 100), field.at(8, 4), 1e-2);
-}
-
 }  // namespace
 }  // namespace sightline::scene::landmark

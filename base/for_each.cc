@@ -1,4 +1,4 @@
-#include "tests/bench/for_each.h"
+#include "base/for_each.h"
 
 #include <algorithm>
 #include <atomic>
@@ -6,24 +6,23 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "base/status.h"
 
-namespace sightline::bench {
+namespace sightline::base {
 
 size_t Processors() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 absl::Status ForEach(size_t count, size_t threads,
                      const std::function<absl::Status(size_t item, size_t thread)>& work) {
-  base::Mutex mutex;
+  Mutex mutex;
   absl::Status failure;
   std::atomic<size_t> next = 0;
   std::vector<std::thread> workers;
-  for (size_t thread = 0; thread < threads; ++thread) {
+  for (size_t thread = 0; thread < std::min(threads, count); ++thread) {
     workers.emplace_back([&, thread] {
       for (size_t i = next++; i < count; i = next++) {
         const absl::Status done = work(i, thread);
         if (done.ok()) continue;
-        base::MutexLock lock(mutex);
+        MutexLock lock(mutex);
         failure.Update(done);
         next = count;
       }
@@ -33,4 +32,4 @@ absl::Status ForEach(size_t count, size_t threads,
   return failure;
 }
 
-}  // namespace sightline::bench
+}  // namespace sightline::base

@@ -3,16 +3,17 @@
 // Threading: starts threads of its own and joins them; `work` runs on several at a time. Ownership: borrows `work`
 // during the call. Failure: the first Status that was not OK; items not yet begun are left out.
 //
-//   SIGHTLINE_RETURN_IF_ERROR(ForEach(files.size(), Processors(), [&](size_t i, size_t) { return Read(files[i]); }));
-#ifndef SIGHTLINE_TESTS_BENCH_FOR_EACH_H_
-#define SIGHTLINE_TESTS_BENCH_FOR_EACH_H_
+//   SIGHTLINE_RETURN_IF_ERROR(base::ForEach(files.size(), base::Processors(), [&](size_t i, size_t) { return
+//   Read(files[i]); }));
+#ifndef SIGHTLINE_BASE_FOR_EACH_H_
+#define SIGHTLINE_BASE_FOR_EACH_H_
 
 #include <cstddef>
 #include <functional>
 
 #include "absl/status/status.h"
 
-namespace sightline::bench {
+namespace sightline::base {
 
 // At least 1.
 size_t Processors();
@@ -21,6 +22,6 @@ size_t Processors();
 // the same time.
 absl::Status ForEach(size_t count, size_t threads, const std::function<absl::Status(size_t item, size_t thread)>& work);
 
-}  // namespace sightline::bench
+}  // namespace sightline::base
 
-#endif  // SIGHTLINE_TESTS_BENCH_FOR_EACH_H_
+#endif  // SIGHTLINE_BASE_FOR_EACH_H_
