@@ -70,6 +70,8 @@ size_t Utf8Length(absl::string_view text) {
 
 void SetLogLevel(Severity severity) { Logger().set_level(ToSpdlog(severity)); }
 
+bool LogEnabled(Severity severity) { return Logger().should_log(ToSpdlog(severity)); }
+
 absl::StatusOr<Severity> ParseSeverity(absl::string_view name) {
   for (const Severity severity :
        {Severity::kDebug, Severity::kInfo, Severity::kWarning, Severity::kError, Severity::kOff}) {

@@ -23,6 +23,9 @@ using LogFields = std::vector<std::pair<std::string, std::string>>;
 // Lines below `severity` are not written. The default is kInfo.
 void SetLogLevel(Severity severity);
 
+// Whether lines of `severity` are written: for a caller who would make one at some cost.
+bool LogEnabled(Severity severity);
+
 // "debug", "info", "warning", "error" or "off".
 absl::StatusOr<Severity> ParseSeverity(absl::string_view name);
 

@@ -7,7 +7,7 @@
 #
 # Needs root (or sudo). It touches nothing but Debian packages and the alternatives of BLAS and LAPACK, which it points
 # at the OpenMP build of OpenBLAS: the reference BLAS is about 100 times slower, and the pthread build of OpenBLAS keeps
-# a second set of threads beside LibTorch's.
+# a second set of threads beside LibTorch's. Prometheus, which only a test uses, is kept from running as a service.
 set -euo pipefail
 
 with_tests=1 check=0
@@ -15,7 +15,7 @@ for arg in "$@"; do
   case $arg in
     --no-tests) with_tests=0 ;;
     --check) check=1 ;;
-    -h | --help) sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    -h | --help) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "install-deps.sh: unknown argument '$arg'. Use --no-tests, --check or --help." >&2; exit 2 ;;
   esac
 done
@@ -39,6 +39,7 @@ tests=(
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   curl procps
   python3-yaml                                                          # manifests
+  prometheus                                                            # checks the rules and watches a server in a test
 )
 # Renders manifests; a kubectl that came from elsewhere does too, and Debian's package would collide with it.
 command -v kubectl >/dev/null || tests+=(kubernetes-client)
@@ -65,7 +66,23 @@ as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
 if ((${#missing[@]})); then
   echo "install-deps: installing ${#missing[@]} of ${#want[@]} packages: ${missing[*]}"
   as_root apt-get update -qq
+  # Debian starts the services of new packages, and again at every boot. The tests start a Prometheus of their own, so a
+  # service that this script brings is neither started nor enabled; one that was there before is left as it is.
+  policy=/usr/sbin/policy-rc.d brought_policy=0
+  if [[ " ${missing[*]} " == *" prometheus "* && ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    brought_policy=1
+    trap 'as_root rm -f "$policy"' EXIT
+  fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if ((brought_policy)); then
+    as_root rm -f "$policy"
+    trap - EXIT
+  fi
+  if [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null; then
+    as_root systemctl disable --quiet prometheus.service 2>/dev/null || true
+  fi
 else
   echo "install-deps: all ${#want[@]} packages are installed"
 fi

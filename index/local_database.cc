@@ -31,7 +31,6 @@ void LowerPriority() { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())
 constexpr absl::string_view kFormatFile = "FORMAT";
 constexpr absl::string_view kFormat = "sightline data directory, format 1\n";
 constexpr int64_t kMaxFormatBytes = 4096;
-constexpr size_t kNamesInErrors = 5;
 constexpr size_t kLittle = 8 << 20;  // bytes of a cache or queue, where memory is short
 
 // The name of a collection's folder is its name, a dot and random digits: a path is never used twice, so that calls
@@ -266,17 +265,12 @@ absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Create(const Collecti
 }
 
 absl::Status LocalDatabase::NotFound(const std::string& name) const {
-  std::vector<std::string> names;
-  for (const auto& [known, entry] : entries_) {
-    if (names.size() < kNamesInErrors && entry.collection != nullptr) names.push_back(known);
-  }
-  const std::string advice = names.empty() ? "There are none yet: create one."
-                                           : absl::StrCat("Use one of: ", absl::StrJoin(names, ", "),
-                                                          entries_.size() > names.size() ? ", ..." : "", ".");
-  // The name may be anything that a caller sent.
+  // The name may be anything that a caller sent, and the caller one who must not hear the names of other collections.
   const std::string shown = ValidateCollectionName(name).ok() ? absl::StrCat(" named ", name) : " of that name";
-  return base::NotFound("COLLECTION_NOT_FOUND", absl::StrCat("there is no collection", shown, ". ", advice),
-                        {{"collection", name}});
+  return base::NotFound(
+      "COLLECTION_NOT_FOUND",
+      absl::StrCat("there is no collection", shown, ". List the collections for the right name, or create it."),
+      {{"collection", name}});
 }
 
 absl::StatusOr<LocalDatabase::Entry> LocalDatabase::FindEntry(const std::string& name) const {

@@ -15,14 +15,18 @@
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
 #include "server/housekeeper.h"
-#include "server/http/address.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
+#include "server/observe/call_log.h"
+#include "server/observe/collection_observer.h"
+#include "server/observe/process.h"
 #include "server/operations.h"
 #include "server/recovery_guard.h"
 #include "server/rpc/bindings.h"
 #include "server/rpc/rpc_server.h"
+#include "server/security/address_warnings.h"
+#include "server/security/security.h"
 #include "server/services/duplicates.h"
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
@@ -35,7 +39,8 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
-constexpr size_t kMaxLoads = 16;  // loads and unloads that wait
+constexpr size_t kMaxLoads = 16;                // loads and unloads that wait
+constexpr auto kAdminGrace = absl::Seconds(2);  // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
   ModelHub::Options hub;
@@ -73,16 +78,22 @@ class AppImpl final : public App {
  public:
   AppImpl(const ServerOptions& options, const LoadModel& load_model)
       : options_(options),
+        metrics_(options.metrics_collections),
+        call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
+                  base::Clock::Real(), metrics_),
+        collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model), options_.limits, metrics_),
-        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}),
-        environment_(base::Clock::Real(), options_.limits, metrics_, Observers()) {}
+        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
 
   ~AppImpl() override { Stop(); }
 
   absl::Status Open(const BlasCheck& blas, const std::string& cpu_capability) {
     GatherFacts(blas, cpu_capability);
-    // Before anything that takes time, so that it can be seen that the server lives and is not ready.
+    // What is wrong with a key or a certificate should be known before anything that takes long.
+    SIGHTLINE_ASSIGN_OR_RETURN(security_, Security::Open(options_.security, metrics_, base::Clock::Real()));
+    for (std::string& warning : AddressWarnings(OpenAddresses())) facts_.warnings.push_back(std::move(warning));
+    // Before the collections and models, so that it can be seen that the server lives and is not ready.
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
     SIGHTLINE_RETURN_IF_ERROR(OpenDataDirectory());
     SIGHTLINE_RETURN_IF_ERROR(StartRpc());
@@ -106,6 +117,9 @@ class AppImpl final : public App {
          {"grpc", absl::StrCat("port ", rpc_->port())},
          {"http", absl::StrCat("port ", http_port())},
          {"admin", absl::StrCat("port ", admin_port())},
+         {"admin_grpc", absl::StrCat("port ", admin_grpc_port())},
+         {"tls", security_->has_tls() ? "on" : "off"},
+         {"keys", security_->has_keys() ? "on" : "off"},
          {"simd", facts_.simd_level},
          {"collections", absl::StrCat(database_->List().size())},
          {"models", absl::StrCat(models_.List().size())},
@@ -114,6 +128,7 @@ class AppImpl final : public App {
   }
 
   int grpc_port() const override { return rpc_->port(); }
+  int admin_grpc_port() const { return admin_rpc_ ? admin_rpc_->port() : 0; }
   int http_port() const override { return http_ ? http_->port() : 0; }
   int admin_port() const override { return admin_ ? admin_->port() : 0; }
 
@@ -125,7 +140,8 @@ class AppImpl final : public App {
     base::SetLogLevel(options.log_level);
   }
 
-  void ReloadModels() override {
+  void ReloadFiles() override {
+    security_->Reload();
     std::vector<std::string> names = options_.models;
     for (const ModelPtr& model : models_.List()) {
       if (std::find(names.begin(), names.end(), model->info().name) == names.end()) names.push_back(model->info().name);
@@ -146,7 +162,9 @@ class AppImpl final : public App {
     if (operations_ != nullptr) operations_->Drain();
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
+      // Administrators can watch until the others are served.
       rpc_->Shutdown(options_.limits.drain_grace);
+      if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kAdminGrace);
     }
     http_.reset();
     admin_.reset();
@@ -155,8 +173,11 @@ class AppImpl final : public App {
   }
 
  private:
-  std::vector<CallObserver*> Observers() {
-    std::vector<CallObserver*> observers;
+  // Those of one address; `admin_elsewhere`: it leaves administrators to another one.
+  std::vector<CallObserver*> Observers(bool admin_elsewhere) {
+    // Ids first, so that what the others write down has them.
+    std::vector<CallObserver*> observers = {&call_log_, &collection_observer_};
+    for (CallObserver* observer : security_->Observers(admin_elsewhere)) observers.push_back(observer);
     if (options_.recovery) observers.push_back(&recovery_guard_);
     return observers;
   }
@@ -180,7 +201,6 @@ class AppImpl final : public App {
           "--low_memory where there is more memory.");
     }
     metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
-    WarnAboutAddresses();
   }
 
   // What is fast: locks the directory and reads what operations there were.
@@ -196,6 +216,7 @@ class AppImpl final : public App {
     database_options.recovery = options_.recovery;
     database_options.open_later = true;
     SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
+    collection_observer_.SetDatabase(database_.get());
     SIGHTLINE_ASSIGN_OR_RETURN(
         operations_,
         Operations::Open({.directory = options_.data_dir,
@@ -213,15 +234,26 @@ class AppImpl final : public App {
   absl::Status StartRpc() {
     context_ = std::make_unique<ServiceContext>(
         ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
-    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen, .threads = options_.grpc_threads},
-                                       &environment_);
-    bindings_.push_back(BindSearchService(*context_, rpc_.get()));
-    bindings_.push_back(BindIndexService(*context_, rpc_.get()));
-    bindings_.push_back(BindCollectionService(*context_, rpc_.get()));
-    bindings_.push_back(BindServerService(*context_, rpc_.get()));
-    bindings_.push_back(BindModelService(*context_, rpc_.get()));
-    bindings_.push_back(BindOperationService(*context_, rpc_.get()));
-    return rpc_->Start();
+    const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
+    environment_ =
+        std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));
+    rpc_ = std::make_unique<RpcServer>(
+        RpcServer::Options{
+            .address = options_.listen, .threads = options_.grpc_threads, .credentials = security_->Credentials()},
+        environment_.get());
+    BindServices(rpc_.get());
+    if (admin_elsewhere) {
+      // Places of its own: administrators get through when the main address is full.
+      admin_environment_ = std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_,
+                                                             Observers(/*admin_elsewhere=*/false));
+      admin_rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.admin_grpc_listen,
+                                                                  .setting = "admin_grpc_listen",
+                                                                  .credentials = security_->Credentials()},
+                                               admin_environment_.get());
+      BindServices(admin_rpc_.get());
+    }
+    SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
+    return admin_rpc_ == nullptr ? absl::OkStatus() : admin_rpc_->Start();
   }
 
   absl::Status OpenCollections() {
@@ -248,15 +280,19 @@ class AppImpl final : public App {
     return absl::OkStatus();
   }
 
-  void WarnAboutAddresses() {
-    for (const std::string* address : {&options_.listen, &options_.http_listen, &options_.admin_listen}) {
-      const absl::StatusOr<HostPort> target = ParseHostPort(*address);
-      if (target.ok() && !IsLoopback(target->host)) {
-        facts_.warnings.push_back(absl::StrCat(
-            "listening on ", *address,
-            " without TLS and without keys: everyone who reaches it can read, write and delete. Put a proxy that "
-            "authenticates before it, or listen on 127.0.0.1."));
-      }
+  Listening OpenAddresses() const {
+    return {.grpc = options_.listen,
+            .admin_grpc = options_.admin_grpc_listen,
+            .admin_http = options_.admin_listen,
+            .keys = security_->has_keys(),
+            .tls = security_->has_tls(),
+            .client_certificates = !options_.security.tls.client_authorities.empty()};
+  }
+
+  void BindServices(RpcServer* server) {
+    for (const auto bind : {BindSearchService, BindIndexService, BindCollectionService, BindServerService,
+                            BindModelService, BindOperationService}) {
+      bindings_.push_back(bind(*context_, server));
     }
   }
 
@@ -285,38 +321,56 @@ class AppImpl final : public App {
   }
 
   void SetServing(bool serving) {
-    if (serving) environment_.AcceptCalls();
+    if (serving) environment_->AcceptCalls();
+    if (serving && admin_environment_ != nullptr) admin_environment_->AcceptCalls();
     started_ = true;
     serving_ = serving;
     rpc_->SetServing(serving);
+    if (admin_rpc_ != nullptr) admin_rpc_->SetServing(serving);
     metrics_.SetServing(serving);
   }
 
   absl::Status WritePortFile() {
     if (options_.port_file.empty()) return absl::OkStatus();
-    return base::WriteFileDurably(
-        options_.port_file,
-        absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ", admin_port(), "}\n"));
+    return base::WriteFileDurably(options_.port_file,
+                                  absl::StrCat("{\"grpc\": ", grpc_port(), ", \"http\": ", http_port(), ", \"admin\": ",
+                                               admin_port(), ", \"admin_grpc\": ", admin_grpc_port(), "}\n"));
   }
 
   std::string StatusText() {
     if (!started_) {
       return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
-    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits);
+    return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
+                      {.settings = options_.changed,
+                       .queues = Queues(),
+                       .slow = call_log_.last_slow(),
+                       .failures = call_log_.last_failures()});
+  }
+
+  std::vector<std::pair<std::string, size_t>> Queues() const {
+    return {{"decode", models_.decode_queue_depth()},
+            {"model", models_.model_queue_depth()},
+            {"search", workers_.queue_depth()}};
   }
 
   std::vector<Metrics::Sample> Collect() {
-    std::vector<Metrics::Sample> samples = {
-        {"sightline_queue_depth", {{"queue", "decode"}}, static_cast<double>(models_.decode_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "model"}}, static_cast<double>(models_.model_queue_depth())},
-        {"sightline_queue_depth", {{"queue", "search"}}, static_cast<double>(workers_.queue_depth())}};
-    AddSamples(*database_, models_, *operations_, options_.limits, &samples);
+    std::vector<Metrics::Sample> samples;
+    for (const auto& [queue, depth] : Queues()) {
+      samples.push_back({"sightline_queue_depth", {{"queue", queue}}, static_cast<double>(depth)});
+    }
+    const absl::Duration up = base::Clock::Real().Now() - facts_.start_time;
+    samples.push_back({"sightline_uptime_seconds", {}, absl::ToDoubleSeconds(up)});
+    AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
+    AddProcessSamples(options_.data_dir, &samples);
+    for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
 
   ServerOptions options_;  // constant but for what Reload sets
   Metrics metrics_;
+  CallLog call_log_;
+  CollectionObserver collection_observer_;
   ServerFacts facts_;
   std::unique_ptr<index::Database> database_;
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers
@@ -325,10 +379,13 @@ class AppImpl final : public App {
   ModelHub models_;
   base::ThreadPool loader_;  // loads and unloads models, one after the other
   RecoveryGuard recovery_guard_;
-  CallEnvironment environment_;
+  std::unique_ptr<Security> security_;
+  std::unique_ptr<CallEnvironment> environment_;
+  std::unique_ptr<CallEnvironment> admin_environment_;  // null where the main address serves administrators too
   std::unique_ptr<ServiceContext> context_;
   std::vector<std::unique_ptr<Binding>> bindings_;
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<RpcServer> admin_rpc_;  // as admin_environment_
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<HttpServer> admin_;
   StartProgress start_progress_;

@@ -39,9 +39,9 @@ class App {
   // Puts the settings of kLiveSettings in force. Those of `options` that are not among them are left as they were.
   virtual void Reload(const ServerOptions& options) = 0;
 
-  // Loads the models of --models and those loaded since again, in the background. A refused one leaves the one that
-  // serves; the log says what happened.
-  virtual void ReloadModels() = 0;
+  // Reads keys and certificates again, opens the audit log again, and loads the models of --models and those loaded
+  // since again, in the background. What is refused leaves what was in force; the log says what happened.
+  virtual void ReloadFiles() = 0;
 
   // Drains within the grace time and ends every thread. Safe to call twice.
   virtual void Stop() = 0;

@@ -2,6 +2,7 @@
 #ifndef SIGHTLINE_SERVER_CALL_INFO_H_
 #define SIGHTLINE_SERVER_CALL_INFO_H_
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -11,17 +12,27 @@ namespace sightline::server {
 // What a caller must be allowed to, from nothing at all to everything.
 enum class Access { kOpen, kRead, kWrite, kAdmin };
 
+// What a caller may reach beside its access: made by what checks callers, asked by what shows or changes collections.
+class Grant {
+ public:
+  virtual ~Grant() = default;
+  virtual bool Covers(absl::string_view collection) const = 0;
+};
+
 struct CallInfo {
   std::string method = "";  // "SearchService/Search"
   Access access = Access::kAdmin;
-  std::string collection = "";  // empty where the message names none
-  std::string peer = "";        // "ipv4:127.0.0.1:54321"
-  std::string caller = "";      // name of the key or certificate that was shown; empty: anonymous
-  std::string request_id = "";  // the caller's own, or one that was made here
+  std::string collection = "";                   // empty where the message names none
+  std::string peer = "";                         // "ipv4:127.0.0.1:54321"
+  std::string caller = "";                       // name of the key or certificate that was shown; empty: anonymous
+  std::shared_ptr<const Grant> grant = nullptr;  // null: every collection
+  std::string request_id = "";                   // the caller's own, or one that was made here
   // W3C trace context: 32 and 16 hexadecimal digits, empty where there is none.
   std::string trace_id = "";
   std::string parent_span = "";
   std::string span = "";
+
+  bool Covers(absl::string_view name) const { return grant == nullptr || grant->Covers(name); }
 };
 
 // What came with a call beside its message, whatever carried it.
@@ -33,6 +44,9 @@ class CallMetadata {
   virtual std::string Peer() const = 0;
   // Of a client certificate that was verified: its common name; empty without one.
   virtual std::string CertificateName() const = 0;
+  // Sends a header back with the answer, where there is still a way: of a stream, only what its first message adds is
+  // sent. Does not change what came.
+  virtual void Answer(absl::string_view /*name*/, absl::string_view /*value*/) const {}
 };
 
 }  // namespace sightline::server

@@ -41,7 +41,7 @@ void Reload(sightline::server::App& app) {
     Log(Severity::kError, "settings not read again: those in force stay",
         {{"error", std::string(reloaded.status().message())}});
   }
-  app.ReloadModels();
+  app.ReloadFiles();
 }
 
 }  // namespace

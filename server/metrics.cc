@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "base/mutex.h"
 #include "server/code_names.h"
+#include "server/collection_series.h"
 
 namespace sightline::server {
 namespace {
@@ -26,19 +27,29 @@ const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025,
                                                           0.1,    0.25,  0.5,    1,     2.5,  5,     10};
 const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 
-constexpr std::array<absl::string_view, 10> kStages = {"decode", "queue", "embed",   "search", "fetch_tokens",
-                                                       "rerank", "fetch", "explain", "store",  "total"};
-constexpr std::array<absl::string_view, 7> kRejections = {"in_flight",   "decode_queue",  "model_queue", "search_queue",
-                                                          "write_queue", "memory_budget", "transfers"};
+constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",  "queue",        "embed",
+                                                       "search_queue", "search",  "fetch_tokens", "rerank",
+                                                       "fetch",        "explain", "store",        "total"};
+constexpr auto kRejections =
+    std::to_array<absl::string_view>({"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
+                                      "memory_budget", "transfers", "key_rate", "key_in_flight"});
+constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",
+                                                            "scope",   "collection", "listener"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
 constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
                                                            "k_reciprocal"};
 
-struct GaugeSpec {
+constexpr std::array<absl::string_view, 2> kReadHeaders = {"traceparent", "x-request-id"};
+constexpr std::array<absl::string_view, 2> kBoundedLines = {"failure", "slow"};
+
+struct CollectedSpec {
   const char* name;
   const char* help;
+  prometheus::MetricType type = prometheus::MetricType::Gauge;
 };
-constexpr std::array<GaugeSpec, 13> kGauges = {{
+constexpr auto kCollected = std::to_array<CollectedSpec>({
+    {"sightline_api_keys", "Keys in force; absent without --api_keys."},
+    {"sightline_tls_certificate_expiry_seconds", "Time until the certificate that is served ends; absent without TLS."},
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
     {"sightline_model_warm_up_seconds", "Time that a loaded model ran before it was ready, by model."},
@@ -52,7 +63,17 @@ constexpr std::array<GaugeSpec, 13> kGauges = {{
     {"sightline_collection_graph_backlog", "Images that a graph is to hold and does not yet, by collection."},
     {"sightline_collection_bytes", "Bytes by collection, place (memory or disk) and layer."},
     {"sightline_collection_read_only", "1 while a collection takes no writes."},
-}};
+    {"sightline_disk_bytes", "Size of the file system that holds the data."},
+    {"sightline_disk_free_bytes", "Bytes that the server may still write there."},
+    {"sightline_uptime_seconds", "Time since the server started."},
+    {"process_cpu_seconds_total", "Processor time that the process used.", prometheus::MetricType::Counter},
+    {"process_max_fds", "File descriptors that the process may have open."},
+    {"process_open_fds", "File descriptors that the process has open."},
+    {"process_resident_memory_bytes", "Memory of the process that is in RAM."},
+    {"process_start_time_seconds", "When the process started, in seconds since 1970."},
+    {"process_threads", "Threads of the process."},
+    {"process_virtual_memory_bytes", "Address space of the process."},
+});
 
 std::string String(absl::string_view text) { return std::string(text); }
 
@@ -79,6 +100,9 @@ struct Metrics::State {
   std::map<std::string, prometheus::Histogram*, std::less<>> stages;
   prometheus::Family<prometheus::Histogram>* batch_size;
   std::map<std::string, prometheus::Counter*, std::less<>> rejected;
+  std::map<std::string, prometheus::Counter*, std::less<>> auth_failures;
+  prometheus::Counter* audit_written;
+  prometheus::Counter* audit_dropped;
   prometheus::Counter* indexed;
   std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
   prometheus::Counter* reranked_whole;
@@ -88,16 +112,19 @@ struct Metrics::State {
   prometheus::Counter* models_refused;
   prometheus::Family<prometheus::Gauge>* build_info;
   prometheus::Gauge* serving;
-  std::map<std::string, prometheus::Family<prometheus::Gauge>*> collected;
+  std::map<std::string, prometheus::Counter*, std::less<>> ignored_headers;
+  std::map<std::string, prometheus::Counter*, std::less<>> dropped_lines;
+  prometheus::Counter* slow_requests;
+  CollectionSeries collections;
 
   base::Mutex mutex;
   std::vector<std::unique_ptr<Method>> methods ABSL_GUARDED_BY(mutex);
   std::function<std::vector<Sample>()> collector ABSL_GUARDED_BY(mutex);
-  // What the last collection set, so that series of deleted collections go away.
-  std::vector<std::pair<prometheus::Family<prometheus::Gauge>*, prometheus::Gauge*>> shown ABSL_GUARDED_BY(mutex);
+
+  explicit State(int max_collections) : collections(max_collections) {}
 };
 
-Metrics::Metrics() : state_(std::make_unique<State>()) {
+Metrics::Metrics(int max_collections) : state_(std::make_unique<State>(max_collections)) {
   State& s = *state_;
   prometheus::Registry& r = *s.registry;
   s.request_seconds = &BuildHistogram()
@@ -122,6 +149,17 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
   for (const absl::string_view reason : kRejections) {
     s.rejected[String(reason)] = &rejected_family.Add({{"reason", String(reason)}});
   }
+  auto& auth_family = BuildCounter()
+                          .Name("sightline_auth_failures_total")
+                          .Help("Calls whose caller is not known or not allowed, by what was wrong.")
+                          .Register(r);
+  for (const absl::string_view reason : kAuthFailures) {
+    s.auth_failures[String(reason)] = &auth_family.Add({{"reason", String(reason)}});
+  }
+  auto& audit_family =
+      BuildCounter().Name("sightline_audit_lines_total").Help("Lines of the audit log, by result.").Register(r);
+  s.audit_written = &audit_family.Add({{"result", "written"}});
+  s.audit_dropped = &audit_family.Add({{"result", "dropped"}});
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
   auto& searches_family = BuildCounter()
@@ -158,9 +196,25 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
                    .Help("1 while the server takes requests, 0 while it starts or drains.")
                    .Register(r)
                    .Add({});
-  for (const GaugeSpec& spec : kGauges) {
-    s.collected[spec.name] = &BuildGauge().Name(spec.name).Help(spec.help).Register(r);
+  auto& headers_family = BuildCounter()
+                             .Name("sightline_ignored_headers_total")
+                             .Help("Headers of requests that were not sane and not used, by name.")
+                             .Register(r);
+  for (const absl::string_view header : kReadHeaders) {
+    s.ignored_headers[String(header)] = &headers_family.Add({{"header", String(header)}});
   }
+  auto& lines_family = BuildCounter()
+                           .Name("sightline_dropped_log_lines_total")
+                           .Help("Log lines left out because too many came in one second, by what they tell.")
+                           .Register(r);
+  for (const absl::string_view kind : kBoundedLines) {
+    s.dropped_lines[String(kind)] = &lines_family.Add({{"line", String(kind)}});
+  }
+  s.slow_requests = &BuildCounter()
+                         .Name("sightline_slow_requests_total")
+                         .Help("Requests that took --slow_request or longer.")
+                         .Register(r)
+                         .Add({});
 }
 
 Metrics::~Metrics() = default;
@@ -210,6 +264,16 @@ void Metrics::CountRejected(absl::string_view reason) {
   if (it != state_->rejected.end()) it->second->Increment();
 }
 
+void Metrics::CountAuthFailure(absl::string_view reason) {
+  const auto it = state_->auth_failures.find(reason);
+  if (it != state_->auth_failures.end()) it->second->Increment();
+}
+
+void Metrics::CountAuditLines(int64_t written, int64_t dropped) {
+  state_->audit_written->Increment(static_cast<double>(written));
+  state_->audit_dropped->Increment(static_cast<double>(dropped));
+}
+
 void Metrics::CountIndexedImages(int count) { state_->indexed->Increment(count); }
 
 void Metrics::CountSearch(absl::string_view index, bool filtered, absl::string_view refinement) {
@@ -237,20 +301,44 @@ void Metrics::SetCollector(std::function<std::vector<Sample>()> collector) {
   state_->collector = std::move(collector);
 }
 
+void Metrics::CountIgnoredHeader(absl::string_view header) {
+  const auto it = state_->ignored_headers.find(std::string(header));
+  if (it != state_->ignored_headers.end()) it->second->Increment();
+}
+
+void Metrics::CountSlowRequest() { state_->slow_requests->Increment(); }
+
+void Metrics::CountDroppedLine(absl::string_view kind) {
+  const auto it = state_->dropped_lines.find(std::string(kind));
+  if (it != state_->dropped_lines.end()) it->second->Increment();
+}
+
+CollectionSeries& Metrics::collections() { return state_->collections; }
+
 std::string Metrics::Text() const {
-  base::MutexLock lock(state_->mutex);
-  if (state_->collector) {
-    for (const auto& [family, gauge] : state_->shown) family->Remove(gauge);
-    state_->shown.clear();
-    for (const Sample& sample : state_->collector()) {
-      const auto it = state_->collected.find(sample.name);
-      if (it == state_->collected.end()) continue;
-      prometheus::Gauge& gauge = it->second->Add(sample.labels);
-      gauge.Set(sample.value);
-      state_->shown.emplace_back(it->second, &gauge);
+  std::function<std::vector<Sample>()> collector;
+  {
+    base::MutexLock lock(state_->mutex);
+    collector = state_->collector;
+  }
+  // Every name is there from the start, with or without values.
+  std::map<std::string, prometheus::MetricFamily> collected;
+  for (const CollectedSpec& spec : kCollected) collected[spec.name] = {spec.name, spec.help, spec.type, {}};
+  if (collector) {
+    for (const Sample& sample : collector()) {
+      const auto it = collected.find(sample.name);
+      if (it == collected.end()) continue;
+      prometheus::ClientMetric metric;
+      for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+      metric.gauge.value = sample.value;
+      metric.counter.value = sample.value;
+      it->second.metric.push_back(std::move(metric));
     }
   }
-  return prometheus::TextSerializer().Serialize(state_->registry->Collect());
+  std::vector<prometheus::MetricFamily> families = state_->registry->Collect();
+  for (auto& [name, family] : collected) families.push_back(std::move(family));
+  for (prometheus::MetricFamily& family : state_->collections.Collect()) families.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 std::string Metrics::StageTable() const {

@@ -5,6 +5,7 @@
 #define SIGHTLINE_SERVER_METRICS_H_
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,9 +17,12 @@
 
 namespace sightline::server {
 
+class CollectionSeries;
+
 class Metrics {
  public:
-  Metrics();
+  // `max_collections`: those that have series of their own.
+  explicit Metrics(int max_collections = 100);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
@@ -30,12 +34,19 @@ class Metrics {
   void RequestStarted();
   void RequestEnded(Method* method, absl::StatusCode code, double seconds);
 
-  // "decode", "queue", "embed", "search", "fetch_tokens", "rerank", "fetch", "explain" or "store".
+  // "decode_queue", "decode", "queue", "embed", "search_queue", "search", "fetch_tokens", "rerank", "fetch", "explain",
+  // "store" or "total". The first and the fifth are waits for a thread that decodes or searches, "queue" is that for
+  // the model.
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
   // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
-  // "memory_budget", "transfers".
+  // "memory_budget", "transfers", "key_rate", "key_in_flight".
   void CountRejected(absl::string_view reason);
+  // A call whose caller is not known or not allowed: "missing", "malformed", "unknown", "expired", "scope",
+  // "collection", "listener".
+  void CountAuthFailure(absl::string_view reason);
+  // Lines of the audit log, and those that were lost because the disk was too slow or refused them.
+  void CountAuditLines(int64_t written, int64_t dropped);
   void CountIndexedImages(int count);
   // `index` is "exact", "hnsw" or "ivf"; `refinement` "off", "average", "alpha_weighted", "super_global" or
   // "k_reciprocal".
@@ -49,13 +60,22 @@ class Metrics {
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);
   void SetServing(bool serving);
 
-  // Values read when they are asked for: queue depths, collection sizes, operations.
+  // A header that was not sane: "x-request-id" or "traceparent".
+  void CountIgnoredHeader(absl::string_view header);
+  void CountSlowRequest();
+  // A line that the log did not take, because too many came in that second: "slow" or "failure".
+  void CountDroppedLine(absl::string_view kind);
+
+  // Values read when they are asked for: queue depths, collection sizes, operations, what the process uses.
   struct Sample {
-    std::string name;  // one of kGauges in metrics.cc
+    std::string name;  // one of kCollected in metrics.cc
     std::map<std::string, std::string> labels;
     double value;
   };
   void SetCollector(std::function<std::vector<Sample>()> collector);
+
+  // The series of the collections.
+  CollectionSeries& collections();
 
   // Prometheus' text exposition format.
   std::string Text() const;

@@ -383,8 +383,11 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
   const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
   if (!header.ok()) return done(header.status());
   auto shared_done = std::make_shared<EmbedDone>(std::move(done));
-  const bool accepted =
-      decode_pool_.TrySubmit([this, job = std::move(job), shared_done] { DecodeAndSubmit(job, *shared_done); });
+  const base::Clock::Ticks begin = job.request->clock().Steady();
+  const bool accepted = decode_pool_.TrySubmit([this, begin, job = std::move(job), shared_done] {
+    job.request->AddStage("decode_queue", base::MillisecondsBetween(begin, job.request->clock().Steady()));
+    DecodeAndSubmit(job, *shared_done);
+  });
   if (!accepted) {
     metrics_.CountRejected("decode_queue");
     (*shared_done)(base::RetryableError(

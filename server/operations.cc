@@ -236,7 +236,7 @@ void Operations::End(uint64_t number, absl::StatusOr<google::protobuf::Any> resu
   SaveOrLog();
 }
 
-absl::StatusOr<uint64_t> Operations::Find(const std::string& name) const {
+absl::StatusOr<uint64_t> Operations::Find(const std::string& name, const Covers& covers) const {
   const uint64_t number = OperationNumber(name);
   if (number == 0) {
     return base::InvalidArgument("OPERATION_NAME_INVALID",
@@ -245,7 +245,7 @@ absl::StatusOr<uint64_t> Operations::Find(const std::string& name) const {
                                  {{"field", "name"}, {"actual", name.substr(0, 64)}});
   }
   const auto it = entries_.find(number);
-  if (it == entries_.end() || IsOld(it->second)) {
+  if (it == entries_.end() || IsOld(it->second) || (covers && !covers(it->second.operation.collection()))) {
     return base::NotFound("OPERATION_NOT_FOUND",
                           absl::StrCat("there is no operation '", name,
                                        "'; ended ones are kept for a while only. List "
@@ -255,14 +255,14 @@ absl::StatusOr<uint64_t> Operations::Find(const std::string& name) const {
   return number;
 }
 
-absl::StatusOr<v1::Operation> Operations::Get(const std::string& name) const {
+absl::StatusOr<v1::Operation> Operations::Get(const std::string& name, const Covers& covers) const {
   base::MutexLock lock(mutex_);
-  SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t number, Find(name));
+  SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t number, Find(name, covers));
   return Show(entries_.at(number));
 }
 
 absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::string& page_token,
-                                                  const std::string& collection) const {
+                                                  const std::string& collection, const Covers& covers) const {
   SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t before, ReadTokenBefore(page_token));
   Page page;
   size_t bytes = 0;
@@ -271,6 +271,7 @@ absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::stri
     --it;
     if (IsOld(it->second)) continue;
     if (!collection.empty() && it->second.operation.collection() != collection) continue;
+    if (covers && !covers(it->second.operation.collection())) continue;
     if (static_cast<int>(page.operations.size()) == page_size || bytes > kMaxPageBytes) {
       page.next_page_token = TokenBefore(OperationNumber(page.operations.back().name()));
       break;
@@ -281,11 +282,11 @@ absl::StatusOr<Operations::Page> Operations::List(int page_size, const std::stri
   return page;
 }
 
-absl::StatusOr<v1::Operation> Operations::Cancel(const std::string& name) {
+absl::StatusOr<v1::Operation> Operations::Cancel(const std::string& name, const Covers& covers) {
   v1::Operation shown;
   {
     base::MutexLock lock(mutex_);
-    SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t number, Find(name));
+    SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t number, Find(name, covers));
     Entry& entry = entries_.at(number);
     if (IsEnded(entry.operation)) return Show(entry);
     entry.cancel_asked = true;

@@ -28,6 +28,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -69,17 +70,22 @@ class Operations {
   absl::StatusOr<v1::Operation> StartRepeatable(const std::string& kind, const std::string& collection,
                                                 const google::protobuf::Message& request);
 
-  absl::StatusOr<v1::Operation> Get(const std::string& name) const;
+  // Whether the one who asks may see operations of this collection; empty: all of them. What it may not see is, to
+  // it, not there.
+  using Covers = std::function<bool(absl::string_view collection)>;
+
+  absl::StatusOr<v1::Operation> Get(const std::string& name, const Covers& covers = nullptr) const;
 
   struct Page {
     std::vector<v1::Operation> operations;
     std::string next_page_token;  // empty on the last page
   };
   // Newest first. Empty `collection`: of all. A page of more than 8 MiB ends early.
-  absl::StatusOr<Page> List(int page_size, const std::string& page_token, const std::string& collection) const;
+  absl::StatusOr<Page> List(int page_size, const std::string& page_token, const std::string& collection,
+                            const Covers& covers = nullptr) const;
 
   // Asks an operation to stop; one that has ended stays as it is.
-  absl::StatusOr<v1::Operation> Cancel(const std::string& name);
+  absl::StatusOr<v1::Operation> Cancel(const std::string& name, const Covers& covers = nullptr);
 
   // How many there are in each state, every state named.
   std::map<v1::Operation::State, int> CountByState() const;
@@ -110,7 +116,8 @@ class Operations {
   void End(uint64_t number, absl::StatusOr<google::protobuf::Any> result);
   absl::Status Save() const;
   void SaveOrLog() const;
-  absl::StatusOr<uint64_t> Find(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<uint64_t> Find(const std::string& name, const Covers& covers) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Operation Show(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetEnded(Entry& entry, v1::Operation::State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether it ended so long ago that it is not shown any more.

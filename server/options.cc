@@ -77,8 +77,18 @@ std::string AbslUnparseFlag(WarmUp warm_up) {
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
 ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; created when missing");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "gRPC address; port 0 picks a free one");
+ABSL_FLAG(std::string, admin_grpc_listen, "",
+          "gRPC address of administrators' methods, which the main address then refuses; empty: all on the main one");
 ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080", "HTTP address of /healthz and /readyz; empty for none");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
+ABSL_FLAG(std::string, api_keys, "",
+          "JSON file of the keys that callers must show; empty: everybody may do everything");
+ABSL_FLAG(std::string, audit_log, "",
+          "file that gets a JSON line for each call that writes, administers or is refused; - for standard error");
+ABSL_FLAG(std::string, tls_cert, "", "PEM file: the certificate of the gRPC addresses and its chain; empty: no TLS");
+ABSL_FLAG(std::string, tls_key, "", "PEM file: the private key of --tls_cert");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "PEM file: who signs clients' certificates; given, every client must show one");
 ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JSON, once the server is ready");
 ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
@@ -107,6 +117,11 @@ ABSL_FLAG(
 ABSL_FLAG(bool, doctor, false, "check machine, settings, models and data, print a table, and end; writes nothing");
 ABSL_FLAG(int, max_models, 8, "models loaded at once; more are refused");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error or off");
+ABSL_FLAG(absl::Duration, slow_request, absl::Seconds(1),
+          "requests that take as long are logged with the time of every stage; 0 for none");
+ABSL_FLAG(int, log_lines_per_second, 10,
+          "lines of slow requests, and of failures, that the log takes in a second; the rest are counted");
+ABSL_FLAG(int, metrics_collections, 100, "collections with series of their own in /metrics; others share `_other`");
 ABSL_FLAG(int, max_message_bytes, 40 << 20, "largest gRPC message, bytes");
 ABSL_FLAG(int64_t, max_image_bytes, 16 << 20, "largest encoded image, bytes");
 ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
@@ -152,12 +167,27 @@ absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duratio
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
 }
 
+// Half of the settings must not pass for all of them: a server without TLS, or one that asks no client for anything.
+absl::Status CheckTls(const TlsPaths& tls) {
+  const auto refuse = [](const char* given, const char* missing) {
+    return base::InvalidArgument("SETTING_MISSING",
+                                 absl::StrCat("--", given, " is given and --", missing, " is not. Give both, or none."),
+                                 {{"field", missing}});
+  };
+  if (tls.certificate.empty() && !tls.key.empty()) return refuse("tls_key", "tls_cert");
+  if (tls.key.empty() && !tls.certificate.empty()) return refuse("tls_cert", "tls_key");
+  if (tls.certificate.empty() && !tls.client_authorities.empty()) return refuse("tls_client_ca", "tls_cert");
+  return absl::OkStatus();
+}
+
 absl::Status Check(const ServerOptions& options) {
   const Limits& limits = options.limits;
-  for (const std::string* address : {&options.listen, &options.http_listen, &options.admin_listen}) {
+  for (const std::string* address :
+       {&options.listen, &options.admin_grpc_listen, &options.http_listen, &options.admin_listen}) {
     const bool none = address->empty() && address != &options.listen;
     if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
   }
+  SIGHTLINE_RETURN_IF_ERROR(CheckTls(options.security.tls));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("grpc_threads", options.grpc_threads, 1, 64));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
@@ -176,6 +206,9 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("slow_request", options.slow_request, absl::Hours(1)));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("log_lines_per_second", options.log_lines_per_second, 0, 10'000));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("metrics_collections", options.metrics_collections, 0, 10'000));
   return CheckDuration("drain_grace", limits.drain_grace, absl::Hours(1));
 }
 
@@ -183,8 +216,14 @@ absl::StatusOr<ServerOptions> FromFlags() {
   ServerOptions options;
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   options.listen = absl::GetFlag(FLAGS_listen);
+  options.admin_grpc_listen = absl::GetFlag(FLAGS_admin_grpc_listen);
   options.http_listen = absl::GetFlag(FLAGS_http_listen);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
+  options.security.api_keys = absl::GetFlag(FLAGS_api_keys);
+  options.security.audit_log = absl::GetFlag(FLAGS_audit_log);
+  options.security.tls.certificate = absl::GetFlag(FLAGS_tls_cert);
+  options.security.tls.key = absl::GetFlag(FLAGS_tls_key);
+  options.security.tls.client_authorities = absl::GetFlag(FLAGS_tls_client_ca);
   options.port_file = absl::GetFlag(FLAGS_port_file);
   options.model_root = absl::GetFlag(FLAGS_model_root);
   for (const std::string& name : absl::GetFlag(FLAGS_models)) {
@@ -202,6 +241,10 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.low_memory = absl::GetFlag(FLAGS_low_memory) || options.recovery;
   options.doctor = absl::GetFlag(FLAGS_doctor);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
+  options.slow_request = absl::GetFlag(FLAGS_slow_request);
+  options.log_lines_per_second = absl::GetFlag(FLAGS_log_lines_per_second);
+  options.metrics_collections = absl::GetFlag(FLAGS_metrics_collections);
+  options.changed = SettingSources::Changed();
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
   limits.max_models = absl::GetFlag(FLAGS_max_models);

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,12 +19,14 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/security/security.h"
 
 namespace sightline::server {
 
 struct ServerOptions {
   std::string data_dir;
   std::string listen;
+  std::string admin_grpc_listen;  // empty: administrators call the main address
   std::string http_listen;
   std::string admin_listen;
   std::string port_file;  // empty: none is written
@@ -40,7 +43,13 @@ struct ServerOptions {
   bool low_memory = false;  // as little memory as possible
   bool recovery = false;    // for what is left after damage; low_memory is set too
   bool doctor = false;      // check everything and end
+  SecurityOptions security;
   base::Severity log_level = base::Severity::kInfo;
+  absl::Duration slow_request = absl::Seconds(1);  // 0: no request is slow
+  int log_lines_per_second = 10;                   // of slow requests, and of failures
+  int metrics_collections = 100;                   // with series of their own
+  // Settings that are not the default, with their values; what is secret is left out.
+  std::vector<std::pair<std::string, std::string>> changed;
   Limits limits;
 };
 

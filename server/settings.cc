@@ -29,6 +29,13 @@ Flags AllSettings() {
   return settings;
 }
 
+// A setting that may hold a secret itself is shown as being set. Files that hold one are named.
+bool MayBeSecret(absl::string_view name) {
+  if (absl::EndsWith(name, "_file") || absl::EndsWith(name, "_dir")) return false;
+  return absl::StrContains(name, "secret") || absl::StrContains(name, "password") || absl::StrContains(name, "token") ||
+         absl::StrContains(name, "key");
+}
+
 // "max_batch" of "--max_batch=16"; empty for what is no flag.
 absl::string_view NameOf(absl::string_view argument) {
   if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) return "";
@@ -155,6 +162,15 @@ std::map<std::string, std::string> SettingSources::Values() {
   std::map<std::string, std::string> values;
   for (const auto& [name, flag] : AllSettings()) values[name] = flag->CurrentValue();
   return values;
+}
+
+std::vector<std::pair<std::string, std::string>> SettingSources::Changed() {
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& [name, flag] : AllSettings()) {
+    if (flag->CurrentValue() == flag->DefaultValue()) continue;
+    changed.emplace_back(name, MayBeSecret(name) ? "(set)" : flag->CurrentValue());
+  }
+  return changed;
 }
 
 }  // namespace sightline::server

@@ -14,6 +14,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/flags/commandlineflag.h"
 #include "absl/functional/function_ref.h"
@@ -38,6 +40,9 @@ class SettingSources {
 
   // Every setting's value now, as text.
   static std::map<std::string, std::string> Values();
+
+  // Those that are not the default, by name; what is secret is left out.
+  static std::vector<std::pair<std::string, std::string>> Changed();
 
  private:
   absl::Status ReadFile();

@@ -1,6 +1,7 @@
 #include "server/status_page.h"
 
 #include <array>
+#include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,6 +10,8 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "server/code_names.h"
+#include "server/observe/columns.h"
 #include "server/version.h"
 
 namespace sightline::server {
@@ -73,17 +76,76 @@ std::string ModelText(const ModelHub::Known& known, const std::string& default_m
   return out;
 }
 
+std::string IncidentsText(const char* title, const std::vector<Incident>& incidents) {
+  if (incidents.empty()) return absl::StrCat(title, ": none\n");
+  std::string out = absl::StrCat(title, ", newest first:\n");
+  for (const Incident& incident : incidents) {
+    const CallInfo& call = incident.call;
+    absl::StrAppendFormat(&out, "  %s %s %s %.1f ms",
+                          absl::FormatTime("%m-%d %H:%M:%SZ", incident.time, absl::UTCTimeZone()), call.method,
+                          CodeName(incident.code), incident.milliseconds);
+    if (!incident.reason.empty()) absl::StrAppend(&out, " ", incident.reason);
+    if (!call.collection.empty()) absl::StrAppend(&out, ", collection ", Printable(call.collection));
+    absl::StrAppend(&out, ", request ", call.request_id);
+    if (!call.trace_id.empty()) absl::StrAppend(&out, ", trace ", call.trace_id);
+    if (!call.caller.empty()) absl::StrAppend(&out, ", caller ", call.caller);
+    absl::StrAppend(&out, "\n");
+    if (!incident.stages.empty()) {
+      absl::StrAppend(&out, "   ");
+      for (const Stage& stage : incident.stages) {
+        absl::StrAppendFormat(&out, " %s %.1f", stage.name, stage.milliseconds);
+        if (stage.batch_size > 0) absl::StrAppendFormat(&out, " (batch of %d)", stage.batch_size);
+      }
+      absl::StrAppend(&out, "\n");
+    }
+    // Not a line of its own for each line of a message: what callers wrote must not look like the page's own.
+    if (!incident.message.empty()) absl::StrAppend(&out, "    ", Printable(incident.message), "\n");
+  }
+  return out;
+}
+
+std::string SettingsText(const std::vector<std::pair<std::string, std::string>>& settings) {
+  if (settings.empty()) return "settings: all as they come\n";
+  std::string out = "settings that are not the default:\n";
+  for (const auto& [name, value] : settings) absl::StrAppend(&out, "  ", name, " = ", Printable(value), "\n");
+  return out;
+}
+
+// Gauges of one collection, or the sums over several.
+struct CollectionGauges {
+  std::map<std::string, int64_t> values;
+  std::map<std::pair<const char*, const char*>, int64_t> bytes;  // by place and layer
+
+  void Add(const index::CollectionStats& stats) {
+    values["sightline_collection_images"] += stats.images;
+    values["sightline_collection_deleted_images"] += stats.deleted_images;
+    values["sightline_collection_segments"] += stats.segments;
+    values["sightline_collection_tail_images"] += stats.tail_images;
+    values["sightline_collection_graph_backlog"] += stats.graph_backlog;
+    values["sightline_collection_read_only"] += stats.read_only ? 1 : 0;
+    for (const auto& [place, layers] : {std::pair("memory", &stats.memory), std::pair("disk", &stats.disk)}) {
+      for (const auto& [layer, value] : LayersOf(*layers)) bytes[{place, layer}] += value;
+    }
+  }
+};
+
 }  // namespace
 
 std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& metrics, const index::Database& database,
-                       const ModelHub& models, const Operations& operations, const Limits& limits) {
+                       const ModelHub& models, const Operations& operations, const Limits& limits,
+                       const StatusExtras& extras) {
   std::string out =
       absl::StrCat("sightline-server ", VersionText(), "\nup ",
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
                    ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
                    serving ? ", serving\n\n" : ", not serving\n\n");
   for (const std::string& warning : WarningsOf(facts, models)) absl::StrAppend(&out, "warning: ", warning, "\n\n");
-  absl::StrAppend(&out, metrics.StageTable(), "\n");
+  absl::StrAppend(&out, SettingsText(extras.settings), "\n", metrics.StageTable(), "\n");
+  if (!extras.queues.empty()) {
+    absl::StrAppend(&out, "queues:");
+    for (const auto& [queue, depth] : extras.queues) absl::StrAppend(&out, " ", queue, " ", depth);
+    absl::StrAppend(&out, "\n");
+  }
   for (const ModelHub::Known& known : models.ListKnown())
     absl::StrAppend(&out, ModelText(known, models.default_model()));
   absl::StrAppendFormat(&out, "memory of the collections %.1f MiB, budget %s\n",
@@ -94,11 +156,13 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
   for (const auto& collection : database.List()) absl::StrAppend(&out, CollectionText(*collection));
   absl::StrAppend(&out, "operations:");
   for (const auto& [state, count] : operations.CountByState()) absl::StrAppend(&out, " ", count, " ", StateName(state));
-  return out + "\n";
+  absl::StrAppend(&out, "\n\n", IncidentsText("last slow requests", extras.slow),
+                  IncidentsText("last failures", extras.failures));
+  return FitColumns(out);
 }
 
 void AddSamples(const index::Database& database, const ModelHub& models, const Operations& operations,
-                const Limits& limits, std::vector<Metrics::Sample>* samples) {
+                const Limits& limits, CollectionSeries* series, std::vector<Metrics::Sample>* samples) {
   const auto add = [samples](const char* name, std::map<std::string, std::string> labels, auto value) {
     samples->push_back({name, std::move(labels), static_cast<double>(value)});
   };
@@ -112,19 +176,19 @@ void AddSamples(const index::Database& database, const ModelHub& models, const O
   for (const auto& [state, count] : operations.CountByState()) {
     add("sightline_operations", {{"state", StateName(state)}}, count);
   }
-  for (const auto& collection : database.List()) {
-    const std::string& name = collection->config().name;
-    const index::CollectionStats stats = collection->Stats();
-    add("sightline_collection_images", {{"collection", name}}, stats.images);
-    add("sightline_collection_deleted_images", {{"collection", name}}, stats.deleted_images);
-    add("sightline_collection_segments", {{"collection", name}}, stats.segments);
-    add("sightline_collection_tail_images", {{"collection", name}}, stats.tail_images);
-    add("sightline_collection_graph_backlog", {{"collection", name}}, stats.graph_backlog);
-    add("sightline_collection_read_only", {{"collection", name}}, stats.read_only ? 1 : 0);
-    for (const auto& [place, bytes] : {std::pair("memory", &stats.memory), std::pair("disk", &stats.disk)}) {
-      for (const auto& [layer, value] : LayersOf(*bytes)) {
-        add("sightline_collection_bytes", {{"collection", name}, {"place", place}, {"layer", layer}}, value);
-      }
+  const std::vector<std::shared_ptr<index::Collection>> collections = database.List();
+  std::vector<std::string> names;
+  for (const auto& collection : collections) names.push_back(collection->config().name);
+  series->Keep(names);
+  std::map<std::string, CollectionGauges> gauges;
+  for (const auto& collection : collections) {
+    gauges[series->LabelOf(collection->config().name)].Add(collection->Stats());
+  }
+  for (const auto& [label, sums] : gauges) {
+    for (const auto& [name, value] : sums.values) add(name.c_str(), {{"collection", label}}, value);
+    for (const auto& [where, value] : sums.bytes) {
+      add("sightline_collection_bytes", {{"collection", label}, {"place", where.first}, {"layer", where.second}},
+          value);
     }
   }
 }

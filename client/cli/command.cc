@@ -1,5 +1,6 @@
 #include "client/cli/command.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -15,11 +16,42 @@ const std::vector<FlagSpec>& CommonFlags() {
        .kind = FlagKind::kDuration,
        .value = "TIME",
        .help = "of one call: 10, 500ms, 2m; else 10 s, with images 60 s"},
+      {.name = "tls_ca", .value = "FILE", .help = "connect with TLS; FILE: PEM, who signs the server's certificate"},
+      {.name = "tls_cert", .value = "FILE", .help = "this client's certificate, PEM, where the server wants one"},
+      {.name = "tls_key", .value = "FILE", .help = "the key of --tls_cert, PEM"},
+      {.name = "api_key_file", .value = "FILE", .help = "holds the API key; else SIGHTLINE_API_KEY"},
       {.name = "json", .kind = FlagKind::kSwitch, .help = "print JSON, one object per line, as docs/cli.md describes"},
       {.name = "help", .short_name = 'h', .kind = FlagKind::kSwitch, .help = "print this text"},
   };
   return *flags;
 }
+
+namespace {
+
+constexpr int64_t kMaxPemBytes = 1 << 20;
+constexpr int64_t kMaxKeyBytes = 4096;
+
+absl::Status ReadFlagFile(const Args& args, const char* flag, int64_t limit, std::string* text) {
+  if (!args.Has(flag)) return absl::OkStatus();
+  SIGHTLINE_ASSIGN_OR_RETURN(*text, base::ReadFile(args.Text(flag), limit));
+  if (!absl::StripAsciiWhitespace(*text).empty()) return absl::OkStatus();
+  return base::InvalidArgument("USAGE",
+                               absl::StrCat("the file of --", flag, ", ", args.Text(flag), ", is empty. Name another."),
+                               {{"argument", flag}});
+}
+
+absl::Status SetCredentials(const Context& context, const Args& args, client::Client::Options* options) {
+  SIGHTLINE_RETURN_IF_ERROR(ReadFlagFile(args, "tls_ca", kMaxPemBytes, &options->tls_ca));
+  SIGHTLINE_RETURN_IF_ERROR(ReadFlagFile(args, "tls_cert", kMaxPemBytes, &options->tls_certificate));
+  SIGHTLINE_RETURN_IF_ERROR(ReadFlagFile(args, "tls_key", kMaxPemBytes, &options->tls_key));
+  options->api_key = context.api_key;
+  SIGHTLINE_RETURN_IF_ERROR(ReadFlagFile(args, "api_key_file", kMaxKeyBytes, &options->api_key));
+  // An editor or a shell ends a file with a line break.
+  absl::StripAsciiWhitespace(&options->api_key);
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Context& context, const Args& args) {
   client::Client::Options options;
@@ -28,6 +60,7 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Context& context, 
   options.deadline = args.Span("timeout", options.deadline);
   options.upload_deadline = args.Span("timeout", options.upload_deadline);
   options.load_deadline = args.Span("timeout", options.load_deadline);
+  SIGHTLINE_RETURN_IF_ERROR(SetCredentials(context, args, &options));
   return client::Client::Connect(std::move(options));
 }
 

@@ -37,6 +37,7 @@ struct Context {
   bool err_is_terminal = false;
   int columns = 80;                             // of the terminal
   std::string default_address = {};             // from SIGHTLINE_ADDRESS; empty for the built-in one
+  std::string api_key = {};                     // from SIGHTLINE_API_KEY; empty for none
   std::function<bool()> interrupted = nullptr;  // true once Ctrl-C was pressed
   // Asks the person at the terminal; null when there is none.
   std::function<bool(const std::string& question)> confirm = nullptr;
@@ -52,10 +53,11 @@ struct Command {
   std::function<int(Context&, const Args&)> run;
 };
 
-// Flags of every verb: --address, --timeout, --json, --help.
+// Flags of every verb: those of the connection, --json, --help.
 const std::vector<FlagSpec>& CommonFlags();
 
-// A client as --address, SIGHTLINE_ADDRESS and --timeout ask for.
+// A client as --address, --timeout, --tls_ca, --tls_cert, --tls_key and --api_key_file and the environment ask for. The
+// key itself is no flag: every user of the machine can read the flags of a running program.
 absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Context& context, const Args& args);
 
 // Writes the error, as JSON with --json, and returns its exit code: kNothingFound for a missing image, kError

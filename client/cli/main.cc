@@ -42,12 +42,14 @@ int main(int argc, char** argv) {
   sightline::cli::FdSink out(STDOUT_FILENO);
   sightline::cli::FdSink err(STDERR_FILENO);
   const char* address = std::getenv("SIGHTLINE_ADDRESS");
+  const char* key = std::getenv("SIGHTLINE_API_KEY");
   sightline::cli::Context context{.out = out,
                                   .err = err,
                                   .clock = sightline::base::Clock::Real(),
                                   .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
                                   .columns = TerminalColumns(),
                                   .default_address = address == nullptr ? "" : address,
+                                  .api_key = key == nullptr ? "" : key,
                                   .interrupted = [] { return g_interrupted != 0; }};
   if (context.err_is_terminal && ::isatty(STDIN_FILENO) == 1) context.confirm = Confirm;
   const std::vector<std::string> words(argv + 1, argv + argc);

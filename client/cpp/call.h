@@ -22,6 +22,7 @@ absl::StatusOr<Response> Call(const Client::Options& options, absl::Duration dea
   const absl::Time end = absl::Now() + deadline;
   for (int attempt = 1;; ++attempt) {
     grpc::ClientContext context;
+    AddCredentials(options, &context);
     context.set_deadline(absl::ToChronoTime(end));
     Response response;
     const absl::Status status = FromGrpc((stub.*method)(&context, request, &response), {options.address, deadline});

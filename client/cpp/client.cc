@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -36,6 +37,36 @@ grpc::ChannelArguments ArgumentsFor(const Client::Options& options) {
   return arguments;
 }
 
+std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const Client::Options& options) {
+  if (options.tls_ca.empty()) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({.pem_root_certs = options.tls_ca,
+                               .pem_private_key = options.tls_key,
+                               .pem_cert_chain = options.tls_certificate});
+}
+
+// What can be said before the first call.
+absl::Status CheckCredentials(const Client::Options& options) {
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return base::InvalidArgument("TLS_PAIR_INCOMPLETE",
+                                 "a client certificate and its key belong together, and one is missing. Give both, or "
+                                 "none.");
+  }
+  if (!options.tls_certificate.empty() && options.tls_ca.empty()) {
+    return base::InvalidArgument("TLS_CA_MISSING",
+                                 "a client certificate is given and no authority to check the server by. Give the "
+                                 "certificates of who signs servers', too.");
+  }
+  // gRPC ends the process on metadata that cannot travel in a header.
+  for (const char c : options.api_key) {
+    if (!absl::ascii_isgraph(static_cast<unsigned char>(c))) {
+      return base::InvalidArgument("KEY_INVALID",
+                                   "the API key holds a space, a line break or another byte that no key has. Copy it "
+                                   "as it was printed.");
+    }
+  }
+  return absl::OkStatus();
+}
+
 // A search that carries an image takes as long as an upload.
 bool CarriesImage(const v1::Query& query) {
   for (const auto& part : query.parts()) {
@@ -53,8 +84,9 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(Options options) {
                                               "\" has no port. Write it as host:port, such as 127.0.0.1:50051."),
                                  {{"field", "address"}, {"actual", options.address}});
   }
+  SIGHTLINE_RETURN_IF_ERROR(CheckCredentials(options));
   auto impl = std::make_unique<Impl>();
-  impl->channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), ArgumentsFor(options));
+  impl->channel = grpc::CreateCustomChannel(options.address, CredentialsFor(options), ArgumentsFor(options));
   impl->search = v1::SearchService::NewStub(impl->channel);
   impl->index = v1::IndexService::NewStub(impl->channel);
   impl->collections = v1::CollectionService::NewStub(impl->channel);

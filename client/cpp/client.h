@@ -45,6 +45,12 @@ class Client {
     int64_t max_message_bytes = int64_t{40} << 20;
     int64_t max_image_bytes = int64_t{16} << 20;  // larger files are refused before they are read
     RetryPolicy retry = {};
+    // PEM texts. With `tls_ca`, the certificates of who signs servers', the connection is TLS and the server must show
+    // a certificate for the address's host; without it the connection is plain.
+    std::string tls_ca = {};
+    std::string tls_certificate = {};  // of this client, with its chain, where the server wants one
+    std::string tls_key = {};          // of tls_certificate
+    std::string api_key = {};          // sent with every call; empty: none
   };
 
   // Does not wait for the server: the first call reports one that cannot be reached. INVALID_ARGUMENT for an address

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <string>
 
 #include "client/cpp/client.h"
 #include "client/cpp/rpc_status.h"
@@ -28,6 +29,11 @@ struct Client::Impl {
   std::unique_ptr<v1::OperationService::Stub> operations;
   std::unique_ptr<v1::ServerService::Stub> server;
 };
+
+// What every call carries beside its message.
+inline void AddCredentials(const Client::Options& options, grpc::ClientContext* context) {
+  if (!options.api_key.empty()) context->AddMetadata("authorization", "Bearer " + options.api_key);
+}
 
 inline absl::Status FromGrpc(const grpc::Status& status, const CallSite& site) {
   return FromCall(status.error_code(), status.error_message(), status.error_details(), site);

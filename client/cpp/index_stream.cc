@@ -140,6 +140,7 @@ IndexStream::Item* IndexStream::NextToSend() {
 
 void IndexStream::Open() {
   connection_ = std::make_unique<Connection>();
+  AddCredentials(client_, &connection_->context);
   connection_->stream = stub_.AsyncIndexStream(&connection_->context, &queue_, ToTag(kStarted));
 }
 

@@ -61,6 +61,7 @@ absl::Status Client::DownloadSnapshot(
   request.set_offset(offset);
   const absl::Duration deadline = impl_->options.transfer_deadline;
   grpc::ClientContext context;
+  AddCredentials(impl_->options, &context);
   context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
   const auto reader = impl_->collections->DownloadSnapshot(&context, request);
   v1::DownloadSnapshotResponse piece;
@@ -78,6 +79,7 @@ absl::StatusOr<v1::Snapshot> Client::UploadSnapshot(const std::string& sha256,
                                                     const std::function<absl::StatusOr<std::string>()>& next_piece) {
   const absl::Duration deadline = impl_->options.transfer_deadline;
   grpc::ClientContext context;
+  AddCredentials(impl_->options, &context);
   context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
   v1::UploadSnapshotResponse response;
   const auto writer = impl_->collections->UploadSnapshot(&context, &response);

@@ -15,12 +15,12 @@ class ServerBinding final : public Binding {
  public:
   ServerBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     server->AddService(&async_, v1::ServerService::service_full_name());
-    server->AddUnary(
-        &async_, &v1::ServerService::AsyncService::RequestGetServerInfo, "ServerService/GetServerInfo",
-        [this](const RequestPtr&, const v1::GetServerInfoRequest&, v1::GetServerInfoResponse* reply, Done done) {
-          service_.GetServerInfo(reply);
-          done(absl::OkStatus());
-        });
+    server->AddUnary(&async_, &v1::ServerService::AsyncService::RequestGetServerInfo, "ServerService/GetServerInfo",
+                     [this](const RequestPtr& request, const v1::GetServerInfoRequest&,
+                            v1::GetServerInfoResponse* reply, Done done) {
+                       service_.GetServerInfo(request->call(), reply);
+                       done(absl::OkStatus());
+                     });
   }
 
  private:

@@ -13,7 +13,7 @@ namespace {
 
 class GrpcMetadata final : public CallMetadata {
  public:
-  explicit GrpcMetadata(const grpc::ServerContext& context) : context_(context) {}
+  GrpcMetadata(grpc::ServerContext* context, bool may_answer) : context_(*context), may_answer_(may_answer) {}
 
   absl::string_view Header(absl::string_view name) const override {
     const auto& all = context_.client_metadata();
@@ -27,9 +27,13 @@ class GrpcMetadata final : public CallMetadata {
     const auto names = auth->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
     return names.empty() ? "" : std::string(names.front().data(), names.front().size());
   }
+  void Answer(absl::string_view name, absl::string_view value) const override {
+    if (may_answer_) context_.AddInitialMetadata(std::string(name), std::string(value));
+  }
 
  private:
-  const grpc::ServerContext& context_;
+  grpc::ServerContext& context_;
+  const bool may_answer_;
 };
 
 }  // namespace
@@ -68,15 +72,15 @@ absl::Status CallEnvironment::TakePlace() {
       absl::Milliseconds(250), {{"limit", absl::StrCat(limits_.max_in_flight)}, {"actual", absl::StrCat(now)}});
 }
 
-absl::Status CallEnvironment::Enter(const CallMethod& method, const grpc::ServerContext& context,
-                                    absl::string_view collection, Request* request) {
+absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContext* context,
+                                    absl::string_view collection, Request* request, bool may_answer) {
   metrics_.RequestStarted();
   CallInfo& call = *request->mutable_call();
   call.method = method.name;
   call.access = method.access;
   call.collection = std::string(collection);
   absl::Status refusal = TakePlace();
-  const GrpcMetadata metadata(context);
+  const GrpcMetadata metadata(context, may_answer);
   size_t asked = 0;
   while (refusal.ok() && asked < observers_.size()) refusal = observers_[asked++]->Arrived(metadata, &call);
   if (refusal.ok()) return refusal;

@@ -49,9 +49,10 @@ class CallEnvironment {
   RequestPtr MakeRequest(const grpc::ServerContext& context) const;
 
   // Takes a place among the requests in hand, or says why there is none. Every OK is followed by one Leave.
-  // `collection` is what the message is about, empty where it names none.
-  absl::Status Enter(const CallMethod& method, const grpc::ServerContext& context, absl::string_view collection,
-                     Request* request);
+  // `collection` is what the message is about, empty where it names none. Observers may answer headers only while
+  // nothing was sent yet: `may_answer` is false for what follows on a stream.
+  absl::Status Enter(const CallMethod& method, grpc::ServerContext* context, absl::string_view collection,
+                     Request* request, bool may_answer = true);
   void Leave(const CallMethod& method, const Request& request, const absl::Status& status);
 
   // Until then calls are refused with UNAVAILABLE, so that addresses can be bound before there is anything to serve.

@@ -64,7 +64,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status refusal = method_.environment->Enter(method_.call, context_, CollectionOf(message_), request_.get());
+    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(message_), request_.get());
     entered_ = refusal.ok();
     if (!entered_) return Answer(std::move(refusal));
     Submit();

@@ -52,7 +52,7 @@ absl::Status RpcServer::Start() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort(options_.address, options_.credentials, &port_);
   builder.SetMaxReceiveMessageSize(environment_->limits().max_message_bytes);
   builder.SetMaxSendMessageSize(environment_->limits().max_message_bytes);
   // Health and reflection are the only services of gRPC's own threads: a small, fixed share of the machine.
@@ -79,7 +79,8 @@ absl::Status RpcServer::Start() {
         absl::StatusCode::kUnavailable, "ADDRESS_NOT_BOUND",
         absl::StrCat("cannot listen on ", options_.address,
                      ". Check that the address is this machine's and that no other server uses the port, "
-                     "or choose another with --listen."),
+                     "or choose another with --",
+                     options_.setting, "."),
         {{"address", options_.address}});
   }
   SetServing(false);

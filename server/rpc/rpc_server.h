@@ -13,6 +13,7 @@
 #define SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
 
 #include <grpcpp/alarm.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -34,7 +35,9 @@ class RpcServer {
  public:
   struct Options {
     std::string address = "127.0.0.1:50051";  // host:port; port 0 picks a free one
+    std::string setting = "listen";           // the flag that gave the address, for the error
     int threads = 1;
+    std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;
   };

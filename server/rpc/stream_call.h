@@ -70,6 +70,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   struct Item {
     RequestPtr request;
     Req message;
+    bool may_answer = false;  // headers
   };
 
   StreamCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
@@ -98,6 +99,9 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
         item->message.Swap(&incoming_);
         item->request = method_.environment->MakeRequest(context_);
         if (cancelled_) item->request->Cancel();
+        // While the first message is in hand, nothing is sent that would take the headers along.
+        item->may_answer = !begun_ && !finishing_;
+        begun_ = true;
         in_hand_.insert(item);
       }
     }
@@ -113,8 +117,8 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   }
 
   void Handle(const std::shared_ptr<Item>& item) {
-    const absl::Status refusal =
-        method_.environment->Enter(method_.call, context_, CollectionOf(item->message), item->request.get());
+    const absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(item->message),
+                                                            item->request.get(), item->may_answer);
     if (!refusal.ok()) {
       Reply(item, method_.refuse(item->message, refusal));
     } else {
@@ -224,6 +228,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   std::set<std::shared_ptr<Item>> in_hand_ ABSL_GUARDED_BY(mutex_);
   std::deque<Resp> outgoing_ ABSL_GUARDED_BY(mutex_);  // the front is being written while writing_
   int pending_tags_ ABSL_GUARDED_BY(mutex_) = 1;       // the over tag
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;         // a message has come
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool reader_active_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -66,7 +66,7 @@ class UnaryCall {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
     if (absl::Status refusal =
-            method_.environment->Enter(method_.call, context_, CollectionOf(request_message_), request_.get());
+            method_.environment->Enter(method_.call, &context_, CollectionOf(request_message_), request_.get());
         !refusal.ok()) {
       responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);
       return;

@@ -67,7 +67,7 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status status = method_.environment->Enter(method_.call, context_, /*collection=*/"", request_.get());
+    absl::Status status = method_.environment->Enter(method_.call, &context_, /*collection=*/"", request_.get());
     base::MutexLock lock(mutex_);
     entered_ = status.ok();
     if (entered_) status = StillWanted();

@@ -107,12 +107,13 @@ void CollectionService::List(const RequestPtr& request, const v1::ListCollection
                              v1::ListCollectionsResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
         SIGHTLINE_ASSIGN_OR_RETURN(const std::string after, ReadTokenAfter(message.page_token()));
         if (!message.page_token().empty() && !index::ValidateCollectionName(after).ok()) return InvalidPageToken();
         for (const auto& collection : context_.database.List()) {
           if (!after.empty() && collection->config().name <= after) continue;
+          if (!request->call().Covers(collection->config().name)) continue;
           if (reply->collections_size() == page_size) {
             reply->set_next_page_token(TokenAfter(reply->collections(page_size - 1).name()));
             break;

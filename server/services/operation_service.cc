@@ -7,14 +7,22 @@
 #include "server/services/field_checks.h"
 
 namespace sightline::server {
+namespace {
+
+Operations::Covers CoveredBy(const RequestPtr& request) {
+  return [request](absl::string_view collection) { return request->call().Covers(collection); };
+}
+
+}  // namespace
 
 void OperationService::Get(const RequestPtr& request, const v1::GetOperationRequest& message,
                            v1::GetOperationResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the operation."));
-        SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(), context_.operations.Get(message.name()));
+        SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(),
+                                   context_.operations.Get(message.name(), CoveredBy(request)));
         return absl::OkStatus();
       },
       std::move(done));
@@ -24,10 +32,11 @@ void OperationService::List(const RequestPtr& request, const v1::ListOperationsR
                             v1::ListOperationsResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
-        SIGHTLINE_ASSIGN_OR_RETURN(Operations::Page page,
-                                   context_.operations.List(page_size, message.page_token(), message.collection()));
+        SIGHTLINE_ASSIGN_OR_RETURN(
+            Operations::Page page,
+            context_.operations.List(page_size, message.page_token(), message.collection(), CoveredBy(request)));
         for (v1::Operation& operation : page.operations) *reply->add_operations() = std::move(operation);
         reply->set_next_page_token(std::move(page.next_page_token));
         return absl::OkStatus();
@@ -39,9 +48,10 @@ void OperationService::Cancel(const RequestPtr& request, const v1::CancelOperati
                               v1::CancelOperationResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the operation."));
-        SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(), context_.operations.Cancel(message.name()));
+        SIGHTLINE_ASSIGN_OR_RETURN(*reply->mutable_operation(),
+                                   context_.operations.Cancel(message.name(), CoveredBy(request)));
         return absl::OkStatus();
       },
       std::move(done));

@@ -5,7 +5,7 @@
 
 namespace sightline::server {
 
-void ServerService::GetServerInfo(v1::GetServerInfoResponse* reply) const {
+void ServerService::GetServerInfo(const CallInfo& call, v1::GetServerInfoResponse* reply) const {
   const ServerFacts& facts = context_.facts;
   reply->set_version(facts.version);
   reply->set_commit(facts.commit);
@@ -19,6 +19,7 @@ void ServerService::GetServerInfo(v1::GetServerInfoResponse* reply) const {
   reply->set_default_model(context_.models.default_model());
   for (const std::string& warning : WarningsOf(facts, context_.models)) reply->add_warnings(warning);
   for (const index::DamagedCollection& damaged : context_.database.damaged()) {
+    if (!call.Covers(damaged.name)) continue;
     reply->add_warnings(
         absl::StrCat("the collection '", damaged.name, "' is ",
                      damaged.readable ? "damaged, and what is left of it is open for reading: " : "set aside: ",

@@ -11,7 +11,9 @@ namespace sightline::server {
 void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std::function<absl::Status()> work,
                   std::function<void(absl::Status)> done) {
   const auto shared_done = std::make_shared<std::function<void(absl::Status)>>(std::move(done));
-  const bool accepted = context.workers.TrySubmit([request, work = std::move(work), shared_done] {
+  const base::Clock::Ticks begin = request->clock().Steady();
+  const bool accepted = context.workers.TrySubmit([request, begin, work = std::move(work), shared_done] {
+    request->AddStage("search_queue", base::MillisecondsBetween(begin, request->clock().Steady()));
     absl::Status status = request->Check();
     if (status.ok()) status = work();
     (*shared_done)(std::move(status));

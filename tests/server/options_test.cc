@@ -1,5 +1,6 @@
 #include "server/options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,6 +14,11 @@
 
 namespace sightline::server {
 namespace {
+
+using ::testing::Contains;
+using ::testing::Key;
+using ::testing::Not;
+using ::testing::Pair;
 
 TEST(OptionsTest, BytesMayHaveASuffix) {
   absl::CommandLineFlag* flag = absl::FindCommandLineFlag("memory_budget");
@@ -51,6 +57,10 @@ TEST(OptionsTest, TheFileSetsBudgetAndThreads) {
   EXPECT_EQ(options->limits.memory_budget_bytes, int64_t{2} << 30);
   EXPECT_EQ(options->limits.search_parallelism, 7);
   EXPECT_EQ(options->limits.build_threads, 3);
+  // What /statusz shows.
+  EXPECT_THAT(options->changed, Contains(Pair("build_threads", "3")));
+  EXPECT_THAT(options->changed, Contains(Pair("search_parallelism", "7")));
+  EXPECT_THAT(options->changed, Not(Contains(Key("drain_grace"))));
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ TEST_F(SearchRerankTest, PatchesOrderTheShortlist) {
   EXPECT_FALSE(reply.stats().degraded());
   std::vector<std::string> stages;
   for (const v1::StageTime& stage : reply.stats().stages()) stages.push_back(stage.stage());
-  EXPECT_THAT(stages, ElementsAre("search", "fetch_tokens", "rerank", "total"));
+  EXPECT_THAT(stages, ElementsAre("search_queue", "search", "fetch_tokens", "rerank", "total"));
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_reranked_searches_total{result="complete"} 1)"));
 }
 

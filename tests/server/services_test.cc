@@ -270,7 +270,7 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
 
   metrics_.SetCollector([&] {
     std::vector<Metrics::Sample> samples;
-    AddSamples(database_, models_, *operations_, limits_, &samples);
+    AddSamples(database_, models_, *operations_, limits_, &metrics_.collections(), &samples);
     return samples;
   });
   const std::string text = metrics_.Text();
@@ -282,6 +282,30 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
   EXPECT_THAT(text, HasSubstr("sightline_memory_budget_bytes 67108864"));
   EXPECT_THAT(text, HasSubstr("sightline_memory_bytes 3145728"));
   EXPECT_THAT(text, HasSubstr(R"(sightline_operations{state="running"} 0)"));
+}
+
+TEST_F(ServicesTest, StatusPageShowsWhatWasSetAndWhatWentWrong) {
+  Incident incident = {.time = absl::UnixEpoch(),
+                       .call = {},
+                       .code = absl::StatusCode::kInternal,
+                       .reason = "WHY",
+                       .message = "two\nlines \x1b[2J",
+                       .milliseconds = 12.34,
+                       .stages = {{"embed", 5, 3}}};
+  incident.call.method = "SearchService/Search";
+  incident.call.collection = "a\nb";
+  incident.call.request_id = "r1";
+  const std::string page = StatusPage(facts_, true, metrics_, database_, models_, *operations_, limits_,
+                                      {.settings = {{"max_batch", "16"}},
+                                       .queues = {{"model", 3}},
+                                       .slow = {},
+                                       .failures = std::vector<Incident>(30, incident)});
+  EXPECT_THAT(page, HasSubstr("  max_batch = 16\n"));
+  EXPECT_THAT(page, HasSubstr("queues: model 3\n"));
+  EXPECT_THAT(page, HasSubstr("last slow requests: none\n"));
+  EXPECT_THAT(page, HasSubstr("SearchService/Search INTERNAL 12.3 ms WHY, collection a?b, request r1\n"));
+  EXPECT_THAT(page, HasSubstr("    two?lines ?[2J\n"));
+  EXPECT_THAT(page, HasSubstr("embed 5.0 (batch of 3)\n"));
 }
 
 }  // namespace

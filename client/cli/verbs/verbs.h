@@ -19,6 +19,7 @@ Command ConfidenceCommand();
 Command DuplicatesCommand();
 Command OptimizeCommand();
 Command ReembedCommand();
+Command KeysCommand();
 Command ModelsCommand();
 Command ExportCommand();
 Command OperationsCommand();
