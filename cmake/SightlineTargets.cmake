@@ -1,5 +1,6 @@
 # sightline_library(NAME SOURCES ... [PUBLIC libs] [PRIVATE libs] [PCH headers])
-# sightline_program(NAME OUTPUT file-name SOURCES ... LIBS ... [PCH headers])
+# sightline_program(NAME OUTPUT file-name SOURCES ... LIBS ... [PCH headers] [NO_INSTALL])
+#   `cmake --install` installs every program, but those of tests/ and those that say NO_INSTALL.
 # sightline_test(NAME SOURCES ... LIBS ... [THREADS] [TIMEOUT seconds] [LABELS ...] [ENVIRONMENT ...])
 #   THREADS: what it tests runs on several threads. A ThreadSanitizer build has these tests and no others.
 #
@@ -29,7 +30,7 @@ function(sightline_library name)
 endfunction()
 
 function(sightline_program name)
-  cmake_parse_arguments(arg "" "OUTPUT" "SOURCES;LIBS;PCH" ${ARGN})
+  cmake_parse_arguments(arg "NO_INSTALL" "OUTPUT" "SOURCES;LIBS;PCH" ${ARGN})
   sightline_room_include(include)
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
@@ -40,6 +41,9 @@ function(sightline_program name)
   target_include_directories(${name} PRIVATE ${include})
   target_link_libraries(${name} PRIVATE ${arg_LIBS} sightline_options)
   target_link_options(${name} PRIVATE -pie)
+  if(NOT arg_NO_INSTALL AND NOT SIGHTLINE_SANITIZE AND NOT include MATCHES "/rooms/tests$")
+    install(TARGETS ${name} RUNTIME)
+  endif()
   if(arg_PCH)
     target_precompile_headers(${name} PRIVATE ${arg_PCH})
   endif()

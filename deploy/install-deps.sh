@@ -38,8 +38,11 @@ tests=(
   libgtest-dev libgmock-dev libbenchmark-dev libhnswlib-dev libopencv-features2d-dev
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   curl procps
+  python3-yaml                                                          # manifests
   prometheus                                                            # checks the rules and watches a server in a test
 )
+# Renders manifests; a kubectl that came from elsewhere does too, and Debian's package would collide with it.
+command -v kubectl >/dev/null || tests+=(kubernetes-client)
 want=("${build[@]}")
 ((with_tests)) && want+=("${tests[@]}")
 

@@ -5,7 +5,8 @@
 #
 #   tests/run.sh [release|asan|tsan|clang]...     all four when none is named
 #
-# Run again, it builds only what changed. Longer doses: SIGHTLINE_KILL_CYCLES=2000 tests/run.sh release.
+# Run again, it builds only what changed. Longer doses: SIGHTLINE_KILL_CYCLES=2000 tests/run.sh release. With SIGHTLINE_CONTAINER=1
+# the container image is built and entered too (tests/container/run.sh; about as long as all of the rest).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -45,6 +46,12 @@ for preset in "${presets[@]}"; do
   ctest --preset "$preset" --no-tests=error || failed+=("$preset")
   echo "== $preset: tests took $((SECONDS - begin)) s"
 done
+if [[ -n ${SIGHTLINE_CONTAINER:-} ]]; then
+  echo "== container"
+  code=0
+  tests/container/run.sh || code=$?
+  ((code == 0 || code == 77)) || failed+=(container)
+fi
 if ((${#failed[@]})); then
   echo "run.sh: failed: ${failed[*]}" >&2
   exit 1

@@ -54,7 +54,7 @@ const std::vector<Command>& Commands() {
       DeleteCommand(),     DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), SnapshotCommand(),
       OptimizeCommand(),   ReembedCommand(),    KeysCommand(),       ModelsCommand(),      ExportCommand(),
       OperationsCommand(), EvaluateCommand(),   ValuesCommand(),     StatusCommand(),      DoctorCommand(),
-      VersionCommand(),    HelpCommand()};
+      ReadyCommand(),      VersionCommand(),    HelpCommand()};
   return *commands;
 }
 

@@ -26,6 +26,7 @@ Command OperationsCommand();
 Command ValuesCommand();
 Command StatusCommand();
 Command DoctorCommand();
+Command ReadyCommand();
 Command VersionCommand();
 
 }  // namespace sightline::cli
