@@ -1,8 +1,7 @@
 // The number of files, sockets included, that the process may have open.
 //
 // Debian starts programs with 1,024, far below what a server with a thousand callers and a few hundred segment files
-// needs, and gRPC 1.51 stops listening for good when accept() fails for want of one. The hard limit is the operator's;
-// up to it, the process takes what there is.
+// needs. The hard limit is the operator's; up to it, the process takes what there is.
 //
 // Threading: any thread, before sockets are opened. Failure: the limit stays as it is.
 #ifndef SIGHTLINE_SERVER_FILE_LIMIT_H_
