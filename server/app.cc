@@ -45,13 +45,14 @@ constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for 
 constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
 constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
 
-ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
+ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
   ModelHub::Options hub;
   hub.root = options.model_root;
   hub.load = load;
   hub.load_options.allow_untrained = options.allow_untrained;
   hub.load_options.intra_op_threads = options.intra_op_threads;
   hub.decode_threads = options.decode_threads;
+  hub.decoder = decoder;
   hub.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   hub.warm_up = options.warm_up;
   hub.warm_up_budget = options.warm_up_budget;
@@ -79,15 +80,16 @@ class StartProgress {
 
 class AppImpl final : public App {
  public:
-  AppImpl(const ServerOptions& options, const LoadModel& load_model)
+  AppImpl(const ServerOptions& options, const LoadModel& load_model, std::unique_ptr<image::Decoder> decoder)
       : options_(options),
         shown_settings_(options.changed),
         metrics_(options.metrics_collections),
+        decoder_(std::move(decoder)),
         call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
                   base::Clock::Real(), metrics_),
         collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
-        models_(HubOptions(options_, load_model), options_.limits, metrics_),
+        models_(HubOptions(options_, load_model, decoder_.get()), options_.limits, metrics_),
         loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
 
   ~AppImpl() override { Stop(); }
@@ -211,6 +213,14 @@ class AppImpl final : public App {
       facts_.warnings.push_back(
           "the server runs with --low_memory: searches compare every image, and read the disk for it. Start it without "
           "--low_memory where there is more memory.");
+    }
+    if (options_.decode_isolation == DecodeIsolation::kNone) {
+      facts_.warnings.push_back(
+          "--decode_isolation=none: images are decoded inside the server, and one that crashes its codec ends it. Use "
+          "--decode_isolation=process.");
+    }
+    if (decoder_ != nullptr) {
+      decoder_->OnRestart([this](absl::string_view reason) { metrics_.CountDecoderRestart(reason); });
     }
     metrics_.SetBuildInfo(facts_.version, facts_.commit, facts_.simd_level);
   }
@@ -384,6 +394,7 @@ class AppImpl final : public App {
     // While the collections are opened there is nothing to say of them.
     if (started_) AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
     AddProcessSamples(options_.data_dir, &samples);
+    samples.push_back({"sightline_decode_memory_bytes", {}, static_cast<double>(models_.decode_memory())});
     for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
@@ -391,6 +402,7 @@ class AppImpl final : public App {
   ServerOptions options_;  // constant but for what Reload sets
   ShownSettings shown_settings_;
   Metrics metrics_;
+  const std::unique_ptr<image::Decoder> decoder_;  // null: the models' own
   CallLog call_log_;
   CollectionObserver collection_observer_;
   ServerFacts facts_;
@@ -420,8 +432,9 @@ class AppImpl final : public App {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options, const LoadModel& load_model,
-                                                const BlasCheck& blas, const std::string& cpu_capability) {
-  auto app = std::make_unique<AppImpl>(options, load_model);
+                                                const BlasCheck& blas, const std::string& cpu_capability,
+                                                std::unique_ptr<image::Decoder> decoder) {
+  auto app = std::make_unique<AppImpl>(options, load_model, std::move(decoder));
   SIGHTLINE_RETURN_IF_ERROR(app->Open(blas, cpu_capability));
   return std::unique_ptr<App>(std::move(app));
 }

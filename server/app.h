@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "model/image/sandbox/decoder.h"
 #include "model/model.h"
 #include "server/blas_check.h"
 #include "server/model_hub.h"
@@ -27,9 +28,11 @@ class App {
   using LoadModel = ModelHub::LoadModel;
 
   // Listens at once, answering that it is not ready; opens the data, loads the models, and is ready when it returns.
-  // `cpu_capability` says which vector instructions the models' libraries use.
+  // `cpu_capability` says which vector instructions the models' libraries use. Without a `decoder` images are decoded
+  // in this process.
   static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
-                                                    const BlasCheck& blas, const std::string& cpu_capability = "");
+                                                    const BlasCheck& blas, const std::string& cpu_capability = "",
+                                                    std::unique_ptr<image::Decoder> decoder = nullptr);
   virtual ~App() = default;
 
   virtual int grpc_port() const = 0;

@@ -26,6 +26,7 @@ struct Limits {
   int max_queue = 256;            // images waiting for the model, of each priority
   int max_batch = 8;
   int max_models = 8;                              // loaded at once
+  int64_t decode_memory_bytes = int64_t{1} << 30;  // of all images that are being decoded together
   Live<int64_t> memory_budget_bytes = 0;           // of all collections together; 0 for no limit
   int64_t grpc_memory_bytes = int64_t{512} << 20;  // of messages on their way in and replies on their way out
   int search_parallelism = 2;                      // threads that share one large search

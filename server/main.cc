@@ -14,6 +14,7 @@
 #include "server/int8_choice.h"
 #include "server/options.h"
 #include "server/signals.h"
+#include "server/start_decoder.h"
 #include "server/version.h"
 
 namespace {
@@ -60,9 +61,13 @@ int main(int argc, char** argv) {
     return sightline::server::AnyFailed(lines) ? kExitError : 0;
   }
 
+  // Before any thread: it starts a process, and nothing does so later.
+  auto decoder = sightline::server::StartDecoder(*options);
+  if (!decoder.ok()) return Fail(decoder.status(), kExitError);
   sightline::server::Signals signals;
   Log(Severity::kInfo, "starting", {{"version", sightline::server::VersionText()}, {"data_dir", options->data_dir}});
-  auto app = sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability());
+  auto app =
+      sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability(), *std::move(decoder));
   if (!app.ok()) return Fail(app.status(), kExitError);
   signals.SetPhase(sightline::server::Signals::Phase::kServing);
   while (signals.Next() == SIGHUP) Reload(**app);

@@ -42,6 +42,8 @@ constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "al
 constexpr std::array<absl::string_view, 2> kReadHeaders = {"traceparent", "x-request-id"};
 constexpr std::array<absl::string_view, 2> kBoundedLines = {"failure", "slow"};
 
+constexpr std::array<absl::string_view, 2> kRestarts = {"crash", "timeout"};
+
 struct CollectedSpec {
   const char* name;
   const char* help;
@@ -51,6 +53,7 @@ constexpr auto kCollected = std::to_array<CollectedSpec>({
     {"sightline_api_keys", "Keys in force; absent without --api_keys."},
     {"sightline_tls_certificate_expiry_seconds", "Time until the certificate that is served ends; absent without TLS."},
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
+    {"sightline_decode_memory_bytes", "Memory taken by images that are being decoded, as --decode_memory counts it."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
     {"sightline_model_warm_up_seconds", "Time that a loaded model ran before it was ready, by model."},
     {"sightline_operations", "Operations that are known, by state; ended ones are kept for a while."},
@@ -106,7 +109,8 @@ struct Metrics::State {
   prometheus::Counter* model_seconds;
   prometheus::Counter* wasted_seconds;
   prometheus::Counter* indexed;
-  std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
+  std::map<std::string, prometheus::Counter*, std::less<>> decoder_restarts;  // by reason
+  std::map<std::string, prometheus::Counter*, std::less<>> searches;          // by SearchKey
   prometheus::Counter* reranked_whole;
   prometheus::Counter* reranked_in_part;
   prometheus::Family<prometheus::Gauge>* model_loaded;
@@ -171,6 +175,13 @@ Metrics::Metrics(int max_collections) : state_(std::make_unique<State>(max_colle
                           .Add({});
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
+  auto& restarts_family = BuildCounter()
+                              .Name("sightline_decoder_restarts_total")
+                              .Help("Decoder processes that were replaced, by why: crash or timeout.")
+                              .Register(r);
+  for (const absl::string_view reason : kRestarts) {
+    s.decoder_restarts[String(reason)] = &restarts_family.Add({{"reason", String(reason)}});
+  }
   auto& searches_family = BuildCounter()
                               .Name("sightline_searches_total")
                               .Help("Searches done, by index, whether they were filtered, and refinement.")
@@ -286,6 +297,11 @@ void Metrics::CountAuthFailure(absl::string_view reason) {
 void Metrics::CountAuditLines(int64_t written, int64_t dropped) {
   state_->audit_written->Increment(static_cast<double>(written));
   state_->audit_dropped->Increment(static_cast<double>(dropped));
+}
+
+void Metrics::CountDecoderRestart(absl::string_view reason) {
+  const auto counter = state_->decoder_restarts.find(reason);
+  if (counter != state_->decoder_restarts.end()) counter->second->Increment();
 }
 
 void Metrics::CountIndexedImages(int count) { state_->indexed->Increment(count); }

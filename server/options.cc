@@ -22,6 +22,7 @@
 namespace sightline::server {
 
 std::string AbslUnparseFlag(WarmUp warm_up);
+std::string AbslUnparseFlag(DecodeIsolation isolation);
 
 // A number of bytes as people write it.
 struct ByteCount {
@@ -73,6 +74,21 @@ std::string AbslUnparseFlag(WarmUp warm_up) {
   return "all";
 }
 
+bool AbslParseFlag(absl::string_view text, DecodeIsolation* isolation, std::string* error) {
+  for (const DecodeIsolation known : {DecodeIsolation::kProcess, DecodeIsolation::kNone}) {
+    if (text == AbslUnparseFlag(known)) {
+      *isolation = known;
+      return true;
+    }
+  }
+  *error = "write process or none";
+  return false;
+}
+
+std::string AbslUnparseFlag(DecodeIsolation isolation) {
+  return isolation == DecodeIsolation::kNone ? "none" : "process";
+}
+
 }  // namespace sightline::server
 
 ABSL_FLAG(std::string, config, "", "file of settings, one `name = value` a line");
@@ -114,7 +130,13 @@ ABSL_FLAG(absl::Duration, connection_age, absl::Minutes(30),
 ABSL_FLAG(absl::Duration, connection_idle, absl::Minutes(15), "a connection without calls is closed after this long");
 ABSL_FLAG(absl::Duration, stream_idle, absl::Minutes(15),
           "a stream whose caller neither sends nor reads is ended after this long");
-ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
+ABSL_FLAG(int, decode_threads, 2, "images that are decoded at once, each in a helper process of its own");
+ABSL_FLAG(sightline::server::DecodeIsolation, decode_isolation, sightline::server::DecodeIsolation::kProcess,
+          "where image codecs run: process (helpers without rights; a crash costs one image) or none (in the server)");
+ABSL_FLAG(std::string, decoder_program, "", "the helpers' program; empty: sightline-decoder beside the server's");
+ABSL_FLAG(sightline::server::ByteCount, decode_memory, {int64_t{1} << 30},
+          "memory of all images that are being decoded, in bytes or as 1G; images that do not fit wait");
+ABSL_FLAG(absl::Duration, decode_timeout, absl::Seconds(2), "processor time a helper may spend on one image");
 ABSL_FLAG(int, intra_op_threads, 0,
           "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
 ABSL_FLAG(sightline::server::WarmUp, warm_up, sightline::server::WarmUp::kAll,
@@ -220,6 +242,10 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("build_threads", limits.build_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("decode_threads", options.decode_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckSetting("decode_memory", limits.decode_memory_bytes, int64_t{64} << 20, int64_t{1} << 50));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckDuration("decode_timeout", options.decode_timeout, absl::Minutes(10), absl::Milliseconds(100)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("intra_op_threads", options.intra_op_threads, 0, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("warm_up_budget", options.warm_up_budget, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_models", limits.max_models, 1, 1024));
@@ -273,6 +299,10 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
   options.search_threads = absl::GetFlag(FLAGS_search_threads);
   options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
+  options.decode_isolation = absl::GetFlag(FLAGS_decode_isolation);
+  options.decoder_program = absl::GetFlag(FLAGS_decoder_program);
+  options.decode_timeout = absl::GetFlag(FLAGS_decode_timeout);
+  options.limits.decode_memory_bytes = absl::GetFlag(FLAGS_decode_memory).bytes;
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);

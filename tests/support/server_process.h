@@ -42,6 +42,7 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   std::string address() const;  // of gRPC
+  pid_t pid() const { return pid_; }  // -1 once it has ended
   int grpc_port() const { return grpc_port_; }
   int http_port() const { return http_port_; }
   int admin_port() const { return admin_port_; }
