@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
+#include "server/file_limit.h"
 #include "server/housekeeper.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
@@ -21,6 +22,7 @@
 #include "server/observe/call_log.h"
 #include "server/observe/collection_observer.h"
 #include "server/observe/process.h"
+#include "server/observe/shown_settings.h"
 #include "server/operations.h"
 #include "server/recovery_guard.h"
 #include "server/rpc/bindings.h"
@@ -39,8 +41,9 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
-constexpr size_t kMaxLoads = 16;                // loads and unloads that wait
-constexpr auto kAdminGrace = absl::Seconds(2);  // after the callers of the main address have gone
+constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
+constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
+constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
   ModelHub::Options hub;
@@ -78,6 +81,7 @@ class AppImpl final : public App {
  public:
   AppImpl(const ServerOptions& options, const LoadModel& load_model)
       : options_(options),
+        shown_settings_(options.changed),
         metrics_(options.metrics_collections),
         call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
                   base::Clock::Real(), metrics_),
@@ -93,6 +97,7 @@ class AppImpl final : public App {
     // What is wrong with a key or a certificate should be known before anything that takes long.
     SIGHTLINE_ASSIGN_OR_RETURN(security_, Security::Open(options_.security, metrics_, base::Clock::Real()));
     for (std::string& warning : AddressWarnings(OpenAddresses())) facts_.warnings.push_back(std::move(warning));
+    metrics_.SetCollector([this] { return Collect(); });
     // Before the collections and models, so that it can be seen that the server lives and is not ready.
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
     SIGHTLINE_RETURN_IF_ERROR(OpenDataDirectory());
@@ -108,7 +113,6 @@ class AppImpl final : public App {
       housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
     }
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
-    metrics_.SetCollector([this] { return Collect(); });
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
     base::Log(
@@ -138,6 +142,7 @@ class AppImpl final : public App {
     options_.limits.memory_budget_bytes = options.limits.memory_budget_bytes;
     database_->SetMemoryBudget(options.limits.memory_budget_bytes);
     base::SetLogLevel(options.log_level);
+    shown_settings_.Reload(options.changed);
   }
 
   void ReloadFiles() override {
@@ -169,6 +174,7 @@ class AppImpl final : public App {
     http_.reset();
     admin_.reset();
     housekeeper_.reset();
+    stream_keeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
   }
 
@@ -190,6 +196,12 @@ class AppImpl final : public App {
     facts_.blas = blas.name;
     facts_.cpu_capability = cpu_capability;
     if (!blas.warning.empty()) facts_.warnings.push_back(blas.warning);
+    if (const uint64_t files = RaiseFileLimit(); files < kFewFiles) {
+      facts_.warnings.push_back(absl::StrCat(
+          "the process may have only ", files,
+          " files open, sockets included: with about as many connections it takes no new ones. Raise the limit of "
+          "open files (ulimit -n, or LimitNOFILE= of the systemd unit)."));
+    }
     if (options_.recovery) {
       facts_.warnings.push_back(
           "the server runs with --recovery: it reads and deletes, and answers everything else with "
@@ -237,10 +249,11 @@ class AppImpl final : public App {
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
     environment_ =
         std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));
-    rpc_ = std::make_unique<RpcServer>(
-        RpcServer::Options{
-            .address = options_.listen, .threads = options_.grpc_threads, .credentials = security_->Credentials()},
-        environment_.get());
+    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen,
+                                                          .threads = options_.grpc_threads,
+                                                          .connections = options_.connections,
+                                                          .credentials = security_->Credentials()},
+                                       environment_.get());
     BindServices(rpc_.get());
     if (admin_elsewhere) {
       // Places of its own: administrators get through when the main address is full.
@@ -248,12 +261,19 @@ class AppImpl final : public App {
                                                              Observers(/*admin_elsewhere=*/false));
       admin_rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.admin_grpc_listen,
                                                                   .setting = "admin_grpc_listen",
+                                                                  .connections = options_.connections,
                                                                   .credentials = security_->Credentials()},
                                                admin_environment_.get());
       BindServices(admin_rpc_.get());
     }
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
-    return admin_rpc_ == nullptr ? absl::OkStatus() : admin_rpc_->Start();
+    if (admin_rpc_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(admin_rpc_->Start());
+    stream_keeper_ = std::make_unique<Housekeeper>(
+        absl::ToChronoNanoseconds(std::min(options_.stream_idle / 4, kKeepPeriod)), [this] {
+          environment_->EndIdleStreams(options_.stream_idle);
+          if (admin_environment_ != nullptr) admin_environment_->EndIdleStreams(options_.stream_idle);
+        });
+    return absl::OkStatus();
   }
 
   absl::Status OpenCollections() {
@@ -342,7 +362,7 @@ class AppImpl final : public App {
       return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
-                      {.settings = options_.changed,
+                      {.settings = shown_settings_.Get(),
                        .queues = Queues(),
                        .slow = call_log_.last_slow(),
                        .failures = call_log_.last_failures()});
@@ -361,13 +381,15 @@ class AppImpl final : public App {
     }
     const absl::Duration up = base::Clock::Real().Now() - facts_.start_time;
     samples.push_back({"sightline_uptime_seconds", {}, absl::ToDoubleSeconds(up)});
-    AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
+    // While the collections are opened there is nothing to say of them.
+    if (started_) AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
     AddProcessSamples(options_.data_dir, &samples);
     for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
 
   ServerOptions options_;  // constant but for what Reload sets
+  ShownSettings shown_settings_;
   Metrics metrics_;
   CallLog call_log_;
   CollectionObserver collection_observer_;
@@ -386,6 +408,7 @@ class AppImpl final : public App {
   std::vector<std::unique_ptr<Binding>> bindings_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<RpcServer> admin_rpc_;  // as admin_environment_
+  std::unique_ptr<Housekeeper> stream_keeper_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<HttpServer> admin_;
   StartProgress start_progress_;

@@ -3,13 +3,23 @@
 // One thread runs the model. When it comes back from a batch and more images wait, it closes the next batch at
 // `max_batch` or when the oldest of them has waited `max_delay`; when it was idle, it takes what arrives at once.
 // Interactive work goes before bulk work, but bulk work gets every eighth batch, so it is slowed down and never
-// stopped. Images of different sizes (buckets) never share a batch. Work that has expired or was cancelled leaves the
-// queue before it reaches the model.
+// stopped. Images of different sizes (buckets) never share a batch. Work that has expired, was cancelled, or cannot end
+// before its deadline leaves the queue before it reaches the model.
 //
-// Threading: Submit and the gauges from any thread. Ownership: the batcher keeps the model alive and owns its thread;
-// the destructor answers what waits with UNAVAILABLE and joins. Failure: Submit answers RESOURCE_EXHAUSTED at once when
-// the queue is full; `done` is called exactly once in any case, on the batcher's thread or, for a refusal, on the
-// caller's.
+// The queue is bounded by time. The batcher learns the model's pace, and Reserve refuses an image that would wait
+// longer than `max_queue_delay`, or past its deadline, before anything is done for it; a place is taken when a request
+// arrives, so that images still being decoded count as ahead of those that come after. One full batch may always wait,
+// or batches of a slow model would never fill. Bulk work, which callers slow down by themselves, is bounded by its
+// number and its deadline alone, and takes no places from interactive work.
+//
+// Threading: Reserve, Submit and the gauges from any thread. Ownership: the batcher keeps the model alive and owns its
+// thread; the destructor answers what waits with UNAVAILABLE and joins. Places must not outlive it. Failure: Reserve
+// says why there is no place, with the time after which to try again; Submit's `done` is called exactly once in any
+// case, on the batcher's thread or, for a refusal, on the caller's.
+//
+//   SIGHTLINE_ASSIGN_OR_RETURN(Batcher::Place place, batcher.Reserve(*request, Priority::kInteractive, 1));
+//   ... decode and prepare ...
+//   batcher.Submit(place, request, std::move(image), done);
 #ifndef SIGHTLINE_SERVER_BATCHER_H_
 #define SIGHTLINE_SERVER_BATCHER_H_
 
@@ -19,12 +29,14 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/mutex.h"
 #include "model/model.h"
+#include "server/pace.h"
 #include "server/request.h"
 #include "server/run_gate.h"
 
@@ -32,23 +44,56 @@ namespace sightline::server {
 
 enum class Priority { kInteractive, kBulk };
 
+// The reason of requests whose time would not do even if nothing waited.
+inline constexpr char kDeadlineTooShort[] = "DEADLINE_TOO_SHORT";
+
 class Batcher {
  public:
   struct Options {
     int max_batch = 8;
     absl::Duration max_delay = absl::Milliseconds(2);
-    size_t max_queue = 256;
-    // Called on the batcher's thread after each batch, for metrics.
-    std::function<void(int batch_size, double milliseconds)> on_batch;
+    size_t max_queue = 256;                                     // of each priority
+    absl::Duration max_queue_delay = absl::InfiniteDuration();  // of interactive work
+    // Called on the batcher's thread after each batch, for metrics. `wasted`: the share of the time that went into
+    // requests which were dead when the batch ended.
+    std::function<void(int batch_size, double milliseconds, double wasted)> on_batch = {};
     RunGate* gate = nullptr;  // passed for each batch; must outlive the batcher
   };
   using Done = std::function<void(absl::StatusOr<model::Embedding>)>;
+
+  // Places in the queue for images that are on their way to it; given back where they are not used.
+  class Place {
+   public:
+    Place() = default;
+    Place(Place&& other) noexcept { *this = std::move(other); }
+    Place& operator=(Place&& other) noexcept;
+    ~Place() { GiveBack(); }
+    Priority priority() const { return priority_; }
+
+   private:
+    friend class Batcher;
+    Place(Batcher* batcher, Priority priority, int images, double milliseconds)
+        : batcher_(batcher), priority_(priority), images_(images), milliseconds_(milliseconds) {}
+    void GiveBack();
+
+    Batcher* batcher_ = nullptr;
+    Priority priority_ = Priority::kInteractive;
+    int images_ = 0;
+    double milliseconds_ = 0;  // each is expected to take
+  };
 
   Batcher(std::shared_ptr<model::Model> model, Options options);
   ~Batcher();
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
+  // Places for `images` of one request, or why there are none: RESOURCE_EXHAUSTED with a retry delay while too much
+  // waits, DEADLINE_EXCEEDED where the request's time would not do even if nothing waited.
+  absl::StatusOr<Place> Reserve(const Request& request, Priority priority, int images);
+
+  // Uses one of the place's images.
+  void Submit(Place& place, RequestPtr request, model::PreparedImage image, Done done);
+  // Reserves and submits.
   void Submit(RequestPtr request, model::PreparedImage image, Priority priority, Done done);
 
   // Answers what waits, and all that comes, with UNAVAILABLE. A batch under way ends well.
@@ -63,15 +108,44 @@ class Batcher {
     model::PreparedImage image;
     Done done;
     base::Clock::Ticks arrival;
+    double milliseconds;  // expected when it came
+  };
+  // What one priority has waiting, beside those that hold places.
+  struct Lane {
+    std::deque<Item> queue;
+    double milliseconds = 0;  // that the queue is expected to take
+    int reserved = 0;
+    double reserved_milliseconds = 0;
+
+    size_t images() const { return queue.size() + static_cast<size_t>(reserved); }
+    double expected() const { return milliseconds + reserved_milliseconds; }
   };
 
   void Run();
   // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come
-  // back from a batch.
+  // back from a batch, and more images may be about to come.
   std::vector<Item> NextBatch(bool was_busy) ABSL_LOCKS_EXCLUDED(mutex_);
-  void TakeDead(std::vector<Item>* dead) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TakeBucket(const std::string& bucket, std::deque<Item>* queue, std::vector<Item>* batch)
+  Lane& LaneOf(Priority priority) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return priority == Priority::kInteractive ? interactive_ : bulk_;
+  }
+  // Milliseconds until the model would begin with an image that comes now.
+  double ExpectedWait(Priority priority, base::Clock::Ticks now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Admit(const Request& request, Priority priority, int images) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether a request whose time seems too short for this run is let through, so that the pace is measured again.
+  // `alone`: nothing else wants the model.
+  static bool MayTry(const Pace::Estimate& run, bool alone, base::Clock::Ticks now);
+  void Unreserve(Place& place, int images) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The next batch of what waits; empty when all of it was dead.
+  std::vector<Item> TakeBatch(bool was_busy, std::vector<std::pair<Item, absl::Status>>* dead)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeDead(base::Clock::Ticks now, std::vector<std::pair<Item, absl::Status>>* dead)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeBucket(const std::string& bucket, size_t most, base::Clock::Ticks now, Lane* lane, std::vector<Item>* batch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How many images a batch of interactive ones may have once bulk ones ride along.
+  size_t MostWithRiders(const std::string& bucket, size_t images) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How many images a batch of bulk ones may have.
+  size_t MostOfBulk(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t CountBucket(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunBatch(std::vector<Item> batch);
 
@@ -79,8 +153,11 @@ class Batcher {
   const Options options_;
   mutable base::Mutex mutex_;
   base::CondVar changed_;
-  std::deque<Item> interactive_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Item> bulk_ ABSL_GUARDED_BY(mutex_);
+  Lane interactive_ ABSL_GUARDED_BY(mutex_);
+  Lane bulk_ ABSL_GUARDED_BY(mutex_);
+  Pace pace_ ABSL_GUARDED_BY(mutex_);
+  bool running_ ABSL_GUARDED_BY(mutex_) = false;                  // the model is at work
+  base::Clock::Ticks expected_end_ ABSL_GUARDED_BY(mutex_) = {};  // of the batch that runs
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int batches_since_bulk_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;

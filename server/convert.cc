@@ -325,6 +325,7 @@ void ToProto(const Limits& limits, v1::Limits* out) {
   out->set_max_models(limits.max_models);
   out->set_max_batch(limits.max_batch);
   ToProto(limits.max_batch_delay, out->mutable_max_batch_delay());
+  ToProto(limits.max_queue_delay, out->mutable_max_queue_delay());
   ToProto(limits.default_deadline, out->mutable_default_deadline());
   ToProto(limits.drain_grace, out->mutable_drain_grace());
   out->set_max_stream_in_flight(limits.max_stream_in_flight);

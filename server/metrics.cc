@@ -30,9 +30,9 @@ const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",  "queue",        "embed",
                                                        "search_queue", "search",  "fetch_tokens", "rerank",
                                                        "fetch",        "explain", "store",        "total"};
-constexpr auto kRejections =
-    std::to_array<absl::string_view>({"in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
-                                      "memory_budget", "transfers", "key_rate", "key_in_flight"});
+constexpr auto kRejections = std::to_array<absl::string_view>(
+    {"in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline", "search_queue", "write_queue",
+     "memory_budget", "transfers", "key_rate", "key_in_flight"});
 constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",
                                                             "scope",   "collection", "listener"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
@@ -103,6 +103,8 @@ struct Metrics::State {
   std::map<std::string, prometheus::Counter*, std::less<>> auth_failures;
   prometheus::Counter* audit_written;
   prometheus::Counter* audit_dropped;
+  prometheus::Counter* model_seconds;
+  prometheus::Counter* wasted_seconds;
   prometheus::Counter* indexed;
   std::map<std::string, prometheus::Counter*, std::less<>> searches;  // by SearchKey
   prometheus::Counter* reranked_whole;
@@ -160,6 +162,13 @@ Metrics::Metrics(int max_collections) : state_(std::make_unique<State>(max_colle
       BuildCounter().Name("sightline_audit_lines_total").Help("Lines of the audit log, by result.").Register(r);
   s.audit_written = &audit_family.Add({{"result", "written"}});
   s.audit_dropped = &audit_family.Add({{"result", "dropped"}});
+  s.model_seconds =
+      &BuildCounter().Name("sightline_model_seconds_total").Help("Time that models worked.").Register(r).Add({});
+  s.wasted_seconds = &BuildCounter()
+                          .Name("sightline_wasted_model_seconds_total")
+                          .Help("Time that models worked for requests that were dead when the batch ended.")
+                          .Register(r)
+                          .Add({});
   s.indexed =
       &BuildCounter().Name("sightline_indexed_images_total").Help("Images written durably.").Register(r).Add({});
   auto& searches_family = BuildCounter()
@@ -257,6 +266,11 @@ void Metrics::ObserveStage(absl::string_view stage, double seconds) {
 
 void Metrics::ObserveBatch(const std::string& model, int size) {
   state_->batch_size->Add({{"model", model}}, kBatch).Observe(size);
+}
+
+void Metrics::AddModelTime(double seconds, double wasted) {
+  state_->model_seconds->Increment(seconds);
+  state_->wasted_seconds->Increment(wasted);
 }
 
 void Metrics::CountRejected(absl::string_view reason) {

@@ -39,8 +39,10 @@ class Metrics {
   // the model.
   void ObserveStage(absl::string_view stage, double seconds);
   void ObserveBatch(const std::string& model, int size);
-  // A request refused before any work: "in_flight", "decode_queue", "model_queue", "search_queue", "write_queue",
-  // "memory_budget", "transfers", "key_rate", "key_in_flight".
+  // Time that models worked, and how much of it for requests that were dead when their batch ended.
+  void AddModelTime(double seconds, double wasted);
+  // A request refused before any work: "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline" (too
+  // short for the model), "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight".
   void CountRejected(absl::string_view reason);
   // A call whose caller is not known or not allowed: "missing", "malformed", "unknown", "expired", "scope",
   // "collection", "listener".
@@ -54,6 +56,9 @@ class Metrics {
 
   // A search whose results were re-ranked by their patches: all that was asked for, or only some of them.
   void CountRerank(bool all);
+
+  // A decoder process that was replaced: "crash" or "timeout".
+  void CountDecoderRestart(absl::string_view reason);
 
   void SetModelLoaded(const std::string& model, bool untrained, bool loaded);
   void CountModelLoad(bool ok);

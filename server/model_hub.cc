@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "model/image/decode.h"
+#include "model/image/memory.h"
 #include "model/image/preview.h"
 
 namespace sightline::server {
@@ -103,6 +104,9 @@ ModelHub::ModelHub(Options options, const Limits& limits, Metrics& metrics)
       limits_(limits),
       metrics_(metrics),
       gate_(RunGate::PassesFor(options_.cores, options_.load_options.intra_op_threads)),
+      own_decoder_(options_.decoder == nullptr ? image::MakeInProcessDecoder() : nullptr),
+      decoder_(options_.decoder == nullptr ? *own_decoder_ : *options_.decoder),
+      decode_budget_(limits.decode_memory_bytes),
       default_model_(options_.default_model),
       reaper_({.name = "reaper", .threads = 1, .max_queue = SIZE_MAX, .on_thread_start = {}}),
       decode_pool_({.name = "decode",
@@ -163,7 +167,11 @@ ModelPtr ModelHub::Serve(const std::string& name, std::unique_ptr<model::Model> 
   options.max_batch = limits_.max_batch;
   options.max_delay = limits_.max_batch_delay;
   options.max_queue = static_cast<size_t>(limits_.max_queue);
-  options.on_batch = [this, name](int size, double) { metrics_.ObserveBatch(name, size); };
+  options.max_queue_delay = limits_.max_queue_delay;
+  options.on_batch = [this, name](int size, double milliseconds, double wasted) {
+    metrics_.ObserveBatch(name, size);
+    metrics_.AddModelTime(milliseconds / 1e3, wasted * milliseconds / 1e3);
+  };
   options.gate = &gate_;
   auto made = std::make_unique<ServedModel>(name, std::move(model), std::move(options));
   base::MutexLock lock(mutex_);
@@ -378,19 +386,56 @@ size_t ModelHub::model_queue_depth() const {
 
 // ---- Embedding
 
+// What an image takes along through decoding. Members go in reverse order: the place is given back while its model is
+// still there.
+struct ModelHub::EmbedWork {
+  EmbedJob job;
+  EmbedDone done;
+  Batcher::Place place;
+};
+
+absl::StatusOr<Batcher::Place> ModelHub::Admit(const EmbedJob& job) {
+  const bool interactive = job.priority == Priority::kInteractive;
+  if (interactive && decode_pool_.IsBehind(absl::ToChronoNanoseconds(limits_.max_queue_delay))) {
+    metrics_.CountRejected("decode_queue");
+    const absl::Duration wait = absl::Ceil(absl::FromChrono(decode_pool_.ExpectedWait()), absl::Milliseconds(1));
+    return base::RetryableError(
+        absl::StatusCode::kResourceExhausted, "DECODE_QUEUE_FULL",
+        absl::StrCat("the image would wait about ", absl::FormatDuration(wait), " to be decoded; the limit is ",
+                     absl::FormatDuration(limits_.max_queue_delay),
+                     ". Try again after the delay given, or raise --decode_threads or --max_queue_delay."),
+        std::max(wait, absl::Milliseconds(50)),
+        {{"limit", absl::FormatDuration(limits_.max_queue_delay)}, {"actual", absl::FormatDuration(wait)}});
+  }
+  const int images = static_cast<int>(std::max<size_t>(1, job.crops.size()));
+  absl::StatusOr<Batcher::Place> place = job.model->batcher().Reserve(*job.request, job.priority, images);
+  if (absl::IsResourceExhausted(place.status())) metrics_.CountRejected("model_queue");
+  if (base::GetErrorInfo(place.status()).reason == kDeadlineTooShort) metrics_.CountRejected("deadline");
+  return place;
+}
+
 void ModelHub::Embed(EmbedJob job, EmbedDone done) {
-  // What the header already says is answered here: a bad image never takes a place in the queue.
+  // What the header already says is answered here: a bad image never takes a place in the queue. Nor does one that
+  // would wait too long for the model once it is decoded: a refusal costs next to nothing.
   const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
   if (!header.ok()) return done(header.status());
-  auto shared_done = std::make_shared<EmbedDone>(std::move(done));
+  absl::StatusOr<Batcher::Place> place = Admit(job);
+  if (!place.ok()) return done(place.status());
+  const auto rank =
+      job.priority == Priority::kInteractive ? base::ThreadPool::Rank::kNormal : base::ThreadPool::Rank::kLow;
   const base::Clock::Ticks begin = job.request->clock().Steady();
-  const bool accepted = decode_pool_.TrySubmit([this, begin, job = std::move(job), shared_done] {
-    job.request->AddStage("decode_queue", base::MillisecondsBetween(begin, job.request->clock().Steady()));
-    DecodeAndSubmit(job, *shared_done);
-  });
+  const auto work = std::make_shared<EmbedWork>(EmbedWork{std::move(job), std::move(done), *std::move(place)});
+  const bool accepted = decode_pool_.TrySubmit(
+      [this, work, begin] {
+        const Request& request = *work->job.request;
+        work->job.request->AddStage("decode_queue", base::MillisecondsBetween(begin, request.clock().Steady()));
+        DecodeAndSubmit(*work);
+      },
+      rank);
   if (!accepted) {
     metrics_.CountRejected("decode_queue");
-    (*shared_done)(base::RetryableError(
+    work->place = Batcher::Place();
+    work->done(base::RetryableError(
         absl::StatusCode::kResourceExhausted, "DECODE_QUEUE_FULL",
         absl::StrCat(limits_.max_queue,
                      " images wait to be decoded, the limit. Try again after the delay given, or raise --max_queue."),
@@ -398,7 +443,12 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
   }
 }
 
-void ModelHub::DecodeAndSubmit(const EmbedJob& job, EmbedDone done) {
+void ModelHub::DecodeAndSubmit(EmbedWork& work) {
+  const EmbedJob& job = work.job;
+  const auto done = [&work](absl::Status status) {
+    work.place = Batcher::Place();  // free by the time the caller knows
+    work.done(std::move(status));
+  };
   if (absl::Status status = job.request->Check(); !status.ok()) return done(status);
   std::vector<model::PreparedImage> prepared;
   EmbedResult result;
@@ -406,8 +456,12 @@ void ModelHub::DecodeAndSubmit(const EmbedJob& job, EmbedDone done) {
     StageTimer timer(*job.request, "decode");
     const absl::StatusOr<image::Header> header = image::ReadHeader(job.image, limits_.image);
     if (!header.ok()) return done(header.status());
-    const absl::StatusOr<image::Image> image =
-        image::Decode(job.image, limits_.image, {.wanted_side = WantedSide(job, job.model->model(), *header)});
+    const int wanted_side = WantedSide(job, job.model->model(), *header);
+    // Held until the pixels are gone, at the end of this block.
+    const absl::StatusOr<DecodeBudget::Share> memory =
+        decode_budget_.Take(image::DecodeMemory(*header, job.image.size(), wanted_side), *job.request);
+    if (!memory.ok()) return done(memory.status());
+    const absl::StatusOr<image::Image> image = decoder_.Decode(job.image, limits_.image, {.wanted_side = wanted_side});
     if (!image.ok()) return done(image.status());
     result.width = image->original_width;
     result.height = image->original_height;
@@ -419,19 +473,18 @@ void ModelHub::DecodeAndSubmit(const EmbedJob& job, EmbedDone done) {
     }
     const size_t count = std::max<size_t>(1, job.crops.size());
     for (size_t i = 0; i < count; ++i) {
+      if (absl::Status status = job.request->Check(); !status.ok()) return done(status);
       absl::StatusOr<model::PreparedImage> one =
           job.model->model().Prepare(*image, job.crops.empty() ? std::nullopt : std::optional(job.crops[i]));
       if (!one.ok()) return done(one.status());
       prepared.push_back(*std::move(one));
     }
   }
-  const auto gather = std::make_shared<Gather>(prepared.size(), std::move(result), std::move(done));
+  const auto gather = std::make_shared<Gather>(prepared.size(), std::move(result), std::move(work.done));
   for (size_t i = 0; i < prepared.size(); ++i) {
     // The model stays until it has answered.
-    job.model->batcher().Submit(job.request, std::move(prepared[i]), job.priority,
-                                [this, gather, i, model = job.model](absl::StatusOr<model::Embedding> embedding) {
-                                  if (absl::IsResourceExhausted(embedding.status()))
-                                    metrics_.CountRejected("model_queue");
+    job.model->batcher().Submit(work.place, job.request, std::move(prepared[i]),
+                                [gather, i, model = job.model](absl::StatusOr<model::Embedding> embedding) {
                                   gather->Set(i, std::move(embedding));
                                 });
   }

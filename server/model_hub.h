@@ -31,8 +31,10 @@
 #include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "model/image/geometry.h"
+#include "model/image/sandbox/decoder.h"
 #include "model/model.h"
 #include "server/batcher.h"
+#include "server/decode_budget.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/run_gate.h"
@@ -76,6 +78,7 @@ class ModelHub {
     LoadModel load = {};
     model::LoadOptions load_options = {};
     int decode_threads = 2;
+    image::Decoder* decoder = nullptr;  // must outlive the hub; null: images are decoded by the hub's own threads
     int cores = 1;
     WarmUp warm_up = WarmUp::kAll;
     absl::Duration warm_up_budget = absl::Seconds(2);  // of kAll; zero for no limit
@@ -118,6 +121,9 @@ class ModelHub {
   // `done` is called once, from any thread.
   void Embed(EmbedJob job, EmbedDone done);
 
+  // Memory taken by images that are being decoded, and what they may take together.
+  int64_t decode_memory() const { return decode_budget_.in_use(); }
+
   size_t decode_queue_depth() const { return decode_pool_.queue_depth(); }
   size_t model_queue_depth() const;
 
@@ -129,13 +135,19 @@ class ModelHub {
   absl::StatusOr<ModelPtr> LoadNow(const std::string& name);
   absl::Status RunWarmUp(ServedModel& served, ServedModel::Start* start);
   absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DecodeAndSubmit(const EmbedJob& job, EmbedDone done);
+  struct EmbedWork;
+  // A place for the job with its model, or why it is refused.
+  absl::StatusOr<Batcher::Place> Admit(const EmbedJob& job);
+  void DecodeAndSubmit(EmbedWork& work);
   void Reap(ServedModel* model);
 
   const Options options_;
   const Limits& limits_;
   Metrics& metrics_;
   RunGate gate_;
+  const std::unique_ptr<image::Decoder> own_decoder_;
+  image::Decoder& decoder_;
+  DecodeBudget decode_budget_;
   base::Mutex load_mutex_;  // held by the one Load or Unload at work; taken before mutex_
   mutable base::Mutex mutex_;
   base::CondVar changed_;
@@ -146,7 +158,7 @@ class ModelHub {
   // Every model there is, also those that only requests still hold.
   std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);
   int ending_ ABSL_GUARDED_BY(mutex_) = 0;  // not alive any more, and not gone yet
-  base::ThreadPool reaper_;  // ends models: a batcher cannot be joined by its own thread
+  base::ThreadPool reaper_;                 // ends models: a batcher cannot be joined by its own thread
   base::ThreadPool decode_pool_;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -101,6 +102,18 @@ ABSL_FLAG(int, search_parallelism, 2, "threads that share one large search");
 ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at low priority");
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
+ABSL_FLAG(sightline::server::ByteCount, grpc_memory, {},
+          "memory of messages on their way in and replies on their way out, in bytes or as 512M; 0 for a quarter of "
+          "--memory_budget, or 512M without one");
+ABSL_FLAG(absl::Duration, connection_handshake, absl::Seconds(20), "how long a new connection may take to say hello");
+ABSL_FLAG(
+    absl::Duration, connection_keepalive, absl::Seconds(60),
+    "a connection without traffic is asked for a sign of life after this long, and closed 20 s later without one");
+ABSL_FLAG(absl::Duration, connection_age, absl::Minutes(30),
+          "a connection is closed after this long, 5 minutes later with calls under way; clients connect again");
+ABSL_FLAG(absl::Duration, connection_idle, absl::Minutes(15), "a connection without calls is closed after this long");
+ABSL_FLAG(absl::Duration, stream_idle, absl::Minutes(15),
+          "a stream whose caller neither sends nor reads is ended after this long");
 ABSL_FLAG(int, decode_threads, 2, "threads that decode images");
 ABSL_FLAG(int, intra_op_threads, 0,
           "threads inside one run of a model; 0 for all cores. Models run at once as far as cores reach");
@@ -128,14 +141,20 @@ ABSL_FLAG(int64_t, max_pixels, 50'000'000, "most pixels of an image");
 ABSL_FLAG(int, max_image_side, 16'384, "longest side of an image, pixels");
 ABSL_FLAG(int, max_in_flight, 1024, "requests in hand at once; more are refused");
 ABSL_FLAG(int, max_stream_in_flight, 64, "requests of one stream in hand at once; more wait");
-ABSL_FLAG(int, max_queue, 256, "images waiting for a model; more are refused");
+ABSL_FLAG(int, max_queue, 256, "images waiting for a model, of searches and of streams each; more are refused");
 ABSL_FLAG(int, max_batch, 8, "images in one batch");
 ABSL_FLAG(absl::Duration, max_batch_delay, absl::Milliseconds(2), "how long a batch of a busy model waits to be full");
+ABSL_FLAG(absl::Duration, max_queue_delay, absl::Milliseconds(250),
+          "an interactive request that would wait longer than this for a thread or a model is refused; one full batch "
+          "may always wait");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Seconds(60), "deadline of a request that brings none");
 ABSL_FLAG(absl::Duration, drain_grace, absl::Seconds(30), "how long requests in hand may take to end after SIGTERM");
 
 namespace sightline::server {
 namespace {
+
+// gRPC takes milliseconds in 32 bits.
+constexpr absl::Duration kLongestConnection = absl::Hours(24 * 20);
 
 // As absl's flags: one for the process.
 std::optional<SettingSources>& Sources() {
@@ -158,12 +177,13 @@ absl::Status CheckSetting(const char* name, T value, T low, T high) {
       {{"field", name}, {"actual", absl::StrCat(value)}, {"limit", absl::StrCat(high)}});
 }
 
-absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high) {
-  if (value >= absl::ZeroDuration() && value <= high) return absl::OkStatus();
+absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duration high,
+                           absl::Duration low = absl::ZeroDuration()) {
+  if (value >= low && value <= high) return absl::OkStatus();
   return base::InvalidArgument(
       "SETTING_OUT_OF_RANGE",
-      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be 0 to ", absl::FormatDuration(high),
-                   ". Correct it."),
+      absl::StrCat("--", name, " is ", absl::FormatDuration(value), "; it must be ", absl::FormatDuration(low), " to ",
+                   absl::FormatDuration(high), ". Correct it."),
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
 }
 
@@ -178,6 +198,13 @@ absl::Status CheckTls(const TlsPaths& tls) {
   if (tls.key.empty() && !tls.certificate.empty()) return refuse("tls_cert", "tls_key");
   if (tls.certificate.empty() && !tls.client_authorities.empty()) return refuse("tls_client_ca", "tls_cert");
   return absl::OkStatus();
+}
+
+// A quarter of the budget, and enough for a few of the largest messages.
+int64_t GrpcMemory(int64_t wanted, const Limits& limits) {
+  if (wanted > 0) return wanted;
+  if (limits.memory_budget_bytes == 0) return Limits().grpc_memory_bytes;
+  return std::max(limits.memory_budget_bytes / 4, int64_t{4} * limits.max_message_bytes);
 }
 
 absl::Status Check(const ServerOptions& options) {
@@ -205,6 +232,18 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_queue", limits.max_queue, 1, 1 << 20));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_batch", limits.max_batch, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_batch_delay", limits.max_batch_delay, absl::Seconds(10)));
+  const Connections& connections = options.connections;
+  for (const auto& [name, value] : {std::pair("connection_handshake", connections.handshake),
+                                    {"connection_keepalive", connections.keepalive},
+                                    {"connection_age", connections.age},
+                                    {"connection_idle", connections.idle},
+                                    {"stream_idle", options.stream_idle}}) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckDuration(name, value, kLongestConnection, absl::Milliseconds(100)));
+  }
+  // Below the largest message a single caller could not be served.
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckSetting<int64_t>("grpc_memory", limits.grpc_memory_bytes, limits.max_message_bytes, int64_t{1} << 50));
+  SIGHTLINE_RETURN_IF_ERROR(CheckDuration("max_queue_delay", limits.max_queue_delay, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("default_deadline", limits.default_deadline, limits.max_deadline));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("slow_request", options.slow_request, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("log_lines_per_second", options.log_lines_per_second, 0, 10'000));
@@ -240,6 +279,11 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.recovery = absl::GetFlag(FLAGS_recovery);
   options.low_memory = absl::GetFlag(FLAGS_low_memory) || options.recovery;
   options.doctor = absl::GetFlag(FLAGS_doctor);
+  options.connections = {.handshake = absl::GetFlag(FLAGS_connection_handshake),
+                         .keepalive = absl::GetFlag(FLAGS_connection_keepalive),
+                         .age = absl::GetFlag(FLAGS_connection_age),
+                         .idle = absl::GetFlag(FLAGS_connection_idle)};
+  options.stream_idle = absl::GetFlag(FLAGS_stream_idle);
   SIGHTLINE_ASSIGN_OR_RETURN(options.log_level, base::ParseSeverity(absl::GetFlag(FLAGS_log_level)));
   options.slow_request = absl::GetFlag(FLAGS_slow_request);
   options.log_lines_per_second = absl::GetFlag(FLAGS_log_lines_per_second);
@@ -251,6 +295,7 @@ absl::StatusOr<ServerOptions> FromFlags() {
   limits.build_threads = absl::GetFlag(FLAGS_build_threads);
   limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
   limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  limits.grpc_memory_bytes = GrpcMemory(absl::GetFlag(FLAGS_grpc_memory).bytes, limits);
   limits.image.max_encoded_bytes = absl::GetFlag(FLAGS_max_image_bytes);
   limits.record.max_image_bytes = limits.image.max_encoded_bytes;
   limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);
@@ -260,6 +305,7 @@ absl::StatusOr<ServerOptions> FromFlags() {
   limits.max_queue = absl::GetFlag(FLAGS_max_queue);
   limits.max_batch = absl::GetFlag(FLAGS_max_batch);
   limits.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
+  limits.max_queue_delay = absl::GetFlag(FLAGS_max_queue_delay);
   limits.default_deadline = absl::GetFlag(FLAGS_default_deadline);
   limits.drain_grace = absl::GetFlag(FLAGS_drain_grace);
   if (options.low_memory) {

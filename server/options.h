@@ -19,9 +19,16 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/rpc/connections.h"
 #include "server/security/security.h"
 
 namespace sightline::server {
+
+// Where codecs run.
+enum class DecodeIsolation {
+  kProcess,  // in helper processes without rights
+  kNone,     // in the server
+};
 
 struct ServerOptions {
   std::string data_dir;
@@ -37,6 +44,9 @@ struct ServerOptions {
   int grpc_threads = 1;
   int search_threads = 2;
   int decode_threads = 2;
+  DecodeIsolation decode_isolation = DecodeIsolation::kProcess;
+  std::string decoder_program;  // empty: beside the server's
+  absl::Duration decode_timeout = absl::Seconds(2);
   int intra_op_threads = 0;  // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
@@ -44,6 +54,8 @@ struct ServerOptions {
   bool recovery = false;    // for what is left after damage; low_memory is set too
   bool doctor = false;      // check everything and end
   SecurityOptions security;
+  Connections connections;
+  absl::Duration stream_idle = absl::Minutes(15);
   base::Severity log_level = base::Severity::kInfo;
   absl::Duration slow_request = absl::Seconds(1);  // 0: no request is slow
   int log_lines_per_second = 10;                   // of slow requests, and of failures

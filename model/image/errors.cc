@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "model/image/memory.h"
 
 namespace sightline::image {
 namespace {
@@ -62,14 +63,15 @@ absl::Status OutOfMemory(Format format, int64_t width, int64_t height) {
                                   ". Send a smaller image, or try again later."));
 }
 
-absl::Status TooMuchMemory(const Header& header, int64_t needed, int64_t limit) {
+absl::Status TooMuchMemory(const Header& header) {
+  const int64_t limit = MemoryLimit(int64_t{header.width} * header.height);
   return base::InvalidArgument(
       "IMAGE_NEEDS_TOO_MUCH_MEMORY",
       absl::StrFormat(
-          "image is a %s of %dx%d that takes %d MiB to decode; the limit for its size is %d MiB. Save it as "
+          "image is a %s of %dx%d that takes more than %d MiB to decode, the limit for its size. Save it as "
           "a baseline JPEG, or resize it.",
-          FormatName(header.format), header.width, header.height, (needed + (1 << 20) - 1) >> 20, limit >> 20),
-      {{"limit", absl::StrCat(limit)}, {"actual", absl::StrCat(needed)}});
+          FormatName(header.format), header.width, header.height, limit >> 20),
+      {{"limit", absl::StrCat(limit)}});
 }
 
 absl::Status CheckSize(int64_t width, int64_t height, const Limits& limits) {

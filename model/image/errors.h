@@ -25,8 +25,8 @@ absl::Status UnsupportedVariant(Format format, absl::string_view detail);
 absl::Status Animated(Format format, int64_t frames);
 absl::Status OutOfMemory(Format format, int64_t width, int64_t height);
 
-// An image that takes `needed` bytes to decode where its size allows `limit`.
-absl::Status TooMuchMemory(const Header& header, int64_t needed, int64_t limit);
+// More than MemoryLimit of memory.h is needed.
+absl::Status TooMuchMemory(const Header& header);
 
 // OK when an image of this size is within the limits; IMAGE_EMPTY, IMAGE_TOO_MANY_PIXELS or IMAGE_SIDE_TOO_LONG.
 absl::Status CheckSize(int64_t width, int64_t height, const Limits& limits);

@@ -32,7 +32,7 @@ int64_t DecodeMemory(const Header& header, size_t encoded_bytes, int wanted_side
 absl::Status CheckMemory(const Header& header, size_t encoded_bytes, int wanted_side) {
   const int64_t needed = DecodeMemory(header, encoded_bytes, wanted_side);
   const int64_t limit = MemoryLimit(int64_t{header.width} * header.height);
-  return needed <= limit ? absl::OkStatus() : TooMuchMemory(header, needed, limit);
+  return needed <= limit ? absl::OkStatus() : TooMuchMemory(header);
 }
 
 }  // namespace sightline::image

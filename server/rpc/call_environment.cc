@@ -63,6 +63,15 @@ absl::Status CallEnvironment::TakePlace() {
                                 "moment; the health service says when it serves.",
                                 absl::Seconds(1));
   }
+  const int64_t unsent = unsent_bytes_.load(std::memory_order_relaxed);
+  if (unsent > limits_.grpc_memory_bytes) {
+    metrics_.CountRejected("unsent_replies");
+    return base::RetryableError(
+        absl::StatusCode::kResourceExhausted, "REPLIES_NOT_TAKEN",
+        absl::StrCat(unsent, " bytes of replies wait for callers to take them; the limit is ",
+                     limits_.grpc_memory_bytes, ". Read the replies of earlier requests, or raise --grpc_memory."),
+        absl::Seconds(1), {{"limit", absl::StrCat(limits_.grpc_memory_bytes)}, {"actual", absl::StrCat(unsent)}});
+  }
   if (now <= limits_.max_in_flight) return absl::OkStatus();
   metrics_.CountRejected("in_flight");
   return base::RetryableError(
@@ -125,6 +134,12 @@ void CallEnvironment::Drain(base::Clock::Ticks deadline) {
   for (DrainableStream* stream : streams_) stream->Drain();
   while ((in_flight_ > 0 || !streams_.empty()) && changed_.WaitUntil(mutex_, deadline)) {
   }
+}
+
+void CallEnvironment::EndIdleStreams(absl::Duration most) {
+  const base::Clock::Ticks since = clock_.Steady() - absl::ToChronoNanoseconds(most);
+  base::MutexLock lock(mutex_);
+  for (DrainableStream* stream : streams_) stream->EndIfIdle(since);
 }
 
 void CallEnvironment::AddStream(DrainableStream* stream) {

@@ -26,6 +26,8 @@ class DrainableStream {
  public:
   virtual ~DrainableStream() = default;
   virtual void Drain() = 0;
+  // Ends it if it has waited for its caller, to send or to take something, since before `since`.
+  virtual void EndIfIdle(base::Clock::Ticks since) = 0;
 };
 
 // What is known of a method before anybody calls it.
@@ -68,6 +70,15 @@ class CallEnvironment {
   // server.
   void Drain(base::Clock::Ticks deadline);
   bool draining() const { return draining_.load(std::memory_order_acquire); }
+  // Ends streams that have waited for their callers longer than `most`.
+  void EndIdleStreams(absl::Duration most);
+  base::Clock::Ticks Now() const { return clock_.Steady(); }
+
+  // Bytes of replies that callers have not taken yet. While they are more than the memory for calls, new requests are
+  // refused: a caller that asks and never reads must not take the server's memory.
+  void HoldReply(int64_t bytes) { unsent_bytes_ += bytes; }
+  void ReplyTaken(int64_t bytes) { unsent_bytes_ -= bytes; }
+
   void AddStream(DrainableStream* stream);
   void RemoveStream(DrainableStream* stream);
 
@@ -82,6 +93,7 @@ class CallEnvironment {
   std::atomic<int> in_flight_ = 0;
   std::atomic<int> live_calls_ = 0;
   std::atomic<bool> starting_ = true;
+  std::atomic<int64_t> unsent_bytes_ = 0;
   std::atomic<bool> draining_ = false;
   base::Mutex mutex_;
   base::CondVar changed_;  // a call, a request in hand or a stream has ended

@@ -91,6 +91,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
       more = status.ok() && *next;
     }
     if (more) {
+      Base::AwaitsCaller();
       stream_.Write(piece_, &written_tag_);
     } else {
       source_.reset();
@@ -105,6 +106,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   }
 
   void Written(bool ok) {
+    Base::AwaitsNothing();
     if (!ok) cancelled_ = true;
     Submit();
   }

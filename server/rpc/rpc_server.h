@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/unary_call.h"
@@ -37,6 +38,7 @@ class RpcServer {
     std::string address = "127.0.0.1:50051";  // host:port; port 0 picks a free one
     std::string setting = "listen";           // the flag that gave the address, for the error
     int threads = 1;
+    Connections connections = {};
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;

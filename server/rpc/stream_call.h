@@ -2,7 +2,8 @@
 //
 // The stream reads on only while fewer than `max_stream_in_flight` of its requests are unanswered or unsent, so a fast
 // sender, and one that does not read its replies, is slowed down by flow control. When the server drains, the stream
-// ends with UNAVAILABLE as soon as what it has in hand is answered.
+// ends with UNAVAILABLE as soon as what it has in hand is answered. One whose caller neither sends nor reads anything
+// for long is ended.
 //
 // Threading: as UnaryCall; handlers may answer from any thread. Ownership: the object owns itself.
 #ifndef SIGHTLINE_SERVER_RPC_STREAM_CALL_H_
@@ -60,6 +61,19 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
     MaybeFinish();
   }
 
+  void EndIfIdle(base::Clock::Ticks since) override {
+    base::MutexLock lock(mutex_);
+    const bool begun = last_move_ != base::Clock::Ticks();
+    if (!begun || !in_hand_.empty() || finishing_ || last_move_ >= since) return;
+    if (writing_) {
+      // Nothing can be said to a caller that reads nothing: the write breaks.
+      context_.TryCancel();
+      return;
+    }
+    idle_ = true;
+    MaybeFinish();
+  }
+
  private:
   using Base = StreamingCall<Method>;
   using Base::arrive_tag_;
@@ -80,6 +94,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   void Begin() override {
     Listen(&method_, queue_);
     base::MutexLock lock(mutex_);
+    last_move_ = method_.environment->Now();
     draining_ = draining_ || method_.environment->draining();
     MaybeRead();
     MaybeFinish();
@@ -89,6 +104,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
     std::shared_ptr<Item> item;
     {
       base::MutexLock lock(mutex_);
+      last_move_ = method_.environment->Now();
       reading_ = false;
       --pending_tags_;
       if (!ok) {
@@ -140,6 +156,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   void Written(bool ok) {
     {
       base::MutexLock lock(mutex_);
+      last_move_ = method_.environment->Now();
       writing_ = false;
       --pending_tags_;
       if (!outgoing_.empty()) outgoing_.pop_front();
@@ -179,7 +196,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
 
   void MaybeRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const size_t window = static_cast<size_t>(method_.environment->limits().max_stream_in_flight);
-    if (reading_ || reader_active_ || reads_done_ || draining_ || broken_ || finishing_ ||
+    if (reading_ || reader_active_ || reads_done_ || draining_ || idle_ || broken_ || finishing_ ||
         in_hand_.size() + outgoing_.size() >= window) {
       return;
     }
@@ -198,7 +215,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   }
 
   void MaybeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const bool wanted = reads_done_ || draining_ || broken_;
+    const bool wanted = reads_done_ || draining_ || idle_ || broken_;
     if (!wanted || finishing_ || writing_ || !in_hand_.empty() || !outgoing_.empty()) return;
     finishing_ = true;
     ++pending_tags_;
@@ -206,6 +223,10 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
     if (!reads_done_ && draining_) {
       status =
           Base::Draining("; what it acknowledged is done. Send the rest again, to another server if there is one.");
+    } else if (!reads_done_ && idle_ && !broken_) {
+      status = base::Error(absl::StatusCode::kDeadlineExceeded, "STREAM_IDLE",
+                           "nothing was sent on the stream for longer than --stream_idle. Open another one when there "
+                           "is something to send.");
     }
     stream_.Finish(ToGrpcStatus(status), &finished_tag_);
   }
@@ -226,14 +247,16 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   base::Mutex mutex_;
   Req incoming_;  // belongs to gRPC while reading_
   std::set<std::shared_ptr<Item>> in_hand_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Resp> outgoing_ ABSL_GUARDED_BY(mutex_);  // the front is being written while writing_
-  int pending_tags_ ABSL_GUARDED_BY(mutex_) = 1;       // the over tag
-  bool begun_ ABSL_GUARDED_BY(mutex_) = false;         // a message has come
+  std::deque<Resp> outgoing_ ABSL_GUARDED_BY(mutex_);          // the front is being written while writing_
+  base::Clock::Ticks last_move_ ABSL_GUARDED_BY(mutex_) = {};  // of the caller
+  int pending_tags_ ABSL_GUARDED_BY(mutex_) = 1;               // the over tag
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;                 // a message has come
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool reader_active_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reads_done_ ABSL_GUARDED_BY(mutex_) = false;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool idle_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -8,6 +8,8 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/server_context.h>
 
+#include <atomic>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -30,6 +32,16 @@ class StreamingCall : public DrainableStream {
   virtual void Begin() = 0;
   // The caller has its answer, or has gone. Called once.
   virtual void End(bool cancelled) = 0;
+
+  // The caller's move: from now on, until AwaitsNothing, the call waits for it.
+  void AwaitsCaller() { awaiting_since_ = method_.environment->Now().time_since_epoch().count(); }
+  void AwaitsNothing() { awaiting_since_ = 0; }
+
+  // A call that waits for its caller breaks: its next tag says so.
+  void EndIfIdle(base::Clock::Ticks since) override {
+    const base::Clock::Ticks::rep awaiting = awaiting_since_;
+    if (awaiting != 0 && awaiting < since.time_since_epoch().count()) context_.TryCancel();
+  }
 
   // Nobody may touch the object afterwards.
   void Release() {
@@ -72,6 +84,7 @@ class StreamingCall : public DrainableStream {
 
   void Over(bool) { End(context_.IsCancelled()); }
 
+  std::atomic<base::Clock::Ticks::rep> awaiting_since_ = 0;
   MethodTag<StreamingCall, &StreamingCall::Over> over_tag_{this};
 
  protected:

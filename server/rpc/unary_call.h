@@ -14,6 +14,7 @@
 #include <grpcpp/support/async_unary_call.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -79,13 +80,18 @@ class UnaryCall {
     if (status.ok()) status = request_->Check();
     method_.environment->Leave(method_.call, *request_, status);
     if (status.ok()) {
+      reply_bytes_ = static_cast<int64_t>(reply_.ByteSizeLong());
+      method_.environment->HoldReply(reply_bytes_);
       responder_.Finish(reply_, grpc::Status::OK, &sent_tag_);
     } else {
       responder_.FinishWithError(ToGrpcStatus(status), &sent_tag_);
     }
   }
 
-  void Sent(bool) { Release(); }
+  void Sent(bool) {
+    method_.environment->ReplyTaken(reply_bytes_);
+    Release();
+  }
 
   void Over(bool) {
     if (context_.IsCancelled()) request_->Cancel();
@@ -106,6 +112,7 @@ class UnaryCall {
   Req request_message_;
   Resp reply_;
   RequestPtr request_;
+  int64_t reply_bytes_ = 0;
   std::atomic<int> tags_left_ = 2;
   MethodTag<UnaryCall, &UnaryCall::Arrive> arrive_tag_{this};
   MethodTag<UnaryCall, &UnaryCall::Sent> sent_tag_{this};

@@ -78,10 +78,12 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
   void StartRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     reading_ = true;
     ++pending_;
+    Base::AwaitsCaller();
     stream_.Read(&piece_, &read_tag_);
   }
 
   void Read(bool ok) {
+    Base::AwaitsNothing();
     bool release = false;
     {
       base::MutexLock lock(mutex_);

@@ -43,6 +43,7 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
     if (!status.ok()) return done_(std::move(status));
     for (const Side& side : sides_) images_left_ += side.image->has_image() ? 1 : 0;
     if (images_left_ == 0) return Finish();
+    if (status = CheckWorkers(context_); !status.ok()) return done_(std::move(status));
     for (Side& side : sides_) {
       if (side.image->has_image()) EmbedSide(&side);
     }
@@ -133,8 +134,10 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
   }
 
   void Finish() {
+    const bool any_image = sides_[0].image->has_image() || sides_[1].image->has_image();
     RunOnWorkers(
-        context_, request_, [self = shared_from_this()] { return self->Compare(); }, done_);
+        context_, request_, [self = shared_from_this()] { return self->Compare(); }, done_,
+        any_image ? Spent::kModelTime : Spent::kNothing);
   }
 
   absl::Status ReadSide(Side& side) {
@@ -157,6 +160,7 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
 
   absl::Status Compare() {
     for (Side& side : sides_) SIGHTLINE_RETURN_IF_ERROR(ReadSide(side));
+    SIGHTLINE_RETURN_IF_ERROR(request_->Check());
     const Side& other = sides_[1];
     std::vector<QueryTokens> query(1);
     query[0].tokens = std::move(sides_[0].tokens);

@@ -57,6 +57,8 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     absl::Status status = Prepare();
     if (!status.ok()) return done_(std::move(status));
     if (parts_to_embed_.empty()) return RunSearch();
+    // Before the model works for it.
+    if (status = CheckWorkers(context_); !status.ok()) return done_(std::move(status));
     parts_left_ = parts_to_embed_.size();
     for (const int i : parts_to_embed_) EmbedPart(i);
   }
@@ -122,6 +124,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   }
 
   void EmbedPart(int i) {
+    if (absl::Status refused = RefusedSoFar(); !refused.ok()) return PartEmbedded(i, std::move(refused));
     const v1::QueryPart& part = message_.query().parts(i);
     EmbedJob job;
     job.request = request_;
@@ -131,6 +134,12 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     context_.models.Embed(std::move(job), [self = shared_from_this(), i](absl::StatusOr<EmbedResult> result) {
       self->PartEmbedded(i, std::move(result));
     });
+  }
+
+  // One part that is refused is enough: nothing more is spent on the others.
+  absl::Status RefusedSoFar() {
+    base::MutexLock lock(mutex_);
+    return status_;
   }
 
   void PartEmbedded(int i, absl::StatusOr<EmbedResult> result) {
@@ -154,7 +163,8 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       return done_(SearchNow());
     }
     RunOnWorkers(
-        context_, request_, [self = shared_from_this()] { return self->SearchNow(); }, done_);
+        context_, request_, [self = shared_from_this()] { return self->SearchNow(); }, done_,
+        parts_to_embed_.empty() ? Spent::kNothing : Spent::kModelTime);
   }
 
   // What the query's stored images add to it, and whether it can then be compared by its patches as was asked.
@@ -330,6 +340,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     int rank = message_.offset();
     reply_.mutable_results()->Reserve(static_cast<int>(page.size()));
     for (const RankedHit& ranked : page) {
+      if (fetch) SIGHTLINE_RETURN_IF_ERROR(request_->Check());
       const index::Hit& hit = ranked.hit;
       v1::SearchResult result;
       result.set_id(hit.id);

@@ -1,5 +1,6 @@
 #include "server/services/service_context.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -8,8 +9,28 @@
 
 namespace sightline::server {
 
+namespace {
+
+absl::Status WorkQueueFull(const ServiceContext& context) {
+  context.metrics.CountRejected("search_queue");
+  const absl::Duration wait = absl::Ceil(absl::FromChrono(context.workers.ExpectedWait()), absl::Milliseconds(1));
+  const absl::Duration limit = context.limits.max_queue_delay;
+  return base::RetryableError(
+      absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
+      absl::StrCat("the request would wait about ", absl::FormatDuration(wait), " for a thread; the limit is ",
+                   absl::FormatDuration(limit),
+                   ". Try again after the delay given, or raise --search_threads or --max_queue_delay."),
+      std::clamp(wait, absl::Milliseconds(50), absl::Seconds(30)),
+      {{"limit", absl::FormatDuration(limit)}, {"actual", absl::FormatDuration(wait)}});
+}
+
+}  // namespace
+
 void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std::function<absl::Status()> work,
-                  std::function<void(absl::Status)> done) {
+                  std::function<void(absl::Status)> done, Spent spent) {
+  if (spent == Spent::kNothing) {
+    if (absl::Status status = CheckWorkers(context); !status.ok()) return done(std::move(status));
+  }
   const auto shared_done = std::make_shared<std::function<void(absl::Status)>>(std::move(done));
   const base::Clock::Ticks begin = request->clock().Steady();
   const bool accepted = context.workers.TrySubmit([request, begin, work = std::move(work), shared_done] {
@@ -18,12 +39,12 @@ void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std:
     if (status.ok()) status = work();
     (*shared_done)(std::move(status));
   });
-  if (accepted) return;
-  context.metrics.CountRejected("search_queue");
-  (*shared_done)(base::RetryableError(
-      absl::StatusCode::kResourceExhausted, "WORK_QUEUE_FULL",
-      absl::StrCat("the server's work queue is full. Try again after the delay given, or raise --search_threads."),
-      absl::Milliseconds(100)));
+  if (!accepted) (*shared_done)(WorkQueueFull(context));
+}
+
+absl::Status CheckWorkers(const ServiceContext& context) {
+  if (!context.workers.IsBehind(absl::ToChronoNanoseconds(context.limits.max_queue_delay))) return absl::OkStatus();
+  return WorkQueueFull(context);
 }
 
 absl::StatusOr<ModelPtr> FindCollectionModel(const ServiceContext& context, const index::CollectionConfig& config) {

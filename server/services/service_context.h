@@ -39,9 +39,16 @@ struct ServiceContext {
   const ServerFacts& facts;
 };
 
-// Runs `work` on the worker pool and answers `done` with its status, or answers at once that the pool is full.
+// What was done for a request before it comes to the workers.
+enum class Spent { kNothing, kModelTime };
+
+// Runs `work` on the worker pool and answers `done` with its status, or answers at once that it would wait too long.
+// What has had the model's time is not thrown away for a long queue, only for a full one.
 void RunOnWorkers(const ServiceContext& context, const RequestPtr& request, std::function<absl::Status()> work,
-                  std::function<void(absl::Status)> done);
+                  std::function<void(absl::Status)> done, Spent spent = Spent::kNothing);
+
+// Refuses what comes to the workers later, before anything is spent on it, while their queue is too long.
+absl::Status CheckWorkers(const ServiceContext& context);
 
 // The loaded model that embeds images for a collection; refused when the collection takes descriptors only, when its
 // model is not loaded, and when the model of that name no longer embeds into the collection's space.

@@ -13,9 +13,12 @@ namespace sightline::bench {
 int RunEmbed(bool quick);
 int RunRerankQuality(bool quick);
 int RunTrain(bool quick);
+// `only`: one of its parts; empty for all.
+int RunServerLoad(bool quick, const std::string& only);
 // `arguments`: those behind the bench's name, as kQualityUsage says.
 int RunQuality(const std::vector<std::string>& arguments);
 int RunZoo(bool quick);
+int RunDecode(bool quick);
 int RunExact(bool quick);
 int RunRerank(bool quick);
 // `rows` 0 means the default.

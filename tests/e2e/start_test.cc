@@ -23,7 +23,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 std::vector<std::string> SlowModel() {
-  return {"--model_root=" SIGHTLINE_ZOO, "--models=resnet101_gem", "--allow_untrained", "--warm_up=one",
+  return {"--model_root=" SIGHTLINE_ZOO, "--models=resnet50_gem", "--allow_untrained", "--warm_up=one",
           "--drain_grace=60s"};
 }
 
@@ -43,7 +43,7 @@ TEST(StartTest, WhileItStartsItLivesIsNotReadyAndRefusesCalls) {
   EXPECT_THAT(HttpGet((*server)->http_port(), "/healthz"), StartsWith("HTTP/1.1 200"));
   const std::string ready = HttpGet((*server)->http_port(), "/readyz");
   EXPECT_THAT(ready, StartsWith("HTTP/1.1 503"));
-  EXPECT_THAT(ready, HasSubstr("resnet101_gem"));
+  EXPECT_THAT(ready, HasSubstr("resnet50_gem"));
   EXPECT_THAT(HttpGet((*server)->admin_port(), "/statusz"), HasSubstr("starting: "));
   EXPECT_THAT(HttpGet((*server)->admin_port(), "/metrics"), HasSubstr("sightline_serving 0"));
   const auto health = client->CheckHealth();

@@ -35,7 +35,8 @@ def problems_of(comment):
             found.append(f"names a code that gRPC does not have: {row[0]}")
     if len({tuple(row) for row in rows}) != len(rows):
         found.append("has a row twice")
-    for code, cause in (("UNAVAILABLE", "is draining"), ("RESOURCE_EXHAUSTED", "has too much in hand")):
+    for code, cause in (("UNAVAILABLE", "is draining"), ("RESOURCE_EXHAUSTED", "has too much in hand"),
+                        ("UNAUTHENTICATED", "does not know the caller"), ("PERMISSION_DENIED", "refuses the caller's key")):
         if code not in {row[0] for row in rows}:
             found.append(f"does not say what to do when the server {cause} ({code})")
     return found

@@ -6,11 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tests/e2e/models_fixture.h"
 
 namespace sightline::testing {

@@ -54,7 +54,7 @@ class NumericsTest : public ServerFixture {
       const v1::SearchResult& result = first->results(i);
       EXPECT_TRUE(std::isfinite(result.score())) << what << " " << result.id();
       EXPECT_LE(std::abs(result.score()), 1.001) << what << " " << result.id();
-      if (result.has_rerank_score()) EXPECT_TRUE(std::isfinite(result.rerank_score())) << what << " " << result.id();
+      EXPECT_TRUE(std::isfinite(result.rerank_score())) << what << " " << result.id();
       EXPECT_EQ(result.id(), second->results(i).id()) << what;
       EXPECT_EQ(result.rerank_score(), second->results(i).rerank_score()) << what;
     }

@@ -21,6 +21,7 @@ namespace {
 
 using sightline::testing::FakeModel;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ModelHubTest : public ::testing::Test {
  protected:
@@ -271,6 +272,66 @@ TEST_F(ModelHubTest, ModelsComeAndGoUnderLoad) {
   for (std::thread& thread : threads) thread.join();
   ASSERT_TRUE(hub_->Unload("a").ok());
   while (FakeModel::alive() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+TEST_F(ModelHubTest, RefusesBeforeDecodingWhatTheModelHasNoPlaceFor) {
+  limits_.max_batch = 1;
+  limits_.max_queue_delay = absl::ZeroDuration();
+  pause_ = absl::Milliseconds(20);
+  Make();
+  const ModelPtr model = *hub_->Load("a");
+  ASSERT_TRUE(Embed(model).get().ok()) << "which teaches it the pace";
+  last_->Hold();
+  std::vector<std::future<absl::StatusOr<EmbedResult>>> accepted;
+  accepted.push_back(Embed(model));
+  last_->WaitForBatches(2);
+  accepted.push_back(Embed(model));
+  // The place is taken at once, wherever that image is by now.
+  auto refused = Embed(model);
+  ASSERT_EQ(refused.wait_for(std::chrono::seconds(0)), std::future_status::ready) << "on the caller's own thread";
+  const absl::Status status = refused.get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(status), "MODEL_QUEUE_FULL");
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_rejected_total{reason="model_queue"} 1)"));
+  last_->Release();
+  for (auto& one : accepted) EXPECT_TRUE(one.get().ok());
+  EXPECT_TRUE(Embed(model).get().ok());
+}
+
+TEST_F(ModelHubTest, AnImageThatCannotBeDecodedGivesItsPlaceBack) {
+  limits_.max_queue = 1;
+  Make();
+  const ModelPtr model = *hub_->Load("a");
+  const std::string good = image_;
+  // A header that promises what does not follow.
+  image_ = good.substr(0, good.size() / 2);
+  for (int i = 0; i < 5; ++i) {
+    const absl::Status status = Embed(model).get().status();
+    EXPECT_NE(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  }
+  image_ = good;
+  EXPECT_TRUE(Embed(model).get().ok());
+}
+
+TEST_F(ModelHubTest, CountsTheModelsTime) {
+  pause_ = absl::Milliseconds(20);
+  Make();
+  const ModelPtr model = *hub_->Load("a");
+  last_->Hold();
+  const auto request =
+      std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::hours(1));
+  std::promise<void> answered;
+  EmbedJob job;
+  job.request = request;
+  job.model = model;
+  job.image = image_;
+  hub_->Embed(std::move(job), [&](const absl::StatusOr<EmbedResult>&) { answered.set_value(); });
+  last_->WaitForBatches(1);
+  request->Cancel();
+  last_->Release();
+  answered.get_future().wait();
+  EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_wasted_model_seconds_total 0.0"));
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("sightline_wasted_model_seconds_total 0\n")));
 }
 
 }  // namespace

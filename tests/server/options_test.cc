@@ -47,7 +47,7 @@ TEST(OptionsTest, TheFileSetsBudgetAndThreads) {
   const testing::TempFolder folder;
   ASSERT_TRUE(base::WriteFileDurably(folder.Path("config"),
                                      "memory_budget = 2G  # of all collections\nsearch_parallelism = 7\n"
-                                     "build_threads = 3\n")
+                                     "build_threads = 3\nmax_queue_delay = 100ms\nstream_idle = 1m\n")
                   .ok());
   std::string program = "sightline-server";
   std::string config = absl::StrCat("--config=", folder.Path("config"));
@@ -61,6 +61,10 @@ TEST(OptionsTest, TheFileSetsBudgetAndThreads) {
   EXPECT_THAT(options->changed, Contains(Pair("build_threads", "3")));
   EXPECT_THAT(options->changed, Contains(Pair("search_parallelism", "7")));
   EXPECT_THAT(options->changed, Not(Contains(Key("drain_grace"))));
+  EXPECT_EQ(options->limits.grpc_memory_bytes, int64_t{512} << 20) << "a quarter of the budget";
+  EXPECT_EQ(options->limits.max_queue_delay, absl::Milliseconds(100));
+  EXPECT_EQ(options->stream_idle, absl::Minutes(1));
+  EXPECT_EQ(options->connections.age, absl::Minutes(30));
 }
 
 }  // namespace

@@ -1,15 +1,20 @@
 #include "tests/support/server_process.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -118,6 +123,15 @@ void ServerProcess::Signal(int signal) {
   if (Running()) ::kill(pid_, signal);
 }
 
+int64_t ServerProcess::OwnMemory() const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  for (std::string line; std::getline(status, line);) {
+    long long kilobytes = 0;
+    if (std::sscanf(line.c_str(), "VmData: %lld kB", &kilobytes) == 1) return kilobytes << 10;
+  }
+  return 0;
+}
+
 void ServerProcess::AskToEnd() { Signal(SIGTERM); }
 
 int ServerProcess::WaitForEnd() {
@@ -139,6 +153,41 @@ void ServerProcess::Kill() {
   ::waitpid(pid_, &status, 0);
   exit_code_ = -SIGKILL;
   pid_ = -1;
+}
+
+std::string ServerProcess::Page(const std::string& path) const {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return "";
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(admin_port_));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string reply;
+  const std::string request = absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+      ::send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    char buffer[16'384];
+    for (ssize_t got = 0; (got = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+      reply.append(buffer, static_cast<size_t>(got));
+    }
+  }
+  ::close(fd);
+  return reply;
+}
+
+double ServerProcess::Metric(const std::string& series) const {
+  const std::string page = Page("/metrics");
+  const size_t place = page.find(absl::StrCat("\n", series, " "));
+  return place == std::string::npos ? 0 : std::atof(page.c_str() + place + series.size() + 2);
+}
+
+int64_t ServerProcess::FromStatus(const std::string& name) const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  int64_t kilobytes = 0;
+  for (std::string word; status >> word;) {
+    if (word == name && status >> kilobytes) break;
+  }
+  return kilobytes * 1024;
 }
 
 std::string ServerProcess::Log() const {

@@ -42,8 +42,19 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   std::string address() const;  // of gRPC
+  int grpc_port() const { return grpc_port_; }
   int http_port() const { return http_port_; }
   int admin_port() const { return admin_port_; }
+
+  // A page of the admin address: "/metrics". Empty when it cannot be had.
+  std::string Page(const std::string& path) const;
+  // One series of /metrics, with its labels as they stand there; 0 where there is none.
+  double Metric(const std::string& series) const;
+  // Of memory that is in use now, and the most there ever was; 0 once it has ended.
+  int64_t ResidentBytes() const { return FromStatus("VmRSS:"); }
+  int64_t PeakResidentBytes() const { return FromStatus("VmHWM:"); }
+  // Bytes of memory of its own that it has asked for so far, as memory_limit counts them; 0 when it is not known.
+  int64_t OwnMemory() const;
 
   bool Running();
   void Signal(int signal);
@@ -61,6 +72,7 @@ class ServerProcess {
   ServerProcess(Options options, pid_t pid);
   absl::Status WaitUntilReady();
   bool ReadPorts();
+  int64_t FromStatus(const std::string& name) const;
 
   const Options options_;
   pid_t pid_;  // -1 once it has ended

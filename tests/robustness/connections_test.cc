@@ -1,0 +1,147 @@
+// Callers that send slowly, or nothing, or take nothing, or open streams only to reset them.
+#include "tests/robustness/load_fixture.h"
+#include "tests/support/raw_http2.h"
+
+namespace sightline::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr char kSearch[] = "/sightline.v1.SearchService/Search";
+constexpr char kGetImage[] = "/sightline.v1.IndexService/GetImage";
+
+class ConnectionsTest : public LoadFixture {
+ protected:
+  RawHttp2 Open() {
+    auto connection = RawHttp2::Open(server_->grpc_port());
+    EXPECT_TRUE(connection.ok()) << connection.status();
+    return *std::move(connection);
+  }
+};
+
+TEST_F(ConnectionsTest, SlowAndSilentConnectionsAreClosedAndOthersServed) {
+  Start({"--connection_handshake=1s", "--connection_idle=2s"});
+  std::vector<RawHttp2> connections;
+  for (int i = 0; i < 100; ++i) {
+    connections.push_back(Open());
+    // Nothing; half of the first words; all of them, and then nothing.
+    const std::string preface = RawHttp2::Preface();
+    connections.back().Send(preface.substr(0, i % 3 == 0 ? 0 : i % 3 == 1 ? 10 : preface.size()));
+  }
+  EXPECT_TRUE(Search().ok());
+  for (RawHttp2& connection : connections) EXPECT_TRUE(connection.WaitUntilClosed(absl::Seconds(15)));
+  EXPECT_TRUE(Search().ok());
+}
+
+TEST_F(ConnectionsTest, CallsThatNeverComeWholeTakeNoPlace) {
+  Start();
+  std::vector<RawHttp2> connections;
+  for (int c = 0; c < 5; ++c) {
+    connections.push_back(Open());
+    std::string bytes = RawHttp2::Preface();
+    const std::string half = RawHttp2::Message(std::string(1000, 'x')).substr(0, 500);
+    for (uint32_t i = 0; i < 40; ++i) {
+      absl::StrAppend(&bytes, RawHttp2::Headers(1 + 2 * i, kSearch), RawHttp2::Data(1 + 2 * i, half, false));
+    }
+    EXPECT_TRUE(connections.back().Send(bytes));
+  }
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(Search().ok());
+  EXPECT_EQ(server_->Metric("sightline_requests_in_flight"), 0);
+  for (RawHttp2& connection : connections) connection.Abort();
+  ExpectNothingLeft();
+}
+
+TEST_F(ConnectionsTest, AStreamWithoutAnythingOnItEnds) {
+  Start({"--stream_idle=500ms"});
+  Rpc other(server_->address());
+  grpc::ClientContext context, busy_context;
+  const auto silent = rpc().index->IndexStream(&context);
+  const auto busy = other.search->SearchStream(&busy_context);
+  for (int i = 0; i < 10; ++i) {
+    v1::SearchStreamRequest item;
+    *item.mutable_request() = NewSearch(1);
+    ASSERT_TRUE(busy->Write(item));
+    v1::SearchStreamResponse response;
+    ASSERT_TRUE(busy->Read(&response));
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  v1::IndexStreamResponse nothing;
+  EXPECT_FALSE(silent->Read(&nothing));
+  const absl::Status status = Rpc::Decode(silent->Finish());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Reason(status), "STREAM_IDLE");
+  busy->WritesDone();
+  EXPECT_TRUE(busy->Finish().ok()) << "one that is used goes on";
+  ExpectNothingLeft();
+}
+
+TEST_F(ConnectionsTest, RepliesThatNobodyTakesAreBounded) {
+  // The smallest that may be set; a reply with vectors is a few kilobytes.
+  Start({"--max_message_bytes=65536", "--max_image_bytes=65536", "--grpc_memory=65536"});
+  v1::GetImageRequest get;
+  get.set_collection(kCollection);
+  get.set_id("picture-1");
+  get.set_view(v1::IMAGE_VIEW_VECTORS);
+  ASSERT_TRUE(Call(*rpc().index, &v1::IndexService::Stub::GetImage, get).ok());
+  const std::string message = RawHttp2::Message(get.SerializeAsString());
+  std::vector<RawHttp2> connections;
+  absl::Status refused;
+  for (int c = 0; c < 20 && refused.ok(); ++c) {
+    connections.push_back(Open());
+    std::string bytes = RawHttp2::Preface(/*window=*/0);
+    for (uint32_t i = 0; i < 10; ++i) {
+      absl::StrAppend(&bytes, RawHttp2::Headers(1 + 2 * i, kGetImage), RawHttp2::Data(1 + 2 * i, message, true));
+    }
+    ASSERT_TRUE(connections.back().Send(bytes));
+    std::this_thread::sleep_for(milliseconds(50));
+    refused = Search();
+  }
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted) << refused;
+  EXPECT_EQ(Reason(refused), "REPLIES_NOT_TAKEN");
+  EXPECT_TRUE(base::GetErrorInfo(refused).retry_after.has_value());
+  connections.clear();
+  ExpectNothingLeft();
+}
+
+TEST_F(ConnectionsTest, StreamsThatAreResetAtOnceTakeNoMemory) {
+  Start();
+  const int64_t before = server_->ResidentBytes();
+  for (int c = 0; c < 4; ++c) {
+    RawHttp2 connection = Open();
+    ASSERT_TRUE(connection.Send(RawHttp2::Preface()));
+    const std::string message = RawHttp2::Message("x");
+    std::string bytes;
+    for (uint32_t i = 0; i < 2500; ++i) {
+      const uint32_t id = 1 + 2 * i;
+      absl::StrAppend(&bytes, RawHttp2::Headers(id, kSearch), i % 2 ? RawHttp2::Data(id, message, true) : "",
+                      RawHttp2::Reset(id));
+    }
+    connection.Send(bytes);
+    EXPECT_TRUE(Search().ok());
+    if (c % 2) connection.Abort();
+  }
+  ExpectNothingLeft();
+  EXPECT_LE(server_->ResidentBytes() - before, int64_t{64} << 20);
+}
+
+TEST_F(ConnectionsTest, NoiseAndLargeMetadataHarmNobody) {
+  Start();
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  for (int i = 0; i < 50; ++i) {
+    RawHttp2 connection = Open();
+    std::string noise = i % 2 ? RawHttp2::Preface() : "";
+    for (int j = 0; j < 500; ++j) noise.push_back(static_cast<char>(random()));
+    connection.Send(noise);
+  }
+  grpc::ClientContext context;
+  Rpc::SetDeadline(context);
+  context.AddMetadata("x-large", std::string(100'000, 'x'));
+  v1::SearchResponse reply;
+  EXPECT_FALSE(rpc().search->Search(&context, NewSearch(1), &reply).ok());
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace sightline::testing
