@@ -99,6 +99,9 @@ absl::StatusOr<index::Refinement> ReadRefinement(const v1::QueryExpansion& expan
   return refinement;
 }
 
+// Of a descriptor: below it, rounding decides where it points.
+constexpr double kLeastNorm = 1e-12;
+
 absl::Status ValidateVector(const v1::EmbeddingVector& vector, const index::CollectionConfig& config) {
   if (vector.embedding_space() != config.embedding_space) {
     return base::FailedPrecondition(
@@ -117,12 +120,12 @@ absl::Status ValidateVector(const v1::EmbeddingVector& vector, const index::Coll
   }
   double norm = 0;
   for (const float value : vector.values()) norm += static_cast<double>(value) * value;
-  if (!std::isfinite(norm) || norm < 1e-24) {
+  if (!std::isfinite(norm) || norm < kLeastNorm * kLeastNorm) {
     return base::InvalidArgument(
         "DESCRIPTOR_INVALID",
-        absl::StrCat("the descriptor's norm is ", std::sqrt(norm),
-                     "; it must be finite and above 0. Check the program that made it for NaN, infinities and zeros."),
-        {{"actual", absl::StrCat(std::sqrt(norm))}});
+        absl::StrCat("the descriptor's norm is ", std::sqrt(norm), "; it must be finite and at least ", kLeastNorm,
+                     ". Check the program that made it for NaN, infinities and zeros."),
+        {{"actual", absl::StrCat(std::sqrt(norm))}, {"limit", absl::StrCat(kLeastNorm)}});
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -142,6 +143,7 @@ TEST(RecoveryTest, ReadsWhatIsLeftDeletesAndDoesNothingElse) {
 
 // R8: data larger than the memory there is.
 TEST(LowMemoryTest, StartsAndDeletesUnderALimitThatANormalStartDoesNotFit) {
+  if (std::getenv("SIGHTLINE_SLOW_TESTS") == nullptr) GTEST_SKIP() << "set SIGHTLINE_SLOW_TESTS=1 to run it";
   constexpr int kDim = 512;
   constexpr int kImages = 65'536;  // two sealed chunks
   constexpr auto kEnough = std::chrono::seconds(60);

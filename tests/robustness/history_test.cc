@@ -102,8 +102,8 @@ class HistoryTest : public IndexTest {
 };
 
 TEST_F(HistoryTest, EveryIdHasAnOrderThatExplainsIt) {
-  const auto seed = static_cast<unsigned>(
-      EnvironmentNumber("SIGHTLINE_SEED", static_cast<int>(std::random_device()() >> 1)));
+  const auto seed =
+      static_cast<unsigned>(EnvironmentNumber("SIGHTLINE_SEED", static_cast<int>(std::random_device()() >> 1)));
   std::printf("SIGHTLINE_SEED=%u\n", seed);
   std::fflush(stdout);
   Start();

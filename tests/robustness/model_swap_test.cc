@@ -1,7 +1,7 @@
 // R19: models are loaded again and again under load. A good one takes over without a failed request, a bad one leaves
 // the one that serves.
 //
-// SIGHTLINE_SWAPS sets the number of swaps (100).
+// SIGHTLINE_SWAPS sets the number of swaps (30).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ class ModelSwapTest : public ModelsFixture {};
 
 TEST_F(ModelSwapTest, NoRequestFailsAndABadOneChangesNothing) {
   const char* asked = std::getenv("SIGHTLINE_SWAPS");
-  const int swaps = asked == nullptr ? 100 : std::atoi(asked);
+  const int swaps = asked == nullptr ? 30 : std::atoi(asked);
   Start("a");
   Create("of-a", "a");
   Write("of-a", "p1", 1);

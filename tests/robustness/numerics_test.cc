@@ -74,11 +74,9 @@ TEST_F(NumericsTest, DescriptorsThatAreNoneAreRefused) {
 }
 
 TEST_F(NumericsTest, DescriptorsAtTheEdgeKeepTheirDirection) {
-  const std::vector<std::pair<std::string, std::vector<float>>> edge = {
-      {"denormals", {kDenormal, kDenormal, 0, 0}},
-      {"one denormal", {kDenormal, 0, 0, 0}},
-      {"largest", {kLargest, kLargest, 0, 0}},
-      {"far apart", {kLargest, kDenormal, 0, 0}}};
+  const std::vector<std::pair<std::string, std::vector<float>>> edge = {{"least", {1e-12F, 1e-12F, 0, 0}},
+                                                                        {"largest", {kLargest, kLargest, 0, 0}},
+                                                                        {"far apart", {kLargest, kDenormal, 0, 0}}};
   for (const auto& [name, values] : edge) {
     const auto written = client_->Index(NewImage("edge", values));
     ASSERT_TRUE(written.ok()) << name << ": " << written.status();
@@ -91,6 +89,10 @@ TEST_F(NumericsTest, DescriptorsAtTheEdgeKeepTheirDirection) {
     }
     EXPECT_TRUE(there) << name;
   }
+  // Too small to point anywhere, and the sentence says how small that is.
+  const absl::Status tiny = client_->Index(NewImage("tiny", {kDenormal, kDenormal, 0, 0})).status();
+  ExpectRefused(tiny, "denormals");
+  EXPECT_THAT(std::string(tiny.message()), ::testing::HasSubstr("at least 1e-12"));
   v1::DeleteImagesRequest remove;
   remove.set_collection("v");
   remove.add_ids("edge");
@@ -148,7 +150,8 @@ TEST_F(NumericsTest, RerankingStaysFiniteWhateverItIsGiven) {
   tokens.set_values(std::string(tokens.values().size(), '\0'));
   put("zero tokens", tokens);
   std::string denormals;
-  for (int i = 0; i < 12 * kTokenDim; ++i) denormals.append(reinterpret_cast<const char*>(&kDenormal), sizeof kDenormal);
+  for (int i = 0; i < 12 * kTokenDim; ++i)
+    denormals.append(reinterpret_cast<const char*>(&kDenormal), sizeof kDenormal);
   tokens.set_values(denormals);
   put("denormal tokens", tokens);
   tokens = RandomTokens(13, 3, 4, kTokenDim);
