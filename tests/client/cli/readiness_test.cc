@@ -118,10 +118,10 @@ TEST(ReadinessTest, TheVerbSaysItByItsExitCode) {
   StringSink out;
   StringSink err;
   Context context{.out = out, .err = err, .clock = base::Clock::Real()};
-  EXPECT_EQ(Run(context, {"ready", listener.address()}), kOk) << err.text();
+  EXPECT_EQ(cli::Run(context, {"ready", listener.address()}), kOk) << err.text();
   EXPECT_THAT(out.text(), HasSubstr("is ready"));
-  EXPECT_EQ(Run(context, {"ready", "127.0.0.1"}), kUsage);
-  EXPECT_EQ(Run(context, {"ready", "a:1", "b:2"}), kUsage);
+  EXPECT_EQ(cli::Run(context, {"ready", "127.0.0.1"}), kUsage);
+  EXPECT_EQ(cli::Run(context, {"ready", "a:1", "b:2"}), kUsage);
 }
 
 }  // namespace
