@@ -20,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class DatabaseTest : public IndexTest {
  protected:
@@ -41,7 +42,8 @@ TEST_F(DatabaseTest, CreatesFindsListsAndDeletes) {
   EXPECT_EQ(Reason(database_->Create(config_).status()), "COLLECTION_EXISTS");
   const auto missing = database_->Find("nobody").status();
   EXPECT_EQ(Reason(missing), "COLLECTION_NOT_FOUND");
-  EXPECT_THAT(std::string(missing.message()), HasSubstr("shop"));
+  // Not for everyone's eyes: a key may be limited to other collections.
+  EXPECT_THAT(std::string(missing.message()), Not(HasSubstr("shop")));
   config_.name = "art";
   ASSERT_TRUE(database_->Create(config_).ok());
   ASSERT_EQ(database_->List().size(), 2u);

@@ -126,7 +126,7 @@ class LoadFixture : public ::testing::Test {
     }
     EXPECT_EQ(left, "");
     EXPECT_TRUE(server_->Running()) << server_->Log();
-    EXPECT_TRUE(Search().ok()) << "and the server answers as before";
+    EXPECT_EQ(Search(), absl::OkStatus()) << "and the server answers as before";
   }
 
   static std::string Reason(const absl::Status& status) { return base::GetErrorInfo(status).reason; }

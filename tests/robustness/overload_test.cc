@@ -96,11 +96,17 @@ TEST_F(OverloadTest, SearchesAndWritesOfStreamsDoNotStarveEachOther) {
       Rpc own(server_->address());
       grpc::ClientContext context;
       const auto stream = own.index->IndexStream(&context);
+      std::atomic<int> answered = 0;
       std::thread reader([&] {
         v1::IndexStreamResponse response;
-        while (stream->Read(&response)) written += response.has_response() ? 1 : 0;
+        while (stream->Read(&response)) {
+          written += response.has_response() ? 1 : 0;
+          ++answered;
+        }
       });
+      constexpr int kAhead = 32;  // more than the server takes of a stream; the rest would only wait in buffers
       for (int i = 0; !stop; ++i) {
+        while (!stop && i - answered > kAhead) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         v1::IndexStreamRequest item;
         *item.mutable_request() = NewWrite(absl::StrCat("s", s, "-", i % 500), static_cast<unsigned>(i % 8));
         item.mutable_request()->set_request_id(absl::StrCat(s, "-", i));
