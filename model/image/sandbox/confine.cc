@@ -56,14 +56,14 @@ absl::Status Filter(int socket) {
                                    std::data(arguments));
   };
   const scmp_datum_t own = static_cast<scmp_datum_t>(socket);
-  allow(SCMP_SYS(sendmsg), {SCMP_A0_64(SCMP_CMP_EQ, own)});
-  allow(SCMP_SYS(recvmsg), {SCMP_A0_64(SCMP_CMP_EQ, own)});
+  allow(SCMP_SYS(sendmsg), {SCMP_A0_64(SCMP_CMP_EQ, own, 0)});
+  allow(SCMP_SYS(recvmsg), {SCMP_A0_64(SCMP_CMP_EQ, own, 0)});
   const scmp_arg_cmp not_executable = SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
   allow(SCMP_SYS(mmap), {not_executable, SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)});
   allow(SCMP_SYS(mprotect), {not_executable});
   for (const int resource : {RLIMIT_AS, RLIMIT_CPU}) {
     allow(SCMP_SYS(prlimit64),
-          {SCMP_A0_64(SCMP_CMP_EQ, 0), SCMP_A1_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(resource))});
+          {SCMP_A0_64(SCMP_CMP_EQ, 0, 0), SCMP_A1_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(resource), 0)});
   }
   for (const int call : {SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
                          SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall),
