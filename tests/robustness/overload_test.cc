@@ -117,7 +117,11 @@ TEST_F(OverloadTest, SearchesAndWritesOfStreamsDoNotStarveEachOther) {
       EXPECT_TRUE(stream->Finish().ok());
     });
   }
-  while (written < 3) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  // What follows fails in words where this was in vain.
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (written < 3 && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   constexpr int kSearches = 10;
   int found = 0;
   const int before = written;
