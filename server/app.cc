@@ -15,6 +15,7 @@
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
 #include "server/file_limit.h"
+#include "server/free_memory.h"
 #include "server/housekeeper.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
@@ -41,6 +42,7 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
+constexpr int64_t kFreeMemory = 128'000'000;  // more than batches and queries take and give again and again
 constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
 constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
 constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
@@ -110,10 +112,11 @@ class AppImpl final : public App {
                {"admin", absl::StrCat("port ", admin_port())}});
     SIGHTLINE_RETURN_IF_ERROR(OpenCollections());
     SIGHTLINE_RETURN_IF_ERROR(LoadModels());
-    if (!options_.recovery) {
-      operations_->Resume();  // after the models: what is repeated may need one
-      housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
-    }
+    if (!options_.recovery) operations_->Resume();  // after the models: what is repeated may need one
+    housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] {
+      if (!options_.recovery) database_->TidySpaces();
+      ReturnFreeMemory(kFreeMemory);
+    });
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());

@@ -15,10 +15,10 @@ namespace {
 
 constexpr char kRequestIdHeader[] = "x-request-id";
 constexpr char kTraceHeader[] = "traceparent";
-constexpr int kSpanDigits = 16;
+constexpr int kIdDigits = 16;
 
 // What callers wrote is shown as far as it helps: a message may name a collection of megabytes.
-constexpr size_t kShownName = 128;
+constexpr size_t kLoggedName = 128;
 constexpr size_t kShownMessage = 1000;
 
 std::string Shortened(absl::string_view text, size_t most) {
@@ -36,7 +36,7 @@ base::LogFields FieldsOf(const CallInfo& call, const absl::Status& status, doubl
   const auto add = [&fields](const char* name, std::string value) {
     if (!value.empty()) fields.emplace_back(name, std::move(value));
   };
-  add("collection", Shortened(call.collection, kShownName));
+  add("collection", Shortened(call.collection, kLoggedName));
   add("request_id", call.request_id);
   add("trace_id", call.trace_id);
   add("parent_span", call.parent_span);
@@ -91,7 +91,7 @@ absl::Status CallLog::Arrived(const CallMetadata& metadata, CallInfo* call) {
     call->request_id = std::string(wanted_id);
   } else {
     if (!wanted_id.empty()) metrics_.CountIgnoredHeader(kRequestIdHeader);
-    call->request_id = MakeId(kSpanDigits);
+    call->request_id = MakeId(kIdDigits);
   }
   metadata.Answer(kRequestIdHeader, call->request_id);
   const absl::string_view wanted_trace = metadata.Header(kTraceHeader);
@@ -103,7 +103,7 @@ absl::Status CallLog::Arrived(const CallMetadata& metadata, CallInfo* call) {
   }
   call->trace_id = parent->trace_id;
   call->parent_span = parent->span;
-  call->span = MakeId(kSpanDigits);
+  call->span = MakeId(kIdDigits);
   metadata.Answer(kTraceHeader, FormatTraceParent({parent->trace_id, call->span, parent->flags}));
   return absl::OkStatus();
 }
@@ -150,7 +150,7 @@ void CallLog::Remember(std::deque<Incident>* ring, const Request& request, const
                        .message = Shortened(status.message(), kShownMessage),
                        .milliseconds = milliseconds,
                        .stages = AddUp(request.stages())};
-  incident.call.collection = Shortened(incident.call.collection, kShownName);
+  incident.call.collection = Shortened(incident.call.collection, kLoggedName);
   base::MutexLock lock(mutex_);
   ring->push_back(std::move(incident));
   if (ring->size() > options_.kept) ring->pop_front();

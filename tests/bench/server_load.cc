@@ -369,6 +369,10 @@ bool RunResets(const Doses& doses) {
   const double grown = server.ResidentMegabytes() - memory;
   PrintRow("memory they take", grown, "MB", false,
            absl::StrCat("in flight afterwards: ", server.server().Metric("sightline_requests_in_flight")));
+  if (!doses.quick) {
+    std::this_thread::sleep_for(seconds(35));  // the server gives free memory back twice a minute
+    PrintRow("memory of them that is kept", server.ResidentMegabytes() - memory, "MB", false);
+  }
   return healthy.failed == 0 && server.server().Terminate() == 0;
 }
 
