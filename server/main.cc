@@ -17,6 +17,7 @@
 #include "server/options.h"
 #include "server/signals.h"
 #include "server/start_decoder.h"
+#include "server/start_watch.h"
 
 namespace {
 
@@ -51,6 +52,7 @@ void Reload(sightline::server::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sightline::server::MainBegins();
   sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
@@ -73,6 +75,7 @@ int main(int argc, char** argv) {
       sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability(), *std::move(decoder));
   if (!app.ok()) return Fail(app.status(), kExitError);
   signals.SetPhase(sightline::server::Signals::Phase::kServing);
+  sightline::server::StartEnds();
   while (signals.Next() == SIGHUP) Reload(**app);
   signals.SetPhase(sightline::server::Signals::Phase::kStopping);
   {
