@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <new>
+#include <system_error>
 
 namespace sightline::server {
 namespace {
@@ -31,15 +31,17 @@ std::terminate_handler g_usual_terminate = nullptr;
   char text[400];
   int size = 0;
   if (limit == RLIM_INFINITY) {
-    size = std::snprintf(text, sizeof(text),
-                         "sightline-server: the memory that it needs to start cannot be had. Free some, or start it "
-                         "with --low_memory.\n");
+    size = std::snprintf(
+        text, sizeof(text),
+        "sightline-server: the memory or a thread that it needs to start cannot be had. Free some, or start it "
+        "with --low_memory.\n");
   } else {
-    size = std::snprintf(text, sizeof(text),
-                         "sightline-server: the memory that it needs to start cannot be had; the process may have %llu "
-                         "MiB. Raise the limit (ulimit -d and -v, LimitDATA= and LimitAS= of the systemd unit), or "
-                         "start it with --low_memory.\n",
-                         static_cast<unsigned long long>(limit >> 20));
+    size = std::snprintf(
+        text, sizeof(text),
+        "sightline-server: the memory or a thread that it needs to start cannot be had; the process may have %llu "
+        "MiB. Raise the limit (ulimit -d and -v, LimitDATA= and LimitAS= of the systemd unit), or "
+        "start it with --low_memory.\n",
+        static_cast<unsigned long long>(limit >> 20));
   }
   (void)!::write(STDERR_FILENO, text, static_cast<size_t>(size));
   ::_exit(kExitError);
@@ -47,18 +49,22 @@ std::terminate_handler g_usual_terminate = nullptr;
 
 void OnTimer(int) { EndWithoutMemory(); }
 
-// What no operator new had a part in, such as a mapping that is refused.
+// What no operator new had a part in: a mapping that is refused, or a thread, whose stack is memory, too. Libraries
+// that are stopped half-way by either end the process while the exception is on its way.
 void OnTerminate() {
-  if (const std::exception_ptr error = std::current_exception()) {
+  const std::exception_ptr error = std::current_exception();
+  if (error == nullptr && std::uncaught_exceptions() > 0) EndWithoutMemory();
+  if (error != nullptr) {
     try {
       std::rethrow_exception(error);
     } catch (const std::bad_alloc&) {
       EndWithoutMemory();
+    } catch (const std::system_error& system) {
+      if (system.code() == std::errc::resource_unavailable_try_again) EndWithoutMemory();
     } catch (...) {
-      g_usual_terminate();
     }
   }
-  std::abort();
+  g_usual_terminate();
 }
 
 void SetTimer(time_t seconds) {
