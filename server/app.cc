@@ -12,6 +12,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "base/version.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
 #include "server/file_limit.h"
@@ -33,7 +34,6 @@
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
 #include "server/status_page.h"
-#include "server/version.h"
 
 namespace sightline::server {
 namespace {
@@ -42,7 +42,7 @@ constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
 constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
-constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
+constexpr size_t kMaxLoads = 16;                           // that wait beside a reload of every model
 constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
@@ -90,7 +90,10 @@ class AppImpl final : public App {
         collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model, decoder_.get()), options_.limits, metrics_),
-        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
+        loader_({.name = "models",
+                 .threads = 1,
+                 .max_queue = kMaxLoads + static_cast<size_t>(options.limits.max_models),
+                 .on_thread_start = {}}) {}
 
   ~AppImpl() override { Stop(); }
 
@@ -119,7 +122,7 @@ class AppImpl final : public App {
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
     base::Log(
         base::Severity::kInfo, "serving",
-        {{"version", VersionText()},
+        {{"version", base::VersionText()},
          {"grpc", absl::StrCat("port ", rpc_->port())},
          {"http", absl::StrCat("port ", http_port())},
          {"admin", absl::StrCat("port ", admin_port())},
@@ -161,12 +164,15 @@ class AppImpl final : public App {
     if (names.empty()) base::Log(base::Severity::kInfo, "no models to load again");
   }
 
+  absl::Duration drain_grace() const override { return options_.limits.drain_grace; }
+
   void Stop() override {
     if (stopped_) return;
     stopped_ = true;
     metrics_.SetServing(false);
     serving_ = false;
     if (operations_ != nullptr) operations_->Drain();
+    models_.Drain();
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
       // Administrators can watch until the others are served.
@@ -191,8 +197,8 @@ class AppImpl final : public App {
   }
 
   void GatherFacts(const BlasCheck& blas, const std::string& cpu_capability) {
-    facts_.version = Version();
-    facts_.commit = Commit();
+    facts_.version = base::Version();
+    facts_.commit = base::Commit();
     facts_.simd_level = index::kernels::LevelName();
     facts_.start_time = base::Clock::Real().Now();
     facts_.blas = blas.name;
@@ -369,7 +375,7 @@ class AppImpl final : public App {
 
   std::string StatusText() {
     if (!started_) {
-      return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
+      return absl::StrCat("sightline-server ", base::VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
                       {.settings = shown_settings_.Get(),

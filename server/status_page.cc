@@ -10,9 +10,9 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/version.h"
 #include "server/code_names.h"
 #include "server/observe/columns.h"
-#include "server/version.h"
 
 namespace sightline::server {
 namespace {
@@ -135,7 +135,7 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
                        const ModelHub& models, const Operations& operations, const Limits& limits,
                        const StatusExtras& extras) {
   std::string out =
-      absl::StrCat("sightline-server ", VersionText(), "\nup ",
+      absl::StrCat("sightline-server ", base::VersionText(), "\nup ",
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
                    ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
                    serving ? ", serving\n\n" : ", not serving\n\n");

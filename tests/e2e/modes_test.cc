@@ -256,6 +256,13 @@ TEST(DoctorTest, FindsAFlippedByteAndWritesNothing) {
   EXPECT_EQ(ill.exit_code, 1) << ill.text;
   EXPECT_THAT(ill.text, AllOf(HasSubstr("FAIL"), HasSubstr("collection w")));
 
+  // Every address is tried: one that is no address of this machine, from a network for examples.
+  for (const char* flag : {"--listen", "--admin_grpc_listen", "--http_listen", "--admin_listen"}) {
+    const Diagnosis elsewhere = RunDoctor(absl::StrCat(flags, " ", flag, "=192.0.2.1:0"));
+    EXPECT_EQ(elsewhere.exit_code, 1) << elsewhere.text;
+    EXPECT_THAT(elsewhere.text, HasSubstr(flag));
+  }
+
   const Diagnosis no_model = RunDoctor(flags + " --models=nowhere");
   EXPECT_EQ(no_model.exit_code, 1);
   EXPECT_THAT(no_model.text, HasSubstr("model nowhere"));
