@@ -62,9 +62,10 @@ class CallLogTest : public ::testing::Test {
   }
 
   // A call that takes so long and ends so.
-  void Call(CallLog& log, absl::Duration time, const absl::Status& status, const std::string& collection = "shop") {
+  void Call(CallLog& log, absl::Duration time, const absl::Status& status, const std::string& collection = "shop",
+            const std::string& method = "SearchService/Search") {
     Request request(clock_, clock_.Steady() + std::chrono::hours(1));
-    request.mutable_call()->method = "SearchService/Search";
+    request.mutable_call()->method = method;
     request.mutable_call()->collection = collection;
     ASSERT_TRUE(log.Arrived(Headers(), request.mutable_call()).ok());
     clock_.Advance(time);
@@ -174,6 +175,17 @@ TEST_F(CallLogTest, SlowCallsAreLoggedWithEveryStage) {
   ASSERT_THAT(log.last_slow(), SizeIs(1));
   EXPECT_EQ(log.last_slow()[0].stages[1].milliseconds, 700);
   EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_slow_requests_total 1"));
+}
+
+// 300 ms of each call are spent in a queue.
+TEST_F(CallLogTest, BulkWorkIsSlowByItsWorkAlone) {
+  CallLog log = MakeLog({.slow_request = absl::Seconds(1)});
+  Call(log, absl::Milliseconds(1299), absl::OkStatus(), "shop", "IndexService/IndexStream");
+  EXPECT_THAT(lines_, SizeIs(0));
+  EXPECT_THAT(log.last_slow(), SizeIs(0));
+  Call(log, absl::Milliseconds(1300), absl::OkStatus(), "shop", "IndexService/IndexStream");
+  ASSERT_THAT(lines_, SizeIs(1));
+  EXPECT_EQ(lines_[0].fields.at("ms"), "1300.0");
 }
 
 TEST_F(CallLogTest, ZeroMeansThatNothingIsSlow) {
