@@ -1,6 +1,7 @@
 #include "server/observe/call_log.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -31,12 +32,18 @@ std::string Shortened(absl::string_view text, size_t most) {
 // Bulk work waits behind interactive work, for seconds and by design: of a message of this stream only the work counts,
 // or every bulk load would push what is really slow out of the log and off the status page.
 constexpr char kBulkMethod[] = "IndexService/IndexStream";
+constexpr std::array<absl::string_view, 3> kWaits = {"decode_queue", "queue", "search_queue"};
 
 double SlownessOf(const Request& request, double milliseconds) {
   if (request.call().method != kBulkMethod) return milliseconds;
-  for (const Stage& stage : request.stages()) {
-    const absl::string_view name = stage.name;
-    if (name == "decode_queue" || name == "queue" || name == "search_queue") milliseconds -= stage.milliseconds;
+  const std::vector<Stage> stages = request.stages();
+  for (const absl::string_view wait : kWaits) {
+    // Several images of one request wait at the same time.
+    double longest = 0;
+    for (const Stage& stage : stages) {
+      if (stage.name == wait) longest = std::max(longest, stage.milliseconds);
+    }
+    milliseconds -= longest;
   }
   return milliseconds;
 }
