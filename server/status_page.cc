@@ -78,7 +78,8 @@ std::string ModelText(const ModelHub::Known& known, const std::string& default_m
                           start.load_milliseconds, start.warm_up_milliseconds, start.warm_sizes, start.sizes);
   }
   if (known.loading) absl::StrAppend(&out, "model ", known.name, ": being loaded\n");
-  if (!known.refused.ok()) absl::StrAppend(&out, "model ", known.name, ": REFUSED: ", Printable(known.refused.message()), "\n");
+  if (!known.refused.ok())
+    absl::StrAppend(&out, "model ", known.name, ": REFUSED: ", Printable(known.refused.message()), "\n");
   return out;
 }
 
@@ -145,7 +146,8 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
                    ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
                    serving ? ", serving\n\n" : ", not serving\n\n");
-  for (const std::string& warning : WarningsOf(facts, models)) absl::StrAppend(&out, "warning: ", Printable(warning), "\n\n");
+  for (const std::string& warning : WarningsOf(facts, models))
+    absl::StrAppend(&out, "warning: ", Printable(warning), "\n\n");
   absl::StrAppend(&out, SettingsText(extras.settings), "\n", metrics.StageTable(), "\n");
   if (!extras.queues.empty()) {
     absl::StrAppend(&out, "queues:");

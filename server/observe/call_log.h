@@ -4,9 +4,9 @@
 //   `traceparent` puts the call into the caller's trace: it gets a span of its own, answered as `traceparent`, and the
 //   caller's `tracestate` is answered with it as it came. Headers that are not sane are ignored and counted.
 // * Lines: every call at debug level; calls that took `slow_request` or longer (bulk work: without its waits) as a
-//   warning with the time of every stage; failures of the server's own making (INTERNAL, UNKNOWN, DATA_LOSS) as errors; images that cost a decoder
-//   its life as warnings, since nothing else says whose they were. Slow calls, and the others together, are bounded by
-//   `lines_per_second`, and what is left out is counted.
+//   warning with the time of every stage; failures of the server's own making (INTERNAL, UNKNOWN, DATA_LOSS) as errors;
+//   images that cost a decoder its life as warnings, since nothing else says whose they were. Slow calls, and the
+//   others together, are bounded by `lines_per_second`, and what is left out is counted.
 // * The last slow calls and the last failures, for /statusz.
 //
 // Threading: all methods may be called from any thread. Ownership: the server's; outlives calls. Failure: none, no call

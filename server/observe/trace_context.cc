@@ -16,7 +16,7 @@ constexpr size_t kSpanDigits = 16;
 constexpr size_t kVersionZeroLength = 55;  // 2 + 1 + 32 + 1 + 16 + 1 + 2
 constexpr size_t kMaxTraceState = 512;     // the least that the specification asks to be handed on
 constexpr int kMaxTraceStateMembers = 32;
-constexpr uint32_t kKnownFlags = 0x03;     // sampled, random; the others have to be sent as zero
+constexpr uint32_t kKnownFlags = 0x03;  // sampled, random; the others have to be sent as zero
 constexpr size_t kMaxRequestId = 128;
 
 bool IsLowerHex(absl::string_view text) {

@@ -27,8 +27,8 @@ std::optional<TraceParent> ParseTraceParent(absl::string_view text);
 // "00-TRACE-SPAN-FLAGS", as version 00 writes it.
 std::string FormatTraceParent(const TraceParent& parent);
 
-// Whether a `tracestate` may be handed on as it is: 1 to 512 printable characters of ASCII, at most 32 members. What the
-// members say is the business of those who wrote them.
+// Whether a `tracestate` may be handed on as it is: 1 to 512 printable characters of ASCII, at most 32 members. What
+// the members say is the business of those who wrote them.
 bool IsSaneTraceState(absl::string_view text);
 
 // Whether a caller's own request id is fit to be written down and answered: 1 to 128 letters, digits and ._:/+=@-.

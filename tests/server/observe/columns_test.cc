@@ -50,11 +50,14 @@ TEST(ColumnsTest, WhatIsNoUtf8IsBrokenToo) {
 }
 
 TEST(ColumnsTest, CharactersStayWhole) {
-  const std::string fitted = FitColumns("  " + [] {
-    std::string text;
-    for (int i = 0; i < 300; ++i) text += "\xF0\x9F\x93\xB7";
-    return text;
-  }(), 30);
+  const std::string fitted = FitColumns(
+      "  " +
+          [] {
+            std::string text;
+            for (int i = 0; i < 300; ++i) text += "\xF0\x9F\x93\xB7";
+            return text;
+          }(),
+      30);
   for (const absl::string_view line : absl::StrSplit(fitted, '\n')) {
     EXPECT_LE(line.size(), 30u);
     EXPECT_EQ(line.substr(line.find_first_not_of(' ')).size() % 4, 0u);
