@@ -66,7 +66,7 @@ class Metrics {
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);
   void SetServing(bool serving);
 
-  // A header that was not sane: "x-request-id" or "traceparent".
+  // A header that was not sane: "x-request-id", "traceparent" or "tracestate".
   void CountIgnoredHeader(absl::string_view header);
   void CountSlowRequest();
   // A line that the log did not take, because too many came in that second: "slow" or "failure".

@@ -21,6 +21,14 @@ class GrpcMetadata final : public CallMetadata {
     const auto found = all.find(grpc::string_ref(name.data(), name.size()));
     return found == all.end() ? "" : absl::string_view(found->second.data(), found->second.size());
   }
+  std::string Joined(absl::string_view name) const override {
+    const auto [begin, end] = context_.client_metadata().equal_range(grpc::string_ref(name.data(), name.size()));
+    std::string all;
+    for (auto it = begin; it != end; ++it) {
+      absl::StrAppend(&all, it == begin ? "" : ",", absl::string_view(it->second.data(), it->second.size()));
+    }
+    return all;
+  }
   std::string Peer() const override { return context_.peer(); }
   std::string CertificateName() const override {
     const auto auth = context_.auth_context();

@@ -11,6 +11,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/line_budget.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
@@ -37,12 +39,12 @@ absl::Status Crashed(std::optional<int> signal) {
   }
   const std::string how = *signal == 0 ? "it ended by itself" : absl::StrCat("signal ", *signal);
   return base::InvalidArgument(
-      "IMAGE_CRASHED_DECODER",
+      kImageCrashedDecoder,
       absl::StrCat("image crashed its decoder (", how, "). Encode it again, or send another one."), {{"actual", how}});
 }
 
 absl::Status TookTooLong(absl::Duration time) {
-  return base::InvalidArgument("IMAGE_TOOK_TOO_LONG",
+  return base::InvalidArgument(kImageTookTooLong,
                                absl::StrCat("image took longer than ", absl::FormatDuration(time),
                                             " to decode, the limit. Resize it, or raise --decode_timeout."),
                                {{"limit", absl::FormatDuration(time)}});
@@ -170,6 +172,7 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
                        std::optional<int> signal, absl::Status answer) {
     Count(reason);
     const absl::Status restarted = helper.Restart();
+    if (!lines_.Take()) return answer;
     base::Log(base::Severity::kWarning, "image decoder replaced",
               {{"reason", reason},
                {"signal", signal.has_value() ? absl::StrCat(*signal) : "unknown"},
@@ -180,7 +183,11 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
     return answer;
   }
 
+  // Somebody who can crash a codec can do it hundreds of times a second; Count() has them all.
+  static constexpr int kLinesPerSecond = 10;
+
   const Options options_;
+  base::LineBudget lines_{base::Clock::Real(), kLinesPerSecond};
   std::unique_ptr<SpawnerLink> spawner_;
   std::vector<std::unique_ptr<HelperLink>> helpers_;  // each is used by whoever took its index
   std::function<void(absl::string_view)> on_restart_;

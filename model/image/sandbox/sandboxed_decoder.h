@@ -26,6 +26,10 @@
 
 namespace sightline::image {
 
+// Reasons of Decode's failures that cost a helper.
+inline constexpr char kImageCrashedDecoder[] = "IMAGE_CRASHED_DECODER";
+inline constexpr char kImageTookTooLong[] = "IMAGE_TOOK_TOO_LONG";
+
 class SandboxedDecoder : public Decoder {
  public:
   struct Options {
