@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "index/validate.h"
 #include "server/services/collection_service.h"
@@ -102,8 +103,7 @@ class KeptDatabase final : public testing::FakeDatabase {
     return List().front();
   }
   absl::StatusOr<std::vector<index::SnapshotInfo>> ListSnapshots(const std::string&) const override {
-    return std::vector<index::SnapshotInfo>{{.name = "snapshots/2", .collection = "shop"},
-                                            {.name = "snapshots/1", .collection = "shop"}};
+    return std::vector<index::SnapshotInfo>{Info(2), Info(1)};
   }
   absl::StatusOr<std::unique_ptr<index::SnapshotReader>> ReadSnapshot(const std::string&) const override {
     return std::make_unique<Reader>();
@@ -124,8 +124,14 @@ class KeptDatabase final : public testing::FakeDatabase {
   class Writer final : public index::SnapshotWriter {
    public:
     absl::Status Append(absl::string_view) override { return absl::OkStatus(); }
-    absl::StatusOr<index::SnapshotInfo> Finish() override { return index::SnapshotInfo{.name = "snapshots/3"}; }
+    absl::StatusOr<index::SnapshotInfo> Finish() override { return Info(3); }
   };
+  static index::SnapshotInfo Info(int number) {
+    index::SnapshotInfo info;
+    info.name = absl::StrCat("snapshots/", number);
+    info.collection = "shop";
+    return info;
+  }
 };
 
 class RequestWorld {
@@ -197,7 +203,8 @@ class RequestWorld {
     const auto collection = database.Create(config);
     testing::Expect(collection.ok());
     for (int i = 0; i < 12; ++i) {
-      index::Record record;
+      index::Write write;
+      index::Record& record = write.record;
       record.id = std::string(1, static_cast<char>('a' + i));
       record.descriptor = {1, static_cast<float>(i), static_cast<float>(i % 3), 0};
       if (i % 4 != 3) record.tokens = Tokens(i);
@@ -207,7 +214,7 @@ class RequestWorld {
       record.attributes["tags"] = std::vector<std::string>{"x", i % 2 == 0 ? "y" : "z"};
       if (i % 2 == 0) record.crop = index::RecordCrop{.x0 = 0.1, .y0 = 0.1, .x1 = 0.9, .y1 = 0.8};
       record.width = record.height = 40;
-      testing::Expect((*collection)->Put({.record = std::move(record)}).ok());
+      testing::Expect((*collection)->Put(std::move(write)).ok());
     }
     index::FittedConfidence confidence;
     confidence.fit.model = {.a = 4, .b = 2, .c = -3, .score_only_a = 5, .score_only_c = -3};
