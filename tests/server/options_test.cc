@@ -43,7 +43,9 @@ TEST(OptionsTest, BytesMayHaveASuffix) {
 }
 
 TEST(LimitsTest, TheTimeOfARequestIsItsCallersUpToTheLongest) {
-  const Limits limits{.default_deadline = absl::Seconds(60), .max_deadline = absl::Hours(1)};
+  Limits limits;
+  limits.default_deadline = absl::Seconds(60);
+  limits.max_deadline = absl::Hours(1);
   EXPECT_EQ(limits.TimeFor(absl::InfiniteDuration()), absl::Seconds(60));
   EXPECT_EQ(limits.TimeFor(absl::Milliseconds(5)), absl::Milliseconds(5));
   EXPECT_EQ(limits.TimeFor(absl::Minutes(59)), absl::Minutes(59));
