@@ -1,7 +1,6 @@
 // Starts of another kind: with settings that change, with little memory, on damaged data, and only to look (--doctor).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "tests/e2e/run_doctor.h"
 #include "tests/e2e/server_fixture.h"
 
 namespace sightline::testing {
@@ -205,23 +205,6 @@ TEST(LowMemoryTest, TooLittleToStartIsSaidInASentence) {
 }
 
 // ---- The doctor
-
-struct Diagnosis {
-  int exit_code = 0;
-  std::string text;
-};
-
-Diagnosis RunDoctor(const std::string& flags) {
-  const std::string command = absl::StrCat(ServerProcess::Binary(), " --doctor ", flags, " 2>&1");
-  FILE* pipe = ::popen(command.c_str(), "r");
-  Diagnosis diagnosis;
-  std::array<char, 4096> buffer{};
-  for (size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-    diagnosis.text.append(buffer.data(), got);
-  }
-  diagnosis.exit_code = WEXITSTATUS(::pclose(pipe));
-  return diagnosis;
-}
 
 // Name, size and time of everything below `folder`.
 std::string Fingerprint(const std::string& folder) {
