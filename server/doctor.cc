@@ -23,6 +23,7 @@
 #include "index/kernels/inner_product.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
+#include "server/http/pages.h"
 #include "server/version.h"
 
 namespace sightline::server {
@@ -173,7 +174,8 @@ void CheckPorts(const ServerOptions& options, bool runs, std::vector<DoctorLine>
         std::pair("admin_listen", &options.admin_listen)}) {
     if (address->empty()) continue;
     const std::string what = absl::StrCat("--", flag);
-    const auto bound = HttpServer::Start(*address, {});
+    Pages none({});
+    const auto bound = HttpServer::Start({.address = *address}, &none);
     if (bound.ok()) {
       lines->push_back(Ok(what, absl::StrCat(*address, " is free")));
     } else if (runs) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/rpc/gateway_metadata.h"
 
 namespace sightline::server {
 namespace {
@@ -20,8 +21,9 @@ class GrpcMetadata final : public CallMetadata {
     const auto found = all.find(grpc::string_ref(name.data(), name.size()));
     return found == all.end() ? "" : absl::string_view(found->second.data(), found->second.size());
   }
-  std::string Peer() const override { return context_.peer(); }
+  std::string Peer() const override { return IsGateway() ? std::string(Header(kGatewayPeer)) : context_.peer(); }
   std::string CertificateName() const override {
+    if (IsGateway()) return std::string(Header(kGatewayCertificate));
     const auto auth = context_.auth_context();
     if (auth == nullptr || !auth->IsPeerAuthenticated()) return "";
     const auto names = auth->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
@@ -31,7 +33,19 @@ class GrpcMetadata final : public CallMetadata {
     if (may_answer_) context_.AddInitialMetadata(std::string(name), std::string(value));
   }
 
+  // What the HTTP gateway says of its callers is believed of nobody else.
+  absl::Status Check() const {
+    const bool says = !Header(kGatewayPeer).empty() || !Header(kGatewayCertificate).empty();
+    if (!says || IsGateway()) return absl::OkStatus();
+    return base::InvalidArgument("METADATA_RESERVED",
+                                 absl::StrCat("the metadata ", kGatewayPeer, " and ", kGatewayCertificate,
+                                              " are for this server's own use. Leave them out."),
+                                 {{"field", kGatewayPeer}});
+  }
+
  private:
+  bool IsGateway() const { return IsGatewaySecret(Header(kGatewaySecret)); }
+
   grpc::ServerContext& context_;
   const bool may_answer_;
 };
@@ -90,6 +104,7 @@ absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContex
   call.collection = std::string(collection);
   absl::Status refusal = TakePlace();
   const GrpcMetadata metadata(context, may_answer);
+  if (refusal.ok()) refusal = metadata.Check();
   size_t asked = 0;
   while (refusal.ok() && asked < observers_.size()) refusal = observers_[asked++]->Arrived(metadata, &call);
   if (refusal.ok()) return refusal;
