@@ -339,7 +339,7 @@ class AppImpl final : public App {
     const auto metrics = [this] { return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Text()}; };
     const auto status = [this] { return HttpReply{200, "text/plain; charset=utf-8", StatusText()}; };
     SIGHTLINE_ASSIGN_OR_RETURN(
-        web_, Web::Start(options_, nullptr, {{"/healthz", alive}, {"/readyz", ready}},
+        web_, Web::Start(options_, security_->tls(), {{"/healthz", alive}, {"/readyz", ready}},
                          {{"/healthz", alive}, {"/readyz", ready}, {"/metrics", metrics}, {"/statusz", status}}));
     return absl::OkStatus();
   }

@@ -30,7 +30,6 @@ struct HttpHead {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, in the order they came
   std::string peer;                                          // "ipv4:127.0.0.1:54321", as gRPC writes it
   std::string certificate;                                   // common name of a client certificate that was verified
-  bool tls = false;
   MHD_Connection* connection = nullptr;  // for libmicrohttpd's parser of forms, while the call lives
 
   // The first header of that name; empty where there is none.

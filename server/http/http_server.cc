@@ -22,6 +22,7 @@
 #include "server/http/address.h"
 #include "server/http/caller_watch.h"
 #include "server/http/http_exchange.h"
+#include "server/http/http_tls.h"
 
 namespace sightline::server {
 namespace {
@@ -130,7 +131,13 @@ class MicroHttpServer final : public HttpServer {
     const auto free = absl::MakeCleanup([found] { freeaddrinfo(found); });
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     if (found->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
-    std::vector<MHD_OptionItem> more = {{MHD_OPTION_END, 0, nullptr}};
+    std::vector<MHD_OptionItem> more;
+    if (options_.tls != nullptr) {
+      flags |= MHD_USE_TLS;
+      more.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>(HttpTls::Priorities())});
+      more.push_back({MHD_OPTION_HTTPS_CERT_CALLBACK, 0, reinterpret_cast<void*>(HttpTls::Retriever())});
+    }
+    more.push_back({MHD_OPTION_END, 0, nullptr});
     daemon_ = MHD_start_daemon(flags, static_cast<uint16_t>(target.port), nullptr, nullptr, &MicroHttpServer::Handle,
                                this, MHD_OPTION_SOCK_ADDR, found->ai_addr, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
                                MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxConnectionsPerAddress,
@@ -216,6 +223,10 @@ class MicroHttpServer final : public HttpServer {
     const MHD_ConnectionInfo* info =
         MHD_get_connection_info(exchange->connection(), MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     head.peer = PeerName(info == nullptr ? nullptr : info->client_addr);
+    if (options_.tls != nullptr) {
+      info = MHD_get_connection_info(exchange->connection(), MHD_CONNECTION_INFO_GNUTLS_SESSION);
+      if (info != nullptr) head.certificate = HttpTls::CallerName(static_cast<gnutls_session_t>(info->tls_session));
+    }
     const std::weak_ptr<HttpExchange> weak = Find(exchange->number());
     auto begun = handler_.Begin(head, [weak] {
       if (const auto locked = weak.lock()) locked->Wake();

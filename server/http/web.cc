@@ -11,23 +11,27 @@ namespace sightline::server {
 Web::Web(Pages::Routes main, Pages::Routes admin)
     : files_(EmbeddedFiles()), pages_(std::move(main)), admin_pages_(std::move(admin)) {}
 
-absl::StatusOr<std::unique_ptr<Web>> Web::Start(const ServerOptions& options, const HttpTls* tls, Pages::Routes main,
+absl::StatusOr<std::unique_ptr<Web>> Web::Start(const ServerOptions& options, const TlsFiles* tls, Pages::Routes main,
                                                 Pages::Routes admin) {
   std::unique_ptr<Web> web(new Web(std::move(main), std::move(admin)));
   SIGHTLINE_RETURN_IF_ERROR(web->Open(options, tls));
   return web;
 }
 
-absl::Status Web::Open(const ServerOptions& options, const HttpTls* tls) {
+absl::Status Web::Open(const ServerOptions& options, const TlsFiles* tls) {
   const OriginPolicy policy = {.allowed_origins = options.http_allow_origin,
                                .hosts = options.http_hosts,
                                .any_host = !options.security.api_keys.empty()};
   if (!options.http_listen.empty()) {
+    if (tls != nullptr) {
+      SIGHTLINE_ASSIGN_OR_RETURN(tls_, HttpTls::Make(*tls));
+    }
     SIGHTLINE_ASSIGN_OR_RETURN(gateway_, Gateway::Make(options.limits));
     site_ = std::make_unique<Site>(policy, &pages_, gateway_.get(), &files_);
     SIGHTLINE_ASSIGN_OR_RETURN(
-        server_, HttpServer::Start({.address = options.http_listen, .tls = tls, .body_time = options.http_body_timeout},
-                                   site_.get()));
+        server_,
+        HttpServer::Start({.address = options.http_listen, .tls = tls_.get(), .body_time = options.http_body_timeout},
+                          site_.get()));
   }
   if (options.admin_listen.empty()) return absl::OkStatus();
   SIGHTLINE_ASSIGN_OR_RETURN(const HostPort admin, ParseHostPort(options.admin_listen));

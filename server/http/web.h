@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "server/http/gateway.h"
 #include "server/http/http_server.h"
+#include "server/http/http_tls.h"
 #include "server/http/pages.h"
 #include "server/http/site.h"
 #include "server/http/static_files.h"
@@ -25,7 +26,7 @@ namespace sightline::server {
 class Web {
  public:
   // Listens at once; calls of the API are UNAVAILABLE until Connect. `tls` null: plain.
-  static absl::StatusOr<std::unique_ptr<Web>> Start(const ServerOptions& options, const HttpTls* tls,
+  static absl::StatusOr<std::unique_ptr<Web>> Start(const ServerOptions& options, const TlsFiles* tls,
                                                     Pages::Routes main, Pages::Routes admin);
 
   // `admin` null: administrators have no gRPC address of their own.
@@ -39,11 +40,12 @@ class Web {
 
  private:
   Web(Pages::Routes main, Pages::Routes admin);
-  absl::Status Open(const ServerOptions& options, const HttpTls* tls);
+  absl::Status Open(const ServerOptions& options, const TlsFiles* tls);
 
   const StaticFiles files_;
   Pages pages_;
   Pages admin_pages_;
+  std::unique_ptr<HttpTls> tls_;  // null: plain
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Gateway> admin_gateway_;  // null where the main one serves administrators
   std::unique_ptr<Site> site_;
