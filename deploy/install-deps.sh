@@ -31,7 +31,7 @@ build=(
   librocksdb-dev                                                        # durable store
   libhwy-dev libdnnl-dev                                                # SIMD, fast layers
   libroaring-dev nlohmann-json3-dev libzip-dev zlib1g-dev libssl-dev libseccomp-dev libspdlog-dev
-  libmicrohttpd-dev                                                     # HTTP
+  libmicrohttpd-dev libgnutls28-dev                                     # HTTP, and its TLS
 )
 tests=(
   clang clang-format clang-tidy

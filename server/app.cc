@@ -18,7 +18,7 @@
 #include "server/file_limit.h"
 #include "server/free_memory.h"
 #include "server/housekeeper.h"
-#include "server/http/http_server.h"
+#include "server/http/web.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
 #include "server/observe/call_log.h"
@@ -47,7 +47,8 @@ constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for 
 constexpr size_t kMaxLoads = 16;                           // that wait beside a reload of every model
 // Of the administrators' address, where there is one: it does not depend on what callers of the main one take.
 constexpr ConnectionTable::Limits kAdminConnections = {.most = 256, .most_per_address = 128};
-constexpr auto kAdminGrace = absl::Seconds(2);  // after the callers of the main address have gone
+constexpr auto kAnswerGrace = absl::Seconds(2);  // for HTTP to send what gRPC has answered
+constexpr auto kAdminGrace = absl::Seconds(2);   // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
   ModelHub::Options hub;
@@ -143,8 +144,8 @@ class AppImpl final : public App {
 
   int grpc_port() const override { return rpc_->port(); }
   int admin_grpc_port() const { return admin_rpc_ ? admin_rpc_->port() : 0; }
-  int http_port() const override { return http_ ? http_->port() : 0; }
-  int admin_port() const override { return admin_ ? admin_->port() : 0; }
+  int http_port() const override { return web_ ? web_->port() : 0; }
+  int admin_port() const override { return web_ ? web_->admin_port() : 0; }
 
   void Reload(const ServerOptions& options) override {
     options_.models = options.models;
@@ -184,8 +185,8 @@ class AppImpl final : public App {
       rpc_->Shutdown(options_.limits.drain_grace);
       if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kAdminGrace);
     }
-    http_.reset();
-    admin_.reset();
+    if (web_ != nullptr) web_->Drain(kAnswerGrace);
+    web_.reset();
     housekeeper_.reset();
     stream_keeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
@@ -296,6 +297,7 @@ class AppImpl final : public App {
     }
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
     if (admin_rpc_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(admin_rpc_->Start());
+    web_->Connect(rpc_->InProcessChannel(), admin_rpc_ == nullptr ? nullptr : admin_rpc_->InProcessChannel());
     stream_keeper_ = std::make_unique<Housekeeper>(
         absl::ToChronoNanoseconds(std::min(options_.stream_idle / 4, kKeepPeriod)), [this] {
           environment_->EndIdleStreams(options_.stream_idle);
@@ -342,20 +344,11 @@ class AppImpl final : public App {
       return HttpReply{503, "text/plain; charset=utf-8", absl::StrCat("not ready: ", state, "\n")};
     };
     const auto alive = [] { return HttpReply{200, "text/plain; charset=utf-8", "ok\n"}; };
-    if (!options_.http_listen.empty()) {
-      SIGHTLINE_ASSIGN_OR_RETURN(http_,
-                                 HttpServer::Start(options_.http_listen, {{"/healthz", alive}, {"/readyz", ready}}));
-    }
-    if (!options_.admin_listen.empty()) {
-      const auto metrics = [this] {
-        return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Text()};
-      };
-      const auto status = [this] { return HttpReply{200, "text/plain; charset=utf-8", StatusText()}; };
-      SIGHTLINE_ASSIGN_OR_RETURN(
-          admin_,
-          HttpServer::Start(options_.admin_listen,
-                            {{"/healthz", alive}, {"/readyz", ready}, {"/metrics", metrics}, {"/statusz", status}}));
-    }
+    const auto metrics = [this] { return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Text()}; };
+    const auto status = [this] { return HttpReply{200, "text/plain; charset=utf-8", StatusText()}; };
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        web_, Web::Start(options_, security_->tls(), {{"/healthz", alive}, {"/readyz", ready}},
+                         {{"/healthz", alive}, {"/readyz", ready}, {"/metrics", metrics}, {"/statusz", status}}));
     return absl::OkStatus();
   }
 
@@ -438,8 +431,7 @@ class AppImpl final : public App {
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<RpcServer> admin_rpc_;  // as admin_environment_
   std::unique_ptr<Housekeeper> stream_keeper_;
-  std::unique_ptr<HttpServer> http_;
-  std::unique_ptr<HttpServer> admin_;
+  std::unique_ptr<Web> web_;
   StartProgress start_progress_;
   std::atomic<bool> started_ = false;
   std::atomic<bool> serving_ = false;

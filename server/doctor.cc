@@ -25,6 +25,7 @@
 #include "server/file_limit.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
+#include "server/http/pages.h"
 
 namespace sightline::server {
 namespace {
@@ -171,7 +172,8 @@ void CheckPorts(const ServerOptions& options, bool runs, std::vector<DoctorLine>
         std::pair("http_listen", &options.http_listen), std::pair("admin_listen", &options.admin_listen)}) {
     if (address->empty()) continue;
     const std::string what = absl::StrCat("--", flag);
-    const auto bound = HttpServer::Start(*address, {});
+    Pages none({});
+    const auto bound = HttpServer::Start({.address = *address}, &none);
     if (bound.ok()) {
       lines->push_back(Ok(what, absl::StrCat(*address, " is free")));
     } else if (runs) {

@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "server/http/address.h"
+#include "server/http/origin.h"
 #include "server/settings.h"
 
 namespace sightline::server {
@@ -96,13 +97,24 @@ ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; 
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "gRPC address; port 0 picks a free one");
 ABSL_FLAG(std::string, admin_grpc_listen, "",
           "gRPC address of administrators' methods, which the main address then refuses; empty: all on the main one");
-ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080", "HTTP address of /healthz and /readyz; empty for none");
+ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080",
+          "HTTP address of the console, the API as JSON, /healthz and /readyz; empty for none");
+ABSL_FLAG(
+    std::vector<std::string>, http_allow_origin, {},
+    "origins whose web pages may use the HTTP address, such as https://photos.example.org; none: the console's own");
+ABSL_FLAG(
+    std::vector<std::string>, http_hosts, {},
+    "names the HTTP address is called by, where there are no keys; addresses, and names that only a local network "
+    "knows, need not be named");
+ABSL_FLAG(absl::Duration, http_body_timeout, absl::Minutes(2),
+          "how long the body of an HTTP request may take to come, other than a stream's");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
 ABSL_FLAG(std::string, api_keys, "",
           "JSON file of the keys that callers must show; empty: everybody may do everything");
 ABSL_FLAG(std::string, audit_log, "",
           "file that gets a JSON line for each call that writes, administers or is refused; - for standard error");
-ABSL_FLAG(std::string, tls_cert, "", "PEM file: the certificate of the gRPC addresses and its chain; empty: no TLS");
+ABSL_FLAG(std::string, tls_cert, "",
+          "PEM file: the certificate of the gRPC and HTTP addresses and its chain; empty: no TLS");
 ABSL_FLAG(std::string, tls_key, "", "PEM file: the private key of --tls_cert");
 ABSL_FLAG(std::string, tls_client_ca, "",
           "PEM file: who signs clients' certificates; given, every client must show one");
@@ -239,6 +251,9 @@ absl::Status Check(const ServerOptions& options) {
     const bool none = address->empty() && address != &options.listen;
     if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
   }
+  for (const std::string& origin : options.http_allow_origin) SIGHTLINE_RETURN_IF_ERROR(CheckOriginSetting(origin));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckDuration("http_body_timeout", options.http_body_timeout, absl::Hours(1), absl::Seconds(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckTls(options.security.tls));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("grpc_threads", options.grpc_threads, 1, 64));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
@@ -289,6 +304,13 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.admin_grpc_listen = absl::GetFlag(FLAGS_admin_grpc_listen);
   options.http_listen = absl::GetFlag(FLAGS_http_listen);
+  for (const std::string& origin : absl::GetFlag(FLAGS_http_allow_origin)) {
+    if (!origin.empty()) options.http_allow_origin.push_back(origin);
+  }
+  for (const std::string& host : absl::GetFlag(FLAGS_http_hosts)) {
+    if (!host.empty()) options.http_hosts.push_back(absl::AsciiStrToLower(host));
+  }
+  options.http_body_timeout = absl::GetFlag(FLAGS_http_body_timeout);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.security.api_keys = absl::GetFlag(FLAGS_api_keys);
   options.security.audit_log = absl::GetFlag(FLAGS_audit_log);
@@ -362,6 +384,7 @@ absl::StatusOr<ServerOptions> FromFlags() {
 Listening ListeningOf(const ServerOptions& options) {
   return {.grpc = options.listen,
           .admin_grpc = options.admin_grpc_listen,
+          .http = options.http_listen,
           .admin_http = options.admin_listen,
           .keys = !options.security.api_keys.empty(),
           .tls = !options.security.tls.certificate.empty(),

@@ -36,6 +36,9 @@ struct ServerOptions {
   std::string listen;
   std::string admin_grpc_listen;  // empty: administrators call the main address
   std::string http_listen;
+  std::vector<std::string> http_allow_origin;           // whose pages may use the HTTP address
+  std::vector<std::string> http_hosts;                  // names it is called by
+  absl::Duration http_body_timeout = absl::Minutes(2);  // for a body, from its first byte to its last
   std::string admin_listen;
   std::string port_file;  // empty: none is written
   std::string model_root;

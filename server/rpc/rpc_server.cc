@@ -119,6 +119,13 @@ absl::Status RpcServer::Start() {
   return absl::OkStatus();
 }
 
+std::shared_ptr<grpc::Channel> RpcServer::InProcessChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // the server has checked what it sends
+  arguments.SetMaxSendMessageSize(-1);
+  return server_->InProcessChannel(arguments);
+}
+
 void RpcServer::Serve(grpc::ServerCompletionQueue* queue) {
   pthread_setname_np(pthread_self(), "grpc-queue");
   void* tag = nullptr;

@@ -113,6 +113,9 @@ class RpcServer {
 
   absl::Status Start();
 
+  // For callers inside of the process, after Start: what they call is served as if it came from the address.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
   // The port bound, after Start.
   int port() const { return acceptor_ == nullptr ? 0 : acceptor_->port(); }
   // Connections that are open now.

@@ -1,7 +1,7 @@
 // Any bytes as what a client sends to the HTTP address, through a socket to the real listener. What comes back is HTTP;
 // a page is given only to who asked for one, and its lines are the page's own.
 //
-// To add pages, add them to Pages(): those that take something of the caller's (a query string, a body) as the server
+// To add pages, add them to Routes(): those that take something of the caller's (a query string, a body) as the server
 // has them, over stand-ins for what is behind them.
 #include <arpa/inet.h>
 #include <poll.h>
@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/http/http_server.h"
+#include "server/http/pages.h"
 #include "server/observe/columns.h"
 #include "tests/fuzz/fuzz_check.h"
 
@@ -24,7 +25,7 @@ namespace {
 constexpr char kPage[] = "the page\n";
 constexpr size_t kColumns = 100;
 
-HttpServer::Routes Pages() {
+Pages::Routes Routes() {
   const auto page = [] { return HttpReply{.body = kPage}; };
   return {{"/healthz", page}, {"/readyz", [] { return HttpReply{.code = 503, .body = kPage}; }}, {"/metrics", page}};
 }
@@ -71,7 +72,9 @@ void CheckStatusText(absl::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sightline;  // NOLINT(google-build-using-namespace): a program of one function
-  static const std::unique_ptr<server::HttpServer> http = *server::HttpServer::Start("127.0.0.1:0", server::Pages());
+  static server::Pages pages(server::Routes());
+  static const std::unique_ptr<server::HttpServer> http =
+      *server::HttpServer::Start({.address = "127.0.0.1:0"}, &pages);
   const absl::string_view bytes = testing::View(data, size);
   server::CheckStatusText(bytes);
   const std::string reply = server::Exchange(http->port(), bytes);
