@@ -81,7 +81,8 @@ export class CropView {
       removeEventListener('pointercancel', release);
       if (box.x1 - box.x0 < least || box.y1 - box.y0 < least) this.boxes.splice(index, 1);
       if (this.boxes.length === 0) this.boxes = [whole()];
-      this.draw();
+      // Only if one has gone: a double click needs the element it began on.
+      if (this.boxes.length !== this.element.querySelectorAll('.crop-box').length || this.boxes[index] !== box) this.draw();
       if (JSON.stringify(box) !== JSON.stringify(before)) this.changed();
     };
     addEventListener('pointermove', move);

@@ -30,7 +30,16 @@ export function evidenceView(evidence, query, result) {
     });
   }
 
+  // Both as large as there is room for: previews are small.
+  function size() {
+    pictures.forEach((picture, index) => {
+      const shape = picture.naturalWidth / picture.naturalHeight;
+      if (shape > 0) picture.style.width = `${Math.min(figures[index].clientWidth, 0.46 * innerHeight * shape)}px`;
+    });
+  }
+
   function draw() {
+    size();
     const box = stage.getBoundingClientRect();
     lines.setAttribute('viewBox', `0 0 ${box.width} ${box.height}`);
     lines.replaceChildren();

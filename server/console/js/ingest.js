@@ -65,7 +65,7 @@ async function ensureCollection() {
       notify(`The collection ${name} is made.`);
     }
     page.choose(name);
-    if ($('#new-collection')) $('#new-collection').value = '';
+    if ($('#new-collection')) Object.assign($('#new-collection'), {value: '', placeholder: `else into ${name}`});
     run.collection = name;
     return true;
   } catch (error) {
@@ -120,6 +120,7 @@ async function work() {
   }
   run.active--;
   if (run.active === 0) {
+    run.ended = performance.now();
     page.refresh().catch(() => {});
     draw();
   }
@@ -135,17 +136,15 @@ function draw() {
 function drawNow() {
   const box = $('#ingest-state');
   if (!box || run.total === 0) return;
-  const seconds = (performance.now() - run.began) / 1000;
-  const rate = run.done / Math.max(seconds, 0.001);
   const busy = run.active > 0;
-  if (busy) run.last = {seconds, rate};
-  const shown = run.last || {seconds, rate};
+  const seconds = ((busy ? performance.now() : run.ended) - run.began) / 1000;
+  const rate = run.done / Math.max(seconds, 0.001);
   const good = run.done - run.failures.length - run.same;
   box.replaceChildren(
     h('h2', {}, busy ? `Into ${run.collection}` : `${plural(good, 'photo')} in ${run.collection}`),
     progressBar(run.done, run.total, 'photos'),
-    h('p', {id: 'ingest-rate'}, `${count(run.done)} of ${count(run.total)}, ${bytes(run.bytes)}, ${shown.rate.toFixed(1)} photos/s, `
-      + (busy ? `${duration((run.total - run.done) / Math.max(rate, 0.001))} to go` : `in ${duration(shown.seconds)}`)
+    h('p', {id: 'ingest-rate'}, `${count(run.done)} of ${count(run.total)}, ${bytes(run.bytes)}, ${rate.toFixed(1)} photos/s, `
+      + (busy ? `${duration((run.total - run.done) / Math.max(rate, 0.001))} to go` : `in ${duration(seconds)}`)
       + (run.same ? `; ${plural(run.same, 'photo')} the same as another` : '') + (run.skipped ? `; ${plural(run.skipped, 'file')} not a photo` : '')),
     busy ? h('button', {onclick: () => { run.stopped = true; run.queue = []; run.total = run.done + run.active; }}, 'Stop')
          : h('a', {class: 'button primary', href: '#search'}, 'Search them'),

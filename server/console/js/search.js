@@ -137,7 +137,11 @@ function card(result, picture) {
   const moved = result.rankBeforeRerank ? result.rankBeforeRerank - result.rank : 0;
   const attributes = Object.entries(result.attributes || {});
   return h('li', {class: 'card', tabindex: '0', 'data-id': result.id, 'aria-label': `Rank ${result.rank}: ${result.id}, score ${(result.score || 0).toFixed(3)}`,
-    onkeydown: (event) => { if (event.key === 'Enter' && event.target === event.currentTarget) why(result); }},
+    onkeydown: (event) => {
+      if (event.key !== 'Enter' || event.target !== event.currentTarget) return;
+      event.preventDefault();  // or the dialog's first button takes it
+      why(result);
+    }},
     h('button', {class: 'thumb', 'aria-label': `Why ${result.id}?`, tabindex: '-1', onclick: () => why(result)}, picture),
     h('div', {class: 'about'},
       h('div', {class: 'row'}, h('b', {}, `${result.rank}`),
