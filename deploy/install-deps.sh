@@ -39,6 +39,7 @@ tests=(
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   curl procps
   python3-yaml                                                          # manifests
+  python3-jsonschema                                                    # the OpenAPI document
   prometheus                                                            # checks the rules and watches a server in a test
 )
 # Renders manifests; a kubectl that came from elsewhere does too, and Debian's package would collide with it.

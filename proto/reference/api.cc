@@ -23,6 +23,16 @@ namespace {
 // Errors carry these inside Any, where no field leads to them.
 constexpr const char* kErrorMessages[] = {"google.rpc.Status", "google.rpc.ErrorInfo", "google.rpc.RetryInfo"};
 
+// Keeps protobuf's errors off standard error, and the first of them.
+struct FirstError : google::protobuf::DescriptorPool::ErrorCollector {
+  void AddError(const std::string& /*file*/, const std::string& element,
+                const google::protobuf::Message* /*descriptor*/, ErrorLocation /*location*/,
+                const std::string& message) override {
+    if (text.empty()) text = absl::StrCat(element, ": ", message);
+  }
+  std::string text;
+};
+
 absl::Status Refuse(const MethodDescriptor* method, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(method->full_name(), ": ", what));
 }
@@ -99,9 +109,10 @@ absl::StatusOr<std::unique_ptr<Api>> Api::Read(const google::protobuf::FileDescr
   std::unique_ptr<Api> api(new Api());
   api->package_ = std::string(package);
   for (const auto& file : files.file()) {
-    if (api->pool_.BuildFile(file) == nullptr) {
+    FirstError error;
+    if (api->pool_.BuildFileCollectingErrors(file, &error) == nullptr) {
       return absl::InvalidArgumentError(
-          absl::StrCat(file.name(), ": cannot be built. Make the set with --include_imports."));
+          absl::StrCat(file.name(), ": ", error.text, " Make the set with --include_imports."));
     }
   }
   if (absl::Status read = api->ReadServices(files); !read.ok()) return read;
