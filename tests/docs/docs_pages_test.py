@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import pages
@@ -93,6 +94,33 @@ class Pages(unittest.TestCase):
         for page in ROOT.glob("docs/*.md"):
             if page.name != "README.md":
                 self.assertIn(f"({page.name})", index)
+
+
+class Reading(unittest.TestCase):
+    """Pages are cut into blocks as pages.py says, and what cannot be meant is refused."""
+
+    def blocks(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "page.md"
+            page.write_text(text)
+            return [(b.line, b.language, b.mark, b.reason, b.text) for b in pages.blocks_of(page)]
+
+    def test_blocks(self):
+        self.assertEqual(self.blocks("a\n\n    one \\\n      more\n\n    two\nb\n"), [(3, "sh", "", "", "one \\\n  more\n\ntwo")])
+        self.assertEqual(self.blocks("a\n    no block\n"), [])
+        self.assertEqual(self.blocks("<!-- not run: root -->\n\n```python\nx\n```\n"), [(3, "python", "not run", "root", "x")])
+        self.assertEqual(self.blocks("<!-- ends with 2 -->\n\n    x\n\n    y\n"), [(3, "sh", "ends with", "2", "x\n\ny")])
+
+    def test_refusals(self):
+        for text, words in [("```\nx\n```\n", "language"), ("```sh\nx\n", "does not end"), ("<!-- not run: -->\n\n    x\n", "reason"),
+                            ("<!-- not run: root -->\ntext\n", "expected under")]:
+            with self.assertRaisesRegex(ValueError, words):
+                self.blocks(text)
+
+    def test_console(self):
+        block = pages.Block(ROOT, 1, "console", "$ a \\\n  b\nout 1\n\n$ c\nend ... here")
+        self.assertEqual(block.commands(), "a \\\n  b\nc")
+        self.assertEqual(block.shown(), ["out 1", "", "end ... here"])
 
 
 class Reasons(unittest.TestCase):
