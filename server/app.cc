@@ -12,9 +12,11 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "base/version.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
 #include "server/file_limit.h"
+#include "server/free_memory.h"
 #include "server/housekeeper.h"
 #include "server/http/http_server.h"
 #include "server/metrics.h"
@@ -33,7 +35,6 @@
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
 #include "server/status_page.h"
-#include "server/version.h"
 
 namespace sightline::server {
 namespace {
@@ -41,8 +42,9 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
+constexpr int64_t kFreeMemory = 128'000'000;  // more than batches and queries take and give again and again
 constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
-constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
+constexpr size_t kMaxLoads = 16;                           // that wait beside a reload of every model
 constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
@@ -90,7 +92,10 @@ class AppImpl final : public App {
         collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model, decoder_.get()), options_.limits, metrics_),
-        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
+        loader_({.name = "models",
+                 .threads = 1,
+                 .max_queue = kMaxLoads + static_cast<size_t>(options.limits.max_models),
+                 .on_thread_start = {}}) {}
 
   ~AppImpl() override { Stop(); }
 
@@ -110,16 +115,17 @@ class AppImpl final : public App {
                {"admin", absl::StrCat("port ", admin_port())}});
     SIGHTLINE_RETURN_IF_ERROR(OpenCollections());
     SIGHTLINE_RETURN_IF_ERROR(LoadModels());
-    if (!options_.recovery) {
-      operations_->Resume();  // after the models: what is repeated may need one
-      housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
-    }
+    if (!options_.recovery) operations_->Resume();  // after the models: what is repeated may need one
+    housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] {
+      if (!options_.recovery) database_->TidySpaces();
+      ReturnFreeMemory(kFreeMemory);
+    });
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
     base::Log(
         base::Severity::kInfo, "serving",
-        {{"version", VersionText()},
+        {{"version", base::VersionText()},
          {"grpc", absl::StrCat("port ", rpc_->port())},
          {"http", absl::StrCat("port ", http_port())},
          {"admin", absl::StrCat("port ", admin_port())},
@@ -161,12 +167,15 @@ class AppImpl final : public App {
     if (names.empty()) base::Log(base::Severity::kInfo, "no models to load again");
   }
 
+  absl::Duration drain_grace() const override { return options_.limits.drain_grace; }
+
   void Stop() override {
     if (stopped_) return;
     stopped_ = true;
     metrics_.SetServing(false);
     serving_ = false;
     if (operations_ != nullptr) operations_->Drain();
+    models_.Drain();
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
       // Administrators can watch until the others are served.
@@ -191,8 +200,8 @@ class AppImpl final : public App {
   }
 
   void GatherFacts(const BlasCheck& blas, const std::string& cpu_capability) {
-    facts_.version = Version();
-    facts_.commit = Commit();
+    facts_.version = base::Version();
+    facts_.commit = base::Commit();
     facts_.simd_level = index::kernels::LevelName();
     facts_.start_time = base::Clock::Real().Now();
     facts_.blas = blas.name;
@@ -369,7 +378,7 @@ class AppImpl final : public App {
 
   std::string StatusText() {
     if (!started_) {
-      return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
+      return absl::StrCat("sightline-server ", base::VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
                       {.settings = shown_settings_.Get(),

@@ -2,6 +2,7 @@
 #ifndef SIGHTLINE_SERVER_LIMITS_H_
 #define SIGHTLINE_SERVER_LIMITS_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/time/time.h"
@@ -37,6 +38,11 @@ struct Limits {
   absl::Duration max_deadline = absl::Hours(1);
   LiveDuration drain_grace = absl::Seconds(30);
   absl::Duration request_id_retention = absl::Hours(24);
+
+  // The time that a request gets whose caller allows `asked`; InfiniteDuration where it does not say.
+  absl::Duration TimeFor(absl::Duration asked) const {
+    return asked == absl::InfiniteDuration() ? default_deadline : std::min(asked, max_deadline);
+  }
 };
 
 }  // namespace sightline::server

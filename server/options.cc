@@ -15,9 +15,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "server/http/address.h"
 #include "server/settings.h"
-#include "server/version.h"
 
 namespace sightline::server {
 
@@ -360,7 +360,7 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   absl::FlagsUsageConfig usage;
   usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
   usage.contains_helpshort_flags = usage.contains_help_flags;
-  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
+  usage.version_string = [] { return base::VersionLine("sightline-server"); };
   absl::SetFlagsUsageConfig(usage);
 
   Sources().emplace(argc, argv);

@@ -20,6 +20,10 @@ constexpr uint32_t kChunkVersion = 1;
 constexpr size_t kChunkHeaderBytes = 64;
 constexpr size_t kChunkPieceBytes = 1 << 20;
 
+// Far above what a row of normalised values has, and low enough that no score overflows: sorting scores that are no
+// numbers leads anywhere.
+constexpr float kMostScale = 1e6;
+
 size_t ValueBytes(const ChunkShape& shape) {
   return shape.precision == DescriptorPrecision::kFloat16 ? sizeof(uint16_t) : sizeof(float);
 }
@@ -198,6 +202,13 @@ absl::Status ChunkFile::LoadRows(std::vector<uint64_t>* keys, uint8_t* codes) {
     checksum = base::Crc32c({code_bytes + at, piece}, checksum);
   }
   if (checksum != codes_checksum_) return Damaged("its codes are wrong");
+  for (uint32_t row = 0; row < info_.rows; ++row) {
+    const kernels::CodeTrailer trailer = layout_.Trailer(codes + row * layout_.stride);
+    // Written so that a NaN fails.
+    const bool sound = trailer.scale >= 0 && trailer.scale <= kMostScale && trailer.error >= 0 &&
+                       trailer.error <= kMostScale * static_cast<float>(shape_.dim);
+    if (!sound) return Damaged(absl::StrCat("scale or error of the codes of row ", row, " is out of range"));
+  }
   return absl::OkStatus();
 }
 

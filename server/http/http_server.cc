@@ -67,6 +67,8 @@ class MicroHttpServer final : public HttpServer {
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply.content_type.c_str());
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (reply.code == MHD_HTTP_METHOD_NOT_ALLOWED)
+      MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     const MHD_Result queued = MHD_queue_response(connection, static_cast<unsigned>(reply.code), response);
     MHD_destroy_response(response);
     return queued;
@@ -86,14 +88,15 @@ class MicroHttpServer final : public HttpServer {
     }
     const std::string verb = method;
     if (verb != MHD_HTTP_METHOD_GET && verb != MHD_HTTP_METHOD_HEAD) {
-      return Send(connection, {405, "text/plain; charset=utf-8", "only GET and HEAD are answered here\n"});
+      return Send(connection,
+                  {MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD are answered here\n"});
     }
     const Routes& routes = static_cast<MicroHttpServer*>(self)->routes_;
     const auto route = routes.find(url);
     if (route == routes.end()) {
       std::string known = "no such page; there are:";
       for (const auto& [path, handler] : routes) absl::StrAppend(&known, " ", path);
-      return Send(connection, {404, "text/plain; charset=utf-8", known + "\n"});
+      return Send(connection, {MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8", known + "\n"});
     }
     return Send(connection, route->second());
   }

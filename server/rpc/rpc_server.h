@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "server/rpc/acceptor.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
@@ -112,7 +113,7 @@ class RpcServer {
   absl::Status Start();
 
   // The port bound, after Start.
-  int port() const { return port_; }
+  int port() const { return acceptor_ == nullptr ? 0 : acceptor_->port(); }
 
   // Tells health watchers; services are the names added by AddService and "".
   void SetServing(bool serving);
@@ -133,7 +134,7 @@ class RpcServer {
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;
-  int port_ = 0;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace sightline::server

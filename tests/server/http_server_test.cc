@@ -14,6 +14,7 @@
 namespace sightline::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -63,7 +64,7 @@ TEST(HttpServerTest, RefusesOtherPathsMethodsAndNonsense) {
   const auto server = StartServer();
   EXPECT_THAT(Connection(server->port()).Send("GET /../etc/passwd HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Connection(server->port()).Send("POST /healthz HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc"),
-              StartsWith("HTTP/1.1 405"));
+              AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: GET, HEAD\r\n")));
   // What is no HTTP at all gets no answer, or a refusal once the time-out has passed; nobody need wait for it.
   Connection nonsense(server->port());
   nonsense.SendOnly("\xFF\x01 nonsense\r\n\r\n");

@@ -217,6 +217,16 @@ TEST_F(ModelHubTest, TheEndAnswersWhatWaits) {
   EXPECT_EQ(Reason(waiting.get().status()), "MODEL_UNLOADING");
 }
 
+TEST_F(ModelHubTest, LoadsNothingMoreOnceTheServerEnds) {
+  ASSERT_TRUE(hub_->Load("a").ok());
+  hub_->Drain();
+  const absl::Status late = hub_->Load("b").status();
+  EXPECT_EQ(late.code(), absl::StatusCode::kUnavailable) << late;
+  EXPECT_EQ(Reason(late), "DRAINING");
+  EXPECT_EQ(loads_, 1) << "its files were not even read";
+  EXPECT_TRUE(hub_->Find("a").ok()) << "requests in hand have their model";
+}
+
 TEST_F(ModelHubTest, WarmsUpBeforeItServes) {
   sides_ = {4, 16, 32};
   Make(WarmUp::kAll);
