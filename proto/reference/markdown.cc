@@ -42,10 +42,11 @@ constexpr char kConventions[] = R"_text_(## Conventions
   is refused. Fields of the path are not repeated in the body; with GET and DELETE the rest are query parameters.
 * **Paths.** `{name}` is one segment, percent-encoded: the id `a/b.jpg` is written `a%2Fb.jpg`.
 * **Images over HTTP** need no base64: `multipart/form-data` with a part `request` (the JSON) and a file for each bytes field, named
-  by its path, such as `query.parts[0].image`. Pictures come back raw from `GET /v1/collections/{collection}/images/{id}/preview`
+  by its path, such as `query.parts[0].image`; such a request has the header `X-Requested-With`, whatever its value, which no other
+  site's page can send. Pictures come back raw from `GET /v1/collections/{collection}/images/{id}/preview`
   and `/original`.
 * **Streams over HTTP** are lines of JSON (`application/x-ndjson`) each way, or server-sent events back with
-  `Accept: text/event-stream`. A snapshot's bytes travel raw.
+  `Accept: text/event-stream`. An error that comes when answers are on their way is the last line. A snapshot's bytes travel raw.
 * **Keys.** `authorization: Bearer KEY` with both, where the server has keys ([security.md](security.md)).
 * **Unset.** A field left out has the value that its text gives to 0, to empty or to "unset".
 * **Limits** in force are what GetServerInfo answers; texts below give the defaults.
