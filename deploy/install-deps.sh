@@ -38,8 +38,9 @@ tests=(
   libgtest-dev libgmock-dev libbenchmark-dev libhnswlib-dev libopencv-features2d-dev
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   chromium chromium-driver python3-selenium
-  curl procps
+  curl procps jq openssl
   python3-yaml                                                          # manifests
+  python3-jsonschema                                                    # the OpenAPI document
   prometheus                                                            # checks the rules and watches a server in a test
 )
 # Renders manifests; a kubectl that came from elsewhere does too, and Debian's package would collide with it.
