@@ -186,10 +186,12 @@ class AsyncClient(AsyncCollectionMethods):
     async def _previews(self, collection: str, ids: Sequence[Optional[str]]) -> List[bytes]:
         """Pictures to draw evidence on, for images that are only known by their id; empty where there is none."""
 
-        async def preview(id: Optional[str]) -> bytes:
-            try:
-                return (await self.get_image(id, collection=collection, view="preview")).image if id else b""
-            except SightlineError:
-                return b""  # the answer is there without it
+        async def picture(id: str) -> bytes:
+            for view in ("preview", "original"):  # a collection keeps one of them, or none
+                try:
+                    return (await self.get_image(id, collection=collection, view=view)).image
+                except SightlineError:
+                    pass  # the answer is there without it
+            return b""
 
-        return [await preview(id) for id in ids]
+        return [await picture(id) if id else b"" for id in ids]
