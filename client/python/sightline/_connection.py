@@ -107,7 +107,7 @@ def _tls(tls: Any) -> Optional[Tls]:
     if isinstance(tls, (str, os.PathLike, bytes)):
         return Tls(ca=tls)
     if not isinstance(tls, Tls):
-        raise invalid("TLS_INVALID", f"tls is a {type(tls).__name__}. Give True, the path of a PEM file with the certificates of who "
+        raise invalid("TLS_INVALID", f"tls is of type {type(tls).__name__}. Give True, the path of a PEM file with the certificates of who "
                       "signs servers', or sightline.Tls(...).", field="tls")
     if (tls.certificate is None) != (tls.key is None):
         raise invalid("TLS_PAIR_INCOMPLETE", "a client certificate and its key belong together, and one is missing. Give both, or "

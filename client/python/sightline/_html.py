@@ -113,7 +113,7 @@ def _tile(one: Result) -> str:
     lines.append(" · ".join(scores))
     lines += [f"{_text(key)}: {_text(str(value))}" for key, value in list(one.attributes.items())[:4]]
     caption = "".join(f'<div style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{line}</div>' for line in lines)
-    return f'<figure style="margin:0;width:{_TILE}px">{shown}<figcaption>{caption}</figcaption></figure>'
+    return f'<figure title="{html.escape(one.id)}" style="margin:0;width:{_TILE}px">{shown}<figcaption>{caption}</figcaption></figure>'
 
 
 def _frame(data: bytes) -> Tuple[int, int]:
@@ -146,13 +146,14 @@ def _heat(heat: Optional[HeatMap], size: Tuple[int, int], left: int) -> str:
     if heat is None or not _is_grid(heat.height, heat.width, heat.values):
         return ""
     region = _place(heat.region, size, left) if heat.region is not None else (float(left), 0.0, float(size[0]), float(size[1]))
-    most = max(heat.values)
-    if region is None or most <= 0:
+    # Mass that lies everywhere alike says nothing: colour is what is above the least.
+    least, most = min(heat.values), max(heat.values)
+    if region is None or most <= least:
         return ""
     x, y, width, height = region[0], region[1], region[2] / heat.width, region[3] / heat.height
     cells = []
     for place, value in enumerate(heat.values):
-        strength = value / most
+        strength = (value - least) / (most - least)
         if strength >= 0.05:
             row, column = divmod(place, heat.width)
             cells.append(f'<rect x="{x + column * width:.1f}" y="{y + row * height:.1f}" width="{width:.1f}" height="{height:.1f}" '

@@ -33,7 +33,7 @@ def encode(source: Any, limit: int, field: str = "image") -> bytes:
             raise invalid("IMAGE_TYPE", f"{field} is a file that gives {type(data).__name__}. Open it in binary mode (\"rb\").",
                           field=field)
     else:
-        raise invalid("IMAGE_TYPE", f"{field} is a {type(source).__name__}. Give a path, encoded bytes, a binary file, a PIL image "
+        raise invalid("IMAGE_TYPE", f"{field} is of type {type(source).__name__}. Give a path, encoded bytes, a binary file, a PIL image "
                       "or an array of uint8.", field=field)
     _check_size(len(data), limit, field, "it is")
     return data

@@ -48,7 +48,7 @@ def descriptor(source: Any, field: str) -> Message:
     """A descriptor, also of an Embedding."""
     vector = source.global_descriptor if isinstance(source, Embedding) else source
     if not isinstance(vector, Descriptor):
-        raise invalid("DESCRIPTOR_INVALID", f"{field} is a {type(source).__name__}. Give a Descriptor(values, embedding_space), or "
+        raise invalid("DESCRIPTOR_INVALID", f"{field} is of type {type(source).__name__}. Give a Descriptor(values, embedding_space), or "
                       "what embed returned.", field=field)
     made = message("EmbeddingVector")
     assign(made, {"values": [float(value) for value in vector.values], "embedding_space": vector.embedding_space}, f"{field}.")
@@ -58,7 +58,7 @@ def descriptor(source: Any, field: str) -> Message:
 def tokens_message(tokens: Any, field: str = "tokens") -> Message:
     """Patch tokens as the API has them."""
     if not isinstance(tokens, Tokens):
-        raise invalid("TOKENS_INVALID", f"{field} is a {type(tokens).__name__}. Give the Tokens that embed returned.", field=field)
+        raise invalid("TOKENS_INVALID", f"{field} is of type {type(tokens).__name__}. Give the Tokens that embed returned.", field=field)
     made = message("PatchTokens")
     given = dataclasses.asdict(tokens)
     given["precision"] = enum(made, "precision", given["precision"])
@@ -96,7 +96,7 @@ def query(single: Part, parts: Optional[Iterable[Part]], limit: int) -> Message:
     for number, part in enumerate(parts):
         field = f"parts[{number}]"
         if not isinstance(part, Part):
-            raise invalid("QUERY_INVALID", f"{field} is a {type(part).__name__}. Give sightline.Part(...).", field=field)
+            raise invalid("QUERY_INVALID", f"{field} is of type {type(part).__name__}. Give sightline.Part(...).", field=field)
         made.parts.append(_query_part(part, limit, field))
     return made
 
@@ -167,7 +167,7 @@ def explain_image(source: Any, id: Any, crop: Any, limit: int, side: str) -> Mes
 def index_item(item: Item, limit: int) -> Message:
     """One image to store."""
     if not isinstance(item, Item):
-        raise invalid("ITEM_INVALID", f"the item is a {type(item).__name__}. Give sightline.Item(...).", field="item")
+        raise invalid("ITEM_INVALID", f"the item is of type {type(item).__name__}. Give sightline.Item(...).", field="item")
     if (item.image is None) == (item.descriptor is None):
         what = "has neither image nor descriptor" if item.image is None else "has both image and descriptor"
         raise invalid("ITEM_INVALID", f"the item {what}. Give one of them.", field="item")
