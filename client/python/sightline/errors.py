@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Type
 
+from google.protobuf.message import DecodeError
+
 from ._schema import Message, message_class
 
 
@@ -188,8 +190,10 @@ def from_call(number: int, details: Optional[str], trailers: Optional[Iterable[T
     """The error of a call that ended with gRPC's code `number`."""
     for key, value in trailers or ():
         if key == _DETAILS:
-            status = message_class("google.rpc.Status").FromString(value)
-            error = from_status(status)
+            try:
+                error = from_status(message_class("google.rpc.Status").FromString(value))
+            except DecodeError:
+                continue  # of something between the server and here
             if error is not None:
                 return error
     return _without_details(number, details or "", address, timeout)
@@ -201,8 +205,14 @@ def _without_details(number: int, details: str, address: str, timeout: Optional[
     if number == 14:
         # "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused": what the system said.
         words = details.rpartition(": ")[2] if details.startswith("failed to connect") else details
-        return UnavailableError(f"no server answers at {address} ({words}). Start sightline-server, or give the address it "
-                                "listens on.", reason="SERVER_UNREACHABLE", metadata=facts)
+        if "SSL" in words or "certificate" in words:
+            next_step = "Give the authority that signed the server's certificate (tls=), or no tls= where the server has none."
+        elif words == "Socket closed":
+            next_step = "It was stopped, or wants TLS or a client certificate (tls=): look at how it was started."
+        else:
+            next_step = "Start sightline-server, or give the address it listens on."
+        return UnavailableError(f"no server answers at {address} ({words}). {next_step}", reason="SERVER_UNREACHABLE",
+                                metadata=facts)
     if number == 1:
         # This package cancels no call that it still waits for: a server that shuts down dropped it.
         return UnavailableError(f"the server at {address} dropped the call, as it does when it shuts down. Try again.",
