@@ -37,6 +37,7 @@ tests=(
   clang clang-format clang-tidy
   libgtest-dev libgmock-dev libbenchmark-dev libhnswlib-dev libopencv-features2d-dev
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
+  python3-pip python3-setuptools python3-venv python3-wheel mypy python3-flake8 openssl # the Python package
   curl procps
   python3-yaml                                                          # manifests
   prometheus                                                            # checks the rules and watches a server in a test

@@ -1,4 +1,5 @@
-"""Compiles the API's protos into the descriptors that the package reads, sightline/api.binpb. All else is in pyproject.toml."""
+"""Compiles the API's protos into the descriptors that the package reads, sightline/api.binpb. All else is in
+pyproject.toml."""
 
 import importlib.util
 import pathlib
@@ -21,8 +22,9 @@ def compile_protos(target):
     """Writes the descriptors, without comments."""
     if not (PROTO / "sightline").is_dir():
         if not CARRIED.exists():
-            raise SystemExit(f"sightline: {PROTO}/sightline is missing. Build in a checkout of the repository, or from its source "
-                             "distribution.")
+            raise SystemExit(
+                f"sightline: {PROTO}/sightline is missing. Build in a checkout of the repository, or from its source "
+                "distribution.")
         if target != CARRIED:
             shutil.copyfile(CARRIED, target)
         return
@@ -30,7 +32,9 @@ def compile_protos(target):
     command = ["protoc"]
     if shutil.which("protoc") is None:
         if importlib.util.find_spec("grpc_tools") is None:
-            raise SystemExit("sightline: protoc is missing. Install Debian's protobuf-compiler and libprotobuf-dev, or grpcio-tools.")
+            raise SystemExit(
+                "sightline: protoc is missing. Install Debian's protobuf-compiler and libprotobuf-dev, or grpcio-tools."
+            )
         tools = pathlib.Path(importlib.util.find_spec("grpc_tools").origin).parent
         command = [sys.executable, "-m", "grpc_tools.protoc", "-I", str(tools / "_proto")]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +42,6 @@ def compile_protos(target):
 
 
 class BuildPy(build_py):
-
     def run(self):
         super().run()
         # An editable installation reads the source tree itself.
@@ -46,7 +49,6 @@ class BuildPy(build_py):
 
 
 class Sdist(sdist):
-
     def run(self):
         compile_protos(CARRIED)
         super().run()

@@ -1,8 +1,8 @@
 """Builds the package: setuptools, and what is needed for it without asking the network for anything that is installed.
 
-pip builds in an environment of its own, which sees no installed package, and fetches what a build wants. Without a network
-that fails although setuptools is there. This backend takes the installed one, and asks for another only where there is none;
-the same with what compiles the descriptors (setup.py), protoc or grpcio-tools.
+pip builds in an environment of its own, which sees no installed package, and fetches what a build wants. Without a
+network that fails although setuptools is there. This backend takes the installed one, and asks for another only where
+there is none; the same with what compiles the descriptors (setup.py), protoc or grpcio-tools.
 """
 
 import importlib.util
@@ -16,7 +16,10 @@ def _add_installed():
     """Lets this process see the packages of the interpreter, after those of the build's own environment."""
     folders = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     base = {"base": sys.base_prefix, "platbase": sys.base_prefix, "installed_base": sys.base_prefix}
-    folders += [sysconfig.get_path("purelib", vars=base), os.path.join(sys.base_prefix, "lib", "python3", "dist-packages")]
+    folders += [
+        sysconfig.get_path("purelib", vars=base),
+        os.path.join(sys.base_prefix, "lib", "python3", "dist-packages")
+    ]
     for folder in folders:
         if folder not in sys.path and os.path.isdir(folder):
             sys.path.append(folder)

@@ -19,20 +19,21 @@ from .aio import AsyncClient
 from .client import Client
 from .errors import (AbortedError, AlreadyExistsError, CancelledError, DataLossError, DeadlineExceededError,
                      FailedPreconditionError, InternalError, InvalidArgumentError, NotFoundError, OutOfRangeError,
-                     PermissionDeniedError, ResourceExhaustedError, SightlineError, UnauthenticatedError, UnavailableError,
-                     UnimplementedError, UnknownError)
+                     PermissionDeniedError, ResourceExhaustedError, SightlineError, UnauthenticatedError,
+                     UnavailableError, UnimplementedError, UnknownError)
 from .options import Crop, Expansion, Explain, Item, Part, Rerank, Tls
 from .records import Collection, Duplicates, Model, OperationState, ServerInfo, Snapshot
-from .types import (Box, Correspondence, Descriptor, Embedding, Evidence, Explanation, HeatMap, ImageRecord, IndexResponse, Outcome,
-                    Result, SearchResponse, StageTime, Tokens)
+from .types import (Box, Correspondence, Descriptor, Embedding, Evidence, Explanation, HeatMap, ImageRecord,
+                    IndexResponse, Outcome, Result, SearchResponse, StageTime, Tokens)
 
 __version__ = VERSION
 
 __all__ = [
-    "AbortedError", "AlreadyExistsError", "AsyncClient", "AsyncOperation", "Box", "CancelledError", "Client", "Collection",
-    "Correspondence", "Crop", "DataLossError", "DeadlineExceededError", "Descriptor", "Duplicates", "Embedding", "Evidence",
-    "Expansion", "Explain", "Explanation", "FailedPreconditionError", "HeatMap", "ImageRecord", "IndexResponse", "InternalError",
-    "InvalidArgumentError", "Item", "Model", "NotFoundError", "Operation", "OperationState", "OutOfRangeError", "Outcome", "Part",
-    "PermissionDeniedError", "Rerank", "ResourceExhaustedError", "Result", "SearchResponse", "ServerInfo", "SightlineError",
-    "Snapshot", "StageTime", "Tls", "Tokens", "UnauthenticatedError", "UnavailableError", "UnimplementedError", "UnknownError"
+    "AbortedError", "AlreadyExistsError", "AsyncClient", "AsyncOperation", "Box", "CancelledError", "Client",
+    "Collection", "Correspondence", "Crop", "DataLossError", "DeadlineExceededError", "Descriptor", "Duplicates",
+    "Embedding", "Evidence", "Expansion", "Explain", "Explanation", "FailedPreconditionError", "HeatMap", "ImageRecord",
+    "IndexResponse", "InternalError", "InvalidArgumentError", "Item", "Model", "NotFoundError", "Operation",
+    "OperationState", "OutOfRangeError", "Outcome", "Part", "PermissionDeniedError", "Rerank", "ResourceExhaustedError",
+    "Result", "SearchResponse", "ServerInfo", "SightlineError", "Snapshot", "StageTime", "Tls", "Tokens",
+    "UnauthenticatedError", "UnavailableError", "UnimplementedError", "UnknownError"
 ]

@@ -22,7 +22,6 @@ S = TypeVar("S", bound="AsyncCaller")
 
 class AsyncCaller:
     """What every method of AsyncClient stands on."""
-
     def __init__(self,
                  address: Optional[str] = None,
                  *,
@@ -67,21 +66,24 @@ class AsyncCaller:
             raise FailedPreconditionError("this client is closed. Make another.", reason="CLIENT_CLOSED")
         if self._channel is None:
             address, options = self._settings.address, self._settings.channel_options
-            self._channel = (grpc.aio.insecure_channel(address, options) if self._credentials is None else grpc.aio.secure_channel(
-                address, self._credentials, options))
+            self._channel = (grpc.aio.insecure_channel(address, options) if self._credentials is None else
+                             grpc.aio.secure_channel(address, self._credentials, options))
         stub = self._stubs.get(method)
         if stub is None:
             m = METHODS[method]
             kind = f"{'stream' if m.client_streaming else 'unary'}_{'stream' if m.server_streaming else 'unary'}"
-            stub = self._stubs[method] = getattr(self._channel, kind)(m.path, request_serializer=m.request.SerializeToString,
+            stub = self._stubs[method] = getattr(self._channel, kind)(m.path,
+                                                                      request_serializer=m.request.SerializeToString,
                                                                       response_deserializer=m.response.FromString)
         return stub
 
     def _error(self, error: Any, timeout: Optional[float]) -> SightlineError:
         """gRPC's error in our words."""
         if self._closed:
-            return FailedPreconditionError("this client was closed during the call. Make another.", reason="CLIENT_CLOSED")
-        return from_call(error.code().value[0], error.details(), error.trailing_metadata(), self._settings.address, timeout)
+            return FailedPreconditionError("this client was closed during the call. Make another.",
+                                           reason="CLIENT_CLOSED")
+        return from_call(error.code().value[0], error.details(), error.trailing_metadata(), self._settings.address,
+                         timeout)
 
     async def _run(self, call: Call[T], timeout: Optional[float]) -> T:
         seconds = self._settings.timeout_of(call.kind, timeout)
@@ -90,7 +92,9 @@ class AsyncCaller:
         while True:
             stub = self._stub(call.method)
             try:
-                reply = await stub(call.request, timeout=max(0.0, end - time.monotonic()), metadata=self._settings.metadata)
+                reply = await stub(call.request,
+                                   timeout=max(0.0, end - time.monotonic()),
+                                   metadata=self._settings.metadata)
             except grpc.RpcError as failure:
                 error = self._error(failure, seconds)
                 wait = _connection.wait_before_retry(error, attempt, end - time.monotonic())

@@ -22,7 +22,6 @@ class AsyncCollectionMethods(AsyncCaller):
     """What AsyncClient is, beside searching and indexing."""
 
     # Collections.
-
     async def create_collection(self,
                                 name: str,
                                 *,
@@ -31,25 +30,35 @@ class AsyncCollectionMethods(AsyncCaller):
                                 descriptor_dim: int = 0,
                                 timeout: Optional[float] = None,
                                 **settings: Any) -> records.Collection:
-        """Creates a collection: for images, embedded by `model` (empty: the server's default), or for descriptors computed
-        elsewhere, with embedding_space and descriptor_dim. Settings have the names of the API's CollectionSettings:
-        keep_image="none", "preview" (what unset means) or "original", index_kind="hnsw", drop_tokens=True."""
-        return await self._run(_calls.create_collection(name, model, embedding_space, descriptor_dim, settings), timeout)
+        """Creates a collection: for images, embedded by `model` (empty: the server's default), or for descriptors
+        computed elsewhere, with embedding_space and descriptor_dim. Settings have the names of the API's
+        CollectionSettings: keep_image="none", "preview" (what unset means) or "original", index_kind="hnsw",
+        drop_tokens=True."""
+        return await self._run(_calls.create_collection(name, model, embedding_space, descriptor_dim, settings),
+                               timeout)
 
     async def get_collection(self, name: str, *, timeout: Optional[float] = None) -> records.Collection:
         """One collection with what it holds, by its name or an alias."""
         return await self._run(_calls.get_collection(name), timeout)
 
-    def list_collections(self, *, page_size: int = 0, timeout: Optional[float] = None) -> AsyncIterator[records.Collection]:
+    def list_collections(self,
+                         *,
+                         page_size: int = 0,
+                         timeout: Optional[float] = None) -> AsyncIterator[records.Collection]:
         """All collections by name."""
         return self._pages(_calls.list_collections(page_size), timeout)
 
-    async def update_collection(self, name: str, *, timeout: Optional[float] = None, **settings: Any) -> records.Collection:
+    async def update_collection(self,
+                                name: str,
+                                *,
+                                timeout: Optional[float] = None,
+                                **settings: Any) -> records.Collection:
         """Changes settings that can be changed: keep_image, index_kind, drop_tokens, description."""
         return await self._run(_calls.update_collection(name, settings), timeout)
 
     async def delete_collection(self, name: str, *, timeout: Optional[float] = None) -> int:
-        """Deletes a collection with all its images; returns how many went with it. There is no way back but a snapshot."""
+        """Deletes a collection with all its images; returns how many went with it. There is no way back but a
+        snapshot."""
         return await self._run(_calls.delete_collection(name), timeout)
 
     async def optimize_collection(self,
@@ -70,9 +79,14 @@ class AsyncCollectionMethods(AsyncCaller):
                                  rollback: bool = False,
                                  embedding_space: str = "",
                                  timeout: Optional[float] = None) -> AsyncOperation[records.Reembedded]:
-        """Embeds every image again with another model, behind the searches; `rollback` goes back to the space before."""
-        call = _calls.reembed_collection(name, model=model, keep_old_hours=keep_old_hours, allow_partial=allow_partial,
-                                         rollback=rollback, embedding_space=embedding_space)
+        """Embeds every image again with another model, behind the searches; `rollback` goes back to the space
+        before."""
+        call = _calls.reembed_collection(name,
+                                         model=model,
+                                         keep_old_hours=keep_old_hours,
+                                         allow_partial=allow_partial,
+                                         rollback=rollback,
+                                         embedding_space=embedding_space)
         return await self._operation(call, timeout)
 
     async def drop_other_space(self, name: str, *, timeout: Optional[float] = None) -> None:
@@ -89,8 +103,12 @@ class AsyncCollectionMethods(AsyncCaller):
                               neighbours: int = 0,
                               timeout: Optional[float] = None) -> AsyncOperation[records.Duplicates]:
         """Finds groups of images that show the same thing, verified by their patches. Nothing is deleted."""
-        call = _calls.find_duplicates(collection, min_confidence=min_confidence, min_score=min_score,
-                                      min_structural_score=min_structural_score, filter=filter, neighbours=neighbours)
+        call = _calls.find_duplicates(collection,
+                                      min_confidence=min_confidence,
+                                      min_score=min_score,
+                                      min_structural_score=min_structural_score,
+                                      filter=filter,
+                                      neighbours=neighbours)
         return await self._operation(call, timeout)
 
     async def fit_confidence(self,
@@ -100,8 +118,8 @@ class AsyncCollectionMethods(AsyncCaller):
                              label_attribute: str = "",
                              rerank: Union[None, bool, str, Rerank] = None,
                              timeout: Optional[float] = None) -> AsyncOperation[records.ConfidenceModel]:
-        """Fits the collection's confidence on labelled pairs (first_id, second_id, same), or by an attribute that names the
-        object."""
+        """Fits the collection's confidence on labelled pairs (first_id, second_id, same), or by an attribute that names
+        the object."""
         return await self._operation(_calls.fit_confidence(collection, pairs, label_attribute, rerank), timeout)
 
     def list_attribute_values(self,
@@ -124,7 +142,10 @@ class AsyncCollectionMethods(AsyncCaller):
 
     # Snapshots.
 
-    async def create_snapshot(self, collection: str, *, timeout: Optional[float] = None) -> AsyncOperation[records.Snapshot]:
+    async def create_snapshot(self,
+                              collection: str,
+                              *,
+                              timeout: Optional[float] = None) -> AsyncOperation[records.Snapshot]:
         """Takes a snapshot, consistent while writes go on."""
         return await self._operation(_calls.create_snapshot(collection), timeout)
 
@@ -153,12 +174,14 @@ class AsyncCollectionMethods(AsyncCaller):
                                 path: Union[str, "os.PathLike[str]"],
                                 *,
                                 timeout: float = _connection.TRANSFER_TIMEOUT) -> None:
-        """Writes a snapshot to a file and checks it. It grows as PATH.part, and a download that broke goes on from there."""
+        """Writes a snapshot to a file and checks it. It grows as PATH.part, and a download that broke goes on from
+        there."""
         target = pathlib.Path(path)
         part = _snapshot_file.part_file(target)
         method = "CollectionService/DownloadSnapshot"
         with part.open("ab") as file:
-            call = self._stub(method)(request(method, name=name, offset=file.tell()), timeout=timeout,
+            call = self._stub(method)(request(method, name=name, offset=file.tell()),
+                                      timeout=timeout,
                                       metadata=self._settings.metadata)
             try:
                 async for piece in call:

@@ -1,5 +1,5 @@
-"""AsyncIndexStream: one AsyncClient.index_stream at work. Everything runs on the caller's event loop, but for the reading of
-image files, which a thread does.
+"""AsyncIndexStream: one AsyncClient.index_stream at work. Everything runs on the caller's event loop, but for the
+reading of image files, which a thread does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ async def _each(items: Union[Iterable[Any], AsyncIterable[Any]]) -> AsyncIterato
 
 class _Connection:
     """One call of the RPC. Its events, ("reply", message) and ("end", error), come out of `events`."""
-
     def __init__(self, caller: AsyncCaller, events: asyncio.Queue[Tuple[Any, str, Any]]) -> None:
         self._caller = caller
         self._events = events
@@ -83,12 +82,13 @@ class _Connection:
 
 
 class AsyncIndexStream:
-
-    def __init__(self, caller: AsyncCaller, collection: str, items: Union[Iterable[Any], AsyncIterable[Any]], max_in_flight: int,
+    def __init__(self, caller: AsyncCaller, collection: str, items: Union[Iterable[Any],
+                                                                          AsyncIterable[Any]], max_in_flight: int,
                  max_in_flight_bytes: int, model: str, patience: float, reply_timeout: float) -> None:
         self._caller = caller
         self._source = _each(items)
-        self._state = StreamState(caller._settings, collection, max_in_flight, max_in_flight_bytes, model, patience, reply_timeout)
+        self._state = StreamState(caller._settings, collection, max_in_flight, max_in_flight_bytes, model, patience,
+                                  reply_timeout)
         self._connection: Optional[_Connection] = None
         self._taking: Optional[asyncio.Future[Any]] = None
 
@@ -164,7 +164,8 @@ class AsyncIndexStream:
             return []
         if self._state.fatal is not None and not isinstance(made, SightlineError):
             made = self._state.fatal  # the stream has ended meanwhile
-        refused = self._state.refuse(source, made) if isinstance(made, SightlineError) else self._state.take(source, made)
+        refused = self._state.refuse(source, made) if isinstance(made, SightlineError) else self._state.take(
+            source, made)
         return [refused] if refused else []
 
     def _happened(self, connection: _Connection, kind: str, value: Any) -> List[Outcome]:

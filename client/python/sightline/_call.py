@@ -65,7 +65,9 @@ def assign(target: Message, fields: Mapping[str, Any], path: str = "") -> None:
             shown = repr(value)
             shown = shown if len(shown) <= 80 else shown[:77] + "..."
             raise invalid("FIELD_INVALID", f"{path}{name} is {shown}, which does not fit ({_words(error)}). Give "
-                          f"{_wanted(target, name)}.", field=path + name, actual=shown) from None
+                          f"{_wanted(target, name)}.",
+                          field=path + name,
+                          actual=shown) from None
 
 
 def _words(error: Exception) -> str:
@@ -94,6 +96,9 @@ def enum(target: Message, name: str, value: Any) -> int:
     names = {entry.name[len(prefix):].lower(): entry.number for entry in kind.values}
     names.pop("unspecified", None)
     if not isinstance(value, str) or value.lower() not in names:
-        raise invalid("FIELD_INVALID", f"{name} is {value!r}. Use one of {', '.join(sorted(names))}.", field=name, actual=value)
+        raise invalid("FIELD_INVALID",
+                      f"{name} is {value!r}. Use one of {', '.join(sorted(names))}.",
+                      field=name,
+                      actual=value)
     number: int = names[value.lower()]
     return number

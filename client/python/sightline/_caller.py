@@ -20,7 +20,6 @@ S = TypeVar("S", bound="Caller")
 
 class Caller:
     """What every method of Client stands on."""
-
     def __init__(self,
                  address: Optional[str] = None,
                  *,
@@ -34,14 +33,15 @@ class Caller:
         address: host:port; else the environment variable SIGHTLINE_ADDRESS, else 127.0.0.1:50051.
         api_key: else SIGHTLINE_API_KEY.
         tls: the path of a PEM file with who signs the server's certificate, True for those gRPC trusts, or a Tls.
-        timeout: seconds a call may take; else 10, where an image travels 60, to load a model 600. Every method takes its own.
+        timeout: seconds a call may take; else 10, where an image travels 60, to load a model 600. Every method takes
+        its own.
         max_image_bytes: larger files are refused before they are read; else 16 MiB.
         """
         self._settings = _connection.settings(address, api_key, tls, timeout, max_message_bytes, max_image_bytes)
         credentials = self._settings.channel_credentials()
         options = self._settings.channel_options
-        self._channel = (grpc.insecure_channel(self._settings.address, options) if credentials is None else grpc.secure_channel(
-            self._settings.address, credentials, options))
+        self._channel = (grpc.insecure_channel(self._settings.address, options)
+                         if credentials is None else grpc.secure_channel(self._settings.address, credentials, options))
         self._stubs: Dict[str, Callable[..., Any]] = {}
         self._closed = False
 
@@ -75,15 +75,18 @@ class Caller:
         if stub is None:
             m = METHODS[method]
             kind = f"{'stream' if m.client_streaming else 'unary'}_{'stream' if m.server_streaming else 'unary'}"
-            stub = self._stubs[method] = getattr(self._channel, kind)(m.path, request_serializer=m.request.SerializeToString,
+            stub = self._stubs[method] = getattr(self._channel, kind)(m.path,
+                                                                      request_serializer=m.request.SerializeToString,
                                                                       response_deserializer=m.response.FromString)
         return stub
 
     def _error(self, error: Any, timeout: Optional[float]) -> SightlineError:
         """gRPC's error in our words."""
         if self._closed:
-            return FailedPreconditionError("this client was closed during the call. Make another.", reason="CLIENT_CLOSED")
-        return from_call(error.code().value[0], error.details(), error.trailing_metadata(), self._settings.address, timeout)
+            return FailedPreconditionError("this client was closed during the call. Make another.",
+                                           reason="CLIENT_CLOSED")
+        return from_call(error.code().value[0], error.details(), error.trailing_metadata(), self._settings.address,
+                         timeout)
 
     def _run(self, call: Call[T], timeout: Optional[float]) -> T:
         seconds = self._settings.timeout_of(call.kind, timeout)

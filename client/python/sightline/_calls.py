@@ -1,4 +1,5 @@
-"""Every unary RPC as a Call, for both clients. One function an RPC; their documentation is that of the clients' methods."""
+"""Every unary RPC as a Call, for both clients. One function an RPC; their documentation is that of the clients'
+methods."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def _inner(field: str, kind: Any) -> Callable[[Message], Any]:
 def search(single: Part, parts: Optional[Iterable[Part]], limit: int, **options: Any) -> Call[types.SearchResponse]:
     made = _requests.search_request(single, parts, limit, **options)
     images = any(part.image for part in made.query.parts)
-    return Call("SearchService/Search", made, lambda reply: _search_response(reply, made), "image" if images else "call")
+    return Call("SearchService/Search", made, lambda reply: _search_response(reply, made),
+                "image" if images else "call")
 
 
 def _search_response(reply: Message, made: Message) -> types.SearchResponse:
@@ -42,36 +44,41 @@ def ids_to_show(call: Call[types.SearchResponse]) -> Sequence[Optional[str]]:
 
 
 def with_pictures(answer: types.SearchResponse, images: Sequence[bytes]) -> types.SearchResponse:
-    """Gives evidence the pictures it is drawn on: the result's preview, and `images` by part of the query where they are not
-    empty."""
-
+    """Gives evidence the pictures it is drawn on: the result's preview, and `images` by part of the query where they
+    are not empty."""
     def shown(result: types.Result) -> types.Result:
         evidence = result.evidence
         if evidence is None:
             return result
         query_image = images[evidence.query_part] if evidence.query_part < len(images) else b""
-        return dataclasses.replace(
-            result,
-            evidence=dataclasses.replace(evidence, query_image=query_image or evidence.query_image, result_image=result.preview))
+        return dataclasses.replace(result,
+                                   evidence=dataclasses.replace(evidence,
+                                                                query_image=query_image or evidence.query_image,
+                                                                result_image=result.preview))
 
     return dataclasses.replace(answer, results=tuple(map(shown, answer.results)))
 
 
-def explain(collection: str, query: Tuple[Any, Any, Any], result: Tuple[Any, Any, Any], correspondences: int, heat_maps: bool,
-            rerank: Any, limit: int) -> Call[types.Explanation]:
+def explain(collection: str, query: Tuple[Any, Any, Any], result: Tuple[Any, Any, Any], correspondences: int,
+            heat_maps: bool, rerank: Any, limit: int) -> Call[types.Explanation]:
     """`query` and `result`: image, id and crop."""
-    first, second = (_requests.explain_image(*side, limit, name) for side, name in ((query, "query"), (result, "result")))
-    made = request("SearchService/Explain", collection=collection, query=first, result=second,
+    first, second = (
+        _requests.explain_image(*side, limit, name) for side, name in ((query, "query"), (result, "result")))
+    made = request("SearchService/Explain",
+                   collection=collection,
+                   query=first,
+                   result=second,
                    rerank=_requests.rerank_options(rerank),
                    options=_requests.explain_options(Explain(correspondences, heat_maps)))
-    return Call("SearchService/Explain", made, lambda reply: with_both_pictures(convert(reply, types.Explanation), first.image,
-                                                                                second.image), "image")
+    return Call("SearchService/Explain", made,
+                lambda reply: with_both_pictures(convert(reply, types.Explanation), first.image, second.image), "image")
 
 
 def with_both_pictures(answer: types.Explanation, query: bytes, result: bytes) -> types.Explanation:
     """Gives evidence the two pictures it is drawn on, where they are not empty."""
     evidence = answer.evidence
-    evidence = dataclasses.replace(evidence, query_image=query or evidence.query_image,
+    evidence = dataclasses.replace(evidence,
+                                   query_image=query or evidence.query_image,
                                    result_image=result or evidence.result_image)
     return dataclasses.replace(answer, evidence=evidence)
 
@@ -102,7 +109,8 @@ def get_image(collection: str, id: str, view: str) -> Call[types.ImageRecord]:
 def list_images(collection: str, filter: str, view: str, page_size: int) -> Pages[types.ImageRecord]:
     made = request("IndexService/ListImages", collection=collection, filter=filter, page_size=page_size)
     _view(made, view)
-    return Pages("IndexService/ListImages", made, lambda reply: (convert(image, types.ImageRecord) for image in reply.images))
+    return Pages("IndexService/ListImages", made, lambda reply:
+                 (convert(image, types.ImageRecord) for image in reply.images))
 
 
 def delete_images(collection: str, ids: Any, filter: str) -> Call[types.DeleteResponse]:
@@ -124,7 +132,10 @@ def update_attributes(collection: str, id: str, set: Optional[Mapping[str, Any]]
 
 def create_collection(name: str, model: str, embedding_space: str, descriptor_dim: int,
                       settings: Mapping[str, Any]) -> Call[records.Collection]:
-    made = request("CollectionService/CreateCollection", name=name, model=model, embedding_space=embedding_space,
+    made = request("CollectionService/CreateCollection",
+                   name=name,
+                   model=model,
+                   embedding_space=embedding_space,
                    descriptor_dim=descriptor_dim)
     if settings:
         made.settings.CopyFrom(_requests.settings_message(settings))
@@ -167,9 +178,13 @@ def drop_other_space(name: str) -> Call[None]:
 
 
 def list_attribute_values(collection: str, key: str, filter: str, page_size: int) -> Pages[records.ValueCount]:
-    made = request("CollectionService/ListAttributeValues", collection=collection, key=key, filter=filter, page_size=page_size)
-    return Pages("CollectionService/ListAttributeValues", made,
-                 lambda reply: (convert(one, records.ValueCount) for one in reply.values))
+    made = request("CollectionService/ListAttributeValues",
+                   collection=collection,
+                   key=key,
+                   filter=filter,
+                   page_size=page_size)
+    return Pages("CollectionService/ListAttributeValues", made, lambda reply:
+                 (convert(one, records.ValueCount) for one in reply.values))
 
 
 # Long work: the reply is an operation.
@@ -179,7 +194,8 @@ def _work(method: str, made: Message) -> Call[records.OperationState]:
     return Call(method, made, _inner("operation", records.OperationState))
 
 
-def optimize_collection(name: str, augment_neighbours: int, augment_alpha: Optional[float]) -> Call[records.OperationState]:
+def optimize_collection(name: str, augment_neighbours: int,
+                        augment_alpha: Optional[float]) -> Call[records.OperationState]:
     method = "CollectionService/OptimizeCollection"
     return _work(method, request(method, name=name, augment_neighbours=augment_neighbours, augment_alpha=augment_alpha))
 
@@ -197,12 +213,16 @@ def find_duplicates(collection: str, **fields: Any) -> Call[records.OperationSta
 def fit_confidence(collection: str, pairs: Optional[Iterable[Tuple[str, str, bool]]], label_attribute: str,
                    rerank: Any) -> Call[records.OperationState]:
     method = "CollectionService/FitConfidence"
-    made = request(method, collection=collection, label_attribute=label_attribute, rerank=_requests.rerank_options(rerank))
+    made = request(method,
+                   collection=collection,
+                   label_attribute=label_attribute,
+                   rerank=_requests.rerank_options(rerank))
     for number, pair in enumerate(pairs or ()):
         try:
             first, second, same = pair
         except (TypeError, ValueError):
-            raise invalid("FIELD_INVALID", f"pairs[{number}] is {pair!r}. Give (first_id, second_id, same).",
+            raise invalid("FIELD_INVALID",
+                          f"pairs[{number}] is {pair!r}. Give (first_id, second_id, same).",
                           field=f"pairs[{number}]") from None
         one = message("FitConfidenceRequest.Pair")
         assign(one, {"first_id": first, "second_id": second, "same": same}, f"pairs[{number}].")
@@ -222,12 +242,13 @@ def restore_snapshot(snapshot: str, collection: str) -> Call[records.OperationSt
 
 def list_snapshots(collection: str, page_size: int) -> Pages[records.Snapshot]:
     return Pages("CollectionService/ListSnapshots",
-                 request("CollectionService/ListSnapshots", collection=collection, page_size=page_size),
-                 lambda reply: (convert(one, records.Snapshot) for one in reply.snapshots))
+                 request("CollectionService/ListSnapshots", collection=collection, page_size=page_size), lambda reply:
+                 (convert(one, records.Snapshot) for one in reply.snapshots))
 
 
 def delete_snapshot(name: str) -> Call[None]:
-    return Call("CollectionService/DeleteSnapshot", request("CollectionService/DeleteSnapshot", name=name), _nothing, "image")
+    return Call("CollectionService/DeleteSnapshot", request("CollectionService/DeleteSnapshot", name=name), _nothing,
+                "image")
 
 
 def get_operation(name: str) -> Call[records.OperationState]:
@@ -242,8 +263,8 @@ def cancel_operation(name: str) -> Call[records.OperationState]:
 
 def list_operations(collection: str, page_size: int) -> Pages[records.OperationState]:
     return Pages("OperationService/ListOperations",
-                 request("OperationService/ListOperations", collection=collection, page_size=page_size),
-                 lambda reply: (convert(one, records.OperationState) for one in reply.operations))
+                 request("OperationService/ListOperations", collection=collection, page_size=page_size), lambda reply:
+                 (convert(one, records.OperationState) for one in reply.operations))
 
 
 def list_models() -> Call[Tuple[records.Model, ...]]:
@@ -256,12 +277,13 @@ def get_model(name: str) -> Call[records.Model]:
 
 
 def load_model(name: str) -> Call[records.Model]:
-    return Call("ModelService/LoadModel", request("ModelService/LoadModel", name=name), _inner("model", records.Model), "load")
+    return Call("ModelService/LoadModel", request("ModelService/LoadModel", name=name), _inner("model", records.Model),
+                "load")
 
 
 def unload_model(name: str) -> Call[Tuple[str, ...]]:
-    return Call("ModelService/UnloadModel", request("ModelService/UnloadModel", name=name), lambda reply: tuple(reply.collections),
-                "load")
+    return Call("ModelService/UnloadModel", request("ModelService/UnloadModel", name=name),
+                lambda reply: tuple(reply.collections), "load")
 
 
 def server_info() -> Call[records.ServerInfo]:
@@ -280,7 +302,10 @@ def upload_pieces(path: pathlib.Path) -> Iterator[Message]:
                 data = file.read(PIECE_BYTES)
                 if not data:
                     return
-                yield message("UploadSnapshotRequest", sha256=head.sha256 if offset == 0 else "", offset=offset, data=data)
+                yield message("UploadSnapshotRequest",
+                              sha256=head.sha256 if offset == 0 else "",
+                              offset=offset,
+                              data=data)
                 offset += len(data)
 
     return pieces()

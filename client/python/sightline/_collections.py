@@ -31,9 +31,10 @@ class CollectionMethods(Caller):
                           descriptor_dim: int = 0,
                           timeout: Optional[float] = None,
                           **settings: Any) -> records.Collection:
-        """Creates a collection: for images, embedded by `model` (empty: the server's default), or for descriptors computed
-        elsewhere, with embedding_space and descriptor_dim. Settings have the names of the API's CollectionSettings:
-        keep_image="none", "preview" (what unset means) or "original", index_kind="hnsw", drop_tokens=True."""
+        """Creates a collection: for images, embedded by `model` (empty: the server's default), or for descriptors
+        computed elsewhere, with embedding_space and descriptor_dim. Settings have the names of the API's
+        CollectionSettings: keep_image="none", "preview" (what unset means) or "original", index_kind="hnsw",
+        drop_tokens=True."""
         return self._run(_calls.create_collection(name, model, embedding_space, descriptor_dim, settings), timeout)
 
     def get_collection(self, name: str, *, timeout: Optional[float] = None) -> records.Collection:
@@ -49,7 +50,8 @@ class CollectionMethods(Caller):
         return self._run(_calls.update_collection(name, settings), timeout)
 
     def delete_collection(self, name: str, *, timeout: Optional[float] = None) -> int:
-        """Deletes a collection with all its images; returns how many went with it. There is no way back but a snapshot."""
+        """Deletes a collection with all its images; returns how many went with it. There is no way back but a
+        snapshot."""
         return self._run(_calls.delete_collection(name), timeout)
 
     def optimize_collection(self,
@@ -70,9 +72,14 @@ class CollectionMethods(Caller):
                            rollback: bool = False,
                            embedding_space: str = "",
                            timeout: Optional[float] = None) -> Operation[records.Reembedded]:
-        """Embeds every image again with another model, behind the searches; `rollback` goes back to the space before."""
-        call = _calls.reembed_collection(name, model=model, keep_old_hours=keep_old_hours, allow_partial=allow_partial,
-                                         rollback=rollback, embedding_space=embedding_space)
+        """Embeds every image again with another model, behind the searches; `rollback` goes back to the space
+        before."""
+        call = _calls.reembed_collection(name,
+                                         model=model,
+                                         keep_old_hours=keep_old_hours,
+                                         allow_partial=allow_partial,
+                                         rollback=rollback,
+                                         embedding_space=embedding_space)
         return self._operation(call, timeout)
 
     def drop_other_space(self, name: str, *, timeout: Optional[float] = None) -> None:
@@ -89,8 +96,12 @@ class CollectionMethods(Caller):
                         neighbours: int = 0,
                         timeout: Optional[float] = None) -> Operation[records.Duplicates]:
         """Finds groups of images that show the same thing, verified by their patches. Nothing is deleted."""
-        call = _calls.find_duplicates(collection, min_confidence=min_confidence, min_score=min_score,
-                                      min_structural_score=min_structural_score, filter=filter, neighbours=neighbours)
+        call = _calls.find_duplicates(collection,
+                                      min_confidence=min_confidence,
+                                      min_score=min_score,
+                                      min_structural_score=min_structural_score,
+                                      filter=filter,
+                                      neighbours=neighbours)
         return self._operation(call, timeout)
 
     def fit_confidence(self,
@@ -100,8 +111,8 @@ class CollectionMethods(Caller):
                        label_attribute: str = "",
                        rerank: Union[None, bool, str, Rerank] = None,
                        timeout: Optional[float] = None) -> Operation[records.ConfidenceModel]:
-        """Fits the collection's confidence on labelled pairs (first_id, second_id, same), or by an attribute that names the
-        object."""
+        """Fits the collection's confidence on labelled pairs (first_id, second_id, same), or by an attribute that names
+        the object."""
         return self._operation(_calls.fit_confidence(collection, pairs, label_attribute, rerank), timeout)
 
     def list_attribute_values(self,
@@ -153,12 +164,14 @@ class CollectionMethods(Caller):
                           path: Union[str, "os.PathLike[str]"],
                           *,
                           timeout: float = _connection.TRANSFER_TIMEOUT) -> None:
-        """Writes a snapshot to a file and checks it. It grows as PATH.part, and a download that broke goes on from there."""
+        """Writes a snapshot to a file and checks it. It grows as PATH.part, and a download that broke goes on from
+        there."""
         target = pathlib.Path(path)
         part = _snapshot_file.part_file(target)
         method = "CollectionService/DownloadSnapshot"
         with part.open("ab") as file:
-            call = self._stub(method)(request(method, name=name, offset=file.tell()), timeout=timeout,
+            call = self._stub(method)(request(method, name=name, offset=file.tell()),
+                                      timeout=timeout,
                                       metadata=self._settings.metadata)
             try:
                 for piece in call:

@@ -129,11 +129,14 @@ def convert(value: Message, kind: Type[T]) -> T:
 def set_attributes(target: Any, attributes: Mapping[str, Any]) -> None:
     """Writes attributes into a map field of the API."""
     if not isinstance(attributes, Mapping):
-        raise invalid("ATTRIBUTES_INVALID", f"attributes are of type {type(attributes).__name__}, and not a dict. Give them as "
-                      "{\"key\": value}.", field="attributes")
+        raise invalid("ATTRIBUTES_INVALID",
+                      f"attributes are of type {type(attributes).__name__}, and not a dict. Give them as "
+                      "{\"key\": value}.",
+                      field="attributes")
     for key, value in attributes.items():
         if not isinstance(key, str):
-            raise invalid("ATTRIBUTES_INVALID", f"the attribute key {key!r} is not text. Name attributes with str.",
+            raise invalid("ATTRIBUTES_INVALID",
+                          f"the attribute key {key!r} is not text. Name attributes with str.",
                           field="attributes")
         target[key].CopyFrom(_attribute_message(key, value))
 
@@ -152,10 +155,14 @@ def _attribute_message(key: str, value: Any) -> Message:
             texts = sorted(value) if isinstance(value, (set, frozenset)) else value
             return message("AttributeValue", string_list=message("StringList", values=texts))
     except (TypeError, ValueError) as error:
-        raise invalid("ATTRIBUTE_INVALID", f"the attribute {key!r} is {_short(value)}, which cannot be sent ({error}). Give it "
-                      "another value.", field=f"attributes.{key}") from None
-    raise invalid("ATTRIBUTE_INVALID", f"the attribute {key!r} is {_short(value)}, of type {type(value).__name__}. Use str, int, float, "
-                  "bool or a list of str.", field=f"attributes.{key}")
+        raise invalid("ATTRIBUTE_INVALID",
+                      f"the attribute {key!r} is {_short(value)}, which cannot be sent ({error}). Give it "
+                      "another value.",
+                      field=f"attributes.{key}") from None
+    raise invalid("ATTRIBUTE_INVALID",
+                  f"the attribute {key!r} is {_short(value)}, of type {type(value).__name__}. Use str, int, float, "
+                  "bool or a list of str.",
+                  field=f"attributes.{key}")
 
 
 def _short(value: Any) -> str:

@@ -1,5 +1,5 @@
-"""What a notebook shows of results and evidence: HTML without scripts, with pictures as data URLs. Every text that comes from
-the server is escaped.
+"""What a notebook shows of results and evidence: HTML without scripts, with pictures as data URLs. Every text that
+comes from the server is escaped.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ _GAP = 40  # between them
 _LARGE_BYTES = 200_000  # beyond these a picture is made smaller, where PIL is there
 _MOST_CELLS = 65_536  # of a heat-map; a grid of tokens has at most a few thousand
 _FONT = "font:12px/1.4 system-ui,sans-serif"
+_WARNING = '<p style="margin:4px 0;color:#b00">{}</p>'
 
 
 def response(answer: SearchResponse) -> str:
     """The results as a grid, with where the time went below."""
     notes = [f"{len(answer)} of {answer.stats.matching:,} images ({_text(answer.stats.index)})"]
     notes += [f"{_text(stage)} {milliseconds:.1f} ms" for stage, milliseconds in answer.timings.items()]
-    warning = "".join(f'<p style="margin:4px 0;color:#b00">{_text(reason)}</p>' for reason in answer.degraded_reasons)
+    warning = "".join(_WARNING.format(_text(reason)) for reason in answer.degraded_reasons)
     if answer.stats.model is not None and answer.stats.model.untrained:
-        warning += '<p style="margin:4px 0;color:#b00">The model is untrained: this shows that it works, not how well.</p>'
+        warning += _WARNING.format("The model is untrained: this shows that it works, not how well.")
     tiles = "".join(map(_tile, answer.results)) or "<p>Nothing was found.</p>"
     return (f'<div style="{_FONT}">{warning}<div style="display:flex;flex-wrap:wrap;gap:10px">{tiles}</div>'
             f'<p style="margin:6px 0 0;opacity:.7">{" · ".join(notes)}</p></div>')
@@ -56,19 +57,25 @@ def evidence(why: Evidence) -> str:
         share = pair.mass / most if most > 0 else 0.0
         colour = f"hsl({120 * min(1.0, max(0.0, pair.cosine)):.0f} 90% 45%)"
         title = f"<title>mass {pair.mass:.4f}, cosine {pair.cosine:.3f}</title>"
-        boxes = "".join(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>' for x, y, w, h in (first, second))
+        boxes = "".join(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>' for x, y, w, h in (first, second))
         (x0, y0), (x1, y1) = ((x + w / 2, y + h / 2) for x, y, w, h in (first, second))
-        marks.append(f'<g fill="none" stroke="{colour}" stroke-opacity=".85">{title}'
-                     f'<g stroke-width="1">{boxes}</g>'
-                     f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke-width="{1 + 5 * share:.2f}"/></g>')
+        marks.append(
+            f'<g fill="none" stroke="{colour}" stroke-opacity=".85">{title}'
+            f'<g stroke-width="1">{boxes}</g>'
+            f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke-width="{1 + 5 * share:.2f}"/></g>')
     heat = _heat(why.query_heat_map, left, 0) + _heat(why.result_heat_map, right, right_at)
     pictures = _image(why.query_image, left, 0, "query") + _image(why.result_image, right, right_at, "result")
     confidence = "" if why.confidence is None else f" · confidence {why.confidence:.3f}"
-    return (f'<div style="{_FONT}"><div style="position:relative;width:{width}px;height:{height}px">{pictures}'
-            f'<svg role="img" aria-label="correspondences" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'style="position:absolute;left:0;top:0">{heat}{"".join(marks)}</svg></div>'
-            f'<p style="margin:6px 0 0;opacity:.7">cosine {why.score:.4f} + {why.weight:g} × structural {why.structural_score:.4f} = '
-            f'{why.rerank_score:.4f} · mass {why.mass:.3f}{confidence} · {len(why.correspondences)} pairs of patches</p></div>')
+    return (
+        f'<div style="{_FONT}"><div style="position:relative;width:{width}px;height:{height}px">{pictures}'
+        f'<svg role="img" aria-label="correspondences" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" '
+        f'style="position:absolute;left:0;top:0">{heat}{"".join(marks)}</svg></div>'
+        f'<p style="margin:6px 0 0;opacity:.7">cosine {why.score:.4f} + {why.weight:g} × structural '
+        f'{why.structural_score:.4f} = {why.rerank_score:.4f} · mass {why.mass:.3f}{confidence} · '
+        f'{len(why.correspondences)} pairs of patches</p></div>'
+    )
 
 
 def _text(text: str) -> str:
@@ -112,8 +119,10 @@ def _tile(one: Result) -> str:
         scores.append(f"was {one.rank_before_rerank}")
     lines.append(" · ".join(scores))
     lines += [f"{_text(key)}: {_text(str(value))}" for key, value in list(one.attributes.items())[:4]]
-    caption = "".join(f'<div style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{line}</div>' for line in lines)
-    return f'<figure title="{html.escape(one.id)}" style="margin:0;width:{_TILE}px">{shown}<figcaption>{caption}</figcaption></figure>'
+    caption = "".join(
+        f'<div style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{line}</div>' for line in lines)
+    return (f'<figure title="{html.escape(one.id)}" style="margin:0;width:{_TILE}px">{shown}'
+            f'<figcaption>{caption}</figcaption></figure>')
 
 
 def _frame(data: bytes) -> Tuple[int, int]:
@@ -145,7 +154,8 @@ def _heat(heat: Optional[HeatMap], size: Tuple[int, int], left: int) -> str:
     """The heat-map as squares; nothing where the numbers cannot be one."""
     if heat is None or not _is_grid(heat.height, heat.width, heat.values):
         return ""
-    region = _place(heat.region, size, left) if heat.region is not None else (float(left), 0.0, float(size[0]), float(size[1]))
+    region = _place(heat.region, size, left) if heat.region is not None else (float(left), 0.0, float(size[0]),
+                                                                              float(size[1]))
     # Mass that lies everywhere alike says nothing: colour is what is above the least.
     least, most = min(heat.values), max(heat.values)
     if region is None or most <= least:
@@ -156,8 +166,10 @@ def _heat(heat: Optional[HeatMap], size: Tuple[int, int], left: int) -> str:
         strength = (value - least) / (most - least)
         if strength >= 0.05:
             row, column = divmod(place, heat.width)
-            cells.append(f'<rect x="{x + column * width:.1f}" y="{y + row * height:.1f}" width="{width:.1f}" height="{height:.1f}" '
-                         f'fill-opacity="{0.45 * strength:.2f}"/>')
+            cells.append(
+                f'<rect x="{x + column * width:.1f}" y="{y + row * height:.1f}" width="{width:.1f}" '
+                f'height="{height:.1f}" '
+                f'fill-opacity="{0.45 * strength:.2f}"/>')
     return f'<g fill="#f80">{"".join(cells)}</g>'
 
 

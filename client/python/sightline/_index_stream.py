@@ -1,7 +1,7 @@
 """IndexStream: one Client.index_stream at work.
 
-Threads: the caller's takes from the source and yields outcomes; gRPC's own sends what is in a queue; one of ours reads the
-replies. The state is touched by the caller's alone.
+Threads: the caller's takes from the source and yields outcomes; gRPC's own sends what is in a queue; one of ours reads
+the replies. The state is touched by the caller's alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ _END_SECONDS = 5.0  # for a stream that is over to say so
 
 class _Connection:
     """One call of the RPC. Its events, ("reply", message) and ("end", error), come out of `events`."""
-
     def __init__(self, caller: Caller, events: queue.SimpleQueue[Tuple[Any, str, Any]]) -> None:
         self._caller = caller
         self._events = events
@@ -60,12 +59,12 @@ class _Connection:
 
 
 class IndexStream:
-
-    def __init__(self, caller: Caller, collection: str, items: Iterable[Any], max_in_flight: int, max_in_flight_bytes: int,
-                 model: str, patience: float, reply_timeout: float) -> None:
+    def __init__(self, caller: Caller, collection: str, items: Iterable[Any], max_in_flight: int,
+                 max_in_flight_bytes: int, model: str, patience: float, reply_timeout: float) -> None:
         self._caller = caller
         self._source = iter(items)
-        self._state = StreamState(caller._settings, collection, max_in_flight, max_in_flight_bytes, model, patience, reply_timeout)
+        self._state = StreamState(caller._settings, collection, max_in_flight, max_in_flight_bytes, model, patience,
+                                  reply_timeout)
         self._events: queue.SimpleQueue[Tuple[Any, str, Any]] = queue.SimpleQueue()
         self._connection: Optional[_Connection] = None
 

@@ -1,4 +1,5 @@
-"""Operation: long work on the server, to be followed. It goes on without this program, also over a restart of the server."""
+"""Operation: long work on the server, to be followed. It goes on without this program, also over a restart of the
+server."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from .errors import CancelledError, DeadlineExceededError, SightlineError, Unava
 from .records import OperationState
 
 T = TypeVar("T")
-O = TypeVar("O", bound=OperationState)
+H = TypeVar("H", bound=OperationState)
 
 # Seconds between two looks.
 _FIRST_POLL, _SLOWEST_POLL = 0.05, 1.0
@@ -20,25 +21,26 @@ _FIRST_POLL, _SLOWEST_POLL = 0.05, 1.0
 _PATIENCE = 120.0
 
 
-def _state(cls: Type[O], state: OperationState, client: Any) -> O:
+def _state(cls: Type[H], state: OperationState, client: Any) -> H:
     """`state` as a handle of `client`."""
     fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(OperationState)}
-    return cast(O, cast(Any, cls)(**fields, client=client))
+    return cast(H, cast(Any, cls)(**fields, client=client))
 
 
 def result_of(operation: OperationState) -> Any:
     """What a work that has ended produced; raises what ended it otherwise."""
     if operation.state == "cancelled":
-        raise CancelledError(f"{operation.name} was cancelled. Start it again if it is still wanted.", reason="CANCELLED")
+        raise CancelledError(f"{operation.name} was cancelled. Start it again if it is still wanted.",
+                             reason="CANCELLED")
     if operation.state == "failed":
         error: Optional[SightlineError] = operation.error
-        raise error or UnknownError(f"{operation.name} failed without saying why. See the server's log.", reason="OPERATION_FAILED")
+        raise error or UnknownError(f"{operation.name} failed without saying why. See the server's log.",
+                                    reason="OPERATION_FAILED")
     return operation.result
 
 
 class Watch:
     """One wait for an operation's end: when to look again, and when to give up."""
-
     def __init__(self, operation: Union[str, OperationState], timeout: Optional[float]) -> None:
         self.name = operation if isinstance(operation, str) else operation.name
         self._timeout = None if timeout is None else checked_timeout(timeout)
@@ -50,9 +52,11 @@ class Watch:
         """True when it has ended; raises when the time is over first."""
         self._away_since = None
         if not state.ended and self._timeout is not None and time.monotonic() - self._began >= self._timeout:
-            raise DeadlineExceededError(f"{self.name} has not ended within {self._timeout:g} s: {state.state}, {state.done} of "
-                                        f"{state.total or 'unknown'} done. It goes on; wait again, or cancel it.",
-                                        reason="OPERATION_RUNNING", metadata={"operation": self.name})
+            raise DeadlineExceededError(
+                f"{self.name} has not ended within {self._timeout:g} s: {state.state}, {state.done} of "
+                f"{state.total or 'unknown'} done. It goes on; wait again, or cancel it.",
+                reason="OPERATION_RUNNING",
+                metadata={"operation": self.name})
         return state.ended
 
     def away(self, error: UnavailableError) -> None:
@@ -114,7 +118,9 @@ class AsyncOperation(OperationState, Generic[T]):
         """Asks it to stop. Returns at once; `wait` then raises CancelledError."""
         return cast("AsyncOperation[T]", await self.client.cancel_operation(self.name))
 
-    async def wait(self, timeout: Optional[float] = None, on_progress: Optional[Callable[[OperationState], Any]] = None) -> T:
+    async def wait(self,
+                   timeout: Optional[float] = None,
+                   on_progress: Optional[Callable[[OperationState], Any]] = None) -> T:
         """Waits for the end and returns what was produced; raises the error of a work that failed or was cancelled, and
         DeadlineExceededError when `timeout` seconds have passed: the work then goes on."""
         return cast(T, await self.client.wait_operation(self, timeout, on_progress))

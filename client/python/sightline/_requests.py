@@ -48,17 +48,24 @@ def descriptor(source: Any, field: str) -> Message:
     """A descriptor, also of an Embedding."""
     vector = source.global_descriptor if isinstance(source, Embedding) else source
     if not isinstance(vector, Descriptor):
-        raise invalid("DESCRIPTOR_INVALID", f"{field} is of type {type(source).__name__}. Give a Descriptor(values, embedding_space), or "
-                      "what embed returned.", field=field)
+        raise invalid("DESCRIPTOR_INVALID",
+                      f"{field} is of type {type(source).__name__}. Give a Descriptor(values, embedding_space), or "
+                      "what embed returned.",
+                      field=field)
     made = message("EmbeddingVector")
-    assign(made, {"values": [float(value) for value in vector.values], "embedding_space": vector.embedding_space}, f"{field}.")
+    assign(made, {
+        "values": [float(value) for value in vector.values],
+        "embedding_space": vector.embedding_space
+    }, f"{field}.")
     return made
 
 
 def tokens_message(tokens: Any, field: str = "tokens") -> Message:
     """Patch tokens as the API has them."""
     if not isinstance(tokens, Tokens):
-        raise invalid("TOKENS_INVALID", f"{field} is of type {type(tokens).__name__}. Give the Tokens that embed returned.", field=field)
+        raise invalid("TOKENS_INVALID",
+                      f"{field} is of type {type(tokens).__name__}. Give the Tokens that embed returned.",
+                      field=field)
     made = message("PatchTokens")
     given = dataclasses.asdict(tokens)
     given["precision"] = enum(made, "precision", given["precision"])
@@ -69,8 +76,10 @@ def tokens_message(tokens: Any, field: str = "tokens") -> Message:
 def _query_part(part: Part, limit: int, field: str) -> Message:
     given = [name for name in ("image", "id", "descriptor") if getattr(part, name) is not None]
     if len(given) != 1:
-        raise invalid("QUERY_INVALID", f"{field} has {' and '.join(given) or 'nothing to look for'}. Give one of image, id and "
-                      "descriptor.", field=field)
+        raise invalid("QUERY_INVALID",
+                      f"{field} has {' and '.join(given) or 'nothing to look for'}. Give one of image, id and "
+                      "descriptor.",
+                      field=field)
     made = message("QueryPart")
     if part.image is not None:
         made.image = _images.encode(part.image, limit, f"{field}.image")
@@ -91,12 +100,16 @@ def query(single: Part, parts: Optional[Iterable[Part]], limit: int) -> Message:
         made.parts.append(_query_part(single, limit, "query"))
         return made
     if single != Part() or single.image is not None or single.descriptor is not None:
-        raise invalid("QUERY_INVALID", "the query has parts and an image, id, descriptor or crop beside them. Put all into the "
-                      "parts.", field="parts")
+        raise invalid("QUERY_INVALID",
+                      "the query has parts and an image, id, descriptor or crop beside them. Put all into the "
+                      "parts.",
+                      field="parts")
     for number, part in enumerate(parts):
         field = f"parts[{number}]"
         if not isinstance(part, Part):
-            raise invalid("QUERY_INVALID", f"{field} is of type {type(part).__name__}. Give sightline.Part(...).", field=field)
+            raise invalid("QUERY_INVALID",
+                          f"{field} is of type {type(part).__name__}. Give sightline.Part(...).",
+                          field=field)
         made.parts.append(_query_part(part, limit, field))
     return made
 
@@ -110,7 +123,9 @@ def rerank_options(rerank: Any) -> Optional[Message]:
     if isinstance(rerank, str):
         rerank = Rerank(method=rerank)
     if not isinstance(rerank, Rerank):
-        raise invalid("FIELD_INVALID", f"rerank is {rerank!r}. Give True, False, or sightline.Rerank(...).", field="rerank")
+        raise invalid("FIELD_INVALID",
+                      f"rerank is {rerank!r}. Give True, False, or sightline.Rerank(...).",
+                      field="rerank")
     made = message("RerankOptions")
     given = {field.name: getattr(rerank, field.name) for field in dataclasses.fields(rerank)}
     for name in ("method", "marginals"):
@@ -125,7 +140,8 @@ def _expansion(expansion: Any) -> Optional[Message]:
     if isinstance(expansion, str):
         expansion = Expansion(method=expansion)
     if not isinstance(expansion, Expansion):
-        raise invalid("FIELD_INVALID", f"expansion is {expansion!r}. Give a method's name, or sightline.Expansion(...).",
+        raise invalid("FIELD_INVALID",
+                      f"expansion is {expansion!r}. Give a method's name, or sightline.Expansion(...).",
                       field="expansion")
     made = message("QueryExpansion")
     made.method = enum(made, "method", expansion.method)
@@ -142,10 +158,15 @@ def explain_options(explain: Any) -> Optional[Message]:
     elif isinstance(explain, int):
         explain = Explain(results=explain)
     if not isinstance(explain, Explain):
-        raise invalid("FIELD_INVALID", f"explain is {explain!r}. Give True, False, or sightline.Explain(...).", field="explain")
+        raise invalid("FIELD_INVALID",
+                      f"explain is {explain!r}. Give True, False, or sightline.Explain(...).",
+                      field="explain")
     made = message("ExplainOptions", enabled=True)
-    assign(made, {"correspondences": explain.correspondences, "heat_maps": explain.heat_maps, "results": explain.results},
-           "explain.")
+    assign(made, {
+        "correspondences": explain.correspondences,
+        "heat_maps": explain.heat_maps,
+        "results": explain.results
+    }, "explain.")
     return made
 
 
@@ -167,7 +188,9 @@ def explain_image(source: Any, id: Any, crop: Any, limit: int, side: str) -> Mes
 def index_item(item: Item, limit: int) -> Message:
     """One image to store."""
     if not isinstance(item, Item):
-        raise invalid("ITEM_INVALID", f"the item is of type {type(item).__name__}. Give sightline.Item(...).", field="item")
+        raise invalid("ITEM_INVALID",
+                      f"the item is of type {type(item).__name__}. Give sightline.Item(...).",
+                      field="item")
     if (item.image is None) == (item.descriptor is None):
         what = "has neither image nor descriptor" if item.image is None else "has both image and descriptor"
         raise invalid("ITEM_INVALID", f"the item {what}. Give one of them.", field="item")
@@ -196,12 +219,16 @@ def index_request(item: Item, collection: str, request_id: str, model: str, limi
     return made
 
 
-def search_request(single: Part, parts: Optional[Iterable[Part]], limit: int, *, rerank: Any, expansion: Any, explain: Any,
-                   **fields: Any) -> Message:
+def search_request(single: Part, parts: Optional[Iterable[Part]], limit: int, *, rerank: Any, expansion: Any,
+                   explain: Any, **fields: Any) -> Message:
     """The search; `fields` are those of the API's SearchRequest that take plain values."""
     made = request("SearchService/Search", **fields)
     made.query.CopyFrom(query(single, parts, limit))
-    assign(made, {"rerank": rerank_options(rerank), "expansion": _expansion(expansion), "explain": explain_options(explain)})
+    assign(made, {
+        "rerank": rerank_options(rerank),
+        "expansion": _expansion(expansion),
+        "explain": explain_options(explain)
+    })
     return made
 
 

@@ -1,7 +1,8 @@
-"""The API's messages, made when the package is imported from the descriptors in api.binpb, which the build compiles from
-proto/. No generated code: that would tie the package to one version of protobuf, and this runs on all since 3.20.
+"""The API's messages, made when the package is imported from the descriptors in api.binpb, which the build compiles
+from proto/. No generated code: that would tie the package to one version of protobuf, and this runs on all since 3.20.
 
-The messages live in a pool of their own, so that other packages of the process may bring their own google/rpc/status.proto.
+The messages live in a pool of their own, so that other packages of the process may bring their own
+google/rpc/status.proto.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import pathlib
 from typing import Any, Dict, NamedTuple
 
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, field_mask_pb2, message_factory, timestamp_pb2
+from google.protobuf import (any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, field_mask_pb2, message_factory,
+                             timestamp_pb2)
 
 # A protobuf message; its class is only known at run time.
 Message = Any
@@ -35,8 +37,9 @@ def _read_files() -> Dict[str, Any]:
     try:
         data = _FILE.read_bytes()
     except FileNotFoundError:
-        raise ImportError(f"the package sightline is not built: {_FILE} is missing. Install it (pip install client/python), or put "
-                          "python/ of a build folder on PYTHONPATH.") from None
+        raise ImportError(
+            f"the package sightline is not built: {_FILE} is missing. Install it (pip install client/python), or put "
+            "python/ of a build folder on PYTHONPATH.") from None
     files = {}
     for file in descriptor_pb2.FileDescriptorSet.FromString(data).file:
         if file.name.startswith(_ANNOTATIONS):
@@ -50,7 +53,6 @@ def _read_files() -> Dict[str, Any]:
 
 
 class _Schema:
-
     def __init__(self) -> None:
         files = _read_files()
         services = [(file.package, service) for file in files.values() for service in file.service]
@@ -76,13 +78,14 @@ class _Schema:
             add(name)
         self._classes: Dict[str, Any] = {}
         # GetPrototype is what GetMessageClass was called before protobuf 4.22.
-        self._make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(self._pool).GetPrototype
+        self._make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(
+            self._pool).GetPrototype
         for package, service, methods in listed:
             for method in methods:
                 self.methods[f"{service}/{method.name}"] = Method(f"/{package}.{service}/{method.name}",
                                                                   self.full(method.input_type[1:]),
-                                                                  self.full(method.output_type[1:]), method.client_streaming,
-                                                                  method.server_streaming)
+                                                                  self.full(method.output_type[1:]),
+                                                                  method.client_streaming, method.server_streaming)
 
     def full(self, name: str) -> Any:
         found = self._classes.get(name)

@@ -32,13 +32,19 @@ class Head(NamedTuple):
 
 
 def _damaged(path: pathlib.Path, problem: str) -> DataLossError:
-    return DataLossError(f"{path} is not a whole snapshot: {problem}. Download it again.", reason="SNAPSHOT_DAMAGED",
+    return DataLossError(f"{path} is not a whole snapshot: {problem}. Download it again.",
+                         reason="SNAPSHOT_DAMAGED",
                          metadata={"path": str(path)})
 
 
 def _newer(path: pathlib.Path, version: int) -> FailedPreconditionError:
-    return FailedPreconditionError(f"{path} has snapshot format {version}, which this version does not know. Use a newer one.",
-                                   reason="FORMAT_UNKNOWN", metadata={"path": str(path), "actual": str(version)})
+    return FailedPreconditionError(
+        f"{path} has snapshot format {version}, which this version does not know. Use a newer one.",
+        reason="FORMAT_UNKNOWN",
+        metadata={
+            "path": str(path),
+            "actual": str(version)
+        })
 
 
 def open_snapshot(path: pathlib.Path) -> BinaryIO:
@@ -46,7 +52,8 @@ def open_snapshot(path: pathlib.Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise invalid("FILE_UNREADABLE", f"cannot read {path} ({error.strerror}). Check the path and its mode.",
+        raise invalid("FILE_UNREADABLE",
+                      f"cannot read {path} ({error.strerror}). Check the path and its mode.",
                       path=path) from None
 
 

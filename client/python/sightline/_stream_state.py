@@ -1,7 +1,8 @@
 """StreamState: what is on its way in an index_stream, without the connection: one for both clients.
 
-The life of a write: taken from the source -> waiting -> in flight -> answered, or waiting for its next attempt. A connection
-that breaks puts all that is in flight back into waiting. Not thread-safe; times are those of time.monotonic().
+The life of a write: taken from the source -> waiting -> in flight -> answered, or waiting for its next attempt. A
+connection that breaks puts all that is in flight back into waiting. Not thread-safe; times are those of
+time.monotonic().
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from .errors import SightlineError, UnavailableError, from_status, invalid
 from .options import Item
 from .types import IndexResponse, Outcome
 
-# Attempts of one item that the server refuses for now, and falls of a server that had answered others on that connection: an
-# item that was there each time may be what fells it.
+# Attempts of one item that the server refuses for now, and falls of a server that had answered others on that
+# connection: an item that was there each time may be what fells it.
 _MAX_ATTEMPTS = 8
 _ENVELOPE_BYTES = 1024
 
@@ -39,12 +40,11 @@ class _Write:
 
 
 class StreamState:
-
-    def __init__(self, settings: _connection.Settings, collection: str, max_in_flight: int, max_in_flight_bytes: int, model: str,
-                 patience: float, reply_timeout: float) -> None:
-        for name, value, least in (("max_in_flight", max_in_flight, 1), ("max_in_flight_bytes", max_in_flight_bytes, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise invalid("FIELD_INVALID", f"{name} is {value!r}. Give a whole number, at least {least}.", field=name)
+    def __init__(self, settings: _connection.Settings, collection: str, max_in_flight: int, max_in_flight_bytes: int,
+                 model: str, patience: float, reply_timeout: float) -> None:
+        for name, value in (("max_in_flight", max_in_flight), ("max_in_flight_bytes", max_in_flight_bytes)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise invalid("FIELD_INVALID", f"{name} is {value!r}. Give a whole number, at least 1.", field=name)
         for name, seconds in (("patience", patience), ("reply_timeout", reply_timeout)):
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
                 raise invalid("FIELD_INVALID", f"{name} is {seconds!r}. Give seconds.", field=name)
@@ -94,15 +94,20 @@ class StreamState:
         size, limit = made.ByteSize(), self._settings.max_message_bytes
         # One message beyond the limit would break the stream for all.
         if size + _ENVELOPE_BYTES > limit:
-            raise invalid("MESSAGE_TOO_LARGE", f"the write is {size:,} bytes; the limit is {limit:,}. Send a smaller image.",
-                          actual=size, limit=limit)
+            raise invalid("MESSAGE_TOO_LARGE",
+                          f"the write is {size:,} bytes; the limit is {limit:,}. Send a smaller image.",
+                          actual=size,
+                          limit=limit)
         return made
 
     def take(self, source: Any, made: Message) -> Optional[Outcome]:
         """A new write; an outcome where it cannot be one."""
         if made.request_id in self._writes:
-            return self.refuse(source, invalid("DUPLICATE_REQUEST_ID", f"request_id {made.request_id!r} is on its way already. "
-                                               "Give every write of a stream its own.", request_id=made.request_id))
+            return self.refuse(
+                source,
+                invalid("DUPLICATE_REQUEST_ID", f"request_id {made.request_id!r} is on its way already. "
+                        "Give every write of a stream its own.",
+                        request_id=made.request_id))
         size = made.ByteSize()
         self._writes[made.request_id] = _Write(source, message("IndexStreamRequest", request=made), made.item.id, size)
         self._bytes += size
@@ -151,8 +156,10 @@ class StreamState:
 
     def silence(self) -> SightlineError:
         """What is then said."""
-        return UnavailableError(f"no reply from {self._settings.address} for {self._reply_timeout:g} s. Check the server's load, or "
-                                "allow more time (reply_timeout=).", reason="REPLY_TIMEOUT")
+        return UnavailableError(
+            f"no reply from {self._settings.address} for {self._reply_timeout:g} s. Check the server's load, or "
+            "allow more time (reply_timeout=).",
+            reason="REPLY_TIMEOUT")
 
     # Events.
 
@@ -183,8 +190,10 @@ class StreamState:
         if error is None and self.finished:
             return []
         # A server that ends the stream early, with whatever kind of goodbye, can be asked again.
-        error = error or UnavailableError(f"the server at {self._settings.address} ended the stream early. Try again when it has "
-                                          "restarted.", reason="STREAM_ENDED")
+        error = error or UnavailableError(
+            f"the server at {self._settings.address} ended the stream early. Try again when it has "
+            "restarted.",
+            reason="STREAM_ENDED")
         now = time.monotonic()
         if not self._replied:
             self._broken_in_a_row += 1
@@ -216,7 +225,8 @@ def item_of(source: Any) -> Item:
         return source
     if isinstance(source, tuple):
         if len(source) != 2:
-            raise invalid("ITEM_INVALID", f"the item is a tuple of {len(source)}. Give an Item, an image, or a pair (id, image).",
+            raise invalid("ITEM_INVALID",
+                          f"the item is a tuple of {len(source)}. Give an Item, an image, or a pair (id, image).",
                           field="item")
         return Item(source[1], id=source[0])
     if isinstance(source, (str, os.PathLike)):

@@ -1,5 +1,5 @@
-"""AsyncClient: Client for asyncio. The methods have the same names, parameters and results; those that list give asynchronous
-iterators. Image files are read in a thread.
+"""AsyncClient: Client for asyncio. The methods have the same names, parameters and results; those that list give
+asynchronous iterators. Image files are read in a thread.
 
 Threading: one event loop, that of the first call. Failure: as Client.
 
@@ -10,7 +10,8 @@ Threading: one event loop, that of the first call. Failure: as Client.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, AsyncIterable, AsyncIterator, Callable, Iterable, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import (Any, AsyncIterable, AsyncIterator, Callable, Iterable, List, Mapping, Optional, Sequence, TypeVar,
+                    Union)
 
 from . import _calls, types
 from ._async_collections import AsyncCollectionMethods
@@ -18,7 +19,6 @@ from ._async_index_stream import AsyncIndexStream
 from .errors import SightlineError
 from .options import CropSource, Expansion, Explain, ImageSource, Item, Part, Rerank
 from .types import AttributeValue
-
 
 T = TypeVar("T")
 
@@ -32,7 +32,6 @@ class AsyncClient(AsyncCollectionMethods):
     """A server, for asyncio. Client has the same methods for synchronous code."""
 
     # Searching.
-
     async def search(self,
                      image: Optional[ImageSource] = None,
                      *,
@@ -60,16 +59,30 @@ class AsyncClient(AsyncCollectionMethods):
                      timeout: Optional[float] = None) -> types.SearchResponse:
         """Finds the images of a collection that show what the query shows, best first.
 
-        The query is an image, the id of one in the collection, a descriptor, or several of them as weighted parts. crop: look
-        only at this box, (x0, y0, x1, y1) in pixels or in fractions, or at several. rerank: True, False, or how; None is the
-        model's default. explain: True for the evidence of the best ten results.
+        The query is an image, the id of one in the collection, a descriptor, or several of them as weighted parts.
+        crop: look only at this box, (x0, y0, x1, y1) in pixels or in fractions, or at several. rerank: True, False, or
+        how; None is the model's default. explain: True for the evidence of the best ten results.
         """
-        call = await _in_thread(
-            lambda: _calls.search(Part(image, id, descriptor, crop), parts, self._settings.max_image_bytes, collection=collection,
-                                  top_k=top_k, offset=offset, filter=filter, min_score=min_score, min_confidence=min_confidence,
-                                  group_by=group_by, group_size=group_size, rerank=rerank, expansion=expansion, explain=explain,
-                                  exact=exact, ef_search=ef_search, nprobe=nprobe, return_attributes=return_attributes,
-                                  return_preview=return_preview, request_id=request_id))
+        call = await _in_thread(lambda: _calls.search(Part(image, id, descriptor, crop),
+                                                      parts,
+                                                      self._settings.max_image_bytes,
+                                                      collection=collection,
+                                                      top_k=top_k,
+                                                      offset=offset,
+                                                      filter=filter,
+                                                      min_score=min_score,
+                                                      min_confidence=min_confidence,
+                                                      group_by=group_by,
+                                                      group_size=group_size,
+                                                      rerank=rerank,
+                                                      expansion=expansion,
+                                                      explain=explain,
+                                                      exact=exact,
+                                                      ef_search=ef_search,
+                                                      nprobe=nprobe,
+                                                      return_attributes=return_attributes,
+                                                      return_preview=return_preview,
+                                                      request_id=request_id))
         answer = await self._run(call, timeout)
         return _calls.with_pictures(answer, await self._previews(collection, _calls.ids_to_show(call)))
 
@@ -98,9 +111,8 @@ class AsyncClient(AsyncCollectionMethods):
                       rerank: Union[None, bool, str, Rerank] = None,
                       timeout: Optional[float] = None) -> types.Explanation:
         """Which patches of two images match. Each is an image, or the id of one in `collection`."""
-        call = await _in_thread(
-            lambda: _calls.explain(collection, (query, query_id, query_crop), (result, result_id, result_crop), correspondences,
-                                   heat_maps, rerank, self._settings.max_image_bytes))
+        call = await _in_thread(lambda: _calls.explain(collection, (query, query_id, query_crop), (
+            result, result_id, result_crop), correspondences, heat_maps, rerank, self._settings.max_image_bytes))
         answer = await self._run(call, timeout)
         return _calls.with_both_pictures(answer, *await self._previews(collection, [query_id, result_id]))
 
@@ -119,10 +131,11 @@ class AsyncClient(AsyncCollectionMethods):
                     request_id: str = "",
                     model: str = "",
                     timeout: Optional[float] = None) -> types.IndexResponse:
-        """Writes one image. When it returns, the image is durable and every search that starts then finds it. Writing an id
-        again replaces it; the same request_id twice within 24 hours writes once."""
+        """Writes one image. When it returns, the image is durable and every search that starts then finds it. Writing
+        an id again replaces it; the same request_id twice within 24 hours writes once."""
         item = Item(image, id, attributes, crop, source_uri, descriptor, tokens)
-        call = await _in_thread(lambda: _calls.index(item, collection, request_id, model, self._settings.max_image_bytes))
+        limit = self._settings.max_image_bytes
+        call = await _in_thread(lambda: _calls.index(item, collection, request_id, model, limit))
         return await self._run(call, timeout)
 
     def index_stream(self,
@@ -136,13 +149,14 @@ class AsyncClient(AsyncCollectionMethods):
                      reply_timeout: float = 60.0) -> AsyncIterator[types.Outcome]:
         """Writes many images over one connection, and yields each one's outcome as it comes, in any order.
 
-        items: Items, images (a path's id is the path), or pairs (id, image). Taken on this thread, and only while fewer than
-        max_in_flight of at most max_in_flight_bytes are on their way. What the server refuses for now, and what was on its way
-        when the connection broke, is sent again with the same request_id, so that nothing is written twice. A server that is
-        away is awaited for `patience` seconds; then the outcomes of what was taken say so, and the error is raised. Leaving
-        the loop early cancels what is on its way: it may be written or not.
+        items: Items, images (a path's id is the path), or pairs (id, image). Taken on this thread, and only while fewer
+        than max_in_flight of at most max_in_flight_bytes are on their way. What the server refuses for now, and what
+        was on its way when the connection broke, is sent again with the same request_id, so that nothing is written
+        twice. A server that is away is awaited for `patience` seconds; then the outcomes of what was taken say so, and
+        the error is raised. Leaving the loop early cancels what is on its way: it may be written or not.
         """
-        return AsyncIndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience, reply_timeout).run()
+        return AsyncIndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience,
+                                reply_timeout).run()
 
     async def get_image(self,
                         id: str,
@@ -185,7 +199,6 @@ class AsyncClient(AsyncCollectionMethods):
 
     async def _previews(self, collection: str, ids: Sequence[Optional[str]]) -> List[bytes]:
         """Pictures to draw evidence on, for images that are only known by their id; empty where there is none."""
-
         async def picture(id: str) -> bytes:
             for view in ("preview", "original"):  # a collection keeps one of them, or none
                 try:

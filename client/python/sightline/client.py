@@ -1,8 +1,8 @@
 """Client: a Sightline server as a Python object.
 
-Threading: all methods may be called from any thread, and at once. Failure: SightlineError with the server's sentences. A call
-that the server refuses with a delay is repeated within its deadline; every call has one. The connection is made with the
-first call, and made again when it breaks.
+Threading: all methods may be called from any thread, and at once. Failure: SightlineError with the server's sentences.
+A call that the server refuses with a delay is repeated within its deadline; every call has one. The connection is made
+with the first call, and made again when it breaks.
 
     with sightline.Client("127.0.0.1:50051") as client:
         for result in client.search("shoe.jpg", collection="shop", top_k=5):
@@ -53,15 +53,30 @@ class Client(CollectionMethods):
                timeout: Optional[float] = None) -> types.SearchResponse:
         """Finds the images of a collection that show what the query shows, best first.
 
-        The query is an image, the id of one in the collection, a descriptor, or several of them as weighted parts. crop: look
-        only at this box, (x0, y0, x1, y1) in pixels or in fractions, or at several. rerank: True, False, or how; None is the
-        model's default. explain: True for the evidence of the best ten results.
+        The query is an image, the id of one in the collection, a descriptor, or several of them as weighted parts.
+        crop: look only at this box, (x0, y0, x1, y1) in pixels or in fractions, or at several. rerank: True, False, or
+        how; None is the model's default. explain: True for the evidence of the best ten results.
         """
-        call = _calls.search(Part(image, id, descriptor, crop), parts, self._settings.max_image_bytes, collection=collection,
-                             top_k=top_k, offset=offset, filter=filter, min_score=min_score, min_confidence=min_confidence,
-                             group_by=group_by, group_size=group_size, rerank=rerank, expansion=expansion, explain=explain,
-                             exact=exact, ef_search=ef_search, nprobe=nprobe, return_attributes=return_attributes,
-                             return_preview=return_preview, request_id=request_id)
+        call = _calls.search(Part(image, id, descriptor, crop),
+                             parts,
+                             self._settings.max_image_bytes,
+                             collection=collection,
+                             top_k=top_k,
+                             offset=offset,
+                             filter=filter,
+                             min_score=min_score,
+                             min_confidence=min_confidence,
+                             group_by=group_by,
+                             group_size=group_size,
+                             rerank=rerank,
+                             expansion=expansion,
+                             explain=explain,
+                             exact=exact,
+                             ef_search=ef_search,
+                             nprobe=nprobe,
+                             return_attributes=return_attributes,
+                             return_preview=return_preview,
+                             request_id=request_id)
         return _calls.with_pictures(self._run(call, timeout), self._previews(collection, _calls.ids_to_show(call)))
 
     def embed(self,
@@ -88,8 +103,8 @@ class Client(CollectionMethods):
                 rerank: Union[None, bool, str, Rerank] = None,
                 timeout: Optional[float] = None) -> types.Explanation:
         """Which patches of two images match. Each is an image, or the id of one in `collection`."""
-        call = _calls.explain(collection, (query, query_id, query_crop), (result, result_id, result_crop), correspondences,
-                              heat_maps, rerank, self._settings.max_image_bytes)
+        call = _calls.explain(collection, (query, query_id, query_crop), (result, result_id, result_crop),
+                              correspondences, heat_maps, rerank, self._settings.max_image_bytes)
         return _calls.with_both_pictures(self._run(call, timeout), *self._previews(collection, [query_id, result_id]))
 
     # Writing and reading images.
@@ -107,8 +122,8 @@ class Client(CollectionMethods):
               request_id: str = "",
               model: str = "",
               timeout: Optional[float] = None) -> types.IndexResponse:
-        """Writes one image. When it returns, the image is durable and every search that starts then finds it. Writing an id
-        again replaces it; the same request_id twice within 24 hours writes once."""
+        """Writes one image. When it returns, the image is durable and every search that starts then finds it. Writing
+        an id again replaces it; the same request_id twice within 24 hours writes once."""
         item = Item(image, id, attributes, crop, source_uri, descriptor, tokens)
         return self._run(_calls.index(item, collection, request_id, model, self._settings.max_image_bytes), timeout)
 
@@ -123,13 +138,14 @@ class Client(CollectionMethods):
                      reply_timeout: float = 60.0) -> Iterator[types.Outcome]:
         """Writes many images over one connection, and yields each one's outcome as it comes, in any order.
 
-        items: Items, images (a path's id is the path), or pairs (id, image). Taken on this thread, and only while fewer than
-        max_in_flight of at most max_in_flight_bytes are on their way. What the server refuses for now, and what was on its way
-        when the connection broke, is sent again with the same request_id, so that nothing is written twice. A server that is
-        away is awaited for `patience` seconds; then the outcomes of what was taken say so, and the error is raised. Leaving
-        the loop early cancels what is on its way: it may be written or not.
+        items: Items, images (a path's id is the path), or pairs (id, image). Taken on this thread, and only while fewer
+        than max_in_flight of at most max_in_flight_bytes are on their way. What the server refuses for now, and what
+        was on its way when the connection broke, is sent again with the same request_id, so that nothing is written
+        twice. A server that is away is awaited for `patience` seconds; then the outcomes of what was taken say so, and
+        the error is raised. Leaving the loop early cancels what is on its way: it may be written or not.
         """
-        return IndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience, reply_timeout).run()
+        return IndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience,
+                           reply_timeout).run()
 
     def get_image(self,
                   id: str,
@@ -172,7 +188,6 @@ class Client(CollectionMethods):
 
     def _previews(self, collection: str, ids: Sequence[Optional[str]]) -> List[bytes]:
         """Pictures to draw evidence on, for images that are only known by their id; empty where there is none."""
-
         def picture(id: str) -> bytes:
             for view in ("preview", "original"):  # a collection keeps one of them, or none
                 try:

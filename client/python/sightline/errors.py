@@ -182,7 +182,10 @@ def from_status(status: Message) -> Optional[SightlineError]:
         elif kind == "google.rpc.RetryInfo":
             delay = message_class(kind).FromString(detail.value).retry_delay
             retry_after = delay.seconds + delay.nanos / 1e9
-    return _BY_NUMBER.get(status.code, UnknownError)(status.message, reason=reason, metadata=metadata, retry_after=retry_after)
+    return _BY_NUMBER.get(status.code, UnknownError)(status.message,
+                                                     reason=reason,
+                                                     metadata=metadata,
+                                                     retry_after=retry_after)
 
 
 def from_call(number: int, details: Optional[str], trailers: Optional[Iterable[Tuple[str, Any]]], address: str,
@@ -206,26 +209,38 @@ def _without_details(number: int, details: str, address: str, timeout: Optional[
         # "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused": what the system said.
         words = details.rpartition(": ")[2] if details.startswith("failed to connect") else details
         if "SSL" in words or "certificate" in words:
-            next_step = "Give the authority that signed the server's certificate (tls=), or no tls= where the server has none."
+            next_step = ("Give the authority that signed the server's certificate (tls=), or no tls= where the server "
+                         "has none.")
         elif words == "Socket closed":
             next_step = "It was stopped, or wants TLS or a client certificate (tls=): look at how it was started."
         else:
             next_step = "Start sightline-server, or give the address it listens on."
-        return UnavailableError(f"no server answers at {address} ({words}). {next_step}", reason="SERVER_UNREACHABLE",
+        return UnavailableError(f"no server answers at {address} ({words}). {next_step}",
+                                reason="SERVER_UNREACHABLE",
                                 metadata=facts)
     if number == 1:
         # This package cancels no call that it still waits for: a server that shuts down dropped it.
         return UnavailableError(f"the server at {address} dropped the call, as it does when it shuts down. Try again.",
-                                reason="CALL_DROPPED", metadata=facts)
+                                reason="CALL_DROPPED",
+                                metadata=facts)
     if number == 4:
-        return DeadlineExceededError(f"no answer from {address} within {timeout:g} s. Allow more time (timeout=), or ask for less."
-                                     if timeout is not None else f"no answer from {address} in time. Allow more time.",
-                                     reason="DEADLINE_EXCEEDED", metadata=facts)
+        return DeadlineExceededError(
+            f"no answer from {address} within {timeout:g} s. Allow more time (timeout=), or ask for less."
+            if timeout is not None else f"no answer from {address} in time. Allow more time.",
+            reason="DEADLINE_EXCEEDED",
+            metadata=facts)
     if number == 8 and "larger than max" in details:
-        return ResourceExhaustedError(f"the message is beyond a limit: {details}. Send or ask for less, or raise "
-                                      "max_message_bytes on both sides.", reason="MESSAGE_TOO_LARGE", metadata=facts)
+        return ResourceExhaustedError(
+            f"the message is beyond a limit: {details}. Send or ask for less, or raise "
+            "max_message_bytes on both sides.",
+            reason="MESSAGE_TOO_LARGE",
+            metadata=facts)
     if number == 12:
-        return UnimplementedError(f"the server at {address} does not offer this call ({details}). Check that the address is that "
-                                  "of a Sightline server as new as this package.", reason="UNIMPLEMENTED", metadata=facts)
-    return _BY_NUMBER.get(number, UnknownError)(details or f"the call to {address} failed without saying why.", reason="UNKNOWN",
+        return UnimplementedError(
+            f"the server at {address} does not offer this call ({details}). Check that the address is that "
+            "of a Sightline server as new as this package.",
+            reason="UNIMPLEMENTED",
+            metadata=facts)
+    return _BY_NUMBER.get(number, UnknownError)(details or f"the call to {address} failed without saying why.",
+                                                reason="UNKNOWN",
                                                 metadata=facts)

@@ -1,5 +1,5 @@
-"""What the server tells of collections, snapshots, models, long work and itself, as values. As in types: the API's names,
-None for what was not sent.
+"""What the server tells of collections, snapshots, models, long work and itself, as values. As in types: the API's
+names, None for what was not sent.
 """
 
 from __future__ import annotations

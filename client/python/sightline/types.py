@@ -1,12 +1,12 @@
-"""What the server answers about images, as values. Fields have the names and the meaning of the API's (proto/sightline/v1); None stands
-for what the server did not send. Times are aware datetimes, durations seconds.
+"""What the server answers about images, as values. Fields have the names and the meaning of the API's
+(proto/sightline/v1); None stands for what the server did not send. Times are aware datetimes, durations seconds.
 """
 
 from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union, overload
 
 from .errors import SightlineError
 
@@ -216,7 +216,15 @@ class SearchResponse:
     def __len__(self) -> int:
         return len(self.results)
 
+    @overload
     def __getitem__(self, place: int) -> Result:
+        ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Tuple[Result, ...]:
+        ...
+
+    def __getitem__(self, place: Union[int, slice]) -> Union[Result, Tuple[Result, ...]]:
         return self.results[place]
 
     @property

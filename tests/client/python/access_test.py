@@ -1,4 +1,5 @@
-"""TLS and keys: a server that wants them, and clients that bring them, bring others, or none. Needs the program openssl."""
+"""TLS and keys: a server that wants them, and clients that bring them, bring others, or none. Needs the program
+openssl."""
 
 import asyncio
 import json
@@ -16,7 +17,6 @@ import sightline
 
 @unittest.skipUnless(shutil.which("openssl"), "the program openssl is not installed")
 class AccessTest(unittest.TestCase):
-
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory(prefix="sightline-access.")
@@ -27,15 +27,20 @@ class AccessTest(unittest.TestCase):
         cls.certificate("client", "ca", "extendedKeyUsage=clientAuth")
         cls.keys, entries = {}, []
         for name, scope in (("reader", "read"), ("writer", "write"), ("admin", "admin")):
-            made = subprocess.run([os.environ["SIGHTLINE_CLI"], "keys", "create", "--name", name, "--scope", scope, "--json"],
-                                  check=True, capture_output=True, text=True)
+            made = subprocess.run(
+                [os.environ["SIGHTLINE_CLI"], "keys", "create", "--name", name, "--scope", scope, "--json"],
+                check=True,
+                capture_output=True,
+                text=True)
             reply = json.loads(made.stdout)
             cls.keys[name] = reply["key"]
             entries.append(reply["entry"])
         (cls.folder / "keys.json").write_text(json.dumps({"keys": entries}))
         os.chmod(cls.folder / "keys.json", 0o600)
-        cls.server = sightline_server.Server(f"--tls_cert={cls.folder}/server.pem", f"--tls_key={cls.folder}/server.key",
-                                             f"--tls_client_ca={cls.folder}/ca.pem", f"--api_keys={cls.folder}/keys.json")
+        cls.server = sightline_server.Server(f"--tls_cert={cls.folder}/server.pem",
+                                             f"--tls_key={cls.folder}/server.key",
+                                             f"--tls_client_ca={cls.folder}/ca.pem",
+                                             f"--api_keys={cls.folder}/keys.json")
 
     @classmethod
     def tearDownClass(cls):
@@ -48,16 +53,16 @@ class AccessTest(unittest.TestCase):
 
     @classmethod
     def authority(cls, name):
-        cls.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 2, "-subj",
-                    f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        cls.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 2,
+                    "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
 
     @classmethod
     def certificate(cls, name, authority, extension):
         (cls.folder / f"{name}.ext").write_text(extension)
-        cls.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
-                    "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        cls.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-days", 2,
-                    "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        cls.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                    f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        cls.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key",
+                    "-days", 2, "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
 
     def tls(self, ca="ca", pair="client"):
         return sightline.Tls(self.folder / f"{ca}.pem", self.folder / f"{pair}.pem" if pair else None,
@@ -69,8 +74,9 @@ class AccessTest(unittest.TestCase):
     def test_who_brings_all_is_served(self):
         with self.client() as client:
             client.create_collection("mine", embedding_space="space", descriptor_dim=2)
-            outcomes = list(client.index_stream([sightline.Item(descriptor=sightline.Descriptor((1.0, 0.0), "space"), id="a")],
-                                                collection="mine"))
+            outcomes = list(
+                client.index_stream([sightline.Item(descriptor=sightline.Descriptor((1.0, 0.0), "space"), id="a")],
+                                    collection="mine"))
             self.assertEqual([one.ok for one in outcomes], [True])
 
         async def use():
@@ -96,14 +102,16 @@ class AccessTest(unittest.TestCase):
 
     def test_a_wrong_key_and_none(self):
         for key in ("sightline_wrong", ""):
-            with self.subTest(key), self.client(key) as client, self.assertRaises(sightline.UnauthenticatedError) as caught:
+            with self.subTest(key), self.client(key) as client, self.assertRaises(
+                    sightline.UnauthenticatedError) as caught:
                 client.server_info()
             self.assertTrue(caught.exception.reason)
 
     def test_who_is_not_trusted_is_not_reached(self):
-        for name, tls in (("a server of another authority", self.tls(ca="other")), ("a client without certificate", self.tls(pair="")),
-                          ("no TLS", None)):
-            with self.subTest(name), self.client(tls=tls) as client, self.assertRaises(sightline.UnavailableError) as caught:
+        for name, tls in (("a server of another authority", self.tls(ca="other")),
+                          ("a client without certificate", self.tls(pair="")), ("no TLS", None)):
+            with self.subTest(name), self.client(tls=tls) as client, self.assertRaises(
+                    sightline.UnavailableError) as caught:
                 client.server_info(timeout=5)
             self.assertEqual(caught.exception.reason, "SERVER_UNREACHABLE")
             self.assertIn(self.server.address, str(caught.exception))

@@ -14,7 +14,6 @@ import sightline
 
 
 class ClientTest(unittest.TestCase):
-
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory(prefix="sightline-python.")
@@ -23,9 +22,16 @@ class ClientTest(unittest.TestCase):
         cls.client = sightline.Client(cls.server.address, timeout=60)
         cls.client.create_collection("shop", description="for tests")
         for number in range(6):
-            cls.client.index(picture(number), collection="shop", id=f"p{number}",
-                             attributes={"number": number, "even": number % 2 == 0, "half": number / 2, "name": f"n{number}",
-                                         "tags": ["all", f"t{number}"]},
+            cls.client.index(picture(number),
+                             collection="shop",
+                             id=f"p{number}",
+                             attributes={
+                                 "number": number,
+                                 "even": number % 2 == 0,
+                                 "half": number / 2,
+                                 "name": f"n{number}",
+                                 "tags": ["all", f"t{number}"]
+                             },
                              source_uri=f"file:{number}")
 
     @classmethod
@@ -90,7 +96,13 @@ class ClientTest(unittest.TestCase):
         self.assertEqual([one.rank for one in answer], [1, 2, 3, 4, 5, 6])
         best = answer[0]
         self.assertEqual((best.id, answer.request_id), ("p1", "mine"))
-        self.assertEqual(best.attributes, {"number": 1, "even": False, "half": 0.5, "name": "n1", "tags": ("all", "t1")})
+        self.assertEqual(best.attributes, {
+            "number": 1,
+            "even": False,
+            "half": 0.5,
+            "name": "n1",
+            "tags": ("all", "t1")
+        })
         self.assertIs(type(best.attributes["even"]), bool)
         self.assertEqual(best.source_uri, "file:1")
         self.assertTrue(best.preview.startswith(b"\xff\xd8"))
@@ -113,7 +125,8 @@ class ClientTest(unittest.TestCase):
         search = self.client.search
         self.assertEqual([one.id for one in search(id="p2", collection="shop", top_k=2)][0], "p2")
         self.assertEqual(len(search(id="p2", collection="shop", offset=4)), 2)
-        self.assertEqual({one.id for one in search(id="p2", collection="shop", filter="even = true")}, {"p0", "p2", "p4"})
+        self.assertEqual({one.id for one in search(id="p2", collection="shop", filter="even = true")},
+                         {"p0", "p2", "p4"})
         self.assertEqual(len(search(id="p2", collection="shop", min_score=0.9999)), 1)
         grouped = search(id="p2", collection="shop", group_by="even", group_size=1)
         self.assertEqual(sorted(one.attributes["even"] for one in grouped), [False, True])
@@ -122,12 +135,14 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(search(id="p2", collection="shop", exact=True).stats.index, "exact")
         off = search(picture(2), collection="shop", rerank=False)
         self.assertIsNone(off[0].structural_score)
-        best_two = search(picture(2), collection="shop", rerank=sightline.Rerank(shortlist=2, mass=0.5, epsilon=0.1,
-                                                                                 marginals="uniform"))
+        best_two = search(picture(2),
+                          collection="shop",
+                          rerank=sightline.Rerank(shortlist=2, mass=0.5, epsilon=0.1, marginals="uniform"))
         self.assertEqual(best_two.stats.rerank_requested, 2)
         self.assertIsNotNone(search(id="p2", collection="shop", expansion="average")[0].rerank_score)
-        self.assertIsNotNone(search(id="p2", collection="shop",
-                                    expansion=sightline.Expansion("alpha_weighted", neighbours=2, alpha=2.0))[0].rerank_score)
+        self.assertIsNotNone(
+            search(id="p2", collection="shop", expansion=sightline.Expansion("alpha_weighted", neighbours=2,
+                                                                             alpha=2.0))[0].rerank_score)
         evidence = [one.evidence for one in search(id="p2", collection="shop", explain=sightline.Explain(3, False, 1))]
         self.assertEqual(len(evidence[0].correspondences), 3)
         self.assertIsNone(evidence[0].query_heat_map)
@@ -148,9 +163,14 @@ class ClientTest(unittest.TestCase):
         self.assertNotEqual(scores([(16, 16, 48, 48), (0, 0, 0.5, 0.5)]), fractions)
 
     def test_a_query_of_parts(self):
-        both = self.client.search(parts=[sightline.Part(picture(0)), sightline.Part(id="p1")], collection="shop", top_k=2)
+        both = self.client.search(parts=[sightline.Part(picture(0)),
+                                         sightline.Part(id="p1")],
+                                  collection="shop",
+                                  top_k=2)
         self.assertEqual({one.id for one in both}, {"p0", "p1"})
-        away = self.client.search(parts=[sightline.Part(id="p0"), sightline.Part(id="p1", weight=-0.5)], collection="shop")
+        away = self.client.search(parts=[sightline.Part(id="p0"),
+                                         sightline.Part(id="p1", weight=-0.5)],
+                                  collection="shop")
         scores = {one.id: one.score for one in away}
         self.assertLess(scores["p1"], scores["p0"])
 
@@ -211,8 +231,12 @@ class ClientTest(unittest.TestCase):
     # Collections, long work, models.
 
     def test_collections(self):
-        created = self.client.create_collection("space", embedding_space="space", descriptor_dim=support.DIM, index_kind="hnsw",
-                                                drop_tokens=True, description="of descriptors")
+        created = self.client.create_collection("space",
+                                                embedding_space="space",
+                                                descriptor_dim=support.DIM,
+                                                index_kind="hnsw",
+                                                drop_tokens=True,
+                                                description="of descriptors")
         self.assertEqual((created.settings.index_kind, created.settings.drop_tokens, created.images), ("hnsw", True, 0))
         rng = random.Random(support.SEED)
         self.client.index(descriptor=vector(rng), collection="space", id="v", attributes={"kind": "a"})
@@ -268,7 +292,8 @@ class ClientTest(unittest.TestCase):
         self.assertIn(caught.exception.code, ("DATA_LOSS", "INVALID_ARGUMENT"))
         path.write_bytes(b"text")
         self.refused(sightline.DataLossError, "SNAPSHOT_DAMAGED", self.client.upload_snapshot, path)
-        self.refused(sightline.InvalidArgumentError, "FILE_UNREADABLE", self.client.upload_snapshot, self.folder / "none")
+        self.refused(sightline.InvalidArgumentError, "FILE_UNREADABLE", self.client.upload_snapshot,
+                     self.folder / "none")
         self.client.delete_snapshot(snapshot.name)
 
     def test_long_work(self):
@@ -312,17 +337,20 @@ class ClientTest(unittest.TestCase):
 
     def test_hostile_images(self):
         jpeg = picture(1)
-        for name, source in (("truncated", jpeg[:len(jpeg) // 2]), ("text", b"hello"), ("header", jpeg[:20]), ("zeros", bytes(100))):
+        for name, source in (("truncated", jpeg[:len(jpeg) // 2]), ("text", b"hello"), ("header", jpeg[:20]),
+                             ("zeros", bytes(100))):
             with self.subTest(name), self.assertRaises(sightline.InvalidArgumentError) as caught:
                 self.client.search(source, collection="shop")
             self.assertTrue(caught.exception.reason)
         import numpy
-        for reason, source in (("IMAGE_EMPTY", b""), ("IMAGE_TYPE", 5), ("IMAGE_TYPE", [1, 2]), ("IMAGE_TYPE", object()),
-                               ("IMAGE_TYPE", numpy.zeros((4, 4, 3))), ("IMAGE_SHAPE", numpy.zeros((4, 4, 2), "uint8")),
-                               ("IMAGE_SHAPE", numpy.zeros((0, 4, 3), "uint8")), ("IMAGE_SHAPE", numpy.zeros(12, "uint8")),
+        for reason, source in (("IMAGE_EMPTY", b""), ("IMAGE_TYPE", 5), ("IMAGE_TYPE", [1, 2]),
+                               ("IMAGE_TYPE", object()), ("IMAGE_TYPE", numpy.zeros(
+                                   (4, 4, 3))), ("IMAGE_SHAPE", numpy.zeros(
+                                       (4, 4, 2), "uint8")), ("IMAGE_SHAPE", numpy.zeros(
+                                           (0, 4, 3), "uint8")), ("IMAGE_SHAPE", numpy.zeros(12, "uint8")),
                                ("IMAGE_TYPE", numpy.array([[object()]])), ("FILE_UNREADABLE", "/there/is/none.jpg"),
-                               ("FILE_UNREADABLE", str(self.folder)), ("FILE_UNREADABLE", "a\0b"),
-                               ("IMAGE_TYPE", open(__file__))):
+                               ("FILE_UNREADABLE", str(self.folder)), ("FILE_UNREADABLE", "a\0b"), ("IMAGE_TYPE",
+                                                                                                    open(__file__))):
             with self.subTest(f"{reason} {type(source).__name__}"):
                 self.refused(sightline.InvalidArgumentError, reason, self.client.search, source, collection="shop")
             if hasattr(source, "close"):
@@ -330,55 +358,192 @@ class ClientTest(unittest.TestCase):
         large = self.folder / "large.jpg"
         with large.open("wb") as file:
             file.truncate((16 << 20) + 1)
-        error = self.refused(sightline.InvalidArgumentError, "IMAGE_TOO_LARGE", self.client.search, large, collection="shop")
+        error = self.refused(sightline.InvalidArgumentError,
+                             "IMAGE_TOO_LARGE",
+                             self.client.search,
+                             large,
+                             collection="shop")
         self.assertEqual(error.metadata["limit"], str(16 << 20))
         with sightline.Client(self.server.address, max_image_bytes=40 << 20) as large_client:
-            self.refused(sightline.InvalidArgumentError, "IMAGE_TOO_LARGE", large_client.search, large, collection="shop")
+            self.refused(sightline.InvalidArgumentError,
+                         "IMAGE_TOO_LARGE",
+                         large_client.search,
+                         large,
+                         collection="shop")
 
     def test_hostile_values(self):
         search, shop = self.client.search, {"collection": "shop"}
         refusals = (
-            ("ID_INVALID", search, {"id": "x" * 100_000, **shop}),
-            ("FIELD_INVALID", search, {"id": "a\ud800", **shop}),
-            ("FIELD_INVALID", search, {"id": 5, **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "top_k": "5", **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "top_k": 2**40, **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "top_k": True, **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "exact": "yes", **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "min_score": "high", **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "rerank": 5, **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "rerank": "magic", **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "explain": "yes", **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "expansion": "magic", **shop}),
-            ("FIELD_INVALID", search, {"id": "p1", "filter": 5, **shop}),
-            ("VALUE_OUT_OF_RANGE", search, {"id": "p1", "top_k": 100_000, **shop}),
+            ("ID_INVALID", search, {
+                "id": "x" * 100_000,
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "a\ud800",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": 5,
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "top_k": "5",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "top_k": 2**40,
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "top_k": True,
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "exact": "yes",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "min_score": "high",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "rerank": 5,
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "rerank": "magic",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "explain": "yes",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "expansion": "magic",
+                **shop
+            }),
+            ("FIELD_INVALID", search, {
+                "id": "p1",
+                "filter": 5,
+                **shop
+            }),
+            ("VALUE_OUT_OF_RANGE", search, {
+                "id": "p1",
+                "top_k": 100_000,
+                **shop
+            }),
             ("QUERY_INVALID", search, shop),
-            ("QUERY_INVALID", search, {"id": "p1", "image": b"x", **shop}),
-            ("QUERY_INVALID", search, {"id": "p1", "parts": [sightline.Part(id="p1")], **shop}),
-            ("QUERY_INVALID", search, {"parts": ["p1"], **shop}),
-            ("CROP_INVALID", search, {"image": picture(1), "crop": (1, 2, 3), **shop}),
-            ("CROP_INVALID", search, {"image": picture(1), "crop": "0,0,1,1", **shop}),
-            ("CROP_INVALID", search, {"image": picture(1), "crop": 5, **shop}),
-            ("DESCRIPTOR_INVALID", search, {"descriptor": [1.0], **shop}),
-            ("TIMEOUT_INVALID", search, {"id": "p1", "timeout": 0, **shop}),
-            ("TIMEOUT_INVALID", search, {"id": "p1", "timeout": float("nan"), **shop}),
-            ("ATTRIBUTES_INVALID", self.client.index, {"image": b"x", "attributes": [1], **shop}),
-            ("ATTRIBUTE_INVALID", self.client.index, {"image": b"x", "attributes": {"a": None}, **shop}),
-            ("ATTRIBUTE_INVALID", self.client.index, {"image": b"x", "attributes": {"a": 2**63}, **shop}),
-            ("ATTRIBUTE_INVALID", self.client.index, {"image": b"x", "attributes": {"a": [1]}, **shop}),
+            ("QUERY_INVALID", search, {
+                "id": "p1",
+                "image": b"x",
+                **shop
+            }),
+            ("QUERY_INVALID", search, {
+                "id": "p1",
+                "parts": [sightline.Part(id="p1")],
+                **shop
+            }),
+            ("QUERY_INVALID", search, {
+                "parts": ["p1"],
+                **shop
+            }),
+            ("CROP_INVALID", search, {
+                "image": picture(1),
+                "crop": (1, 2, 3),
+                **shop
+            }),
+            ("CROP_INVALID", search, {
+                "image": picture(1),
+                "crop": "0,0,1,1",
+                **shop
+            }),
+            ("CROP_INVALID", search, {
+                "image": picture(1),
+                "crop": 5,
+                **shop
+            }),
+            ("DESCRIPTOR_INVALID", search, {
+                "descriptor": [1.0],
+                **shop
+            }),
+            ("TIMEOUT_INVALID", search, {
+                "id": "p1",
+                "timeout": 0,
+                **shop
+            }),
+            ("TIMEOUT_INVALID", search, {
+                "id": "p1",
+                "timeout": float("nan"),
+                **shop
+            }),
+            ("ATTRIBUTES_INVALID", self.client.index, {
+                "image": b"x",
+                "attributes": [1],
+                **shop
+            }),
+            ("ATTRIBUTE_INVALID", self.client.index, {
+                "image": b"x",
+                "attributes": {
+                    "a": None
+                },
+                **shop
+            }),
+            ("ATTRIBUTE_INVALID", self.client.index, {
+                "image": b"x",
+                "attributes": {
+                    "a": 2**63
+                },
+                **shop
+            }),
+            ("ATTRIBUTE_INVALID", self.client.index, {
+                "image": b"x",
+                "attributes": {
+                    "a": [1]
+                },
+                **shop
+            }),
             ("ITEM_INVALID", self.client.index, shop),
-            ("FIELD_INVALID", self.client.delete_images, {"ids": "p1", **shop}),
-            ("FIELD_INVALID", self.client.delete_images, {"ids": 5, **shop}),
-            ("FIELD_INVALID", self.client.create_collection, {"name": "x", "no_such_setting": 1}),
-            ("FIELD_INVALID", self.client.create_collection, {"name": "x", "index_kind": "magic"}),
-            ("FIELD_INVALID", self.client.get_image, {"id": "p1", "view": "everything", **shop}),
+            ("FIELD_INVALID", self.client.delete_images, {
+                "ids": "p1",
+                **shop
+            }),
+            ("FIELD_INVALID", self.client.delete_images, {
+                "ids": 5,
+                **shop
+            }),
+            ("FIELD_INVALID", self.client.create_collection, {
+                "name": "x",
+                "no_such_setting": 1
+            }),
+            ("FIELD_INVALID", self.client.create_collection, {
+                "name": "x",
+                "index_kind": "magic"
+            }),
+            ("FIELD_INVALID", self.client.get_image, {
+                "id": "p1",
+                "view": "everything",
+                **shop
+            }),
         )
         for reason, call, options in refusals:
             with self.subTest(f"{reason} {({key: str(value)[:40] for key, value in options.items()})}"):
                 self.refused(sightline.InvalidArgumentError, reason, call, **options)
 
     def test_errors_are_those_of_the_server(self):
-        error = self.refused(sightline.NotFoundError, "COLLECTION_NOT_FOUND", self.client.search, id="p1", collection="none")
+        error = self.refused(sightline.NotFoundError,
+                             "COLLECTION_NOT_FOUND",
+                             self.client.search,
+                             id="p1",
+                             collection="none")
         self.assertEqual((error.code, error.metadata["collection"], error.retry_after), ("NOT_FOUND", "none", None))
         self.assertIsInstance(error, LookupError)
         self.refused(sightline.NotFoundError, "IMAGE_NOT_FOUND", self.client.get_image, "none", collection="shop")
@@ -395,8 +560,12 @@ class ClientTest(unittest.TestCase):
             self.assertIsInstance(error, ConnectionError)
 
     def test_a_deadline(self):
-        error = self.refused(sightline.DeadlineExceededError, "DEADLINE_EXCEEDED", self.client.search, picture(1),
-                             collection="shop", timeout=0.0005)
+        error = self.refused(sightline.DeadlineExceededError,
+                             "DEADLINE_EXCEEDED",
+                             self.client.search,
+                             picture(1),
+                             collection="shop",
+                             timeout=0.0005)
         self.assertIsInstance(error, TimeoutError)
 
     def test_a_closed_client(self):
@@ -407,22 +576,27 @@ class ClientTest(unittest.TestCase):
     # The asynchronous twin.
 
     def test_async(self):
-
         async def use():
             async with sightline.AsyncClient(self.server.address, timeout=60) as client:
                 await client.create_collection("async")
-                outcomes = [one async for one in client.index_stream(((f"a{n}", picture(n)) for n in range(4)), collection="async")]
+                outcomes = [
+                    one
+                    async for one in client.index_stream(((f"a{n}", picture(n)) for n in range(4)), collection="async")
+                ]
                 self.assertEqual(sorted((one.id, one.ok) for one in outcomes), [(f"a{n}", True) for n in range(4)])
-                answers = await asyncio.gather(*(client.search(picture(n), collection="async", explain=True) for n in range(4)))
+                answers = await asyncio.gather(
+                    *(client.search(picture(n), collection="async", explain=True) for n in range(4)))
                 self.assertEqual([answer[0].id for answer in answers], ["a0", "a1", "a2", "a3"])
                 self.assertTrue(answers[0][0].patches)
                 why = await client.explain(query_id="a0", result_id="a1", collection="async")
                 self.assertTrue(why.evidence.query_image and why.evidence.result_image)
                 self.assertEqual((await client.index(picture(4), collection="async", id="a4")).revision, 1)
-                self.assertEqual([one.id async for one in client.list_images("async", page_size=2)], [f"a{n}" for n in range(5)])
+                self.assertEqual([one.id async for one in client.list_images("async", page_size=2)],
+                                 [f"a{n}" for n in range(5)])
                 self.assertEqual((await client.embed(picture(1))).width, 64)
                 self.assertEqual((await client.get_image("a1", collection="async")).id, "a1")
-                self.assertEqual((await client.update_attributes("a1", {"x": 1}, collection="async")).attributes, {"x": 1})
+                self.assertEqual((await client.update_attributes("a1", {"x": 1}, collection="async")).attributes,
+                                 {"x": 1})
                 self.assertEqual([one.count async for one in client.list_attribute_values("async", "x")], [1])
                 operation = await client.create_snapshot("async")
                 snapshot = await operation.wait(60)
@@ -464,10 +638,16 @@ class ClientTest(unittest.TestCase):
 
     def test_a_stream_of_images(self):
         self.client.create_collection("stream")
-        source = [("good", picture(1)), ("cut", picture(2)[:300]), ("text", b"text"), ("x" * 600, picture(3)), ("late", picture(4))]
+        source = [("good", picture(1)), ("cut", picture(2)[:300]), ("text", b"text"), ("x" * 600, picture(3)),
+                  ("late", picture(4))]
         outcomes = {one.item[0]: one for one in self.client.index_stream(source, collection="stream")}
-        self.assertEqual({name[:4]: one.ok for name, one in outcomes.items()},
-                         {"good": True, "cut": False, "text": False, "xxxx": False, "late": True})
+        self.assertEqual({name[:4]: one.ok for name, one in outcomes.items()}, {
+            "good": True,
+            "cut": False,
+            "text": False,
+            "xxxx": False,
+            "late": True
+        })
         self.assertEqual(outcomes["x" * 600].error.reason, "ID_INVALID")
         self.assertEqual(outcomes["good"].response.revision, 1)
         path = self.folder / "stream.jpg"
@@ -479,7 +659,6 @@ class ClientTest(unittest.TestCase):
             self.assertEqual(one.error.reason, "COLLECTION_NOT_FOUND")
 
     def test_what_is_cancelled_is_cancelled(self):
-
         async def use():
             async with sightline.AsyncClient(self.server.address) as client:
                 task = asyncio.ensure_future(client.search(picture(1), collection="shop"))

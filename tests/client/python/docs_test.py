@@ -1,5 +1,6 @@
-"""Every Python block of client/python/README.md and docs/python.md runs, in order, against a real server with the starter model,
-in a folder with the photos that the texts speak of. A block that shows what it prints ("# prints:") prints that.
+"""Every Python block of client/python/README.md and docs/python.md runs, in order, against a real server with the
+starter model, in a folder with the photos that the texts speak of. A block that shows what it prints ("# prints:")
+prints that.
 """
 
 import contextlib
@@ -31,16 +32,20 @@ def wanted(code):
 
 
 class DocsTest(unittest.TestCase):
-
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory(prefix="sightline-docs.")
         folder = pathlib.Path(cls.temporary.name)
-        subprocess.run([os.environ["SIGHTLINE_TRAIN"], "scenes", "--out", folder / "scenes", "--instances", "6", "--views", "3",
-                        "--size", "96"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([
+            os.environ["SIGHTLINE_TRAIN"], "scenes", "--out", folder / "scenes", "--instances", "6", "--views", "3",
+            "--size", "96"
+        ],
+                       check=True,
+                       stdout=subprocess.DEVNULL)
         shutil.copytree(folder / "scenes/index", folder / "photos")
         shutil.copy(next(iter(sorted((folder / "scenes/query").glob("*.jpg")))), folder / "photo.jpg")
-        cls.server = sightline_server.Server(f"--models={MODEL}", f"--model_root={ROOT / 'model/zoo'}", "--warm_up=none")
+        cls.server = sightline_server.Server(f"--models={MODEL}", f"--model_root={ROOT / 'model/zoo'}",
+                                             "--warm_up=none")
         cls.before = os.getcwd()
         os.chdir(folder)
         os.environ["SIGHTLINE_ADDRESS"] = cls.server.address

@@ -1,5 +1,5 @@
-"""What the package does without a server: that both clients offer the same and the whole API, values, errors, pages, and what
-hostile bytes do.
+"""What the package does without a server: that both clients offer the same and the whole API, values, errors, pages,
+and what hostile bytes do.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ import zlib
 import support
 
 import sightline
-from sightline import _calls, _connection, _convert, _html, _images, _picture, _requests, _schema, _snapshot_file, errors, types
+from sightline import _connection, _convert, _images, _picture, _requests, _schema, _snapshot_file, errors, types
 
 LIMIT = 16 << 20
 # RPCs that methods of another name stand for, and SearchStream, which `search` on several threads or tasks stands for.
@@ -35,7 +35,6 @@ def snake(name):
 
 
 class ApiTest(unittest.TestCase):
-
     def test_every_rpc_has_its_method(self):
         offered = support.methods(sightline.Client)
         for rpc in _schema.METHODS:
@@ -48,8 +47,9 @@ class ApiTest(unittest.TestCase):
         self.assertEqual(set(one), set(other))
         for name, method in one.items():
             with self.subTest(name):
-                self.assertEqual([(p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()],
-                                 [(p.name, p.kind, p.default) for p in inspect.signature(other[name]).parameters.values()])
+                self.assertEqual(
+                    [(p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()],
+                    [(p.name, p.kind, p.default) for p in inspect.signature(other[name]).parameters.values()])
                 self.assertTrue(method.__doc__)
                 self.assertEqual(method.__doc__, other[name].__doc__)
 
@@ -73,20 +73,26 @@ class ApiTest(unittest.TestCase):
     def test_the_build_lists_every_file(self):
         folder = support.ROOT / "client/python"
         listed = re.search(r"set\(sources\n(.*?)\)", (folder / "CMakeLists.txt").read_text(), re.S)[1].split()
-        self.assertEqual(listed, sorted(path.name for path in (folder / "sightline").iterdir()
-                                        if path.suffix in (".py", ".typed")))
+        self.assertEqual(
+            listed, sorted(path.name for path in (folder / "sightline").iterdir() if path.suffix in (".py", ".typed")))
 
     def test_a_package_that_is_not_built_says_so(self):
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(support.ROOT / "client/python/sightline/_schema.py", pathlib.Path(folder) / "_schema.py")
-            done = subprocess.run([sys.executable, "-B", "-c", "import _schema"], cwd=folder, capture_output=True, text=True)
+            done = subprocess.run([sys.executable, "-B", "-c", "import _schema"],
+                                  cwd=folder,
+                                  capture_output=True,
+                                  text=True)
         self.assertIn("ImportError: the package sightline is not built", done.stderr)
 
     def test_neither_numpy_nor_pil_is_imported(self):
         code = ("import sys; sys.modules['numpy'] = sys.modules['PIL'] = None; import sightline; "
                 "sightline._images.encode(memoryview(bytes(12)).cast('B', (2, 2, 3)), 1000)")
-        subprocess.run([sys.executable, "-B", "-c", code], check=True,
-                       env={**os.environ, "PYTHONPATH": str(pathlib.Path(sightline.__file__).parents[1])})
+        subprocess.run([sys.executable, "-B", "-c", code],
+                       check=True,
+                       env={
+                           **os.environ, "PYTHONPATH": str(pathlib.Path(sightline.__file__).parents[1])
+                       })
 
     def test_other_protos_of_the_same_names_do_not_collide(self):
         code = ("from google.protobuf import descriptor_pb2, descriptor_pool\n"
@@ -94,12 +100,14 @@ class ApiTest(unittest.TestCase):
                 "file.message_type.add(name='Status')\n"
                 "descriptor_pool.Default().AddSerializedFile(file.SerializeToString())\n"
                 "import sightline\n")
-        subprocess.run([sys.executable, "-B", "-c", code], check=True,
-                       env={**os.environ, "PYTHONPATH": str(pathlib.Path(sightline.__file__).parents[1])})
+        subprocess.run([sys.executable, "-B", "-c", code],
+                       check=True,
+                       env={
+                           **os.environ, "PYTHONPATH": str(pathlib.Path(sightline.__file__).parents[1])
+                       })
 
 
 class ValueTest(unittest.TestCase):
-
     def test_pixels_become_a_png(self):
         from PIL import Image
         import io
@@ -116,14 +124,21 @@ class ValueTest(unittest.TestCase):
         record = _schema.message("ImageRecord")
         given = {"text": "ü", "whole": -2**63, "number": 0.5, "true": True, "list": ["b", "a"], "none": []}
         _convert.set_attributes(record.attributes, given)
-        self.assertEqual(_convert.convert(record, types.ImageRecord).attributes,
-                         {"text": "ü", "whole": -2**63, "number": 0.5, "true": True, "list": ("b", "a"), "none": ()})
+        self.assertEqual(
+            _convert.convert(record, types.ImageRecord).attributes, {
+                "text": "ü",
+                "whole": -2**63,
+                "number": 0.5,
+                "true": True,
+                "list": ("b", "a"),
+                "none": ()
+            })
         _convert.set_attributes(record.attributes, {"a": numpy.int32(7), "b": numpy.float32(0.5), "c": {"y", "x"}})
         self.assertEqual([_convert.attribute(record.attributes[key]) for key in "abc"], [7, 0.5, ("x", "y")])
 
     def test_crops(self):
-        for crop, unit in (((0, 0, 1, 1), 1), ((0.1, 0.2, 0.3, 0.4), 1), ((0, 0, 1, 2), 2), ((10, 20, 30, 40), 2), ([0, 0, 2, 2], 2),
-                           (types.Box(0, 0, 1, 1, "pixel"), 2), (sightline.Crop(0, 0, 1, 1), 1)):
+        for crop, unit in (((0, 0, 1, 1), 1), ((0.1, 0.2, 0.3, 0.4), 1), ((0, 0, 1, 2), 2), ((10, 20, 30, 40), 2),
+                           ([0, 0, 2, 2], 2), (types.Box(0, 0, 1, 1, "pixel"), 2), (sightline.Crop(0, 0, 1, 1), 1)):
             with self.subTest(str(crop)):
                 self.assertEqual(_requests.crop_box(crop).unit, unit)
 
@@ -132,7 +147,8 @@ class ValueTest(unittest.TestCase):
         collection.settings.index_kind = 3
         collection.create_time.seconds, collection.create_time.nanos = 1, 500_000_000
         made = _convert.convert(collection, sightline.Collection)
-        self.assertEqual((made.settings.index_kind, made.create_time.isoformat()), ("hnsw", "1970-01-01T00:00:01.500000+00:00"))
+        self.assertEqual((made.settings.index_kind, made.create_time.isoformat()),
+                         ("hnsw", "1970-01-01T00:00:01.500000+00:00"))
         collection.settings.index_kind = 99  # of a newer server
         self.assertEqual(_convert.convert(collection, sightline.Collection).settings.index_kind, "99")
 
@@ -142,10 +158,15 @@ class ValueTest(unittest.TestCase):
         self.assertIsNone(_convert.convert(operation, sightline.OperationState).result)
 
     def test_errors_travel_between_processes(self):
-        error = sightline.NotFoundError("no such thing. Look elsewhere.", reason="X", metadata={"a": "b"}, retry_after=1.5)
+        error = sightline.NotFoundError("no such thing. Look elsewhere.",
+                                        reason="X",
+                                        metadata={"a": "b"},
+                                        retry_after=1.5)
         again = pickle.loads(pickle.dumps(error))
         self.assertEqual((type(again), str(again), again.reason, again.metadata, again.retry_after),
-                         (type(error), str(error), "X", {"a": "b"}, 1.5))
+                         (type(error), str(error), "X", {
+                             "a": "b"
+                         }, 1.5))
 
     def test_every_code_has_its_class(self):
         self.assertEqual(sorted(errors._BY_NUMBER), list(range(1, 17)))
@@ -187,11 +208,29 @@ class ValueTest(unittest.TestCase):
                     os.environ[name] = value
 
     def test_connections_that_cannot_be(self):
-        for reason, options in (("INVALID_ADDRESS", {"address": "nowhere"}), ("INVALID_ADDRESS", {"address": 5}),
-                                ("KEY_INVALID", {"api_key": "a b"}), ("KEY_INVALID", {"api_key": "ü"}), ("KEY_INVALID", {"api_key": 5}),
-                                ("TLS_INVALID", {"tls": 5}), ("FILE_UNREADABLE", {"tls": "/there/is/none.pem"}),
-                                ("TLS_INVALID", {"tls": __file__}), ("TLS_PAIR_INCOMPLETE", {"tls": sightline.Tls(certificate=b"x")}),
-                                ("TIMEOUT_INVALID", {"timeout": -1}), ("TIMEOUT_INVALID", {"timeout": "5"})):
+        for reason, options in (("INVALID_ADDRESS", {
+                "address": "nowhere"
+        }), ("INVALID_ADDRESS", {
+                "address": 5
+        }), ("KEY_INVALID", {
+                "api_key": "a b"
+        }), ("KEY_INVALID", {
+                "api_key": "ü"
+        }), ("KEY_INVALID", {
+                "api_key": 5
+        }), ("TLS_INVALID", {
+                "tls": 5
+        }), ("FILE_UNREADABLE", {
+                "tls": "/there/is/none.pem"
+        }), ("TLS_INVALID", {
+                "tls": __file__
+        }), ("TLS_PAIR_INCOMPLETE", {
+                "tls": sightline.Tls(certificate=b"x")
+        }), ("TIMEOUT_INVALID", {
+                "timeout": -1
+        }), ("TIMEOUT_INVALID", {
+                "timeout": "5"
+        })):
             for kind in (sightline.Client, sightline.AsyncClient):
                 with self.subTest(f"{kind.__name__} {options}"):
                     with self.assertRaises(sightline.InvalidArgumentError) as caught:
@@ -225,21 +264,51 @@ class Tags(html.parser.HTMLParser):
 
 
 class PageTest(unittest.TestCase):
-
     def result(self, **fields):
-        return types.Result(**{**dict(id="a", rank=1, score=0.5, structural_score=None, rerank_score=None, rank_before_rerank=3,
-                                      confidence=0.7, attributes={}, source_uri="", preview=b"", evidence=None), **fields})
+        return types.Result(
+            **{
+                **dict(id="a",
+                       rank=1,
+                       score=0.5,
+                       structural_score=None,
+                       rerank_score=None,
+                       rank_before_rerank=3,
+                       confidence=0.7,
+                       attributes={},
+                       source_uri="",
+                       preview=b"",
+                       evidence=None),
+                **fields
+            })
 
     def answer(self, *results, **fields):
-        stats = types.SearchStats(**{**dict(stages=(types.StageTime("embed", 12.5, 1),), embedding_space="", model=None, images=9,
-                                            compared=9, index="exact", rerank_requested=0, rerank_completed=0, degraded=False,
-                                            degraded_reasons=(), matching=9), **fields})
+        stats = types.SearchStats(
+            **{
+                **dict(stages=(types.StageTime("embed", 12.5, 1),),
+                       embedding_space="",
+                       model=None,
+                       images=9,
+                       compared=9,
+                       index="exact",
+                       rerank_requested=0,
+                       rerank_completed=0,
+                       degraded=False,
+                       degraded_reasons=(),
+                       matching=9),
+                **fields
+            })
         return types.SearchResponse(results, stats, "")
 
     def test_texts_are_escaped(self):
         bad = "<script>alert('x')</script>\"&"
-        page = self.answer(self.result(id=bad, attributes={bad: bad, "list": (bad,)}), degraded=True, degraded_reasons=(bad,),
-                           index=bad, stages=(types.StageTime(bad, 1.0, 0),))._repr_html_()
+        page = self.answer(self.result(id=bad, attributes={
+            bad: bad,
+            "list": (bad,)
+        }),
+                           degraded=True,
+                           degraded_reasons=(bad,),
+                           index=bad,
+                           stages=(types.StageTime(bad, 1.0, 0),))._repr_html_()
         self.assertNotIn("<script", page)
         self.assertEqual({tag for tag, _ in Tags(page).seen}, {"div", "p", "figure", "figcaption", "b", "bdi"})
 
@@ -253,22 +322,28 @@ class PageTest(unittest.TestCase):
     def test_evidence_is_drawn_where_it_is(self):
         pair = types.Correspondence(BOX, BOX, 0.5, 0.9)
         heat = types.HeatMap(2, 2, (0.0, 1.0, 0.5, 0.0), None)
-        why = dataclasses.replace(EVIDENCE, correspondences=(pair, dataclasses.replace(pair, mass=0.25)), query_heat_map=heat,
-                                  query_image=PIXEL, result_image=PIXEL)
+        why = dataclasses.replace(EVIDENCE,
+                                  correspondences=(pair, dataclasses.replace(pair, mass=0.25)),
+                                  query_heat_map=heat,
+                                  query_image=PIXEL,
+                                  result_image=PIXEL)
         tags = Tags(why._repr_html_()).seen
         first, second = [attributes for tag, attributes in tags if tag == "line"]
         # A picture of 4 x 2 is shown as 320 x 160; the middle of the box is at 3/8 of it.
         self.assertEqual([float(second[key]) for key in ("x1", "y1", "x2", "y2")], [120, 60, 320 + 40 + 120, 60])
         self.assertGreater(float(second["stroke-width"]), float(first["stroke-width"]))
-        self.assertEqual(sum(tag == "rect" for tag, _ in tags), 4 + 2, "two boxes a pair, and the cells above the least")
+        self.assertEqual(sum(tag == "rect" for tag, _ in tags), 4 + 2,
+                         "two boxes a pair, and the cells above the least")
         self.assertEqual(why.patches, why.correspondences)
 
     def test_numbers_that_are_none_are_left_out(self):
         nan, inf = float("nan"), float("inf")
-        pairs = (types.Correspondence(dataclasses.replace(BOX, x0=nan), BOX, 0.5, 0.9), types.Correspondence(BOX, None, 0.5, 0.9),
-                 types.Correspondence(BOX, BOX, inf, 0.9), types.Correspondence(dataclasses.replace(BOX, x0=-5.0, x1=9.0), BOX, 0.1, 7))
-        heats = (types.HeatMap(2, 2, (1.0,), None), types.HeatMap(-1, -4, (1.0,) * 4, None), types.HeatMap(1, 2, (nan, 1.0), None),
-                 types.HeatMap(1, 2, (0.0, 0.0), None))
+        pairs = (types.Correspondence(dataclasses.replace(BOX, x0=nan), BOX, 0.5,
+                                      0.9), types.Correspondence(BOX, None, 0.5,
+                                                                 0.9), types.Correspondence(BOX, BOX, inf, 0.9),
+                 types.Correspondence(dataclasses.replace(BOX, x0=-5.0, x1=9.0), BOX, 0.1, 7))
+        heats = (types.HeatMap(2, 2, (1.0,), None), types.HeatMap(-1, -4, (1.0,) * 4, None),
+                 types.HeatMap(1, 2, (nan, 1.0), None), types.HeatMap(1, 2, (0.0, 0.0), None))
         for heat in heats:
             page = dataclasses.replace(EVIDENCE, correspondences=pairs, query_heat_map=heat)._repr_html_()
             self.assertEqual(sum(tag == "line" for tag, _ in Tags(page).seen), 1)
@@ -278,11 +353,12 @@ class PageTest(unittest.TestCase):
 
 
 class HostileTest(unittest.TestCase):
-
     def test_sizes_of_pictures(self):
         from PIL import Image
         import io
-        for kind, mime, options in (("PNG", "png", {}), ("JPEG", "jpeg", {}), ("WEBP", "webp", {}), ("WEBP", "webp", {"lossless": True})):
+        for kind, mime, options in (("PNG", "png", {}), ("JPEG", "jpeg", {}), ("WEBP", "webp", {}), ("WEBP", "webp", {
+                "lossless": True
+        })):
             for exif in (None, 6):
                 out = io.BytesIO()
                 extra = dict(options)
@@ -312,7 +388,8 @@ class HostileTest(unittest.TestCase):
         manifest = b"SLSNAP\r\n\x01" + struct.pack("<I", 4) + b"shop" + bytes(24) + struct.pack("<I", len(parts))
         for name, data in parts:
             import hashlib
-            manifest += struct.pack("<I", len(name)) + name + struct.pack("<Q", len(data)) + hashlib.sha256(data).digest()
+            manifest += struct.pack("<I", len(name)) + name + struct.pack("<Q",
+                                                                          len(data)) + hashlib.sha256(data).digest()
         manifest += struct.pack("<I", zlib.crc32(manifest))
         return b"SLSTREAM" + struct.pack("<II", 1, len(manifest)) + manifest + b"".join(data for _, data in parts)
 
@@ -336,11 +413,12 @@ class HostileTest(unittest.TestCase):
                 data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
                 path.write_bytes(data)
                 try:
-                    _snapshot_file.verify(path)  # names, times and the checksum of the manifest are the server's to check
+                    _snapshot_file.verify(
+                        path)  # names, times and the checksum of the manifest are the server's to check
                 except (sightline.DataLossError, sightline.FailedPreconditionError) as error:
                     self.assertIn(str(path), str(error))
             for version, kind in ((b"\x02\0\0\0", sightline.FailedPreconditionError), (b"\x01\0\0\0\xff\xff\xff\xff",
-                                                                                      sightline.DataLossError)):
+                                                                                       sightline.DataLossError)):
                 path.write_bytes(whole[:8] + version + whole[8 + len(version):])
                 with self.assertRaises(kind):
                     _snapshot_file.verify(path)

@@ -1,5 +1,5 @@
-"""index_stream: what is lost, doubled or held too long when servers refuse, fall and come back. Against a real server that is
-killed, and against one of a few lines whose answers the test chooses.
+"""index_stream: what is lost, doubled or held too long when servers refuse, fall and come back. Against a real server
+that is killed, and against one of a few lines whose answers the test chooses.
 """
 
 import asyncio
@@ -44,18 +44,18 @@ def refusal(request, code, retry_after=None, reason="QUEUE_FULL"):
 
 class FakeServer:
     """A server with IndexStream alone; `answer(requests, context)` gives its replies. A context manager."""
-
     def __init__(self, answer):
         method = _schema.METHODS["IndexService/IndexStream"]
 
         class Handler(grpc.GenericRpcHandler):
-
             def service(self, details):
                 if details.method != _METHOD:
                     return None
-                return grpc.stream_stream_rpc_method_handler(answer, method.request.FromString, method.response.SerializeToString)
+                return grpc.stream_stream_rpc_method_handler(answer, method.request.FromString,
+                                                             method.response.SerializeToString)
 
-        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), handlers=[Handler()],
+        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(8),
+                                   handlers=[Handler()],
                                    options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
@@ -80,7 +80,6 @@ def run_sync(address, source, **options):
 
 def run_async(address, source, **options):
     """The same by AsyncClient."""
-
     async def use():
         async with sightline.AsyncClient(address) as client:
             return [one async for one in client.index_stream(source, collection="c", **options)]
@@ -89,7 +88,6 @@ def run_async(address, source, **options):
 
 
 class FakeTest(unittest.TestCase):
-
     def setUp(self):
         self.rng = random.Random(support.SEED)
 
@@ -120,10 +118,22 @@ class FakeTest(unittest.TestCase):
 
             with FakeServer(answer) as server:
                 outcomes = {one.id: one for one in run(server.address, items(6, self.rng))}
-            self.assertEqual({name: one.ok for name, one in outcomes.items()},
-                             {"i0": True, "i1": True, "i2": True, "i3": False, "i4": False, "i5": True})
-            self.assertEqual({name: one.attempts for name, one in outcomes.items()},
-                             {"i0": 1, "i1": 2, "i2": 2, "i3": 1, "i4": 1, "i5": 1})
+            self.assertEqual({name: one.ok for name, one in outcomes.items()}, {
+                "i0": True,
+                "i1": True,
+                "i2": True,
+                "i3": False,
+                "i4": False,
+                "i5": True
+            })
+            self.assertEqual({name: one.attempts for name, one in outcomes.items()}, {
+                "i0": 1,
+                "i1": 2,
+                "i2": 2,
+                "i3": 1,
+                "i4": 1,
+                "i5": 1
+            })
             self.assertEqual(len(set(seen["i1"])), 1)
             self.assertGreaterEqual(sent_at["i1"][1] - sent_at["i1"][0], 0.3)
             self.assertIsInstance(outcomes["i4"].error, sightline.InvalidArgumentError)
@@ -212,12 +222,23 @@ class FakeTest(unittest.TestCase):
             with FakeServer(answer) as server:
                 outcomes = run(server.address, source)
             self.assertEqual(len(outcomes), len(source))
-            reasons = {str(one.item if isinstance(one.item, (str, int, tuple)) else one.id): one.error and one.error.reason
-                       for one in outcomes}
-            self.assertEqual(reasons, {"good": None, "/there/is/none.jpg": "FILE_UNREADABLE", "5": "IMAGE_TYPE",
-                                       "('a', 'b', 'c')": "ITEM_INVALID", "empty": "ITEM_INVALID", "twice": None,
-                                       "again": "DUPLICATE_REQUEST_ID", "most": None, "too much": "IMAGE_TOO_LARGE",
-                                       "note": None})
+            reasons = {
+                str(one.item if isinstance(one.item, (str, int, tuple)) else one.id): one.error and one.error.reason
+                for one in outcomes
+            }
+            self.assertEqual(
+                reasons, {
+                    "good": None,
+                    "/there/is/none.jpg": "FILE_UNREADABLE",
+                    "5": "IMAGE_TYPE",
+                    "('a', 'b', 'c')": "ITEM_INVALID",
+                    "empty": "ITEM_INVALID",
+                    "twice": None,
+                    "again": "DUPLICATE_REQUEST_ID",
+                    "most": None,
+                    "too much": "IMAGE_TOO_LARGE",
+                    "note": None
+                })
             self.assertEqual([one.item.note for one in outcomes if one.id == "note"], [{"mine": 1}])
 
     def test_a_source_that_fails_is_raised_when_the_rest_has_ended(self):
@@ -322,10 +343,10 @@ class FakeTest(unittest.TestCase):
             for _ in client.index_stream(items(1000, self.rng), collection="c"):
                 break
             self.assertTrue(ended.wait(20))
-        self.assertFalse([one for one in threading.enumerate() if one.name == "sightline-index-stream" and one.is_alive()])
+        self.assertFalse(
+            [one for one in threading.enumerate() if one.name == "sightline-index-stream" and one.is_alive()])
 
     def test_a_slow_asynchronous_source_holds_no_outcome_up(self):
-
         async def use(address):
             answered = asyncio.Event()
 
@@ -351,8 +372,17 @@ class FakeTest(unittest.TestCase):
 
     def test_options_that_cannot_be(self):
         with sightline.Client("127.0.0.1:1") as client:
-            for options in ({"max_in_flight": 0}, {"max_in_flight": "5"}, {"max_in_flight_bytes": 0}, {"patience": -1},
-                            {"reply_timeout": float("nan")}):
+            for options in ({
+                    "max_in_flight": 0
+            }, {
+                    "max_in_flight": "5"
+            }, {
+                    "max_in_flight_bytes": 0
+            }, {
+                    "patience": -1
+            }, {
+                    "reply_timeout": float("nan")
+            }):
                 with self.subTest(str(options)), self.assertRaises(sightline.InvalidArgumentError):
                     client.index_stream([], collection="c", **options)
 
@@ -401,7 +431,6 @@ class RealTest(unittest.TestCase):
             server.close()
 
     def test_sync(self):
-
         def stream(address, source, on_outcome):
             with sightline.Client(address) as client:
                 for one in client.index_stream(source, collection="c"):
@@ -410,9 +439,7 @@ class RealTest(unittest.TestCase):
         self.run_with_kills(stream)
 
     def test_async(self):
-
         def stream(address, source, on_outcome):
-
             async def use():
                 async with sightline.AsyncClient(address) as client:
                     async for one in client.index_stream(source, collection="c"):

@@ -1,7 +1,7 @@
 """A real server with a small untrained model, pictures, and the package under test, for the tests of client/python.
 
-Environment: that of tests/e2e/python/sightline_server.py, SIGHTLINE_MODEL_ROOT, and SIGHTLINE_PYTHON: the folder that holds the
-package.
+Environment: that of tests/e2e/python/sightline_server.py, SIGHTLINE_MODEL_ROOT, and SIGHTLINE_PYTHON: the folder that
+holds the package.
 """
 
 import io
@@ -25,8 +25,8 @@ DIM = 16
 
 def start_server(*flags, **options):
     """A server on free ports; a context manager."""
-    return sightline_server.Server(f"--models={MODEL}", f"--model_root={os.environ['SIGHTLINE_MODEL_ROOT']}", "--allow_untrained",
-                                   "--warm_up=none", *flags, **options)
+    return sightline_server.Server(f"--models={MODEL}", f"--model_root={os.environ['SIGHTLINE_MODEL_ROOT']}",
+                                   "--allow_untrained", "--warm_up=none", *flags, **options)
 
 
 def picture(seed, side=64, kind="JPEG"):
@@ -47,4 +47,6 @@ def vector(rng):
 
 def methods(kind):
     """The public methods of a class."""
-    return {name: getattr(kind, name) for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))}
+    return {
+        name: getattr(kind, name) for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))
+    }
