@@ -327,7 +327,7 @@ class ClientTest(unittest.TestCase):
         self.assertTrue(any("untrained" in warning for warning in info.warnings), info.warnings)
         self.assertIn(MODEL, [one.name for one in self.client.list_models()])
         self.assertEqual(self.client.get_model(MODEL).state, "ready")
-        self.assertEqual(self.client.unload_model(MODEL), ("shop",))
+        self.assertIn("shop", self.client.unload_model(MODEL))
         with self.assertRaises(sightline.FailedPreconditionError):
             self.client.search(picture(1), collection="shop")
         self.assertEqual(self.client.load_model(MODEL).state, "ready")
@@ -560,12 +560,11 @@ class ClientTest(unittest.TestCase):
             self.assertIsInstance(error, ConnectionError)
 
     def test_a_deadline(self):
-        error = self.refused(sightline.DeadlineExceededError,
-                             "DEADLINE_EXCEEDED",
-                             self.client.search,
-                             picture(1),
-                             collection="shop",
-                             timeout=0.0005)
+        with self.assertRaises(sightline.DeadlineExceededError) as caught:
+            self.client.search(picture(1), collection="shop", timeout=0.0005)
+        error = caught.exception
+        # It ends here or, when the server reads it in time, there: no model is that fast.
+        self.assertIn(error.reason, ("DEADLINE_EXCEEDED", "DEADLINE_TOO_SHORT"))
         self.assertIsInstance(error, TimeoutError)
 
     def test_a_closed_client(self):
@@ -591,7 +590,7 @@ class ClientTest(unittest.TestCase):
                 why = await client.explain(query_id="a0", result_id="a1", collection="async")
                 self.assertTrue(why.evidence.query_image and why.evidence.result_image)
                 self.assertEqual((await client.index(picture(4), collection="async", id="a4")).revision, 1)
-                self.assertEqual([one.id async for one in client.list_images("async", page_size=2)],
+                self.assertEqual(sorted([one.id async for one in client.list_images("async", page_size=2)]),
                                  [f"a{n}" for n in range(5)])
                 self.assertEqual((await client.embed(picture(1))).width, 64)
                 self.assertEqual((await client.get_image("a1", collection="async")).id, "a1")
