@@ -21,6 +21,7 @@
 #include "base/version.h"
 #include "index/examine.h"
 #include "index/kernels/inner_product.h"
+#include "server/doctor_security.h"
 #include "server/file_limit.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
@@ -222,6 +223,8 @@ std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadMo
   lines.push_back(CheckClock(options.data_dir));
   lines.push_back(Ok("settings", "every one is within its limits"));
   CheckPorts(options, runs, &lines);
+  for (DoctorLine& line : CheckSecurity(options)) lines.push_back(std::move(line));
+  lines.push_back(CheckDecoder(options));
   CheckModels(options, load_model, &lines);
   lines.push_back(CheckDisk(folder));
   lines.push_back(CheckAccess(options.data_dir, folder));

@@ -76,6 +76,12 @@ class MicroHttpServer final : public HttpServer {
 
   static MHD_Result Handle(void* self, MHD_Connection* connection, const char* url, const char* method, const char*,
                            const char*, size_t* upload_size, void** state) {
+    // Not after a body, which has no end if its sender likes.
+    const std::string verb = method;
+    if (verb != MHD_HTTP_METHOD_GET && verb != MHD_HTTP_METHOD_HEAD) {
+      return Send(connection,
+                  {MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD are answered here\n"});
+    }
     // The first call brings the headers, the next ones a body, which no page takes.
     static int seen;
     if (*state == nullptr) {
@@ -85,11 +91,6 @@ class MicroHttpServer final : public HttpServer {
     if (*upload_size != 0) {
       *upload_size = 0;
       return MHD_YES;
-    }
-    const std::string verb = method;
-    if (verb != MHD_HTTP_METHOD_GET && verb != MHD_HTTP_METHOD_HEAD) {
-      return Send(connection,
-                  {MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD are answered here\n"});
     }
     const Routes& routes = static_cast<MicroHttpServer*>(self)->routes_;
     const auto route = routes.find(url);

@@ -40,6 +40,7 @@ class RpcServer {
     std::string setting = "listen";           // the flag that gave the address, for the error
     int threads = 1;
     Connections connections = {};
+    ConnectionTable::Limits connection_limits = {};
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;
@@ -114,6 +115,8 @@ class RpcServer {
 
   // The port bound, after Start.
   int port() const { return acceptor_ == nullptr ? 0 : acceptor_->port(); }
+  // Connections that are open now.
+  int connections() const { return acceptor_ == nullptr ? 0 : acceptor_->connections(); }
 
   // Tells health watchers; services are the names added by AddService and "".
   void SetServing(bool serving);

@@ -47,6 +47,12 @@ absl::Status TlsFiles::Load() {
   expires_ = identity.not_after;
   const std::string until = absl::FormatTime(absl::RFC3339_sec, expires_, absl::UTCTimeZone());
   base::Log(base::Severity::kInfo, "certificate read", {{"file", paths_.certificate}, {"valid_until", until}});
+  if (ReadableByAll(paths_.key)) {
+    base::Log(base::Severity::kWarning,
+              "the private key can be read by every user of this machine, who can then pose as this server: run chmod "
+              "o-r on it",
+              {{"file", paths_.key}});
+  }
   const absl::Time now = absl::Now();
   if (now >= identity.not_after || now < identity.not_before) {
     base::Log(base::Severity::kWarning, "the certificate is not valid now: clients refuse this server",

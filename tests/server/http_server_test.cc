@@ -72,6 +72,16 @@ TEST(HttpServerTest, RefusesOtherPathsMethodsAndNonsense) {
   EXPECT_THAT(Connection(server->port()).Send("GET /healthz HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 200"));
 }
 
+// A body that never ends must not be waited for.
+TEST(HttpServerTest, OtherMethodsAreRefusedBeforeTheirBodies) {
+  const auto server = StartServer();
+  EXPECT_THAT(
+      Connection(server->port()).Send("POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
+      StartsWith("HTTP/1.1 405"));
+  EXPECT_THAT(Connection(server->port()).Send("PUT /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"),
+              StartsWith("HTTP/1.1 405"));
+}
+
 TEST(HttpServerTest, SilentConnectionsDoNotSilenceOthers) {
   const auto server = StartServer();
   std::vector<std::unique_ptr<Connection>> silent;
