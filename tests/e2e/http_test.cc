@@ -302,7 +302,8 @@ TEST_F(HttpTest, StrangersPagesMayNotUseIt) {
 }
 
 TEST_F(HttpTest, HeadersGoNoFurtherThanTheyMay) {
-  EXPECT_EQ(Reason(http_.Get("/v1/collections", {"Authorization: Bearer a\x01z"})), "REQUEST_MALFORMED");
+  EXPECT_EQ(Reason(HttpClient(server_->http_port()).Get("/v1/collections", {"Authorization: Bearer a\x01z"})),
+            "REQUEST_MALFORMED");
   EXPECT_EQ(Reason(HttpClient(server_->http_port()).Get("/v1/collections", {"Authorization: Bearer \xC3\xA9"})),
             "HEADER_INVALID");
   EXPECT_EQ(Reason(HttpClient(server_->http_port())
@@ -452,7 +453,7 @@ TEST_F(HttpTest, ACallerWhoLeavesCancelsItsCall) {
     const std::string line = StreamLines(1);
     leaver.Send(absl::StrFormat("%x\r\n%s\r\n", line.size(), line));
   }
-  // Nothing is left in hand.
+  // Nothing is left in hand; the server's end, which waits for every call, is the other half of this test.
   for (int i = 0; i < 500 && begun() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_EQ(begun(), 0);
   EXPECT_EQ(http_.Get("/readyz").code, 200);
