@@ -191,7 +191,7 @@ class World:
         pid = self.folder / "server.pid"
         return re.sub(r"\bPID\b", pid.read_text().strip() if pid.exists() else "PID", text)
 
-    def run(self, text, *, status=0, help_only=False, timeout=60, interpreter=None):
+    def run(self, text, *, status=0, help_only=False, timeout=200, interpreter=None):
         """Runs what a page says and returns its output; AssertionError when it ends with another status."""
         if not help_only and not self.started:
             self._start()
