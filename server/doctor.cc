@@ -21,9 +21,11 @@
 #include "base/version.h"
 #include "index/examine.h"
 #include "index/kernels/inner_product.h"
+#include "server/doctor_security.h"
 #include "server/file_limit.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
+#include "server/http/pages.h"
 
 namespace sightline::server {
 namespace {
@@ -170,7 +172,8 @@ void CheckPorts(const ServerOptions& options, bool runs, std::vector<DoctorLine>
         std::pair("http_listen", &options.http_listen), std::pair("admin_listen", &options.admin_listen)}) {
     if (address->empty()) continue;
     const std::string what = absl::StrCat("--", flag);
-    const auto bound = HttpServer::Start(*address, {});
+    Pages none({});
+    const auto bound = HttpServer::Start({.address = *address}, &none);
     if (bound.ok()) {
       lines->push_back(Ok(what, absl::StrCat(*address, " is free")));
     } else if (runs) {
@@ -222,6 +225,8 @@ std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadMo
   lines.push_back(CheckClock(options.data_dir));
   lines.push_back(Ok("settings", "every one is within its limits"));
   CheckPorts(options, runs, &lines);
+  for (DoctorLine& line : CheckSecurity(options)) lines.push_back(std::move(line));
+  lines.push_back(CheckDecoder(options));
   CheckModels(options, load_model, &lines);
   lines.push_back(CheckDisk(folder));
   lines.push_back(CheckAccess(options.data_dir, folder));

@@ -1,4 +1,8 @@
 // sightline-server: see --help.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -29,6 +33,19 @@ constexpr int kExitUsage = 2;
 // What the server takes to close its files once callers are served, at most.
 constexpr absl::Duration kLongestEnd = absl::Seconds(3);
 
+// Before any file is opened.
+void GuardFiles() {
+  // Whatever is opened next must not become the stream that the log is written to.
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO) ::close(fd);
+  // What the server keeps is for its user and group, unless its own umask is stricter still.
+  constexpr mode_t kOthers = S_IWGRP | S_IRWXO;
+  ::umask(::umask(kOthers) | kOthers);
+}
+
 int Fail(const absl::Status& status, int code) {
   std::fprintf(stderr, "sightline-server: %s\n", std::string(status.message()).c_str());
   return code;
@@ -52,6 +69,7 @@ void Reload(sightline::server::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  GuardFiles();
   sightline::server::MainBegins();
   sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);

@@ -31,8 +31,8 @@ constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",
                                                        "search_queue", "search",  "fetch_tokens", "rerank",
                                                        "fetch",        "explain", "store",        "total"};
 constexpr auto kRejections = std::to_array<absl::string_view>(
-    {"connections", "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline", "search_queue",
-     "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight"});
+    {"connections", "connections_of_address", "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline",
+     "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight"});
 constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",
                                                             "scope",   "collection", "listener"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
@@ -52,6 +52,7 @@ struct CollectedSpec {
 constexpr auto kCollected = std::to_array<CollectedSpec>({
     {"sightline_api_keys", "Keys in force; absent without --api_keys."},
     {"sightline_tls_certificate_expiry_seconds", "Time until the certificate that is served ends; absent without TLS."},
+    {"sightline_connections", "gRPC connections that are open, by listener."},
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
     {"sightline_decode_memory_bytes", "Memory taken by images that are being decoded, as --decode_memory counts it."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},

@@ -452,6 +452,13 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
   }
 }
 
+int64_t ModelHub::DecodeShare(const image::Header& header, size_t bytes, int wanted_side) const {
+  const int64_t expected = image::DecodeMemory(header, bytes, wanted_side);
+  if (decoder_.limits_memory()) return expected;
+  // One that may take more than it should is decoded alone, where it could take all there is.
+  return std::max(expected, std::min(decode_budget_.limit(), image::UnlimitedDecodeMemory(header, bytes, wanted_side)));
+}
+
 void ModelHub::DecodeAndSubmit(EmbedWork& work) {
   const EmbedJob& job = work.job;
   const auto done = [&work](absl::Status status) {
@@ -468,7 +475,7 @@ void ModelHub::DecodeAndSubmit(EmbedWork& work) {
     const int wanted_side = WantedSide(job, job.model->model(), *header);
     // Held until the pixels are gone, at the end of this block.
     const absl::StatusOr<DecodeBudget::Share> memory =
-        decode_budget_.Take(image::DecodeMemory(*header, job.image.size(), wanted_side), *job.request);
+        decode_budget_.Take(DecodeShare(*header, job.image.size(), wanted_side), *job.request);
     if (!memory.ok()) return done(memory.status());
     const absl::StatusOr<image::Image> image = decoder_.Decode(job.image, limits_.image, {.wanted_side = wanted_side});
     if (!image.ok()) return done(image.status());

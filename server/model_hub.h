@@ -142,6 +142,8 @@ class ModelHub {
   struct EmbedWork;
   // A place for the job with its model, or why it is refused.
   absl::StatusOr<Batcher::Place> Admit(const EmbedJob& job);
+  // What an image takes of decode_budget_.
+  int64_t DecodeShare(const image::Header& header, size_t bytes, int wanted_side) const;
   void DecodeAndSubmit(EmbedWork& work);
   void Reap(ServedModel* model);
 

@@ -15,7 +15,7 @@ namespace sightline::server {
 namespace {
 
 // The libraries take less than a second.
-constexpr time_t kMostSeconds = 5;
+constexpr time_t kMostSeconds = 3;
 
 constexpr int kExitError = 1;
 

@@ -154,6 +154,12 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
     for (const auto& [queue, depth] : extras.queues) absl::StrAppend(&out, " ", queue, " ", depth);
     absl::StrAppend(&out, "\n");
   }
+  absl::StrAppendFormat(
+      &out, "decoding %s, %.1f of %.1f MiB in use\n",
+      facts.decodes_apart
+          ? absl::StrCat("in processes of its own, ", absl::FormatDuration(limits.decode_timeout), " for an image")
+          : "INSIDE THE SERVER",
+      static_cast<double>(models.decode_memory()) / kMib, static_cast<double>(limits.decode_memory_bytes) / kMib);
   for (const ModelHub::Known& known : models.ListKnown())
     absl::StrAppend(&out, ModelText(known, models.default_model()));
   absl::StrAppendFormat(&out, "memory of the collections %.1f MiB, budget %s\n",

@@ -84,8 +84,24 @@ int ListenOn(const sockaddr* address, socklen_t size) {
 
 }  // namespace
 
+std::string CallerOf(const sockaddr_storage& peer) {
+  constexpr size_t kNetwork = 8;  // bytes of an IPv6 address that name a customer of a provider
+  if (peer.ss_family == AF_INET) {
+    const in_addr& address = reinterpret_cast<const sockaddr_in*>(&peer)->sin_addr;
+    return {reinterpret_cast<const char*>(&address), sizeof(address)};
+  }
+  if (peer.ss_family != AF_INET6) return "";
+  const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(&peer)->sin6_addr;
+  const char* const bytes = reinterpret_cast<const char*>(&address);
+  // An IPv4 address in another dress is that address.
+  return IN6_IS_ADDR_V4MAPPED(&address) ? std::string(bytes + 12, 4) : std::string(bytes, kNetwork);
+}
+
 Acceptor::Acceptor(Options options)
-    : options_(std::move(options)), most_files_(MostFiles()), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+    : options_(std::move(options)),
+      most_files_(MostFiles()),
+      table_(options_.limits, base::Clock::Real()),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
 Acceptor::~Acceptor() {
   Stop();
@@ -157,14 +173,26 @@ void Acceptor::Run() {
   }
 }
 
+absl::string_view Acceptor::Refusal(int connection, const std::string& caller) {
+  // The system gives the lowest number that is free, so all below it are in use.
+  if (connection >= most_files_) return "connections";
+  switch (table_.Add(connection, caller)) {
+    case ConnectionTable::Verdict::kTaken: return "";
+    case ConnectionTable::Verdict::kFull: return "connections";
+    case ConnectionTable::Verdict::kAddressFull: return "connections_of_address";
+  }
+  return "";
+}
+
 bool Acceptor::Take(int listener) {
-  const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  const int fd = ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   // Besides want of descriptors or memory, there is the connection that has gone before it was taken.
   if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
-  // The system gives the lowest number that is free, so all below it are in use.
-  if (fd >= most_files_) {
+  if (const absl::string_view refusal = Refusal(fd, CallerOf(peer)); !refusal.empty()) {
     ::close(fd);
-    if (options_.on_refused) options_.on_refused();
+    if (options_.on_refused) options_.on_refused(refusal);
     return true;
   }
   const int on = 1;

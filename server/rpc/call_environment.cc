@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/rpc/gateway_metadata.h"
 
 namespace sightline::server {
 namespace {
@@ -29,8 +30,9 @@ class GrpcMetadata final : public CallMetadata {
     }
     return all;
   }
-  std::string Peer() const override { return context_.peer(); }
+  std::string Peer() const override { return IsGateway() ? std::string(Header(kGatewayPeer)) : context_.peer(); }
   std::string CertificateName() const override {
+    if (IsGateway()) return std::string(Header(kGatewayCertificate));
     const auto auth = context_.auth_context();
     if (auth == nullptr || !auth->IsPeerAuthenticated()) return "";
     const auto names = auth->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
@@ -40,7 +42,19 @@ class GrpcMetadata final : public CallMetadata {
     if (may_answer_) context_.AddInitialMetadata(std::string(name), std::string(value));
   }
 
+  // What the HTTP gateway says of its callers is believed of nobody else.
+  absl::Status Check() const {
+    const bool says = !Header(kGatewayPeer).empty() || !Header(kGatewayCertificate).empty();
+    if (!says || IsGateway()) return absl::OkStatus();
+    return base::InvalidArgument("METADATA_RESERVED",
+                                 absl::StrCat("the metadata ", kGatewayPeer, " and ", kGatewayCertificate,
+                                              " are for this server's own use. Leave them out."),
+                                 {{"field", kGatewayPeer}});
+  }
+
  private:
+  bool IsGateway() const { return IsGatewaySecret(Header(kGatewaySecret)); }
+
   grpc::ServerContext& context_;
   const bool may_answer_;
 };
@@ -99,6 +113,7 @@ absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContex
   call.collection = std::string(collection);
   const GrpcMetadata metadata(context, may_answer);
   absl::Status refusal = TakePlace();
+  if (refusal.ok()) refusal = metadata.Check();
   size_t asked = 0;
   while (asked < observers_.size() && (refusal.ok() || asked == 0)) {
     absl::Status status = observers_[asked++]->Arrived(metadata, &call);

@@ -79,10 +79,12 @@ absl::Status RpcServer::Start() {
                        absl::StrCat(undescribed_, " has no row in the access table, so nobody knows who may call it. ",
                                     "Report this as a fault."));
   }
-  SIGHTLINE_ASSIGN_OR_RETURN(
-      acceptor_, Acceptor::Bind({.address = options_.address, .setting = options_.setting, .on_refused = [this] {
-                                   environment_->metrics().CountRejected("connections");
-                                 }}));
+  SIGHTLINE_ASSIGN_OR_RETURN(acceptor_, Acceptor::Bind({.address = options_.address,
+                                                        .setting = options_.setting,
+                                                        .limits = options_.connection_limits,
+                                                        .on_refused = [this](absl::string_view reason) {
+                                                          environment_->metrics().CountRejected(reason);
+                                                        }}));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -115,6 +117,13 @@ absl::Status RpcServer::Start() {
   }
   acceptor_->Serve(std::move(connections));
   return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::Channel> RpcServer::InProcessChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // the server has checked what it sends
+  arguments.SetMaxSendMessageSize(-1);
+  return server_->InProcessChannel(arguments);
 }
 
 void RpcServer::Serve(grpc::ServerCompletionQueue* queue) {

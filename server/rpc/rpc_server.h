@@ -40,6 +40,7 @@ class RpcServer {
     std::string setting = "listen";           // the flag that gave the address, for the error
     int threads = 1;
     Connections connections = {};
+    ConnectionTable::Limits connection_limits = {};
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;
@@ -112,8 +113,13 @@ class RpcServer {
 
   absl::Status Start();
 
+  // For callers inside of the process, after Start: what they call is served as if it came from the address.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
   // The port bound, after Start.
   int port() const { return acceptor_ == nullptr ? 0 : acceptor_->port(); }
+  // Connections that are open now.
+  int connections() const { return acceptor_ == nullptr ? 0 : acceptor_->connections(); }
 
   // Tells health watchers; services are the names added by AddService and "".
   void SetServing(bool serving);

@@ -227,7 +227,7 @@ TEST_F(CrashTest, NoAcknowledgedRecordIsLostOrHalfWritten) {
 // R17: the server is killed while it restores a snapshot, and right after it has. What is there after the restart is
 // the whole collection or nothing, and the snapshot is as good as before.
 TEST_F(CrashTest, ARestoreThatIsKilledLeavesAllOrNothing) {
-  constexpr int kRecords = 300;
+  static constexpr int kRecords = 300;
   const int cycles = FromEnvironment("SIGHTLINE_KILL_CYCLES", 10);
   ASSERT_NO_FATAL_FAILURE(StartServer());
   ASSERT_TRUE(client_->CreateCollection(NewCollection("v", kDim)).ok());

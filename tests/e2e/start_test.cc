@@ -2,11 +2,8 @@
 // model without weights takes it seconds to start, and as long for a few images.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <csignal>
-#include <filesystem>
-#include <memory>
 #include <thread>
 #include <vector>
 
@@ -74,79 +71,6 @@ TEST(StartTest, ARequestToEndWhileItStartsIsDoneAtOnce) {
   EXPECT_THAT((*server)->Log(), Not(HasSubstr("\"serving\"")));
 }
 
-// A load that takes for ever: a model whose description is a pipe that nobody writes to.
-class HungLoadTest : public ::testing::Test {
- protected:
-  ~HungLoadTest() override {
-    if (server_ != nullptr) server_->Kill();
-    if (caller_.joinable()) caller_.join();
-  }
-
-  void Start(const std::string& drain_grace) {
-    const std::string root = folder_.path() + "/models";
-    std::filesystem::create_directories(root + "/slow");
-    ASSERT_EQ(::mkfifo((root + "/slow/model.json").c_str(), 0600), 0);
-    auto server = ServerProcess::Start(
-        {.folder = folder_.path(), .flags = {"--model_root=" + root, "--drain_grace=" + drain_grace}});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    rpc_ = std::make_unique<Rpc>(server_->address());
-    // On its connection the server is asked before it ends.
-    ASSERT_TRUE(Call(*rpc_->server, &v1::ServerService::Stub::GetServerInfo, {}).ok());
-    caller_ = std::thread([this] {
-      const auto client = *client::Client::Connect({.address = server_->address()});
-      loaded_ = client->LoadModel("slow").status();
-    });
-    v1::GetModelRequest get;
-    get.set_name("slow");
-    v1::GetModelResponse reply;
-    do {
-      grpc::ClientContext context;
-      Rpc::SetDeadline(context);
-      ASSERT_TRUE(rpc_->models->GetModel(&context, get, &reply).ok());
-    } while (reply.model().state() != v1::Model::STATE_LOADING);
-  }
-
-  TempFolder folder_;
-  std::unique_ptr<ServerProcess> server_;
-  std::unique_ptr<Rpc> rpc_;
-  std::thread caller_;
-  absl::Status loaded_;
-};
-
-TEST_F(HungLoadTest, WhatCannotBeInterruptedDoesNotHoldUpTheEnd) {
-  ASSERT_NO_FATAL_FAILURE(Start("100ms"));
-  EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
-  EXPECT_THAT(server_->Log(), HasSubstr("stopped without waiting any longer"));
-  caller_.join();
-  EXPECT_FALSE(loaded_.ok());
-}
-
-TEST_F(HungLoadTest, WhoComesWhileItDrainsIsToldSoAndHasAnId) {
-  ASSERT_NO_FATAL_FAILURE(Start("10min"));
-  server_->AskToEnd();
-  while (!absl::StrContains(server_->Log(), "draining")) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  absl::Status refused;
-  do {
-    grpc::ClientContext context;
-    Rpc::SetDeadline(context);
-    v1::GetServerInfoResponse reply;
-    refused = Rpc::Decode(rpc_->server->GetServerInfo(&context, {}, &reply));
-    EXPECT_TRUE(context.GetServerInitialMetadata().contains("x-request-id")) << refused;
-  } while (refused.ok());  // the line comes before the drain
-  EXPECT_EQ(base::GetErrorInfo(refused).reason, "DRAINING") << refused;
-  grpc::ClientContext context;
-  Rpc::SetDeadline(context);
-  const auto stream = rpc_->search->SearchStream(&context);
-  v1::SearchStreamResponse nothing;
-  EXPECT_FALSE(stream->Read(&nothing));
-  const absl::Status late = Rpc::Decode(stream->Finish());
-  EXPECT_EQ(base::GetErrorInfo(late).reason, "DRAINING") << late;
-  EXPECT_TRUE(context.GetServerInitialMetadata().contains("x-request-id"));
-  server_->AskToEnd();
-  EXPECT_EQ(server_->WaitForEnd(), 1) << server_->Log();
-}
-
 TEST(StartTest, ASecondRequestToEndDropsWhatIsInHand) {
   TempFolder folder;
   std::vector<std::string> flags = SlowModel();
@@ -156,6 +80,8 @@ TEST(StartTest, ASecondRequestToEndDropsWhatIsInHand) {
   ASSERT_TRUE(server.ok()) << server.status();
   // More images than it can embed within the test, so that the drain has something to wait for.
   const std::string picture = NoisePicture(1, 1000, 1000);
+  const Rpc rpc((*server)->address());  // connected before the server ends
+  ASSERT_TRUE(Call(*rpc.server, &v1::ServerService::Stub::GetServerInfo, v1::GetServerInfoRequest()).ok());
   std::vector<std::thread> callers;
   for (int i = 0; i < 24; ++i) {
     callers.emplace_back([&server, &picture] {
@@ -171,6 +97,24 @@ TEST(StartTest, ASecondRequestToEndDropsWhatIsInHand) {
   }
   (*server)->AskToEnd();
   while (!absl::StrContains((*server)->Log(), "draining")) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  // Who comes meanwhile is told so, and can be found in the log. The line comes a moment before the drain.
+  absl::Status refused;
+  do {
+    grpc::ClientContext context;
+    Rpc::SetDeadline(context);
+    v1::GetServerInfoResponse reply;
+    refused = Rpc::Decode(rpc.server->GetServerInfo(&context, {}, &reply));
+    EXPECT_TRUE(context.GetServerInitialMetadata().contains("x-request-id")) << refused;
+  } while (refused.ok());
+  EXPECT_EQ(base::GetErrorInfo(refused).reason, "DRAINING") << refused;
+  grpc::ClientContext context;
+  Rpc::SetDeadline(context);
+  const auto stream = rpc.search->SearchStream(&context);
+  v1::SearchStreamResponse nothing;
+  EXPECT_FALSE(stream->Read(&nothing));
+  const absl::Status late = Rpc::Decode(stream->Finish());
+  EXPECT_EQ(base::GetErrorInfo(late).reason, "DRAINING") << late;
+  EXPECT_TRUE(context.GetServerInitialMetadata().contains("x-request-id"));
   (*server)->AskToEnd();
   EXPECT_EQ((*server)->WaitForEnd(), 1);
   EXPECT_THAT((*server)->Log(), HasSubstr("asked to end a second time"));

@@ -166,6 +166,30 @@ TEST_F(ConnectionsTest, WithoutFilesThoseWhoAreThereAreServedAndOthersLater) {
   ExpectNothingLeft();
 }
 
+TEST_F(ConnectionsTest, OneAddressHoldsNoMoreThanItsShare) {
+  constexpr int kShare = 20;
+  Start({"--max_connections=1000", absl::StrCat("--max_connections_per_address=", kShare)});
+  std::vector<RawHttp2> connections;
+  for (int i = 0; i < 2 * kShare; ++i) connections.push_back(Open());
+  // Those that came too late, with the four of the test's own before them.
+  EXPECT_TRUE(connections.back().WaitUntilClosed(absl::Seconds(15)));
+  EXPECT_GT(server_->Metric("sightline_rejected_total{reason=\"connections_of_address\"}"), 0);
+  EXPECT_EQ(server_->Metric("sightline_rejected_total{reason=\"connections\"}"), 0);
+  EXPECT_EQ(server_->Metric("sightline_connections{listener=\"main\"}"), kShare);
+  EXPECT_FALSE(connections.front().Closed()) << "those who are there stay";
+  EXPECT_TRUE(Search().ok());
+  connections.clear();
+  absl::Status again;
+  for (int i = 0; i < 100; ++i) {
+    const Rpc newcomer(server_->address());
+    again = Call(*newcomer.search, &v1::SearchService::Stub::Search, NewSearch(1));
+    if (again.ok()) break;
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  EXPECT_TRUE(again.ok()) << "there is room once they have gone: " << again;
+  ExpectNothingLeft();
+}
+
 TEST_F(ConnectionsTest, StreamsThatAreResetAtOnceTakeNoMemory) {
   Start();
   int64_t before = 0;

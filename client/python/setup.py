@@ -1,0 +1,59 @@
+"""Compiles the API's protos into the descriptors that the package reads, sightline/api.binpb. All else is in
+pyproject.toml."""
+
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
+
+HERE = pathlib.Path(__file__).resolve().parent
+# In the repository, or in a source distribution, which carries the descriptors instead.
+PROTO = HERE.parents[1] / "proto" if len(HERE.parents) > 1 else HERE
+CARRIED = HERE / "sightline" / "api.binpb"
+
+
+def compile_protos(target):
+    """Writes the descriptors, without comments."""
+    if not (PROTO / "sightline").is_dir():
+        if not CARRIED.exists():
+            raise SystemExit(
+                f"sightline: {PROTO}/sightline is missing. Build in a checkout of the repository, or from its source "
+                "distribution.")
+        if target != CARRIED:
+            shutil.copyfile(CARRIED, target)
+        return
+    files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    command = ["protoc"]
+    if shutil.which("protoc") is None:
+        if importlib.util.find_spec("grpc_tools") is None:
+            raise SystemExit(
+                "sightline: protoc is missing. Install Debian's protobuf-compiler and libprotobuf-dev, or grpcio-tools."
+            )
+        tools = pathlib.Path(importlib.util.find_spec("grpc_tools").origin).parent
+        command = [sys.executable, "-m", "grpc_tools.protoc", "-I", str(tools / "_proto")]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*command, "-I", str(PROTO), f"--descriptor_set_out={target}", *files], check=True)
+
+
+class BuildPy(build_py):
+    def run(self):
+        super().run()
+        # An editable installation reads the source tree itself.
+        compile_protos(CARRIED if self.editable_mode else pathlib.Path(self.build_lib) / "sightline" / "api.binpb")
+
+
+class Sdist(sdist):
+    def run(self):
+        compile_protos(CARRIED)
+        super().run()
+
+
+# Not in the source tree: what an earlier build left there would be packed with the rest.
+with tempfile.TemporaryDirectory(prefix="sightline-build.") as folder:
+    setup(cmdclass={"build_py": BuildPy, "sdist": Sdist}, options={"build": {"build_base": folder}})

@@ -1,0 +1,259 @@
+"""The methods of Client about collections, snapshots, long work, models and the server."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+from typing import Any, Callable, Iterable, Iterator, Optional, Tuple, Union
+
+import grpc
+
+from . import _calls, _connection, _snapshot_file, records
+from ._call import Call, request
+from ._caller import Caller
+from ._convert import convert
+from ._operation import Operation, Watch, result_of
+from .errors import UnavailableError
+from .options import Rerank
+
+
+class CollectionMethods(Caller):
+    """What Client is, beside searching and indexing."""
+
+    # Collections.
+
+    def create_collection(self,
+                          name: str,
+                          *,
+                          model: str = "",
+                          embedding_space: str = "",
+                          descriptor_dim: int = 0,
+                          timeout: Optional[float] = None,
+                          **settings: Any) -> records.Collection:
+        """Creates a collection: for images, embedded by `model` (empty: the server's default), or for descriptors
+        computed elsewhere, with embedding_space and descriptor_dim. Settings have the names of the API's
+        CollectionSettings: keep_image="none", "preview" (what unset means) or "original", index_kind="hnsw",
+        drop_tokens=True."""
+        return self._run(_calls.create_collection(name, model, embedding_space, descriptor_dim, settings), timeout)
+
+    def get_collection(self, name: str, *, timeout: Optional[float] = None) -> records.Collection:
+        """One collection with what it holds, by its name or an alias."""
+        return self._run(_calls.get_collection(name), timeout)
+
+    def list_collections(self, *, page_size: int = 0, timeout: Optional[float] = None) -> Iterator[records.Collection]:
+        """All collections by name."""
+        return self._pages(_calls.list_collections(page_size), timeout)
+
+    def update_collection(self, name: str, *, timeout: Optional[float] = None, **settings: Any) -> records.Collection:
+        """Changes settings that can be changed: keep_image, index_kind, drop_tokens, description."""
+        return self._run(_calls.update_collection(name, settings), timeout)
+
+    def delete_collection(self, name: str, *, timeout: Optional[float] = None) -> int:
+        """Deletes a collection with all its images; returns how many went with it. There is no way back but a
+        snapshot."""
+        return self._run(_calls.delete_collection(name), timeout)
+
+    def optimize_collection(self,
+                            name: str,
+                            *,
+                            augment_neighbours: int = 0,
+                            augment_alpha: Optional[float] = None,
+                            timeout: Optional[float] = None) -> Operation[records.Collection]:
+        """Seals, merges and rebuilds the collection's index now."""
+        return self._operation(_calls.optimize_collection(name, augment_neighbours, augment_alpha), timeout)
+
+    def reembed_collection(self,
+                           name: str,
+                           *,
+                           model: str = "",
+                           keep_old_hours: int = 0,
+                           allow_partial: bool = False,
+                           rollback: bool = False,
+                           embedding_space: str = "",
+                           timeout: Optional[float] = None) -> Operation[records.Reembedded]:
+        """Embeds every image again with another model, behind the searches; `rollback` goes back to the space
+        before."""
+        call = _calls.reembed_collection(name,
+                                         model=model,
+                                         keep_old_hours=keep_old_hours,
+                                         allow_partial=allow_partial,
+                                         rollback=rollback,
+                                         embedding_space=embedding_space)
+        return self._operation(call, timeout)
+
+    def drop_other_space(self, name: str, *, timeout: Optional[float] = None) -> None:
+        """Drops what an unfinished re-embedding has filled, or the space before the last one."""
+        self._run(_calls.drop_other_space(name), timeout)
+
+    def find_duplicates(self,
+                        collection: str,
+                        *,
+                        min_confidence: Optional[float] = None,
+                        min_score: Optional[float] = None,
+                        min_structural_score: Optional[float] = None,
+                        filter: str = "",
+                        neighbours: int = 0,
+                        timeout: Optional[float] = None) -> Operation[records.Duplicates]:
+        """Finds groups of images that show the same thing, verified by their patches. Nothing is deleted."""
+        call = _calls.find_duplicates(collection,
+                                      min_confidence=min_confidence,
+                                      min_score=min_score,
+                                      min_structural_score=min_structural_score,
+                                      filter=filter,
+                                      neighbours=neighbours)
+        return self._operation(call, timeout)
+
+    def fit_confidence(self,
+                       collection: str,
+                       pairs: Optional[Iterable[Tuple[str, str, bool]]] = None,
+                       *,
+                       label_attribute: str = "",
+                       rerank: Union[None, bool, str, Rerank] = None,
+                       timeout: Optional[float] = None) -> Operation[records.ConfidenceModel]:
+        """Fits the collection's confidence on labelled pairs (first_id, second_id, same), or by an attribute that names
+        the object."""
+        return self._operation(_calls.fit_confidence(collection, pairs, label_attribute, rerank), timeout)
+
+    def list_attribute_values(self,
+                              collection: str,
+                              key: str,
+                              *,
+                              filter: str = "",
+                              page_size: int = 0,
+                              timeout: Optional[float] = None) -> Iterator[records.ValueCount]:
+        """The values of one attribute with their counts, most frequent first."""
+        return self._pages(_calls.list_attribute_values(collection, key, filter, page_size), timeout)
+
+    def set_alias(self, alias: str, collection: str, *, timeout: Optional[float] = None) -> records.Collection:
+        """Lets a name stand for a collection; setting it again moves it."""
+        return self._run(_calls.set_alias(alias, collection), timeout)
+
+    def delete_alias(self, alias: str, *, timeout: Optional[float] = None) -> None:
+        """Takes a name away; the collection stays."""
+        self._run(_calls.delete_alias(alias), timeout)
+
+    # Snapshots.
+
+    def create_snapshot(self, collection: str, *, timeout: Optional[float] = None) -> Operation[records.Snapshot]:
+        """Takes a snapshot, consistent while writes go on."""
+        return self._operation(_calls.create_snapshot(collection), timeout)
+
+    def list_snapshots(self,
+                       collection: str = "",
+                       *,
+                       page_size: int = 0,
+                       timeout: Optional[float] = None) -> Iterator[records.Snapshot]:
+        """The snapshots of a collection, or of all, newest first."""
+        return self._pages(_calls.list_snapshots(collection, page_size), timeout)
+
+    def restore_snapshot(self,
+                         snapshot: str,
+                         collection: str,
+                         *,
+                         timeout: Optional[float] = None) -> Operation[records.Collection]:
+        """Restores a snapshot into a new collection of this name."""
+        return self._operation(_calls.restore_snapshot(snapshot, collection), timeout)
+
+    def delete_snapshot(self, name: str, *, timeout: Optional[float] = None) -> None:
+        """Deletes a snapshot."""
+        self._run(_calls.delete_snapshot(name), timeout)
+
+    def download_snapshot(self,
+                          name: str,
+                          path: Union[str, "os.PathLike[str]"],
+                          *,
+                          timeout: float = _connection.TRANSFER_TIMEOUT) -> None:
+        """Writes a snapshot to a file and checks it. It grows as PATH.part, and a download that broke goes on from
+        there."""
+        target = pathlib.Path(path)
+        part = _snapshot_file.part_file(target)
+        method = "CollectionService/DownloadSnapshot"
+        with part.open("ab") as file:
+            call = self._stub(method)(request(method, name=name, offset=file.tell()),
+                                      timeout=timeout,
+                                      metadata=self._settings.metadata)
+            try:
+                for piece in call:
+                    file.write(piece.data)
+            except grpc.RpcError as failure:
+                raise self._error(failure, timeout) from None
+            finally:
+                call.cancel()
+        _snapshot_file.verify(part)
+        part.replace(target)
+
+    def upload_snapshot(self,
+                        path: Union[str, "os.PathLike[str]"],
+                        *,
+                        timeout: float = _connection.TRANSFER_TIMEOUT) -> records.Snapshot:
+        """Gives the server a snapshot that was downloaded; it is checked whole before it is listed."""
+        method = "CollectionService/UploadSnapshot"
+        pieces = _calls.upload_pieces(pathlib.Path(path))
+        try:
+            reply = self._stub(method)(pieces, timeout=timeout, metadata=self._settings.metadata)
+        except grpc.RpcError as failure:
+            raise self._error(failure, timeout) from None
+        return convert(reply.snapshot, records.Snapshot)
+
+    # Long work.
+
+    def get_operation(self, name: str, *, timeout: Optional[float] = None) -> Operation[Any]:
+        """One operation as it stands now."""
+        return self._operation(_calls.get_operation(name), timeout)
+
+    def list_operations(self,
+                        collection: str = "",
+                        *,
+                        page_size: int = 0,
+                        timeout: Optional[float] = None) -> Iterator[Operation[Any]]:
+        """The operations of a collection, or all, newest first."""
+        states = self._pages(_calls.list_operations(collection, page_size), timeout)
+        return (Operation.of(state, self) for state in states)
+
+    def cancel_operation(self, name: str, *, timeout: Optional[float] = None) -> Operation[Any]:
+        """Asks an operation to stop. Returns at once; its state says when it has stopped."""
+        return self._operation(_calls.cancel_operation(name), timeout)
+
+    def wait_operation(self,
+                       operation: Union[str, records.OperationState],
+                       timeout: Optional[float] = None,
+                       on_progress: Optional[Callable[[records.OperationState], Any]] = None) -> Any:
+        """Waits for the end of an operation and returns what it produced; see Operation.wait."""
+        watch = Watch(operation, timeout)
+        while True:
+            try:
+                state = self.get_operation(watch.name)
+            except UnavailableError as error:
+                watch.away(error)
+            else:
+                if on_progress is not None:
+                    on_progress(state)
+                if watch.over(state):
+                    return result_of(state)
+            time.sleep(watch.pause())
+
+    # Models and the server.
+
+    def list_models(self, *, timeout: Optional[float] = None) -> Tuple[records.Model, ...]:
+        """The models loaded, and those in the model root that could be."""
+        return self._run(_calls.list_models(), timeout)
+
+    def get_model(self, name: str, *, timeout: Optional[float] = None) -> records.Model:
+        """One model."""
+        return self._run(_calls.get_model(name), timeout)
+
+    def load_model(self, name: str, *, timeout: Optional[float] = None) -> records.Model:
+        """Loads a model from the model root, or loads it again; returns when it is ready."""
+        return self._run(_calls.load_model(name), timeout)
+
+    def unload_model(self, name: str, *, timeout: Optional[float] = None) -> Tuple[str, ...]:
+        """Unloads a model; returns the collections that take no images any more."""
+        return self._run(_calls.unload_model(name), timeout)
+
+    def server_info(self, *, timeout: Optional[float] = None) -> records.ServerInfo:
+        """Version, hardware, every limit in force, models and warnings."""
+        return self._run(_calls.server_info(), timeout)
+
+    def _operation(self, call: Call[records.OperationState], timeout: Optional[float]) -> Operation[Any]:
+        return Operation.of(self._run(call, timeout), self)

@@ -1,0 +1,210 @@
+"""AsyncClient: Client for asyncio. The methods have the same names, parameters and results; those that list give
+asynchronous iterators. Image files are read in a thread.
+
+Threading: one event loop, that of the first call. Failure: as Client.
+
+    async with sightline.AsyncClient() as client:
+        answer = await client.search("shoe.jpg", collection="shop")
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import (Any, AsyncIterable, AsyncIterator, Callable, Iterable, List, Mapping, Optional, Sequence, TypeVar,
+                    Union)
+
+from . import _calls, types
+from ._async_collections import AsyncCollectionMethods
+from ._async_index_stream import AsyncIndexStream
+from .errors import SightlineError
+from .options import CropSource, Expansion, Explain, ImageSource, Item, Part, Rerank
+from .types import AttributeValue
+
+T = TypeVar("T")
+
+
+async def _in_thread(make: Callable[[], T]) -> T:
+    """Makes a call ready where that may read a file or encode pixels."""
+    return await asyncio.get_running_loop().run_in_executor(None, make)
+
+
+class AsyncClient(AsyncCollectionMethods):
+    """A server, for asyncio. Client has the same methods for synchronous code."""
+
+    # Searching.
+    async def search(self,
+                     image: Optional[ImageSource] = None,
+                     *,
+                     collection: str,
+                     id: Optional[str] = None,
+                     descriptor: Union[None, types.Descriptor, types.Embedding] = None,
+                     parts: Optional[Iterable[Part]] = None,
+                     crop: Union[None, CropSource, Sequence[CropSource]] = None,
+                     top_k: int = 10,
+                     offset: int = 0,
+                     filter: str = "",
+                     min_score: Optional[float] = None,
+                     min_confidence: Optional[float] = None,
+                     group_by: str = "",
+                     group_size: int = 0,
+                     rerank: Union[None, bool, str, Rerank] = None,
+                     expansion: Union[None, str, Expansion] = None,
+                     explain: Union[None, bool, int, Explain] = None,
+                     exact: bool = False,
+                     ef_search: Optional[int] = None,
+                     nprobe: Optional[int] = None,
+                     return_attributes: bool = True,
+                     return_preview: bool = True,
+                     request_id: str = "",
+                     timeout: Optional[float] = None) -> types.SearchResponse:
+        """Finds the images of a collection that show what the query shows, best first.
+
+        The query is an image, the id of one in the collection, a descriptor, or several of them as weighted parts.
+        crop: look only at this box, (x0, y0, x1, y1) in pixels or in fractions, or at several. rerank: True, False, or
+        how; None is the model's default. explain: True for the evidence of the best ten results.
+        """
+        call = await _in_thread(lambda: _calls.search(Part(image, id, descriptor, crop),
+                                                      parts,
+                                                      self._settings.max_image_bytes,
+                                                      collection=collection,
+                                                      top_k=top_k,
+                                                      offset=offset,
+                                                      filter=filter,
+                                                      min_score=min_score,
+                                                      min_confidence=min_confidence,
+                                                      group_by=group_by,
+                                                      group_size=group_size,
+                                                      rerank=rerank,
+                                                      expansion=expansion,
+                                                      explain=explain,
+                                                      exact=exact,
+                                                      ef_search=ef_search,
+                                                      nprobe=nprobe,
+                                                      return_attributes=return_attributes,
+                                                      return_preview=return_preview,
+                                                      request_id=request_id))
+        answer = await self._run(call, timeout)
+        return _calls.with_pictures(answer, await self._previews(collection, _calls.ids_to_show(call)))
+
+    async def embed(self,
+                    image: ImageSource,
+                    *,
+                    model: str = "",
+                    crop: Optional[CropSource] = None,
+                    return_tokens: bool = False,
+                    timeout: Optional[float] = None) -> types.Embedding:
+        """The descriptor of an image, and on request its patch tokens. An empty model is the server's default."""
+        call = await _in_thread(lambda: _calls.embed(image, model, crop, return_tokens, self._settings.max_image_bytes))
+        return await self._run(call, timeout)
+
+    async def explain(self,
+                      query: Optional[ImageSource] = None,
+                      result: Optional[ImageSource] = None,
+                      *,
+                      collection: str = "",
+                      query_id: Optional[str] = None,
+                      result_id: Optional[str] = None,
+                      query_crop: Optional[CropSource] = None,
+                      result_crop: Optional[CropSource] = None,
+                      correspondences: int = 0,
+                      heat_maps: bool = True,
+                      rerank: Union[None, bool, str, Rerank] = None,
+                      timeout: Optional[float] = None) -> types.Explanation:
+        """Which patches of two images match. Each is an image, or the id of one in `collection`."""
+        call = await _in_thread(lambda: _calls.explain(collection, (query, query_id, query_crop), (
+            result, result_id, result_crop), correspondences, heat_maps, rerank, self._settings.max_image_bytes))
+        answer = await self._run(call, timeout)
+        return _calls.with_both_pictures(answer, *await self._previews(collection, [query_id, result_id]))
+
+    # Writing and reading images.
+
+    async def index(self,
+                    image: Optional[ImageSource] = None,
+                    *,
+                    collection: str,
+                    id: str = "",
+                    attributes: Optional[Mapping[str, AttributeValue]] = None,
+                    crop: Optional[CropSource] = None,
+                    source_uri: str = "",
+                    descriptor: Union[None, types.Descriptor, types.Embedding] = None,
+                    tokens: Optional[types.Tokens] = None,
+                    request_id: str = "",
+                    model: str = "",
+                    timeout: Optional[float] = None) -> types.IndexResponse:
+        """Writes one image. When it returns, the image is durable and every search that starts then finds it. Writing
+        an id again replaces it; the same request_id twice within 24 hours writes once."""
+        item = Item(image, id, attributes, crop, source_uri, descriptor, tokens)
+        limit = self._settings.max_image_bytes
+        call = await _in_thread(lambda: _calls.index(item, collection, request_id, model, limit))
+        return await self._run(call, timeout)
+
+    def index_stream(self,
+                     items: Union[Iterable[Any], AsyncIterable[Any]],
+                     *,
+                     collection: str,
+                     max_in_flight: int = 32,
+                     max_in_flight_bytes: int = 64 << 20,
+                     model: str = "",
+                     patience: float = 120.0,
+                     reply_timeout: float = 60.0) -> AsyncIterator[types.Outcome]:
+        """Writes many images over one connection, and yields each one's outcome as it comes, in any order.
+
+        items: Items, images (a path's id is the path), or pairs (id, image). Taken on this thread, and only while fewer
+        than max_in_flight of at most max_in_flight_bytes are on their way. What the server refuses for now, and what
+        was on its way when the connection broke, is sent again with the same request_id, so that nothing is written
+        twice. A server that is away is awaited for `patience` seconds; then the outcomes of what was taken say so, and
+        the error is raised. Leaving the loop early cancels what is on its way: it may be written or not.
+        """
+        return AsyncIndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience,
+                                reply_timeout).run()
+
+    async def get_image(self,
+                        id: str,
+                        *,
+                        collection: str,
+                        view: str = "metadata",
+                        timeout: Optional[float] = None) -> types.ImageRecord:
+        """One image record. view: "metadata", "preview", "original" or "vectors"."""
+        return await self._run(_calls.get_image(collection, id, view), timeout)
+
+    def list_images(self,
+                    collection: str,
+                    *,
+                    filter: str = "",
+                    view: str = "metadata",
+                    page_size: int = 0,
+                    timeout: Optional[float] = None) -> AsyncIterator[types.ImageRecord]:
+        """All image records in the order they were written; pages are fetched as the iterator reaches them."""
+        return self._pages(_calls.list_images(collection, filter, view, page_size), timeout)
+
+    async def delete_images(self,
+                            ids: Sequence[str] = (),
+                            *,
+                            collection: str,
+                            filter: str = "",
+                            timeout: Optional[float] = None) -> types.DeleteResponse:
+        """Deletes images by ids or by filter. Ids that do not exist are counted and are no error."""
+        return await self._run(_calls.delete_images(collection, ids, filter), timeout)
+
+    async def update_attributes(self,
+                                id: str,
+                                set: Optional[Mapping[str, AttributeValue]] = None,
+                                *,
+                                collection: str,
+                                remove: Sequence[str] = (),
+                                replace: bool = False,
+                                timeout: Optional[float] = None) -> types.ImageRecord:
+        """Sets and removes attributes of one image; others stay, unless `replace` removes them first."""
+        return await self._run(_calls.update_attributes(collection, id, set, remove, replace), timeout)
+
+    async def _previews(self, collection: str, ids: Sequence[Optional[str]]) -> List[bytes]:
+        """Pictures to draw evidence on, for images that are only known by their id; empty where there is none."""
+        async def picture(id: str) -> bytes:
+            for view in ("preview", "original"):  # a collection keeps one of them, or none
+                try:
+                    return (await self.get_image(id, collection=collection, view=view)).image
+                except SightlineError:
+                    pass  # the answer is there without it
+            return b""
+
+        return [await picture(id) if id else b"" for id in ids]
