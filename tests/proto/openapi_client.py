@@ -53,7 +53,7 @@ class OpenApiClient:
         query = {p["name"]: left.pop(p["name"]) for p in parameters if p["in"] == "query" and p["name"] in left}
         return path + ("?" + urllib.parse.urlencode(query, doseq=True) if query else ""), left
 
-    def call(self, name, *, status=200, body=None, content_type="application/json", headers=None, **fields):
+    def call(self, name, /, *, status=200, body=None, content_type="application/json", headers=None, **fields):
         """The decoded answer: an object, a list of them where lines come, bytes where bytes do."""
         _, verb, operation = self.operations[name]
         self.called.add(name)

@@ -72,7 +72,7 @@ class Server(unittest.TestCase):
         cls.log.close()
         cls.folder.cleanup()
 
-    def call(self, name, **arguments):
+    def call(self, name, /, **arguments):
         return self.client.call(name, **arguments)
 
     def ended(self, reply):
