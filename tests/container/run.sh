@@ -193,7 +193,7 @@ say "$first of $count held-out views find their own instance first"
 confined=0
 for child in $(cat /proc/"$server"/task/*/children); do
   for helper in $child $(cat /proc/"$child"/task/*/children); do
-    [[ $(cat "/proc/$helper/comm") == sightline-decod* ]] || continue
+    [[ $(cat "/proc/$helper/comm") == image-decoder ]] || continue
     [[ $(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$helper/status") == "10001 10001 10001 10001" ]] || fail "a decoder runs as another user"
     [[ $(awk '$1 == "Seccomp:" {print $2}' "/proc/$helper/status") == 2 ]] && confined=$((confined + 1))
   done

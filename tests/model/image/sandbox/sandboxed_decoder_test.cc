@@ -117,6 +117,9 @@ TEST(SandboxedDecoderTest, HelpersHaveGivenUpTheirRights) {
     EXPECT_TRUE(absl::StrContains(status, "Seccomp:\t2")) << status;
     EXPECT_TRUE(absl::StrContains(status, "NoNewPrivs:\t1")) << status;
     EXPECT_TRUE(absl::StrContains(status, "Threads:\t1")) << status;
+    // Whoever runs the server: root could lift the limits below.
+    EXPECT_TRUE(absl::StrContains(status, "CapPrm:\t0000000000000000")) << status;
+    EXPECT_TRUE(absl::StrContains(status, "CapEff:\t0000000000000000")) << status;
     rlimit limit = {};
     ASSERT_EQ(::prlimit(pid, RLIMIT_AS, nullptr, &limit), 0);
     EXPECT_NE(limit.rlim_max, RLIM_INFINITY);
