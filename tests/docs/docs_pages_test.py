@@ -48,6 +48,10 @@ def reasons_of_sources():
     # Of one word: only where an error is made, for other words in capitals are not rare.
     made = re.compile(r'(?:Error|InvalidArgument|NotFound|FailedPrecondition)\(\s*(?:[\w:]+,\s*)?"([A-Z][A-Z0-9]+)"')
     found = {}
+    python = re.compile(r'(?:invalid\(\s*|reason=)"([A-Z][A-Z0-9_]+)"')
+    for path in sorted((ROOT / "client/python/sightline").glob("*.py")):
+        for match in python.finditer(path.read_text(encoding="utf-8")):
+            found.setdefault(match[1], str(path.relative_to(ROOT)))
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*")):
             if path.suffix not in (".cc", ".h"):
