@@ -137,7 +137,7 @@ absl::StatusOr<Json> Operation(const Api& api, const Service& service, const Met
 }
 
 // Pictures as themselves, for pages and programs that show them; no method of the proto answers with bare bytes.
-Json PictureOperation(const char* id, const char* summary) {
+Json PictureOperation(const char* id, const char* summary, const std::vector<CodeRow>& codes) {
   const auto parameter = [](const char* name, const char* description) {
     return Json{{"name", name},
                 {"in", "path"},
@@ -154,7 +154,8 @@ Json PictureOperation(const char* id, const char* summary) {
   const Json binary{{"schema", {{"type", "string"}, {"format", "binary"}}}};
   Json& responses = operation["responses"];
   responses["200"] = {{"description", "The encoded picture."}, {"content", {{"image/*", binary}}}};
-  responses["default"] = {{"description", "An error, as GetImage answers it."}, {"content", ErrorContent()}};
+  responses["304"] = {{"description", "The picture is the one that If-None-Match names."}};
+  AddErrors(codes, responses);
   return operation;
 }
 
@@ -172,9 +173,11 @@ Json DocumentOperation() {
 
 absl::StatusOr<Json> OpenApiDocument(const Api& api, absl::string_view version) {
   Json tags = Json::array(), paths = Json::object();
+  std::vector<CodeRow> picture_codes;
   for (const Service& service : api.services()) {
     tags.push_back({{"name", service.descriptor->name()}, {"description", service.comment.Text()}});
     for (const Method& method : service.methods) {
+      if (method.descriptor->name() == "GetImage") picture_codes = method.comment.codes;
       for (size_t i = 0; i < method.bindings.size(); ++i) {
         auto operation = Operation(api, service, method, i);
         if (!operation.ok()) return operation.status();
@@ -188,9 +191,10 @@ absl::StatusOr<Json> OpenApiDocument(const Api& api, absl::string_view version) 
     }
   }
   constexpr char kPicture[] = "/v1/collections/{collection}/images/{id}";
-  paths[absl::StrCat(kPicture, "/preview")]["get"] = PictureOperation("GetPreview", "Returns an image's preview");
+  paths[absl::StrCat(kPicture, "/preview")]["get"] =
+      PictureOperation("GetPreview", "Returns an image's preview", picture_codes);
   paths[absl::StrCat(kPicture, "/original")]["get"] =
-      PictureOperation("GetOriginal", "Returns an image's original bytes");
+      PictureOperation("GetOriginal", "Returns an image's original bytes", picture_codes);
   paths["/v1/openapi.json"]["get"] = DocumentOperation();
 
   auto schemas = ComponentSchemas(api);

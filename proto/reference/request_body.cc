@@ -42,7 +42,8 @@ Json MultipartBody(const Json& request, const std::vector<std::string>& paths) {
        {{"type", "object"},
         {"description",
          "The request as JSON, and files whose names are the paths of the fields they fill. An index in brackets "
-         "counts from 0."},
+         "counts from 0. The header X-Requested-With must be there, whatever its value, so that no other site's page "
+         "can send it."},
         {"properties", std::move(properties)},
         {"additionalProperties", Binary()}}},
       {"encoding", {{"request", {{"contentType", "application/json"}}}}}};
@@ -85,7 +86,7 @@ Json SuccessResponse(const Api& api, const MethodDescriptor* method) {
   const std::string text = CommentOf(method->output_type()).Text();
   if (method->server_streaming()) {
     return Json{
-        {"description", text + " One reply on each line, or in each event."},
+        {"description", text + " One reply on each line, or in each event; an error that comes later is the last one."},
         {"content",
          {{"application/x-ndjson", {{"schema", reply}}}, {"text/event-stream", {{"schema", {{"type", "string"}}}}}}}};
   }

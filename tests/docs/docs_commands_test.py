@@ -94,7 +94,7 @@ def main():
     begin, failed, run, left_out = time.monotonic(), [], 0, []
     with tempfile.TemporaryDirectory(prefix="sightline-docs-") as name:
         scenes = pathlib.Path(name) / "scenes"
-        subprocess.run([PROGRAMS / "sightline-train", "scenes", "--out", scenes, "--instances", "6", "--views", "6",
+        subprocess.run([PROGRAMS / "sightline-train", "scenes", "--out", scenes, "--instances", "4", "--views", "6",
                         "--size", "192"], check=True, timeout=60, stdout=subprocess.DEVNULL)
         with world.World(pathlib.Path(name) / "first", ROOT, PROGRAMS, scenes) as machine:
             data = machine.prepare_data()

@@ -24,7 +24,7 @@ NO_REASONS = re.compile(
 FOREIGN_FLAGS = {
     "--build-arg", "--cap-drop", "--config.file", "--cascade", "--entrypoint", "--install", "--name", "--network", "--preset",
     "--read-only", "--rm", "--security-opt", "--stop-timeout", "--target", "--tmpfs", "--addext", "--build", "--python_out",
-    "--help", "--installed", "--now", "--short", "--version"}
+    "--data-binary", "--no-deps", "--strict", "--system-site-packages", "--user", "--storage.tsdb.path", "--web.listen-address", "--help", "--installed", "--now", "--short", "--version"}
 
 
 def text_outside_blocks(page):
@@ -48,6 +48,10 @@ def reasons_of_sources():
     # Of one word: only where an error is made, for other words in capitals are not rare.
     made = re.compile(r'(?:Error|InvalidArgument|NotFound|FailedPrecondition)\(\s*(?:[\w:]+,\s*)?"([A-Z][A-Z0-9]+)"')
     found = {}
+    python = re.compile(r'(?:invalid\(\s*|reason=)"([A-Z][A-Z0-9_]+)"')
+    for path in sorted((ROOT / "client/python/sightline").glob("*.py")):
+        for match in python.finditer(path.read_text(encoding="utf-8")):
+            found.setdefault(match[1], str(path.relative_to(ROOT)))
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*")):
             if path.suffix not in (".cc", ".h"):

@@ -35,6 +35,11 @@ PROGRAM_WRAPPER = """#!/bin/sh
 exec "{real}" "$@" $DOCS_HELP
 """
 
+# An answer that says no is a failure here too.
+CURL_WRAPPER = """#!/bin/sh
+exec "{real}" --fail-with-body --silent --show-error "$@"
+"""
+
 # The server goes on behind the command that started it, and the one before it ends: they may want the same data.
 SERVER_WRAPPER = """#!/bin/bash
 for argument; do
@@ -107,6 +112,7 @@ class World:
         binaries.mkdir(parents=True)
         for program in PROGRAMS:
             self._script(binaries / program, PROGRAM_WRAPPER, real=self.programs / program)
+        self._script(binaries / "curl", CURL_WRAPPER, real=shutil.which("curl"))
         self._script(binaries / "sightline-server", SERVER_WRAPPER, real=self.programs / "sightline-server")
         self._script(self.folder / "stop-server", STOP_WRAPPER)
         self._script(self.root / "deploy/quickstart.sh", QUICKSTART_WRAPPER)
@@ -191,7 +197,7 @@ class World:
         pid = self.folder / "server.pid"
         return re.sub(r"\bPID\b", pid.read_text().strip() if pid.exists() else "PID", text)
 
-    def run(self, text, *, status=0, help_only=False, timeout=60, interpreter=None):
+    def run(self, text, *, status=0, help_only=False, timeout=200, interpreter=None):
         """Runs what a page says and returns its output; AssertionError when it ends with another status."""
         if not help_only and not self.started:
             self._start()
@@ -202,10 +208,10 @@ class World:
         if "grpc" in self.ports:
             environment["SIGHTLINE_ADDRESS"] = f"127.0.0.1:{self.ports['grpc']}"
         if interpreter is None:
-            # What one block exports the next one has, as in a terminal.
+            # What one block sets the next one has, as in a terminal.
             kept = self.folder / "exported"
             kept.touch()
-            text = f"set -e -o pipefail; . {kept}\n{text}\nexport -p | grep -v -e DOCS_HELP -e SIGHTLINE_ADDRESS= >{kept}\n"
+            text = f"set -a -e -o pipefail; . {kept}\n{text}\nexport -p | grep -v -e DOCS_HELP -e SIGHTLINE_ADDRESS= >{kept}\n"
             interpreter = ["bash", "-c"]
         started = subprocess.Popen([*interpreter, self._here(text)], cwd=self.root, env=environment, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

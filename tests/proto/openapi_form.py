@@ -62,7 +62,7 @@ DOCUMENT = thing(
                            {"required": {"const": True}}),
         "content": maps(at("media"), r"^[a-z]+/([a-z.+-]+|\*)$"),
         "media": thing({"schema": at("schema")}, {"encoding": maps(thing({"contentType": TEXT}))}),
-        "response": thing({"description": TEXT, "content": at("content")}, {"headers": maps(at("header"))}),
+        "response": thing({"description": TEXT}, {"content": at("content"), "headers": maps(at("header"))}),
         "header": thing({"description": TEXT, "schema": at("schema")}),
         "schema": SCHEMA,
     })

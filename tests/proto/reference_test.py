@@ -96,6 +96,7 @@ class Page(unittest.TestCase):
         width = None
         for number, line in enumerate(self.page.splitlines(), 1):
             cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else None
+            self.assertNotIn("|  |", line, f"docs/api.md:{number}: a cell says nothing; is a comment missing in the proto?")
             self.assertTrue(cells is None or width in (None, cells), f"docs/api.md:{number}: {line}")
             width = cells
 
