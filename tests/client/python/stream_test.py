@@ -346,6 +346,27 @@ class FakeTest(unittest.TestCase):
         self.assertFalse(
             [one for one in threading.enumerate() if one.name == "sightline-index-stream" and one.is_alive()])
 
+    def test_a_source_that_is_silent_holds_no_error_up(self):
+        def answer(requests, context):
+            next(requests)
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not for you.")
+            yield
+
+        async def use(address):
+            async def source():
+                yield items(1, self.rng)[0]
+                await asyncio.sleep(3600)
+
+            names = []
+            async with sightline.AsyncClient(address) as client:
+                with self.assertRaises(sightline.PermissionDeniedError):
+                    async for one in client.index_stream(source(), collection="c"):
+                        names.append((one.id, one.ok))
+            return names
+
+        with FakeServer(answer) as server:
+            self.assertEqual(asyncio.run(asyncio.wait_for(use(server.address), 60)), [("i0", False)])
+
     def test_a_slow_asynchronous_source_holds_no_outcome_up(self):
         async def use(address):
             answered = asyncio.Event()
