@@ -65,6 +65,7 @@ class _Connection:
                 self._events.put_nowait((self, "reply", reply))
         except grpc.RpcError as failure:
             error = self._caller._error(failure, None)
+        self._tasks[0].cancel()  # nothing is written any more
         self._events.put_nowait((self, "end", error))
 
     async def finish(self) -> None:

@@ -140,20 +140,37 @@ class FakeTest(unittest.TestCase):
             self.assertEqual(outcomes["i4"].error.reason, "BAD")
 
     def test_an_item_that_is_refused_for_ever_has_an_end(self):
-        attempts = itertools.count(1)
+        for run in self.both():
+            attempts = []
 
-        def answer(requests, _):
+            def answer(requests, _):
+                for request in requests:
+                    attempts.append(time.monotonic())
+                    yield refusal(request, 14, retry_after=0.2) if request.request.item.id == "i0" else ok(request)
+
+            with FakeServer(answer) as server:
+                outcomes = {one.id: one for one in run(server.address, items(2, self.rng), patience=0.5)}
+            self.assertTrue(outcomes["i1"].ok)
+            self.assertFalse(outcomes["i0"].ok)
+            self.assertEqual(outcomes["i0"].attempts, len(attempts) - 1)
+            self.assertTrue(3 <= outcomes["i0"].attempts <= 4, outcomes["i0"].attempts)
+
+    def test_an_item_that_fells_the_server_has_an_end(self):
+        def answer(requests, context):
             for request in requests:
-                next(attempts)
-                yield refusal(request, 8, retry_after=0.001)
+                if request.request.item.id == "i1":
+                    context.abort(grpc.StatusCode.UNAVAILABLE, "poison")
+                yield ok(request)
 
-        with FakeServer(answer) as server:
-            # Its own growing delays would make this last: only the server's are of interest here.
+        # Others are answered, so that it is the server that falls and not the way to it.
+        source = (item for number in range(40) for item in items(2, self.rng)[:1 if number else 2])
+        with FakeServer(answer) as server, sightline.Client(server.address) as client:
             backoff = sightline._connection.backoff
-            sightline._connection.backoff = lambda attempt, error: error.retry_after
+            sightline._connection.backoff = lambda attempt, error: 0.01  # eight falls would take long
             self.addCleanup(setattr, sightline._connection, "backoff", backoff)
-            outcome, = run_sync(server.address, items(1, self.rng))
-        self.assertEqual((outcome.ok, outcome.attempts, next(attempts) - 1), (False, 8, 8))
+            outcomes = list(client.index_stream(source, collection="c", max_in_flight=2))
+        self.assertEqual([one.id for one in outcomes if not one.ok], ["i1"])
+        self.assertEqual(sum(one.ok for one in outcomes), 40)
 
     def test_no_more_is_in_flight_than_allowed(self):
         for run in self.both():
@@ -470,7 +487,7 @@ class UnaryTest(unittest.TestCase):
 
 
 class RealTest(unittest.TestCase):
-    """The server is killed in the midst, twice, and started again on its data."""
+    """The server is killed in the midst, then stopped in the midst, and each time started again on its data."""
 
     COUNT = 300
 
@@ -492,7 +509,10 @@ class RealTest(unittest.TestCase):
                 if kills and len(outcomes) == kills[0]:
                     kills.pop(0)
                     fallen = holder["server"]
-                    fallen.process.kill()
+                    if kills:
+                        fallen.process.kill()
+                    else:
+                        fallen.process.terminate()
                     fallen.process.wait()
                     if fallen is not server:
                         fallen.close()
