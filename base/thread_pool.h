@@ -3,7 +3,7 @@
 //
 // Threading: all methods may be called from any thread, except that the destructor must not run on a pool thread.
 // Ownership: the pool owns its threads; the destructor runs what is queued and joins.
-// Failure: TrySubmit returns false when the queue is full or the pool is shutting down; the task is then untouched.
+// Failure: TrySubmit returns false when the queue is full or the pool is shutting down; the task is then never run.
 //
 //   base::ThreadPool pool({.name = "search", .threads = 2, .max_queue = 256});
 //   if (!pool.TrySubmit([] { Work(); })) return Busy();

@@ -31,15 +31,17 @@ build=(
   librocksdb-dev                                                        # durable store
   libhwy-dev libdnnl-dev                                                # SIMD, fast layers
   libroaring-dev nlohmann-json3-dev libzip-dev zlib1g-dev libssl-dev libseccomp-dev libspdlog-dev
-  libmicrohttpd-dev                                                     # HTTP
+  libmicrohttpd-dev libgnutls28-dev                                     # HTTP, and its TLS
 )
 tests=(
   clang clang-format clang-tidy
   libgtest-dev libgmock-dev libbenchmark-dev libhnswlib-dev libopencv-features2d-dev
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
-  python3-pip python3-setuptools python3-venv python3-wheel mypy python3-flake8 openssl # the Python package
-  curl procps
+  python3-pip python3-setuptools python3-venv python3-wheel mypy python3-flake8 # the Python package
+  chromium chromium-driver python3-selenium                             # the console
+  curl procps jq openssl
   python3-yaml                                                          # manifests
+  python3-jsonschema                                                    # the OpenAPI document
   prometheus                                                            # checks the rules and watches a server in a test
 )
 # Renders manifests; a kubectl that came from elsewhere does too, and Debian's package would collide with it.

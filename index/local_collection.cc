@@ -182,7 +182,8 @@ absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::strin
   SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t after, StartOfPage(page_token));
   RecordPage page;
   std::optional<uint64_t> last_key;
-  if (filter.empty()) {
+  // A scan ends at the first block that is damaged, and what can be read without one is in the rows.
+  if (filter.empty() && !state.store->only_what_is_left()) {
     SIGHTLINE_ASSIGN_OR_RETURN(page.records, state.store->View().ReadPage(after, page_size, view, &last_key));
   } else {
     SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<uint64_t> keys,

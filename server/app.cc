@@ -12,11 +12,13 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "base/version.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
 #include "server/file_limit.h"
+#include "server/free_memory.h"
 #include "server/housekeeper.h"
-#include "server/http/http_server.h"
+#include "server/http/web.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
 #include "server/observe/call_log.h"
@@ -33,7 +35,6 @@
 #include "server/services/optimize.h"
 #include "server/services/reembed.h"
 #include "server/status_page.h"
-#include "server/version.h"
 
 namespace sightline::server {
 namespace {
@@ -41,9 +42,13 @@ namespace {
 constexpr size_t kMaxWork = 4096;
 
 constexpr auto kTidyPeriod = std::chrono::seconds(30);
+constexpr int64_t kFreeMemory = 128'000'000;  // more than batches and queries take and give again and again
 constexpr absl::Duration kKeepPeriod = absl::Seconds(15);  // between looks for idle streams, at most
-constexpr size_t kMaxLoads = 16;                           // loads and unloads that wait
-constexpr auto kAdminGrace = absl::Seconds(2);             // after the callers of the main address have gone
+constexpr size_t kMaxLoads = 16;                           // that wait beside a reload of every model
+// Of the administrators' address, where there is one: it does not depend on what callers of the main one take.
+constexpr ConnectionTable::Limits kAdminConnections = {.most = 256, .most_per_address = 128};
+constexpr auto kAnswerGrace = absl::Seconds(2);  // for HTTP to send what gRPC has answered
+constexpr auto kAdminGrace = absl::Seconds(2);   // after the callers of the main address have gone
 
 ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
   ModelHub::Options hub;
@@ -90,7 +95,10 @@ class AppImpl final : public App {
         collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
         models_(HubOptions(options_, load_model, decoder_.get()), options_.limits, metrics_),
-        loader_({.name = "models", .threads = 1, .max_queue = kMaxLoads, .on_thread_start = {}}) {}
+        loader_({.name = "models",
+                 .threads = 1,
+                 .max_queue = kMaxLoads + static_cast<size_t>(options.limits.max_models),
+                 .on_thread_start = {}}) {}
 
   ~AppImpl() override { Stop(); }
 
@@ -98,7 +106,7 @@ class AppImpl final : public App {
     GatherFacts(blas, cpu_capability);
     // What is wrong with a key or a certificate should be known before anything that takes long.
     SIGHTLINE_ASSIGN_OR_RETURN(security_, Security::Open(options_.security, metrics_, base::Clock::Real()));
-    for (std::string& warning : AddressWarnings(OpenAddresses())) facts_.warnings.push_back(std::move(warning));
+    for (std::string& warning : AddressWarnings(ListeningOf(options_))) facts_.warnings.push_back(std::move(warning));
     metrics_.SetCollector([this] { return Collect(); });
     // Before the collections and models, so that it can be seen that the server lives and is not ready.
     SIGHTLINE_RETURN_IF_ERROR(StartHttp());
@@ -110,16 +118,17 @@ class AppImpl final : public App {
                {"admin", absl::StrCat("port ", admin_port())}});
     SIGHTLINE_RETURN_IF_ERROR(OpenCollections());
     SIGHTLINE_RETURN_IF_ERROR(LoadModels());
-    if (!options_.recovery) {
-      operations_->Resume();  // after the models: what is repeated may need one
-      housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] { database_->TidySpaces(); });
-    }
+    if (!options_.recovery) operations_->Resume();  // after the models: what is repeated may need one
+    housekeeper_ = std::make_unique<Housekeeper>(kTidyPeriod, [this] {
+      if (!options_.recovery) database_->TidySpaces();
+      ReturnFreeMemory(kFreeMemory);
+    });
     for (const std::string& warning : WarningsOf(facts_, models_)) base::Log(base::Severity::kWarning, warning);
     SetServing(true);
     SIGHTLINE_RETURN_IF_ERROR(WritePortFile());
     base::Log(
         base::Severity::kInfo, "serving",
-        {{"version", VersionText()},
+        {{"version", base::VersionText()},
          {"grpc", absl::StrCat("port ", rpc_->port())},
          {"http", absl::StrCat("port ", http_port())},
          {"admin", absl::StrCat("port ", admin_port())},
@@ -135,8 +144,8 @@ class AppImpl final : public App {
 
   int grpc_port() const override { return rpc_->port(); }
   int admin_grpc_port() const { return admin_rpc_ ? admin_rpc_->port() : 0; }
-  int http_port() const override { return http_ ? http_->port() : 0; }
-  int admin_port() const override { return admin_ ? admin_->port() : 0; }
+  int http_port() const override { return web_ ? web_->port() : 0; }
+  int admin_port() const override { return web_ ? web_->admin_port() : 0; }
 
   void Reload(const ServerOptions& options) override {
     options_.models = options.models;
@@ -161,20 +170,23 @@ class AppImpl final : public App {
     if (names.empty()) base::Log(base::Severity::kInfo, "no models to load again");
   }
 
+  absl::Duration drain_grace() const override { return options_.limits.drain_grace; }
+
   void Stop() override {
     if (stopped_) return;
     stopped_ = true;
     metrics_.SetServing(false);
     serving_ = false;
     if (operations_ != nullptr) operations_->Drain();
+    models_.Drain();
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
       // Administrators can watch until the others are served.
       rpc_->Shutdown(options_.limits.drain_grace);
       if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kAdminGrace);
     }
-    http_.reset();
-    admin_.reset();
+    if (web_ != nullptr) web_->Drain(kAnswerGrace);
+    web_.reset();
     housekeeper_.reset();
     stream_keeper_.reset();
     operations_.reset();  // waits for work under way; nobody can ask for it any more
@@ -191,8 +203,8 @@ class AppImpl final : public App {
   }
 
   void GatherFacts(const BlasCheck& blas, const std::string& cpu_capability) {
-    facts_.version = Version();
-    facts_.commit = Commit();
+    facts_.version = base::Version();
+    facts_.commit = base::Commit();
     facts_.simd_level = index::kernels::LevelName();
     facts_.start_time = base::Clock::Real().Now();
     facts_.blas = blas.name;
@@ -214,9 +226,12 @@ class AppImpl final : public App {
           "the server runs with --low_memory: searches compare every image, and read the disk for it. Start it without "
           "--low_memory where there is more memory.");
     }
+    facts_.decodes_apart = decoder_ != nullptr && options_.decode_isolation == DecodeIsolation::kProcess;
     if (options_.decode_isolation == DecodeIsolation::kNone) {
       facts_.warnings.push_back(
-          "--decode_isolation=none: images are decoded inside the server, and one that crashes its codec ends it. Use "
+          "--decode_isolation=none: images are decoded inside the server. One that crashes its codec ends it, "
+          "--decode_timeout is not held to, and a lossless WebP of a few kilobytes may take a gigabyte for a moment. "
+          "Use "
           "--decode_isolation=process.");
     }
     if (decoder_ != nullptr) {
@@ -259,11 +274,14 @@ class AppImpl final : public App {
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
     environment_ =
         std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));
-    rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.listen,
-                                                          .threads = options_.grpc_threads,
-                                                          .connections = options_.connections,
-                                                          .credentials = security_->Credentials()},
-                                       environment_.get());
+    rpc_ = std::make_unique<RpcServer>(
+        RpcServer::Options{.address = options_.listen,
+                           .threads = options_.grpc_threads,
+                           .connections = options_.connections,
+                           .connection_limits = {.most = options_.limits.max_connections,
+                                                 .most_per_address = options_.limits.max_connections_per_address},
+                           .credentials = security_->Credentials()},
+        environment_.get());
     BindServices(rpc_.get());
     if (admin_elsewhere) {
       // Places of its own: administrators get through when the main address is full.
@@ -272,12 +290,14 @@ class AppImpl final : public App {
       admin_rpc_ = std::make_unique<RpcServer>(RpcServer::Options{.address = options_.admin_grpc_listen,
                                                                   .setting = "admin_grpc_listen",
                                                                   .connections = options_.connections,
+                                                                  .connection_limits = kAdminConnections,
                                                                   .credentials = security_->Credentials()},
                                                admin_environment_.get());
       BindServices(admin_rpc_.get());
     }
     SIGHTLINE_RETURN_IF_ERROR(rpc_->Start());
     if (admin_rpc_ != nullptr) SIGHTLINE_RETURN_IF_ERROR(admin_rpc_->Start());
+    web_->Connect(rpc_->InProcessChannel(), admin_rpc_ == nullptr ? nullptr : admin_rpc_->InProcessChannel());
     stream_keeper_ = std::make_unique<Housekeeper>(
         absl::ToChronoNanoseconds(std::min(options_.stream_idle / 4, kKeepPeriod)), [this] {
           environment_->EndIdleStreams(options_.stream_idle);
@@ -310,15 +330,6 @@ class AppImpl final : public App {
     return absl::OkStatus();
   }
 
-  Listening OpenAddresses() const {
-    return {.grpc = options_.listen,
-            .admin_grpc = options_.admin_grpc_listen,
-            .admin_http = options_.admin_listen,
-            .keys = security_->has_keys(),
-            .tls = security_->has_tls(),
-            .client_certificates = !options_.security.tls.client_authorities.empty()};
-  }
-
   void BindServices(RpcServer* server) {
     for (const auto bind : {BindSearchService, BindIndexService, BindCollectionService, BindServerService,
                             BindModelService, BindOperationService}) {
@@ -333,20 +344,11 @@ class AppImpl final : public App {
       return HttpReply{503, "text/plain; charset=utf-8", absl::StrCat("not ready: ", state, "\n")};
     };
     const auto alive = [] { return HttpReply{200, "text/plain; charset=utf-8", "ok\n"}; };
-    if (!options_.http_listen.empty()) {
-      SIGHTLINE_ASSIGN_OR_RETURN(http_,
-                                 HttpServer::Start(options_.http_listen, {{"/healthz", alive}, {"/readyz", ready}}));
-    }
-    if (!options_.admin_listen.empty()) {
-      const auto metrics = [this] {
-        return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Text()};
-      };
-      const auto status = [this] { return HttpReply{200, "text/plain; charset=utf-8", StatusText()}; };
-      SIGHTLINE_ASSIGN_OR_RETURN(
-          admin_,
-          HttpServer::Start(options_.admin_listen,
-                            {{"/healthz", alive}, {"/readyz", ready}, {"/metrics", metrics}, {"/statusz", status}}));
-    }
+    const auto metrics = [this] { return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.Text()}; };
+    const auto status = [this] { return HttpReply{200, "text/plain; charset=utf-8", StatusText()}; };
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        web_, Web::Start(options_, security_->tls(), {{"/healthz", alive}, {"/readyz", ready}},
+                         {{"/healthz", alive}, {"/readyz", ready}, {"/metrics", metrics}, {"/statusz", status}}));
     return absl::OkStatus();
   }
 
@@ -369,7 +371,7 @@ class AppImpl final : public App {
 
   std::string StatusText() {
     if (!started_) {
-      return absl::StrCat("sightline-server ", VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
+      return absl::StrCat("sightline-server ", base::VersionText(), "\nstarting: ", start_progress_.Get(), "\n");
     }
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
                       {.settings = shown_settings_.Get(),
@@ -394,6 +396,14 @@ class AppImpl final : public App {
     // While the collections are opened there is nothing to say of them.
     if (started_) AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
     AddProcessSamples(options_.data_dir, &samples);
+    // The addresses are there before the data are.
+    if (started_) {
+      samples.push_back({"sightline_connections", {{"listener", "main"}}, static_cast<double>(rpc_->connections())});
+      if (admin_rpc_ != nullptr) {
+        samples.push_back(
+            {"sightline_connections", {{"listener", "admin"}}, static_cast<double>(admin_rpc_->connections())});
+      }
+    }
     samples.push_back({"sightline_decode_memory_bytes", {}, static_cast<double>(models_.decode_memory())});
     for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
@@ -421,8 +431,7 @@ class AppImpl final : public App {
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<RpcServer> admin_rpc_;  // as admin_environment_
   std::unique_ptr<Housekeeper> stream_keeper_;
-  std::unique_ptr<HttpServer> http_;
-  std::unique_ptr<HttpServer> admin_;
+  std::unique_ptr<Web> web_;
   StartProgress start_progress_;
   std::atomic<bool> started_ = false;
   std::atomic<bool> serving_ = false;

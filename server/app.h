@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "model/image/sandbox/decoder.h"
 #include "model/model.h"
 #include "server/blas_check.h"
@@ -46,7 +47,11 @@ class App {
   // since again, in the background. What is refused leaves what was in force; the log says what happened.
   virtual void ReloadFiles() = 0;
 
-  // Drains within the grace time and ends every thread. Safe to call twice.
+  // How long Stop waits for requests in hand.
+  virtual absl::Duration drain_grace() const = 0;
+
+  // Drains within the grace time, then waits for what cannot be interrupted: the rest of a model's load, a step of an
+  // operation. Safe to call twice.
   virtual void Stop() = 0;
 };
 

@@ -149,8 +149,9 @@ absl::Status Batcher::Admit(const Request& request, Priority priority, int image
   if (left < run.safe && !MayTry(run, alone, now)) return DeadlineTooShort(left, run.safe);
   if (!alone && left < wait + run.safe) return WaitPastDeadline(left, wait + run.safe, wait);
   // What waits while the model does not run is about to leave the queue.
-  const size_t ahead = waiting - std::min(waiting, running_ ? 0 : static_cast<size_t>(options_.max_batch));
-  if (priority == Priority::kInteractive && ahead >= static_cast<size_t>(options_.max_batch) &&
+  const auto full = static_cast<size_t>(options_.max_batch);
+  const size_t ahead = waiting - std::min(waiting, running_ ? 0 : full);
+  if (priority == Priority::kInteractive && ahead >= full &&
       wait > absl::ToDoubleMilliseconds(options_.max_queue_delay)) {
     return WaitTooLong(options_.max_queue_delay, wait);
   }
@@ -247,19 +248,23 @@ std::vector<Batcher::Item> Batcher::TakeBatch(bool was_busy, std::vector<std::pa
   const base::Clock& clock = oldest.request->clock();
   const std::string bucket = oldest.image.bucket;
   const base::Clock::Ticks close = oldest.arrival + absl::ToChronoNanoseconds(options_.max_delay);
-  const auto full = static_cast<size_t>(options_.max_batch);
+  const auto wanted = static_cast<size_t>(pace_.WorthHaving(bucket, options_.max_batch));
   // Only this thread takes items, so the front, and with it the bucket, stays while it waits.
-  while (was_busy && !stopping_ && CountBucket(bucket) < full && changed_.WaitUntil(mutex_, close)) {
+  while (was_busy && !stopping_ && CountBucket(bucket) < wanted && changed_.WaitUntil(mutex_, close)) {
   }
   const base::Clock::Ticks now = clock.Steady();
   TakeDead(now, dead);
+  const size_t waiting = std::min(CountBucket(bucket), MostInTime(bucket));
+  const auto most = static_cast<size_t>(pace_.WorthTaking(bucket, static_cast<int>(waiting), now));
   std::vector<Item> batch;
   if (bulk_turn) {
-    TakeBucket(bucket, MostOfBulk(bucket), now, &bulk_, &batch);
-    TakeBucket(bucket, full, now, &interactive_, &batch);
+    // Interactive work that waits gives up a turn, of as many images as it has itself.
+    const size_t share = interactive_.queue.empty() ? most : std::min(most, interactive_.queue.size());
+    TakeBucket(bucket, share, now, &bulk_, &batch);
+    TakeBucket(bucket, most, now, &interactive_, &batch);
   } else {
-    TakeBucket(bucket, full, now, &interactive_, &batch);
-    if (!batch.empty()) TakeBucket(bucket, MostWithRiders(bucket, batch.size()), now, &bulk_, &batch);
+    TakeBucket(bucket, most, now, &interactive_, &batch);
+    if (!batch.empty()) TakeBucket(bucket, std::min(most, MostWithRiders(bucket, batch.size())), now, &bulk_, &batch);
   }
   batches_since_bulk_ = bulk_turn ? 0 : batches_since_bulk_ + 1;
   return batch;
@@ -302,15 +307,11 @@ size_t Batcher::MostWithRiders(const std::string& bucket, size_t images) const {
   return size;
 }
 
-size_t Batcher::MostOfBulk(const std::string& bucket) const {
-  const auto full = static_cast<size_t>(options_.max_batch);
-  // Interactive work that waits gives up a turn, of as many images as it has itself.
-  const size_t share = interactive_.queue.empty() ? full : std::min(full, interactive_.queue.size());
-  // What comes while the batch runs has to wait for its end.
-  const double most = absl::ToDoubleMilliseconds(options_.max_queue_delay);
-  size_t size = 1;
-  while (size < share && pace_.Expect(bucket, static_cast<int>(size) + 1).mean <= most) ++size;
-  return size;
+size_t Batcher::MostInTime(const std::string& bucket) const {
+  const double most = absl::ToDoubleMilliseconds(options_.max_queue_delay) / 2;
+  int size = 1;
+  while (size < options_.max_batch && pace_.Expect(bucket, size + 1).mean <= most) ++size;
+  return static_cast<size_t>(size);
 }
 
 void Batcher::TakeBucket(const std::string& bucket, size_t most, base::Clock::Ticks now, Lane* lane,

@@ -1,16 +1,18 @@
 // Batcher: puts single images together into batches for one model.
 //
-// One thread runs the model. When it comes back from a batch and more images wait, it closes the next batch at
-// `max_batch` or when the oldest of them has waited `max_delay`; when it was idle, it takes what arrives at once.
-// Interactive work goes before bulk work, but bulk work gets every eighth batch, so it is slowed down and never
-// stopped. Images of different sizes (buckets) never share a batch. Work that has expired, was cancelled, or cannot end
-// before its deadline leaves the queue before it reaches the model.
+// One thread runs the model. When it comes back from a batch and more images wait, it closes the next batch when that
+// has as many images as a batch is worth having (of the model's measured pace, `max_batch` at most) or when the oldest
+// of them has waited `max_delay`; when it was idle, it takes what arrives at once. No batch of several images runs
+// longer than half of `max_queue_delay`: what comes meanwhile waits for its end. Interactive work goes before bulk
+// work, but bulk work gets every eighth batch, so it is slowed down and never stopped. Images of different sizes
+// (buckets) never share a batch. Work that has expired, was cancelled, or cannot end before its deadline leaves the
+// queue before it reaches the model.
 //
 // The queue is bounded by time. The batcher learns the model's pace, and Reserve refuses an image that would wait
 // longer than `max_queue_delay`, or past its deadline, before anything is done for it; a place is taken when a request
-// arrives, so that images still being decoded count as ahead of those that come after. One full batch may always wait,
-// or batches of a slow model would never fill. Bulk work, which callers slow down by themselves, is bounded by its
-// number and its deadline alone, and takes no places from interactive work.
+// arrives, so that images still being decoded count as ahead of those that come after. `max_batch` images may
+// always wait, or callers of a slow model could never come together. Bulk work, which callers slow down by themselves,
+// is bounded by its number and its deadline alone, and takes no places from interactive work.
 //
 // Threading: Reserve, Submit and the gauges from any thread. Ownership: the batcher keeps the model alive and owns its
 // thread; the destructor answers what waits with UNAVAILABLE and joins. Places must not outlive it. Failure: Reserve
@@ -144,8 +146,8 @@ class Batcher {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How many images a batch of interactive ones may have once bulk ones ride along.
   size_t MostWithRiders(const std::string& bucket, size_t images) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // How many images a batch of bulk ones may have.
-  size_t MostOfBulk(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How many images a batch may have that runs no longer than what comes meanwhile may wait.
+  size_t MostInTime(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t CountBucket(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunBatch(std::vector<Item> batch);
 

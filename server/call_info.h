@@ -41,6 +41,8 @@ class CallMetadata {
   virtual ~CallMetadata() = default;
   // The first value of a header, by its name in lower case; empty where it is absent.
   virtual absl::string_view Header(absl::string_view name) const = 0;
+  // All values of a header that may be given several times, with commas between them, as HTTP joins them.
+  virtual std::string Joined(absl::string_view name) const { return std::string(Header(name)); }
   virtual std::string Peer() const = 0;
   // Of a client certificate that was verified: its common name; empty without one.
   virtual std::string CertificateName() const = 0;

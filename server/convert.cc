@@ -326,6 +326,11 @@ void ToProto(const Limits& limits, v1::Limits* out) {
   out->set_max_batch(limits.max_batch);
   ToProto(limits.max_batch_delay, out->mutable_max_batch_delay());
   ToProto(limits.max_queue_delay, out->mutable_max_queue_delay());
+  out->set_decode_memory_bytes(limits.decode_memory_bytes);
+  ToProto(limits.decode_timeout, out->mutable_decode_timeout());
+  out->set_grpc_memory_bytes(limits.grpc_memory_bytes);
+  out->set_max_connections(limits.max_connections);
+  out->set_max_connections_per_address(limits.max_connections_per_address);
   ToProto(limits.default_deadline, out->mutable_default_deadline());
   ToProto(limits.drain_grace, out->mutable_drain_grace());
   out->set_max_stream_in_flight(limits.max_stream_in_flight);

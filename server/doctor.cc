@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,11 +18,14 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "base/version.h"
 #include "index/examine.h"
 #include "index/kernels/inner_product.h"
+#include "server/doctor_security.h"
+#include "server/file_limit.h"
 #include "server/http/address.h"
 #include "server/http/http_server.h"
-#include "server/version.h"
+#include "server/http/pages.h"
 
 namespace sightline::server {
 namespace {
@@ -35,8 +37,6 @@ constexpr double kGib = 1 << 30;
 constexpr uint64_t kTooLittleDisk = uint64_t{64} << 20;
 constexpr uint64_t kLittleDisk = uint64_t{2} << 30;
 constexpr uint64_t kLittleMemory = uint64_t{1} << 30;
-// A connection each, and about a hundred files of every large collection.
-constexpr rlim_t kFewFiles = 4096;
 
 DoctorLine Ok(std::string what, std::string found) { return {std::move(what), Verdict::kOk, std::move(found)}; }
 DoctorLine Warn(std::string what, std::string found) { return {std::move(what), Verdict::kWarn, std::move(found)}; }
@@ -100,10 +100,9 @@ DoctorLine CheckMemory(const ServerOptions& options) {
 }
 
 DoctorLine CheckFiles() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const std::string found = absl::StrCat(limit.rlim_cur, " open files allowed");
-  if (limit.rlim_cur >= kFewFiles) return Ok("open files", found);
+  const uint64_t limit = RaiseFileLimit();  // as the server does
+  const std::string found = absl::StrCat(limit, " open files allowed");
+  if (limit >= kFewFiles) return Ok("open files", found);
   return Warn("open files", absl::StrCat(found, "; ", kFewFiles,
                                          " is what many connections and collections need. Raise it (ulimit -n, "
                                          "LimitNOFILE= of systemd)."));
@@ -169,11 +168,12 @@ bool ServerRuns(const std::string& data_dir) {
 
 void CheckPorts(const ServerOptions& options, bool runs, std::vector<DoctorLine>* lines) {
   for (const auto& [flag, address] :
-       {std::pair("listen", &options.listen), std::pair("http_listen", &options.http_listen),
-        std::pair("admin_listen", &options.admin_listen)}) {
+       {std::pair("listen", &options.listen), std::pair("admin_grpc_listen", &options.admin_grpc_listen),
+        std::pair("http_listen", &options.http_listen), std::pair("admin_listen", &options.admin_listen)}) {
     if (address->empty()) continue;
     const std::string what = absl::StrCat("--", flag);
-    const auto bound = HttpServer::Start(*address, {});
+    Pages none({});
+    const auto bound = HttpServer::Start({.address = *address}, &none);
     if (bound.ok()) {
       lines->push_back(Ok(what, absl::StrCat(*address, " is free")));
     } else if (runs) {
@@ -216,7 +216,7 @@ std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadMo
   std::vector<DoctorLine> lines;
   const std::string folder = NearestFolder(options.data_dir);
   const bool runs = ServerRuns(options.data_dir);
-  lines.push_back(Ok("version", VersionText()));
+  lines.push_back(Ok("version", base::VersionText()));
   lines.push_back(CheckCpu());
   lines.push_back(blas.warning.empty() ? Ok("BLAS", blas.name)
                                        : Warn("BLAS", absl::StrCat(blas.name, ". ", blas.warning)));
@@ -225,6 +225,8 @@ std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadMo
   lines.push_back(CheckClock(options.data_dir));
   lines.push_back(Ok("settings", "every one is within its limits"));
   CheckPorts(options, runs, &lines);
+  for (DoctorLine& line : CheckSecurity(options)) lines.push_back(std::move(line));
+  lines.push_back(CheckDecoder(options));
   CheckModels(options, load_model, &lines);
   lines.push_back(CheckDisk(folder));
   lines.push_back(CheckAccess(options.data_dir, folder));

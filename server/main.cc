@@ -1,21 +1,27 @@
 // sightline-server: see --help.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "model/cpu.h"
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
 #include "server/doctor.h"
+#include "server/end_watch.h"
 #include "server/int8_choice.h"
 #include "server/options.h"
 #include "server/signals.h"
 #include "server/start_decoder.h"
-#include "server/version.h"
+#include "server/start_watch.h"
 
 namespace {
 
@@ -24,6 +30,21 @@ using sightline::base::Severity;
 
 constexpr int kExitError = 1;
 constexpr int kExitUsage = 2;
+// What the server takes to close its files once callers are served, at most.
+constexpr absl::Duration kLongestEnd = absl::Seconds(3);
+
+// Before any file is opened.
+void GuardFiles() {
+  // Whatever is opened next must not become the stream that the log is written to.
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO) ::close(fd);
+  // What the server keeps is for its user and group, unless its own umask is stricter still.
+  constexpr mode_t kOthers = S_IWGRP | S_IRWXO;
+  ::umask(::umask(kOthers) | kOthers);
+}
 
 int Fail(const absl::Status& status, int code) {
   std::fprintf(stderr, "sightline-server: %s\n", std::string(status.message()).c_str());
@@ -48,6 +69,8 @@ void Reload(sightline::server::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  GuardFiles();
+  sightline::server::MainBegins();
   sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
@@ -65,14 +88,19 @@ int main(int argc, char** argv) {
   auto decoder = sightline::server::StartDecoder(*options);
   if (!decoder.ok()) return Fail(decoder.status(), kExitError);
   sightline::server::Signals signals;
-  Log(Severity::kInfo, "starting", {{"version", sightline::server::VersionText()}, {"data_dir", options->data_dir}});
+  Log(Severity::kInfo, "starting", {{"version", sightline::base::VersionText()}, {"data_dir", options->data_dir}});
   auto app =
       sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability(), *std::move(decoder));
   if (!app.ok()) return Fail(app.status(), kExitError);
   signals.SetPhase(sightline::server::Signals::Phase::kServing);
+  sightline::server::StartEnds();
   while (signals.Next() == SIGHUP) Reload(**app);
   signals.SetPhase(sightline::server::Signals::Phase::kStopping);
-  (*app)->Stop();
+  {
+    const sightline::server::EndWatch watch((*app)->drain_grace() + kLongestEnd);
+    (*app)->Stop();
+    app->reset();
+  }
   Log(Severity::kInfo, "stopped");
   return 0;
 }

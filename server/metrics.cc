@@ -31,15 +31,15 @@ constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",
                                                        "search_queue", "search",  "fetch_tokens", "rerank",
                                                        "fetch",        "explain", "store",        "total"};
 constexpr auto kRejections = std::to_array<absl::string_view>(
-    {"in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline", "search_queue", "write_queue",
-     "memory_budget", "transfers", "key_rate", "key_in_flight"});
+    {"connections", "connections_of_address", "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline",
+     "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight"});
 constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",
                                                             "scope",   "collection", "listener"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};
 constexpr std::array<absl::string_view, 5> kRefinements = {"off", "average", "alpha_weighted", "super_global",
                                                            "k_reciprocal"};
 
-constexpr std::array<absl::string_view, 2> kReadHeaders = {"traceparent", "x-request-id"};
+constexpr std::array<absl::string_view, 3> kReadHeaders = {"traceparent", "tracestate", "x-request-id"};
 constexpr std::array<absl::string_view, 2> kBoundedLines = {"failure", "slow"};
 
 constexpr std::array<absl::string_view, 2> kRestarts = {"crash", "timeout"};
@@ -52,6 +52,7 @@ struct CollectedSpec {
 constexpr auto kCollected = std::to_array<CollectedSpec>({
     {"sightline_api_keys", "Keys in force; absent without --api_keys."},
     {"sightline_tls_certificate_expiry_seconds", "Time until the certificate that is served ends; absent without TLS."},
+    {"sightline_connections", "gRPC connections that are open, by listener."},
     {"sightline_queue_depth", "Tasks or images that wait, by queue."},
     {"sightline_decode_memory_bytes", "Memory taken by images that are being decoded, as --decode_memory counts it."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
@@ -66,6 +67,7 @@ constexpr auto kCollected = std::to_array<CollectedSpec>({
     {"sightline_collection_graph_backlog", "Images that a graph is to hold and does not yet, by collection."},
     {"sightline_collection_bytes", "Bytes by collection, place (memory or disk) and layer."},
     {"sightline_collection_read_only", "1 while a collection takes no writes."},
+    {"sightline_damaged_collections", "Collections that could not be opened, or only in part; see the log."},
     {"sightline_disk_bytes", "Size of the file system that holds the data."},
     {"sightline_disk_free_bytes", "Bytes that the server may still write there."},
     {"sightline_uptime_seconds", "Time since the server started."},

@@ -41,8 +41,9 @@ class Metrics {
   void ObserveBatch(const std::string& model, int size);
   // Time that models worked, and how much of it for requests that were dead when their batch ended.
   void AddModelTime(double seconds, double wasted);
-  // A request refused before any work: "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline" (too
-  // short for the model), "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight".
+  // A connection ("connections", "connections_of_address") or a request refused before any work: "in_flight",
+  // "unsent_replies", "decode_queue", "model_queue", "deadline" (too short for the model), "search_queue",
+  // "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight".
   void CountRejected(absl::string_view reason);
   // A call whose caller is not known or not allowed: "missing", "malformed", "unknown", "expired", "scope",
   // "collection", "listener".
@@ -65,7 +66,7 @@ class Metrics {
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);
   void SetServing(bool serving);
 
-  // A header that was not sane: "x-request-id" or "traceparent".
+  // A header that was not sane: "x-request-id", "traceparent" or "tracestate".
   void CountIgnoredHeader(absl::string_view header);
   void CountSlowRequest();
   // A line that the log did not take, because too many came in that second: "slow" or "failure".

@@ -63,6 +63,12 @@ class Gather {
   const ModelHub::EmbedDone done_;
 };
 
+absl::Status Draining() {
+  return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
+                              "the server is shutting down. Try again, on another server if there is one.",
+                              absl::Seconds(1));
+}
+
 bool HasFolder(const std::string& root, const std::string& name) {
   std::error_code error;
   return std::filesystem::exists(absl::StrCat(root, "/", name, "/model.json"), error);
@@ -204,6 +210,7 @@ absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start)
   double per_pixel = 0;
   for (size_t i = 0; i < images.size(); ++i) {
     const auto pixels = static_cast<double>(PixelsOf(images[i]));
+    if (draining_) return Draining();
     // A network's time grows at least with its pixels.
     if (start->warm_up_milliseconds + per_pixel * pixels > budget) break;
     // The first run of all is slow for other reasons than its size, and says nothing of the others.
@@ -216,6 +223,7 @@ absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start)
 }
 
 absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
+  if (draining_) return Draining();
   {
     base::MutexLock lock(mutex_);
     if (!models_.contains(name) && models_.size() >= static_cast<size_t>(limits_.max_models)) {
@@ -236,6 +244,7 @@ absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
                              options_.load(absl::StrCat(options_.root, "/", name), options_.load_options));
   ServedModel::Start start;
   start.load_milliseconds = base::MillisecondsBetween(begin, clock.Steady());
+  if (draining_) return Draining();
   ModelPtr served = Serve(name, std::move(loaded));
   SIGHTLINE_RETURN_IF_ERROR(RunWarmUp(*served, &start));
   start.time = clock.Now();
@@ -255,7 +264,7 @@ absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
     base::MutexLock load_lock(load_mutex_);
     served = LoadNow(name);
     base::MutexLock lock(mutex_);
-    loading_.erase(name);
+    loading_.erase(loading_.find(name));
     if (served.ok()) {
       refused_.erase(name);
       replaced = std::exchange(models_[name], *served);
@@ -271,7 +280,7 @@ absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
     }
   }
   if (!served.ok()) {
-    base::Log(base::Severity::kError, "model refused",
+    base::Log(draining_ ? base::Severity::kInfo : base::Severity::kError, "model refused",
               {{"model", name}, {"error", std::string(served.status().message())}});
     return served;
   }
@@ -443,6 +452,13 @@ void ModelHub::Embed(EmbedJob job, EmbedDone done) {
   }
 }
 
+int64_t ModelHub::DecodeShare(const image::Header& header, size_t bytes, int wanted_side) const {
+  const int64_t expected = image::DecodeMemory(header, bytes, wanted_side);
+  if (decoder_.limits_memory()) return expected;
+  // One that may take more than it should is decoded alone, where it could take all there is.
+  return std::max(expected, std::min(decode_budget_.limit(), image::UnlimitedDecodeMemory(header, bytes, wanted_side)));
+}
+
 void ModelHub::DecodeAndSubmit(EmbedWork& work) {
   const EmbedJob& job = work.job;
   const auto done = [&work](absl::Status status) {
@@ -459,7 +475,7 @@ void ModelHub::DecodeAndSubmit(EmbedWork& work) {
     const int wanted_side = WantedSide(job, job.model->model(), *header);
     // Held until the pixels are gone, at the end of this block.
     const absl::StatusOr<DecodeBudget::Share> memory =
-        decode_budget_.Take(image::DecodeMemory(*header, job.image.size(), wanted_side), *job.request);
+        decode_budget_.Take(DecodeShare(*header, job.image.size(), wanted_side), *job.request);
     if (!memory.ok()) return done(memory.status());
     const absl::StatusOr<image::Image> image = decoder_.Decode(job.image, limits_.image, {.wanted_side = wanted_side});
     if (!image.ok()) return done(image.status());

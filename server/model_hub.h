@@ -18,6 +18,7 @@
 #ifndef SIGHTLINE_SERVER_MODEL_HUB_H_
 #define SIGHTLINE_SERVER_MODEL_HUB_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -94,6 +95,9 @@ class ModelHub {
   // Loads a folder of the root, or loads it again; returns when the model is ready or refused.
   absl::StatusOr<ModelPtr> Load(const std::string& name);
 
+  // From now on nothing is loaded: the server ends. A load under way is refused once its files are read.
+  void Drain() { draining_ = true; }
+
   // NOT_FOUND when no model of that name is loaded.
   absl::Status Unload(const std::string& name);
 
@@ -138,6 +142,8 @@ class ModelHub {
   struct EmbedWork;
   // A place for the job with its model, or why it is refused.
   absl::StatusOr<Batcher::Place> Admit(const EmbedJob& job);
+  // What an image takes of decode_budget_.
+  int64_t DecodeShare(const image::Header& header, size_t bytes, int wanted_side) const;
   void DecodeAndSubmit(EmbedWork& work);
   void Reap(ServedModel* model);
 
@@ -148,12 +154,13 @@ class ModelHub {
   const std::unique_ptr<image::Decoder> own_decoder_;
   image::Decoder& decoder_;
   DecodeBudget decode_budget_;
+  std::atomic<bool> draining_ = false;
   base::Mutex load_mutex_;  // held by the one Load or Unload at work; taken before mutex_
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::string default_model_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, ModelPtr> models_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> loading_ ABSL_GUARDED_BY(mutex_);
+  std::multiset<std::string> loading_ ABSL_GUARDED_BY(mutex_);  // or waiting for their turn
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
   // Every model there is, also those that only requests still hold.
   std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);

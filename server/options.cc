@@ -15,9 +15,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "server/http/address.h"
+#include "server/http/origin.h"
 #include "server/settings.h"
-#include "server/version.h"
 
 namespace sightline::server {
 
@@ -96,13 +97,24 @@ ABSL_FLAG(std::string, data_dir, "sightline-data", "where collections are kept; 
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "gRPC address; port 0 picks a free one");
 ABSL_FLAG(std::string, admin_grpc_listen, "",
           "gRPC address of administrators' methods, which the main address then refuses; empty: all on the main one");
-ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080", "HTTP address of /healthz and /readyz; empty for none");
+ABSL_FLAG(std::string, http_listen, "127.0.0.1:8080",
+          "HTTP address of the console, the API as JSON, /healthz and /readyz; empty for none");
+ABSL_FLAG(
+    std::vector<std::string>, http_allow_origin, {},
+    "origins whose web pages may use the HTTP address, such as https://photos.example.org; none: the console's own");
+ABSL_FLAG(
+    std::vector<std::string>, http_hosts, {},
+    "names the HTTP address is called by, where there are no keys; addresses, and names that only a local network "
+    "knows, need not be named");
+ABSL_FLAG(absl::Duration, http_body_timeout, absl::Minutes(2),
+          "how long the body of an HTTP request may take to come, other than a stream's");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
 ABSL_FLAG(std::string, api_keys, "",
           "JSON file of the keys that callers must show; empty: everybody may do everything");
 ABSL_FLAG(std::string, audit_log, "",
           "file that gets a JSON line for each call that writes, administers or is refused; - for standard error");
-ABSL_FLAG(std::string, tls_cert, "", "PEM file: the certificate of the gRPC addresses and its chain; empty: no TLS");
+ABSL_FLAG(std::string, tls_cert, "",
+          "PEM file: the certificate of the gRPC and HTTP addresses and its chain; empty: no TLS");
 ABSL_FLAG(std::string, tls_key, "", "PEM file: the private key of --tls_cert");
 ABSL_FLAG(std::string, tls_client_ca, "",
           "PEM file: who signs clients' certificates; given, every client must show one");
@@ -121,6 +133,9 @@ ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
 ABSL_FLAG(sightline::server::ByteCount, grpc_memory, {},
           "memory of messages on their way in and replies on their way out, in bytes or as 512M; 0 for a quarter of "
           "--memory_budget, or 512M without one");
+ABSL_FLAG(int, max_connections, 10'000, "gRPC connections open at once; more are closed at once");
+ABSL_FLAG(int, max_connections_per_address, 0,
+          "of one IPv4 address, or one /64 network of IPv6; 0 for half of --max_connections");
 ABSL_FLAG(absl::Duration, connection_handshake, absl::Seconds(20), "how long a new connection may take to say hello");
 ABSL_FLAG(
     absl::Duration, connection_keepalive, absl::Seconds(60),
@@ -236,6 +251,9 @@ absl::Status Check(const ServerOptions& options) {
     const bool none = address->empty() && address != &options.listen;
     if (!none) SIGHTLINE_RETURN_IF_ERROR(ParseHostPort(*address).status());
   }
+  for (const std::string& origin : options.http_allow_origin) SIGHTLINE_RETURN_IF_ERROR(CheckOriginSetting(origin));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckDuration("http_body_timeout", options.http_body_timeout, absl::Hours(1), absl::Seconds(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckTls(options.security.tls));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("grpc_threads", options.grpc_threads, 1, 64));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
@@ -245,7 +263,7 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(
       CheckSetting("decode_memory", limits.decode_memory_bytes, int64_t{64} << 20, int64_t{1} << 50));
   SIGHTLINE_RETURN_IF_ERROR(
-      CheckDuration("decode_timeout", options.decode_timeout, absl::Minutes(10), absl::Milliseconds(100)));
+      CheckDuration("decode_timeout", limits.decode_timeout, absl::Minutes(10), absl::Milliseconds(100)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("intra_op_threads", options.intra_op_threads, 0, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckDuration("warm_up_budget", options.warm_up_budget, absl::Hours(1)));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_models", limits.max_models, 1, 1024));
@@ -253,6 +271,9 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting<int64_t>("max_image_bytes", limits.image.max_encoded_bytes, 1024, 1 << 30));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting<int64_t>("max_pixels", limits.image.max_pixels, 1, 1 << 30));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_image_side", limits.image.max_side, 1, 65'535));
+  SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_connections", limits.max_connections, 1, 1 << 20));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CheckSetting("max_connections_per_address", limits.max_connections_per_address, 1, limits.max_connections));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_in_flight", limits.max_in_flight, 1, 1 << 20));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_stream_in_flight", limits.max_stream_in_flight, 1, 1 << 16));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("max_queue", limits.max_queue, 1, 1 << 20));
@@ -283,6 +304,13 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.admin_grpc_listen = absl::GetFlag(FLAGS_admin_grpc_listen);
   options.http_listen = absl::GetFlag(FLAGS_http_listen);
+  for (const std::string& origin : absl::GetFlag(FLAGS_http_allow_origin)) {
+    if (!origin.empty()) options.http_allow_origin.push_back(origin);
+  }
+  for (const std::string& host : absl::GetFlag(FLAGS_http_hosts)) {
+    if (!host.empty()) options.http_hosts.push_back(absl::AsciiStrToLower(host));
+  }
+  options.http_body_timeout = absl::GetFlag(FLAGS_http_body_timeout);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.security.api_keys = absl::GetFlag(FLAGS_api_keys);
   options.security.audit_log = absl::GetFlag(FLAGS_audit_log);
@@ -301,8 +329,6 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.decode_threads = absl::GetFlag(FLAGS_decode_threads);
   options.decode_isolation = absl::GetFlag(FLAGS_decode_isolation);
   options.decoder_program = absl::GetFlag(FLAGS_decoder_program);
-  options.decode_timeout = absl::GetFlag(FLAGS_decode_timeout);
-  options.limits.decode_memory_bytes = absl::GetFlag(FLAGS_decode_memory).bytes;
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
@@ -322,6 +348,8 @@ absl::StatusOr<ServerOptions> FromFlags() {
   Limits& limits = options.limits;
   limits.search_parallelism = absl::GetFlag(FLAGS_search_parallelism);
   limits.max_models = absl::GetFlag(FLAGS_max_models);
+  limits.decode_timeout = absl::GetFlag(FLAGS_decode_timeout);
+  limits.decode_memory_bytes = absl::GetFlag(FLAGS_decode_memory).bytes;
   limits.build_threads = absl::GetFlag(FLAGS_build_threads);
   limits.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget).bytes;
   limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
@@ -330,6 +358,9 @@ absl::StatusOr<ServerOptions> FromFlags() {
   limits.record.max_image_bytes = limits.image.max_encoded_bytes;
   limits.image.max_pixels = absl::GetFlag(FLAGS_max_pixels);
   limits.image.max_side = absl::GetFlag(FLAGS_max_image_side);
+  limits.max_connections = absl::GetFlag(FLAGS_max_connections);
+  limits.max_connections_per_address = absl::GetFlag(FLAGS_max_connections_per_address);
+  if (limits.max_connections_per_address == 0) limits.max_connections_per_address = (limits.max_connections + 1) / 2;
   limits.max_in_flight = absl::GetFlag(FLAGS_max_in_flight);
   limits.max_stream_in_flight = absl::GetFlag(FLAGS_max_stream_in_flight);
   limits.max_queue = absl::GetFlag(FLAGS_max_queue);
@@ -350,6 +381,16 @@ absl::StatusOr<ServerOptions> FromFlags() {
 
 }  // namespace
 
+Listening ListeningOf(const ServerOptions& options) {
+  return {.grpc = options.listen,
+          .admin_grpc = options.admin_grpc_listen,
+          .http = options.http_listen,
+          .admin_http = options.admin_listen,
+          .keys = !options.security.api_keys.empty(),
+          .tls = !options.security.tls.certificate.empty(),
+          .client_certificates = !options.security.tls.client_authorities.empty()};
+}
+
 absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "The Sightline server: visual search for instances.\n\n"
@@ -360,7 +401,7 @@ absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
   absl::FlagsUsageConfig usage;
   usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
   usage.contains_helpshort_flags = usage.contains_help_flags;
-  usage.version_string = [] { return absl::StrCat("sightline-server ", VersionText(), "\n"); };
+  usage.version_string = [] { return base::VersionLine("sightline-server"); };
   absl::SetFlagsUsageConfig(usage);
 
   Sources().emplace(argc, argv);

@@ -20,6 +20,7 @@
 #include "server/limits.h"
 #include "server/model_hub.h"
 #include "server/rpc/connections.h"
+#include "server/security/address_warnings.h"
 #include "server/security/security.h"
 
 namespace sightline::server {
@@ -35,6 +36,9 @@ struct ServerOptions {
   std::string listen;
   std::string admin_grpc_listen;  // empty: administrators call the main address
   std::string http_listen;
+  std::vector<std::string> http_allow_origin;           // whose pages may use the HTTP address
+  std::vector<std::string> http_hosts;                  // names it is called by
+  absl::Duration http_body_timeout = absl::Minutes(2);  // for a body, from its first byte to its last
   std::string admin_listen;
   std::string port_file;  // empty: none is written
   std::string model_root;
@@ -46,8 +50,7 @@ struct ServerOptions {
   int decode_threads = 2;
   DecodeIsolation decode_isolation = DecodeIsolation::kProcess;
   std::string decoder_program;  // empty: beside the server's
-  absl::Duration decode_timeout = absl::Seconds(2);
-  int intra_op_threads = 0;  // 0: all cores
+  int intra_op_threads = 0;     // 0: all cores
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
   bool low_memory = false;  // as little memory as possible
@@ -68,6 +71,9 @@ struct ServerOptions {
 // The settings that change while the server runs; the others need a restart.
 inline constexpr std::array kLiveSettings = {absl::string_view("drain_grace"), absl::string_view("log_level"),
                                              absl::string_view("memory_budget"), absl::string_view("models")};
+
+// The addresses as their warnings need them.
+Listening ListeningOf(const ServerOptions& options);
 
 // Reads file, environment and flags, in this order.
 absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv);

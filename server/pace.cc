@@ -1,9 +1,11 @@
 #include "server/pace.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 
 namespace sightline::server {
 namespace {
@@ -13,6 +15,11 @@ constexpr size_t kMaxBuckets = 256;
 
 // The weight of a new measurement, after the first few. A change of the machine's pace is known after about five.
 constexpr double kNewest = 0.2;
+
+// A larger batch has to save this share of an image's cost: all of its images wait until the last one is done.
+constexpr double kWorth = 0.08;
+// What a full batch costs is looked at again this often.
+constexpr auto kTryAgain = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -46,10 +53,31 @@ Pace::Estimate Pace::Expect(const std::string& bucket, int size) const {
   if (found == buckets_.end()) return Scaled(image_, size);
   // The measured size nearest to it, the larger one of two: its images cost less each, so that nothing is refused for
   // an exaggeration.
-  const std::map<int, Moving>& sizes = found->second;
+  const Sizes& sizes = found->second;
   const auto larger = sizes.lower_bound(size);
   const auto& [measured_size, moving] = larger != sizes.end() ? *larger : *std::prev(sizes.end());
   return Scaled(moving, static_cast<double>(size) / measured_size);
+}
+
+int Pace::WorthHaving(const Sizes& sizes, int most) {
+  if (sizes.size() == 1) return most;  // nothing to compare with
+  double cheapest = std::numeric_limits<double>::infinity();
+  for (const auto& [size, moving] : sizes) cheapest = std::min(cheapest, moving.mean / size);
+  const auto worth = [&](const auto& entry) { return entry.second.mean / entry.first <= (1 + kWorth) * cheapest; };
+  return std::min(most, std::find_if(sizes.begin(), sizes.end(), worth)->first);
+}
+
+int Pace::WorthHaving(const std::string& bucket, int most) const {
+  const auto found = buckets_.find(bucket);
+  return found == buckets_.end() ? most : WorthHaving(found->second, most);
+}
+
+int Pace::WorthTaking(const std::string& bucket, int waiting, base::Clock::Ticks now) const {
+  const auto found = buckets_.find(bucket);
+  if (found == buckets_.end()) return waiting;
+  const auto tried = found->second.lower_bound(waiting);
+  if (tried == found->second.end() || now - tried->second.measured >= kTryAgain) return waiting;
+  return WorthHaving(found->second, waiting);
 }
 
 }  // namespace sightline::server

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,16 @@ class Request {
   // OK while the answer is still wanted.
   absl::Status Check() const;
 
+  // How many images a write has written, changed or deleted, for the audit log; nothing until it is known.
+  void SetItems(int64_t items) {
+    if (outer_ != nullptr) return outer_->SetItems(items);
+    items_.store(items, std::memory_order_relaxed);
+  }
+  std::optional<int64_t> items() const {
+    const int64_t items = items_.load(std::memory_order_relaxed);
+    return items < 0 ? std::nullopt : std::optional(items);
+  }
+
   void AddStage(const char* name, double milliseconds, int batch_size = 0);
   std::vector<Stage> stages() const;
   double ElapsedMilliseconds() const { return base::MillisecondsBetween(start_, clock_.Steady()); }
@@ -65,6 +77,7 @@ class Request {
   CallInfo call_;
   std::shared_ptr<Request> outer_;  // null for a whole call
   std::atomic<bool> cancelled_ = false;
+  std::atomic<int64_t> items_ = -1;
   mutable base::Mutex mutex_;
   std::vector<Stage> stages_ ABSL_GUARDED_BY(mutex_);
 };

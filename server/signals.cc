@@ -65,6 +65,7 @@ void Signals::Take() {
       EndAtOnce(base::Severity::kWarning, "asked to end a second time: requests in hand are dropped", signal, 1);
     }
     base::Log(base::Severity::kInfo, "signal received", {{"signal", SignalName(signal)}});
+    if (signal == SIGHUP && !waiting_.empty()) continue;  // one that waits reads what is there by then
     waiting_.push_back(signal);
     arrived_.NotifyOne();
   }

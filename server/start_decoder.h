@@ -8,10 +8,13 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "model/image/sandbox/decoder.h"
+#include "model/image/sandbox/sandboxed_decoder.h"
 #include "server/options.h"
 
 namespace sightline::server {
+
+// Of the helper processes, where there are any.
+image::SandboxedDecoder::Options DecoderOptions(const ServerOptions& options);
 
 absl::StatusOr<std::unique_ptr<image::Decoder>> StartDecoder(const ServerOptions& options);
 

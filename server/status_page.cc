@@ -10,9 +10,9 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/version.h"
 #include "server/code_names.h"
 #include "server/observe/columns.h"
-#include "server/version.h"
 
 namespace sightline::server {
 namespace {
@@ -54,8 +54,14 @@ std::string CollectionText(const index::Collection& collection) {
                    stats.segments, " segments, ", stats.tail_images, " images in the tail, ", stats.graph_backlog,
                    " not in a graph yet, ", stats.deleted_images, " deleted\n", BytesLine("memory", stats.memory),
                    BytesLine("disk", stats.disk));
-  if (stats.read_only) absl::StrAppend(&out, "  READ-ONLY: ", stats.read_only_reason, "\n");
+  if (stats.read_only) absl::StrAppend(&out, "  READ-ONLY: ", Printable(stats.read_only_reason), "\n");
   return out;
+}
+
+std::string DamagedText(const index::DamagedCollection& damaged) {
+  return absl::StrCat("collection ", Printable(damaged.name),
+                      damaged.readable ? ": DAMAGED, read as far as possible: " : ": SET ASIDE, not served: ",
+                      Printable(damaged.status.message()), "\n");
 }
 
 // Nothing for a folder that was never loaded.
@@ -72,7 +78,8 @@ std::string ModelText(const ModelHub::Known& known, const std::string& default_m
                           start.load_milliseconds, start.warm_up_milliseconds, start.warm_sizes, start.sizes);
   }
   if (known.loading) absl::StrAppend(&out, "model ", known.name, ": being loaded\n");
-  if (!known.refused.ok()) absl::StrAppend(&out, "model ", known.name, ": REFUSED: ", known.refused.message(), "\n");
+  if (!known.refused.ok())
+    absl::StrAppend(&out, "model ", known.name, ": REFUSED: ", Printable(known.refused.message()), "\n");
   return out;
 }
 
@@ -88,7 +95,7 @@ std::string IncidentsText(const char* title, const std::vector<Incident>& incide
     if (!call.collection.empty()) absl::StrAppend(&out, ", collection ", Printable(call.collection));
     absl::StrAppend(&out, ", request ", call.request_id);
     if (!call.trace_id.empty()) absl::StrAppend(&out, ", trace ", call.trace_id);
-    if (!call.caller.empty()) absl::StrAppend(&out, ", caller ", call.caller);
+    if (!call.caller.empty()) absl::StrAppend(&out, ", caller ", Printable(call.caller));
     absl::StrAppend(&out, "\n");
     if (!incident.stages.empty()) {
       absl::StrAppend(&out, "   ");
@@ -135,17 +142,24 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
                        const ModelHub& models, const Operations& operations, const Limits& limits,
                        const StatusExtras& extras) {
   std::string out =
-      absl::StrCat("sightline-server ", VersionText(), "\nup ",
+      absl::StrCat("sightline-server ", base::VersionText(), "\nup ",
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
                    ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
                    serving ? ", serving\n\n" : ", not serving\n\n");
-  for (const std::string& warning : WarningsOf(facts, models)) absl::StrAppend(&out, "warning: ", warning, "\n\n");
+  for (const std::string& warning : WarningsOf(facts, models))
+    absl::StrAppend(&out, "warning: ", Printable(warning), "\n\n");
   absl::StrAppend(&out, SettingsText(extras.settings), "\n", metrics.StageTable(), "\n");
   if (!extras.queues.empty()) {
     absl::StrAppend(&out, "queues:");
     for (const auto& [queue, depth] : extras.queues) absl::StrAppend(&out, " ", queue, " ", depth);
     absl::StrAppend(&out, "\n");
   }
+  absl::StrAppendFormat(
+      &out, "decoding %s, %.1f of %.1f MiB in use\n",
+      facts.decodes_apart
+          ? absl::StrCat("in processes of its own, ", absl::FormatDuration(limits.decode_timeout), " for an image")
+          : "INSIDE THE SERVER",
+      static_cast<double>(models.decode_memory()) / kMib, static_cast<double>(limits.decode_memory_bytes) / kMib);
   for (const ModelHub::Known& known : models.ListKnown())
     absl::StrAppend(&out, ModelText(known, models.default_model()));
   absl::StrAppendFormat(&out, "memory of the collections %.1f MiB, budget %s\n",
@@ -153,6 +167,7 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
                         limits.memory_budget_bytes == 0
                             ? "none"
                             : absl::StrFormat("%.1f MiB", static_cast<double>(limits.memory_budget_bytes) / kMib));
+  for (const index::DamagedCollection& damaged : database.damaged()) absl::StrAppend(&out, DamagedText(damaged));
   for (const auto& collection : database.List()) absl::StrAppend(&out, CollectionText(*collection));
   absl::StrAppend(&out, "operations:");
   for (const auto& [state, count] : operations.CountByState()) absl::StrAppend(&out, " ", count, " ", StateName(state));
@@ -173,6 +188,7 @@ void AddSamples(const index::Database& database, const ModelHub& models, const O
   }
   add("sightline_memory_budget_bytes", {}, limits.memory_budget_bytes);
   add("sightline_memory_bytes", {}, database.memory_bytes());
+  add("sightline_damaged_collections", {}, database.damaged().size());
   for (const auto& [state, count] : operations.CountByState()) {
     add("sightline_operations", {{"state", StateName(state)}}, count);
   }

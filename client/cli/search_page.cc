@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/version.h"
 #include "client/cli/html.h"
 #include "client/cli/json.h"
 #include "client/cli/page_pictures.h"
@@ -17,7 +18,7 @@ void Describe(const Context& context, const std::string& verb, const Args& args,
   page->command = ShellWords(words);
   page->request = JsonMessage(request);
   page->made = absl::StrCat("Made on ", absl::FormatTime("%Y-%m-%d %H:%M", context.clock.Now(), absl::UTCTimeZone()),
-                            " UTC by sightline ", SIGHTLINE_VERSION, ":");
+                            " UTC by sightline ", base::Version(), ":");
 }
 
 }  // namespace

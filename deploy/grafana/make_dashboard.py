@@ -106,6 +106,11 @@ ROWS = [
         panel("Refused, by reason", "A second. Which queue or budget was full.",
               target(rate("sightline_rejected_total", "reason") + " > 0", "{{reason}}"), unit="reqps", width=6),
         panel("Images in one batch", "Mean over five minutes; --max_batch is the most.", target(f"sightline:batch_size:mean_rate5m{{{SERVER}}} >= 0", "{{model}}"), width=6),
+        panel("Models at work", "Seconds in a second, and how much of it was for requests that were dead when their batch ended.",
+              target(rate("sightline_model_seconds_total", "instance"), "at work {{instance}}"),
+              target(rate("sightline_wasted_model_seconds_total", "instance"), "for nobody {{instance}}"), width=12),
+        panel("Memory of images being decoded", "As --decode_memory counts it; beyond it images wait.",
+              target(f"sightline_decode_memory_bytes{{{SERVER}}}", "{{instance}}"), unit="bytes", width=12),
     ]),
     ("Collections", [
         panel("Requests by collection", "Those beyond --metrics_collections share `_other`.",
@@ -120,7 +125,9 @@ ROWS = [
               target(f"sum by (instance) (sightline_collection_graph_backlog{{{NAMED}}})", "not in a graph"),
               target(f"sum by (instance) (sightline_collection_deleted_images{{{NAMED}}})", "deleted"),
               target(f"sum by (instance) (sightline_collection_segments{{{NAMED}}})", "segments")),
-        panel("Read-only", "1 while a collection takes no writes.", target(f"sightline_collection_read_only{{{NAMED}}}", "{{collection}}"), max=1),
+        panel("Read-only and damaged", "1 while a collection takes no writes; how many could not be opened.",
+              target(f"sightline_collection_read_only{{{NAMED}}}", "read-only: {{collection}}"),
+              target(f"sightline_damaged_collections{{{SERVER}}}", "damaged on {{instance}}")),
     ]),
     ("Memory, disk and the process", [
         panel("Memory", "Of the process, and of the collections as the budget counts them.",
@@ -139,6 +146,14 @@ ROWS = [
               target(rate("sightline_dropped_log_lines_total", "line"), "left out: {{line}}"),
               target(rate("sightline_ignored_headers_total", "header"), "not sane: {{header}}"), unit="reqps", width=8),
         panel("Operations", "Long work, by state.", target(f"sightline_operations{{{SERVER}}}", "{{state}}"), width=8),
+    ]),
+    ("Callers", [
+        panel("Refused callers", "A second, by what was wrong with the key.",
+              target(rate("sightline_auth_failures_total", "reason"), "{{reason}}"), unit="reqps"),
+        panel("Decoder processes replaced", "Images that crashed their codec or kept it busy for too long.",
+              target(f"sum by (reason) (increase(sightline_decoder_restarts_total{{{SERVER}}}[$__rate_interval]))", "{{reason}}")),
+        panel("Audit log", "Lines a second, by what became of them.",
+              target(rate("sightline_audit_lines_total", "result"), "{{result}}")),
     ]),
     ("Models", [
         panel("Loaded", "`untrained` is true for one without trained weights.", LOADED, kind="table", width=8),

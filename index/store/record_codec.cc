@@ -1,5 +1,6 @@
 #include "index/store/record_codec.h"
 
+#include <cmath>
 #include <utility>
 #include <variant>
 
@@ -151,6 +152,10 @@ absl::StatusOr<std::vector<float>> DecodeDescriptor(absl::string_view key, absl:
     default: in.Fail();
   }
   SIGHTLINE_RETURN_IF_ERROR(in.Finish());
+  // Nothing writes others, but a checksum is no proof: a snapshot may come from anywhere.
+  for (const float number : descriptor) {
+    if (!std::isfinite(number)) return DamagedError("descriptor", absl::StrCat("it holds ", number));
+  }
   return descriptor;
 }
 

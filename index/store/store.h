@@ -94,7 +94,7 @@ class StoreView {
   absl::StatusOr<std::vector<Record>> ReadPage(uint64_t after, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
   // The same of the records of `keys` that are still there. More keys than a page has say that there may be more to
-  // come, also where some of their records are gone.
+  // come, also where some of their records are gone. With Care::kWhatIsLeft damaged ones are passed over.
   absl::StatusOr<std::vector<Record>> ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
                                                std::optional<uint64_t>* last_key) const;
 
@@ -102,6 +102,7 @@ class StoreView {
   // nullopt when there is no such key.
   absl::StatusOr<std::optional<std::string>> Find(Family family, const std::string& key) const;
   absl::StatusOr<std::string> Need(Family family, const std::string& key, absl::string_view what) const;
+  absl::StatusOr<std::optional<Record>> ReadIfThere(uint64_t key, RecordView view) const;
   // One per key: nullopt where there is none, or why it cannot be read.
   std::vector<absl::StatusOr<std::optional<rocksdb::PinnableSlice>>> FindAll(Family family,
                                                                              absl::Span<const std::string> keys) const;

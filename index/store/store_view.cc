@@ -139,6 +139,15 @@ absl::StatusOr<std::vector<Record>> StoreView::ReadPage(uint64_t after, int page
   return records;
 }
 
+absl::StatusOr<std::optional<Record>> StoreView::ReadIfThere(uint64_t key, RecordView view) const {
+  const std::string record_key = RecordKey(key);
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<std::string> value, Find(Family::kRecords, record_key));
+  if (!value) return std::optional<Record>();
+  SIGHTLINE_ASSIGN_OR_RETURN(StoredRecord stored, DecodeRecord(record_key, *value));
+  SIGHTLINE_ASSIGN_OR_RETURN(Record record, Complete(key, std::move(stored), view));
+  return std::optional<Record>(std::move(record));
+}
+
 absl::StatusOr<std::vector<Record>> StoreView::ReadKeys(absl::Span<const uint64_t> keys, int page_size, RecordView view,
                                                         std::optional<uint64_t>* last_key) const {
   std::vector<Record> records;
@@ -150,13 +159,12 @@ absl::StatusOr<std::vector<Record>> StoreView::ReadKeys(absl::Span<const uint64_
       return records;
     }
     last = key;
-    const std::string record_key = RecordKey(key);
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<std::string> value, Find(Family::kRecords, record_key));
-    if (!value) continue;  // deleted since it was found
-    SIGHTLINE_ASSIGN_OR_RETURN(StoredRecord stored, DecodeRecord(record_key, *value));
-    SIGHTLINE_ASSIGN_OR_RETURN(Record record, Complete(key, std::move(stored), view));
-    bytes += BytesOf(record);
-    records.push_back(std::move(record));
+    absl::StatusOr<std::optional<Record>> record = ReadIfThere(key, view);
+    if (absl::IsDataLoss(record.status()) && store_.only_what_is_left()) continue;
+    SIGHTLINE_RETURN_IF_ERROR(record.status());
+    if (!record->has_value()) continue;  // deleted since it was found
+    bytes += BytesOf(**record);
+    records.push_back(**std::move(record));
   }
   if (keys.size() > static_cast<size_t>(page_size)) *last_key = last;
   return records;

@@ -36,6 +36,8 @@ struct Header {
   // What its codec holds beside the pixels it gives out, however far it reduces: coefficients of a JPEG of several
   // scans, the whole of an interlaced PNG or a lossless WebP.
   int64_t work_bytes = 0;
+  // The most that a file made for it can make the codec hold instead, where nothing limits its memory.
+  int64_t most_work_bytes = 0;
 };
 
 struct DecodeOptions {

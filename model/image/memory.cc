@@ -29,6 +29,11 @@ int64_t DecodeMemory(const Header& header, size_t encoded_bytes, int wanted_side
          std::max(header.work_bytes, copy);
 }
 
+int64_t UnlimitedDecodeMemory(const Header& header, size_t encoded_bytes, int wanted_side) {
+  return DecodeMemory(header, encoded_bytes, wanted_side) +
+         std::max<int64_t>(0, header.most_work_bytes - header.work_bytes);
+}
+
 absl::Status CheckMemory(const Header& header, size_t encoded_bytes, int wanted_side) {
   const int64_t needed = DecodeMemory(header, encoded_bytes, wanted_side);
   const int64_t limit = MemoryLimit(int64_t{header.width} * header.height);

@@ -35,7 +35,10 @@ int64_t OutputBytes(const Header& header, int wanted_side);
 // All of it: the encoded bytes, the codec's own, the pixels it gives out, and their upright copy.
 int64_t DecodeMemory(const Header& header, size_t encoded_bytes, int wanted_side);
 
-// OK when that is within MemoryLimit.
+// The same where nothing limits what a codec takes: in the server's own process.
+int64_t UnlimitedDecodeMemory(const Header& header, size_t encoded_bytes, int wanted_side);
+
+// OK when DecodeMemory is within MemoryLimit.
 absl::Status CheckMemory(const Header& header, size_t encoded_bytes, int wanted_side);
 
 }  // namespace sightline::image

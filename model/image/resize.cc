@@ -4,14 +4,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "model/image/resample.h"
+
 namespace sightline::image {
 namespace {
-
-// Fixed point with as many bits as Pillow takes, so that the results are the same: 32 bits less 8 of the pixel and 2
-// for sums of weights above 1.
-constexpr int kWeightBits = 22;
-// Taps per output are padded with zeros to a multiple of this, which lets the compiler drop the loop's tail.
-constexpr int kTapStep = 8;
 
 // Keys, "Cubic convolution interpolation", 1981, with a = -0.5.
 double Keys(double x) {
@@ -22,20 +18,12 @@ double Keys(double x) {
   return 0;
 }
 
-// One-dimensional resampling: output i is the sum over t of weights[i * taps + t] * input[first[i] + t].
-struct Filter {
-  int taps = 0;  // a multiple of kTapStep
-  std::vector<int> first;
-  std::vector<int> count;  // taps of output i that lie in the input; the weights behind them are zero
-  std::vector<int32_t> weights;
-};
-
-Filter MakeFilter(int input, int output) {
+ResampleFilter MakeFilter(int input, int output) {
   const double scale = static_cast<double>(input) / output;
   const double stretch = std::max(scale, 1.0);
   const double support = 2.0 * stretch;
-  Filter filter;
-  filter.taps = (2 * static_cast<int>(std::ceil(support)) + 1 + kTapStep - 1) / kTapStep * kTapStep;
+  ResampleFilter filter;
+  filter.taps = 2 * static_cast<int>(std::ceil(support)) + 1;
   filter.first.resize(output);
   filter.count.resize(output);
   filter.weights.resize(static_cast<size_t>(output) * filter.taps);
@@ -56,86 +44,16 @@ Filter MakeFilter(int input, int output) {
   return filter;
 }
 
-uint8_t Round(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp((sum + (1 << (kWeightBits - 1))) >> kWeightBits, 0, 255));
-}
-
-// A filter's weights as high * 256 + low: 16-bit factors, of which one multiply-add instruction takes eight.
-struct SplitWeights {
-  explicit SplitWeights(const Filter& filter) {
-    for (int32_t weight : filter.weights) {
-      high.push_back(static_cast<int16_t>(weight >> 8));
-      low.push_back(static_cast<int16_t>(weight & 255));
-    }
-  }
-  std::vector<int16_t> high;
-  std::vector<int16_t> low;
-};
-
-// Planes of one row: out[c][i] for 3 channels, from planes of `stride` 16-bit values each.
-void ResizeRow(const Filter& filter, const SplitWeights& weights, const int16_t* planes, size_t stride, uint8_t* out) {
-  const int width = static_cast<int>(filter.first.size());
-  const int taps = filter.taps;
-  for (int i = 0; i < width; ++i) {
-    const int16_t* high = &weights.high[static_cast<size_t>(i) * taps];
-    const int16_t* low = &weights.low[static_cast<size_t>(i) * taps];
-    for (int c = 0; c < 3; ++c) {
-      const int16_t* in = planes + c * stride + filter.first[i];
-      int32_t high_sum = 0;
-      int32_t low_sum = 0;
-      for (int t = 0; t < taps; ++t) {
-        high_sum += int32_t{in[t]} * int32_t{high[t]};
-        low_sum += int32_t{in[t]} * int32_t{low[t]};
-      }
-      out[c * width + i] = Round(high_sum * 256 + low_sum);
-    }
-  }
-}
-
-// The region resized to `width` columns: region.height rows of 3 planes of `width` values.
-std::vector<uint8_t> ResizeColumns(const Image& image, const PixelRect& region, int width) {
-  const Filter filter = MakeFilter(region.width, width);
-  const SplitWeights weights(filter);
-  // The last output may read zero-weighted values up to `taps` behind the row's end.
-  const size_t stride = static_cast<size_t>(region.width) + filter.taps;
-  std::vector<int16_t> planes(3 * stride);
-  const size_t row_size = static_cast<size_t>(width) * 3;
-  std::vector<uint8_t> out(row_size * region.height);
-  for (int y = 0; y < region.height; ++y) {
-    const uint8_t* in = &image.rgb[(static_cast<size_t>(region.y + y) * image.width + region.x) * 3];
-    int16_t* red = planes.data();
-    int16_t* green = red + stride;
-    int16_t* blue = green + stride;
-    for (int x = 0; x < region.width; ++x) {
-      red[x] = in[3 * x];
-      green[x] = in[3 * x + 1];
-      blue[x] = in[3 * x + 2];
-    }
-    ResizeRow(filter, weights, planes.data(), stride, &out[row_size * y]);
-  }
-  return out;
-}
-
 }  // namespace
 
 Image ResizeBicubic(const Image& image, const PixelRect& region, int width, int height) {
-  const std::vector<uint8_t> columns = ResizeColumns(image, region, width);
-  const Filter filter = MakeFilter(region.height, height);
-  const size_t row_size = static_cast<size_t>(width) * 3;
-  Image out{width, height, std::vector<uint8_t>(row_size * height), width, height};
-  std::vector<int32_t> sums(row_size);
-  for (int y = 0; y < height; ++y) {
-    std::fill(sums.begin(), sums.end(), 0);
-    for (int t = 0; t < filter.count[y]; ++t) {
-      const int32_t weight = filter.weights[static_cast<size_t>(y) * filter.taps + t];
-      const uint8_t* in = &columns[row_size * (filter.first[y] + t)];
-      for (size_t i = 0; i < row_size; ++i) sums[i] += weight * in[i];
-    }
-    uint8_t* row = &out.rgb[row_size * y];
-    for (int x = 0; x < width; ++x) {
-      for (int c = 0; c < 3; ++c) row[3 * x + c] = Round(sums[static_cast<size_t>(c) * width + x]);
-    }
-  }
+  const size_t row_bytes = static_cast<size_t>(width) * 3;
+  const size_t stride = static_cast<size_t>(image.width) * 3;
+  const uint8_t* first = &image.rgb[static_cast<size_t>(region.y) * stride + static_cast<size_t>(region.x) * 3];
+  std::vector<uint8_t> narrow(row_bytes * static_cast<size_t>(region.height));
+  ResampleRows(MakeFilter(region.width, width), first, stride, region.width, region.height, narrow.data());
+  Image out{width, height, std::vector<uint8_t>(row_bytes * static_cast<size_t>(height)), width, height};
+  ResampleColumns(MakeFilter(region.height, height), narrow.data(), row_bytes, out.rgb.data());
   return out;
 }
 

@@ -26,6 +26,7 @@ uint32_t Little32(absl::string_view bytes, size_t at) {
 
 // Tables of prefix codes of lossless pixels: up to 18 KiB for each block of 4 x 4 pixels that has its own, and encoders
 // stop at 2,600 of them. A file made to have more fails where memory is limited.
+constexpr int64_t kMostBlocks = 1 << 16;  // with tables of their own: their numbers have 16 bits
 constexpr int64_t kTablesPerBlock = 18 << 10;
 constexpr int64_t kMostTables = int64_t{40} << 20;
 
@@ -91,7 +92,13 @@ absl::Status ReadLosslessHeader(absl::string_view data, Header* header) {
   return absl::OkStatus();
 }
 
-int64_t LosslessBytes(int64_t pixels) { return 4 * pixels + std::min(kMostTables, pixels / 16 * kTablesPerBlock); }
+// With and without a limit of memory. `beside`: what is held beside the lossless pixels.
+void SetLosslessWork(int64_t pixels, int64_t beside, Header* header) {
+  // Sides that are no multiple of 4 have blocks that are cut.
+  const int64_t blocks = int64_t{(header->width + 3) / 4} * ((header->height + 3) / 4);
+  header->work_bytes = beside + 4 * pixels + std::min(kMostTables, pixels / 16 * kTablesPerBlock);
+  header->most_work_bytes = beside + 4 * pixels + std::min(kMostBlocks, blocks) * kTablesPerBlock;
+}
 
 absl::Status WebpFailure(VP8StatusCode code, const Header& header) {
   switch (code) {
@@ -121,13 +128,13 @@ absl::StatusOr<Header> ReadWebpHeader(absl::string_view encoded) {
   }
   if (!chunks.lossless.empty()) {
     SIGHTLINE_RETURN_IF_ERROR(ReadLosslessHeader(chunks.lossless, &header));
-    header.work_bytes = LosslessBytes(int64_t{header.width} * header.height);
+    SetLosslessWork(int64_t{header.width} * header.height, /*beside=*/0, &header);
   } else if (!chunks.lossy.empty()) {
     SIGHTLINE_RETURN_IF_ERROR(ReadLossyHeader(chunks.lossy, &header));
     const bool flagged = !chunks.extended.empty() && (chunks.extended[0] & kAlphaFlag) != 0;
     header.alpha = flagged || !chunks.alpha.empty();
     const int64_t pixels = int64_t{header.width} * header.height;
-    if (!chunks.alpha.empty()) header.work_bytes = pixels + LosslessBytes(pixels);
+    if (!chunks.alpha.empty()) SetLosslessWork(pixels, /*beside=*/pixels, &header);
   } else {
     return Corrupt(Format::kWebp, "it holds no picture");
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "model/train/command.h"
 
 namespace sightline::train {
@@ -20,7 +21,7 @@ std::string Help(const std::vector<Command>& commands) {
     absl::StrAppend(&out, "  ", command.name, std::string(18 - std::min<size_t>(command.name.size(), 17), ' '),
                     command.summary, "\n");
   }
-  return out + "\n`sightline-train VERB --help` explains one of them.\n";
+  return out + "\n`sightline-train VERB --help` explains one of them, `sightline-train --version` says what this is.\n";
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -30,6 +31,10 @@ int Main(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "help") {
     std::fputs(Help(commands).c_str(), arguments.empty() ? stderr : stdout);
     return arguments.empty() ? kUsageError : 0;
+  }
+  if (arguments[0] == "--version") {
+    std::fputs(base::VersionLine("sightline-train").c_str(), stdout);
+    return 0;
   }
   const auto command =
       std::find_if(commands.begin(), commands.end(), [&arguments](const Command& c) { return c.name == arguments[0]; });

@@ -29,9 +29,14 @@ constexpr absl::string_view kMeta = "meta";
 // Levels of dicts a state dict is looked for in, and how many dicts are looked at.
 constexpr int kDeepestWrapper = 3;
 constexpr size_t kMostDicts = 1'000;
-// Values and levels of "meta" that are kept.
+// Values and levels of "meta" that are kept, and bytes of its texts.
 constexpr size_t kMostMeta = 10'000;
 constexpr int kDeepestMeta = 8;
+constexpr size_t kMostMetaBytes = 1 << 20;
+// Of a tensor, and of what a dict or a value is kept under. A pickle writes a text once and refers to it as often as it
+// likes, so that copies of long ones would take any amount of memory.
+constexpr size_t kLongestName = 1'024;
+constexpr size_t kLongestKey = 256;  // of a dict that may hold a state dict
 constexpr int64_t kMaxSafetensorsTensors = 20'000;
 
 // How early in kUsualKeys the path's keys come; nothing where one of them is not usual.
@@ -43,6 +48,11 @@ std::optional<size_t> Usualness(const std::vector<std::string>& path) {
     worst = std::max(worst, static_cast<size_t>(found - std::begin(kUsualKeys)));
   }
   return worst;
+}
+
+absl::Status NameTooLong(size_t bytes) {
+  return MalformedCheckpoint(
+      absl::StrCat("holds a value under a name of ", bytes, " bytes; the limit is ", kLongestName));
 }
 
 absl::Status UnknownKind(absl::string_view what, absl::string_view remedy) {
@@ -120,6 +130,7 @@ class CheckpointReader {
       if (!IsTensor(value)) continue;
       if (key.kind != PickleKind::kText || key.text.empty())
         return MalformedCheckpoint("holds a tensor without a name");
+      if (key.text.size() > kLongestName) return NameTooLong(key.text.size());
       SIGHTLINE_ASSIGN_OR_RETURN(TensorView view, View(std::string(key.text), value));
       checkpoint_.tensors_.push_back(std::move(view));
     }
@@ -146,7 +157,7 @@ class CheckpointReader {
       const PickleValue& key = file_.pickle.at(dict.items[i]);
       const PickleValue& value = file_.pickle.at(dict.items[i + 1]);
       if (IsTensor(value)) ++table.tensors;
-      if (value.kind != PickleKind::kDict || key.kind != PickleKind::kText) continue;
+      if (value.kind != PickleKind::kDict || key.kind != PickleKind::kText || key.text.size() > kLongestKey) continue;
       if (static_cast<int>(path.size()) >= kDeepestWrapper || (path.empty() && key.text == kMeta)) continue;
       std::vector<std::string> inner = path;
       inner.emplace_back(key.text);
@@ -260,7 +271,12 @@ class CheckpointReader {
       case PickleKind::kBool: return json(value.integer != 0);
       case PickleKind::kInt: return json(value.integer);
       case PickleKind::kFloat: return json(value.real);
-      case PickleKind::kText: return json(std::string(value.text));
+      case PickleKind::kText:
+        meta_bytes_ += value.text.size();
+        if (meta_bytes_ > kMostMetaBytes) {
+          return MalformedCheckpoint(absl::StrCat("holds more than ", kMostMetaBytes, " bytes of text under \"meta\""));
+        }
+        return json(std::string(value.text));
       case PickleKind::kTuple:
       case PickleKind::kList: {
         json list = json::array();
@@ -275,6 +291,7 @@ class CheckpointReader {
         for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
           const PickleValue& key = file_.pickle.at(value.items[i]);
           if (key.kind != PickleKind::kText) continue;
+          if (path.size() + key.text.size() >= kLongestName) return NameTooLong(path.size() + 1 + key.text.size());
           const std::string name(key.text);
           SIGHTLINE_ASSIGN_OR_RETURN(object[name],
                                      MetaJson(file_.pickle.at(value.items[i + 1]),
@@ -299,6 +316,7 @@ class CheckpointReader {
   std::vector<Table> tables_;
   size_t copied_ = 0;
   size_t meta_values_ = 0;
+  size_t meta_bytes_ = 0;
 };
 
 absl::StatusOr<std::unique_ptr<Checkpoint>> ParseCheckpoint(absl::string_view bytes, const CheckpointOptions& options) {

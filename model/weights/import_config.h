@@ -38,8 +38,10 @@ class ImportedConfig {
 
   void SetSource(const SourceConfig& source, const std::vector<std::string>& seeded);
 
-  // Members in the order of the text parsed.
-  std::string Text() const { return json_.dump(2) + "\n"; }
+  // Members in the order of the text parsed. Names come from files and may be no UTF-8: what is not is replaced.
+  std::string Text() const {
+    return json_.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
   // What was changed, and what may be of interest, in words.
   const std::vector<std::string>& notes() const { return notes_; }

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "base/byte_reader.h"
+#include "base/status.h"
 #include "model/weights/checkpoint_error.h"
 #include "model/weights/strict_json.h"
 
@@ -52,7 +52,8 @@ std::optional<size_t> FindEnd(absl::string_view file) {
   const size_t last = file.size() - kEndBytes;
   const size_t first = last > kMaxComment ? last - kMaxComment : 0;
   for (size_t at = last + 1; at-- > first;) {
-    if (base::ByteReader(file, at).Little(4) == kEndSignature && base::ByteReader(file, at + 20).Little(2) == last - at) return at;
+    if (base::ByteReader(file, at).Little(4) == kEndSignature && base::ByteReader(file, at + 20).Little(2) == last - at)
+      return at;
   }
   return std::nullopt;
 }

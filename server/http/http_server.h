@@ -1,33 +1,37 @@
-// HttpServer: a small HTTP/1.1 listener for pages that are made from memory: health, metrics, status. By libmicrohttpd:
-// one epoll thread, bounded connections, time-outs, so that slow clients take nothing from others.
+// HttpServer: an HTTP/1.1 listener, by libmicrohttpd: one epoll thread, bounded connections, time-outs, so that slow
+// callers take nothing from others. What it serves is a handler's business.
 //
-// Threading: handlers run on the listener's thread and must return soon. Ownership: owns its thread; the destructor
-// ends it. Failure: Start says which address cannot be bound.
+// libmicrohttpd answers nothing between the first and the last byte of a body: a caller whose body comes too slowly is
+// closed without an answer.
+//
+// Threading: handlers run on the listener's thread and must return soon. Ownership: owns its threads; borrows the
+// handler; the destructor ends the calls under way. Failure: Start says which address cannot be bound.
+//
+//   Pages pages({{"/healthz", [] { return HttpReply{.body = "ok\n"}; }}});
+//   SIGHTLINE_ASSIGN_OR_RETURN(auto server, HttpServer::Start({.address = "127.0.0.1:8080"}, &pages));
 #ifndef SIGHTLINE_SERVER_HTTP_HTTP_SERVER_H_
 #define SIGHTLINE_SERVER_HTTP_HTTP_SERVER_H_
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/http/http_call.h"
 
 namespace sightline::server {
 
-struct HttpReply {
-  int code = 200;
-  std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
-};
+class HttpTls;
 
 class HttpServer {
  public:
-  // Exact path -> what GET and HEAD answer. Other paths get 404, other methods 405.
-  using Routes = std::map<std::string, std::function<HttpReply()>>;
+  struct Options {
+    std::string address;                          // host:port; port 0 picks a free one
+    const HttpTls* tls = nullptr;                 // null: plain
+    absl::Duration body_time = absl::Minutes(2);  // that a body may take from its first byte to its last, and a reply
+  };
 
-  // `address` is host:port; port 0 picks a free one.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, Routes routes);
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options, HttpHandler* handler);
   virtual ~HttpServer() = default;
 
   virtual int port() const = 0;

@@ -1,12 +1,14 @@
 #include "server/observe/call_log.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "model/image/sandbox/sandboxed_decoder.h"
 #include "server/code_names.h"
 #include "server/observe/trace_context.h"
 
@@ -15,15 +17,39 @@ namespace {
 
 constexpr char kRequestIdHeader[] = "x-request-id";
 constexpr char kTraceHeader[] = "traceparent";
-constexpr int kSpanDigits = 16;
+constexpr char kTraceStateHeader[] = "tracestate";
+constexpr int kIdDigits = 16;
 
 // What callers wrote is shown as far as it helps: a message may name a collection of megabytes.
-constexpr size_t kShownName = 128;
+constexpr size_t kLoggedName = 128;
 constexpr size_t kShownMessage = 1000;
 
 std::string Shortened(absl::string_view text, size_t most) {
   if (text.size() <= most) return std::string(text);
   return absl::StrCat(text.substr(0, most), "...");
+}
+
+// Bulk work waits behind interactive work, for seconds and by design: of a message of this stream only the work counts,
+// or every bulk load would push what is really slow out of the log and off the status page.
+constexpr char kBulkMethod[] = "IndexService/IndexStream";
+constexpr std::array<absl::string_view, 3> kWaits = {"decode_queue", "queue", "search_queue"};
+
+double SlownessOf(const Request& request, double milliseconds) {
+  if (request.call().method != kBulkMethod) return milliseconds;
+  const std::vector<Stage> stages = request.stages();
+  for (const absl::string_view wait : kWaits) {
+    // Several images of one request wait at the same time.
+    double longest = 0;
+    for (const Stage& stage : stages) {
+      if (stage.name == wait) longest = std::max(longest, stage.milliseconds);
+    }
+    milliseconds -= longest;
+  }
+  return milliseconds;
+}
+
+bool BrokeADecoder(absl::string_view reason) {
+  return reason == image::kImageCrashedDecoder || reason == image::kImageTookTooLong;
 }
 
 bool IsOwnFailure(absl::StatusCode code) {
@@ -36,7 +62,7 @@ base::LogFields FieldsOf(const CallInfo& call, const absl::Status& status, doubl
   const auto add = [&fields](const char* name, std::string value) {
     if (!value.empty()) fields.emplace_back(name, std::move(value));
   };
-  add("collection", Shortened(call.collection, kShownName));
+  add("collection", Shortened(call.collection, kLoggedName));
   add("request_id", call.request_id);
   add("trace_id", call.trace_id);
   add("parent_span", call.parent_span);
@@ -91,10 +117,10 @@ absl::Status CallLog::Arrived(const CallMetadata& metadata, CallInfo* call) {
     call->request_id = std::string(wanted_id);
   } else {
     if (!wanted_id.empty()) metrics_.CountIgnoredHeader(kRequestIdHeader);
-    call->request_id = MakeId(kSpanDigits);
+    call->request_id = MakeId(kIdDigits);
   }
   metadata.Answer(kRequestIdHeader, call->request_id);
-  const absl::string_view wanted_trace = metadata.Header(kTraceHeader);
+  const std::string wanted_trace = metadata.Joined(kTraceHeader);  // two of them are none
   if (wanted_trace.empty()) return absl::OkStatus();
   const std::optional<TraceParent> parent = ParseTraceParent(wanted_trace);
   if (!parent.has_value()) {
@@ -103,22 +129,29 @@ absl::Status CallLog::Arrived(const CallMetadata& metadata, CallInfo* call) {
   }
   call->trace_id = parent->trace_id;
   call->parent_span = parent->span;
-  call->span = MakeId(kSpanDigits);
+  call->span = MakeId(kIdDigits);
   metadata.Answer(kTraceHeader, FormatTraceParent({parent->trace_id, call->span, parent->flags}));
+  const std::string state = metadata.Joined(kTraceStateHeader);
+  if (IsSaneTraceState(state)) {
+    metadata.Answer(kTraceStateHeader, state);
+  } else if (!state.empty()) {
+    metrics_.CountIgnoredHeader(kTraceStateHeader);
+  }
   return absl::OkStatus();
 }
 
 void CallLog::Ended(const Request& request, const absl::Status& status) {
   const double milliseconds = request.ElapsedMilliseconds();
   const bool own_failure = IsOwnFailure(status.code());
-  const bool slow =
-      options_.slow_request > absl::ZeroDuration() && milliseconds >= absl::ToDoubleMilliseconds(options_.slow_request);
-  if (own_failure) {
-    Remember(&failures_, request, status, milliseconds);
+  const bool slow = options_.slow_request > absl::ZeroDuration() &&
+                    SlownessOf(request, milliseconds) >= absl::ToDoubleMilliseconds(options_.slow_request);
+  if (own_failure) Remember(&failures_, request, status, milliseconds);
+  if (own_failure || (!status.ok() && BrokeADecoder(base::GetErrorInfo(status).reason))) {
     if (failure_lines_.Take()) {
       base::LogFields fields = FieldsOf(request.call(), status, milliseconds);
       fields.emplace_back("error", Shortened(status.message(), kShownMessage));
-      write_(base::Severity::kError, "request failed", fields);
+      write_(own_failure ? base::Severity::kError : base::Severity::kWarning,
+             own_failure ? "request failed" : "image broke its decoder", fields);
     } else {
       metrics_.CountDroppedLine("failure");
     }
@@ -150,7 +183,7 @@ void CallLog::Remember(std::deque<Incident>* ring, const Request& request, const
                        .message = Shortened(status.message(), kShownMessage),
                        .milliseconds = milliseconds,
                        .stages = AddUp(request.stages())};
-  incident.call.collection = Shortened(incident.call.collection, kShownName);
+  incident.call.collection = Shortened(incident.call.collection, kLoggedName);
   base::MutexLock lock(mutex_);
   ring->push_back(std::move(incident));
   if (ring->size() > options_.kept) ring->pop_front();

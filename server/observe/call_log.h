@@ -1,11 +1,12 @@
 // CallLog: gives every call its ids and writes down how it went.
 //
 // * Ids: a sane `x-request-id` of the caller is kept, otherwise one is made; it is answered under the same name. A W3C
-//   `traceparent` puts the call into the caller's trace: it gets a span of its own, answered as `traceparent`. Headers
-//   that are not sane are ignored and counted.
-// * Lines: every call at debug level; calls that took `slow_request` or longer as a warning with the time of every
-//   stage; failures of the server's own making (INTERNAL, UNKNOWN, DATA_LOSS) as errors. Warnings and errors are
-//   bounded by `lines_per_second` each, and what is left out is counted.
+//   `traceparent` puts the call into the caller's trace: it gets a span of its own, answered as `traceparent`, and the
+//   caller's `tracestate` is answered with it as it came. Headers that are not sane are ignored and counted.
+// * Lines: every call at debug level; calls that took `slow_request` or longer (bulk work: without its waits) as a
+//   warning with the time of every stage; failures of the server's own making (INTERNAL, UNKNOWN, DATA_LOSS) as errors;
+//   images that cost a decoder its life as warnings, since nothing else says whose they were. Slow calls, and the
+//   others together, are bounded by `lines_per_second`, and what is left out is counted.
 // * The last slow calls and the last failures, for /statusz.
 //
 // Threading: all methods may be called from any thread. Ownership: the server's; outlives calls. Failure: none, no call
@@ -25,11 +26,11 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/line_budget.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "server/call_observer.h"
 #include "server/metrics.h"
-#include "server/observe/line_budget.h"
 
 namespace sightline::server {
 
@@ -69,8 +70,8 @@ class CallLog final : public CallObserver {
   const base::Clock& clock_;
   Metrics& metrics_;
   const Write write_;
-  LineBudget slow_lines_;
-  LineBudget failure_lines_;
+  base::LineBudget slow_lines_;
+  base::LineBudget failure_lines_;
   mutable base::Mutex mutex_;
   std::deque<Incident> slow_ ABSL_GUARDED_BY(mutex_);
   std::deque<Incident> failures_ ABSL_GUARDED_BY(mutex_);

@@ -9,12 +9,17 @@ namespace sightline::server {
 namespace {
 
 constexpr size_t kContinuation = 4;
+constexpr size_t kUtf8Bytes = 4;  // of the longest sequence
 
-// Where a line that starts with `text` may end: behind `most` bytes at the latest, never within a UTF-8 sequence.
-size_t BreakOf(absl::string_view text, size_t indent, size_t most) {
+// Where a line that starts with `text` may end: behind `most` bytes at the latest, not within a UTF-8 sequence, and
+// always behind the `lead` spaces that it starts with, or the rest would never get shorter. More bytes of the middle of
+// a sequence than one can have are no UTF-8, and are broken anywhere.
+size_t BreakOf(absl::string_view text, size_t lead, size_t most) {
   const size_t space = text.rfind(' ', most);
-  if (space != absl::string_view::npos && space > indent) return space;
-  while (most > 1 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  if (space != absl::string_view::npos && space > lead) return space;
+  for (size_t end = most; end > most - kUtf8Bytes; --end) {
+    if ((static_cast<unsigned char>(text[end]) & 0xC0) != 0x80) return end;
+  }
   return most;
 }
 
@@ -42,7 +47,7 @@ std::string FitColumns(absl::string_view text, size_t columns) {
       const size_t end = BreakOf(rest, lead, columns);
       absl::StrAppend(&out, absl::string_view(rest).substr(0, end), "\n");
       const size_t next = std::min(rest.find_first_not_of(' ', end), rest.size());
-      lead = indent + kContinuation;
+      lead = std::min(indent + kContinuation, columns - kUtf8Bytes);
       rest = absl::StrCat(std::string(lead, ' '), rest.substr(next));
     }
     absl::StrAppend(&out, rest, "\n");

@@ -15,7 +15,7 @@ namespace sightline::server {
 std::string Printable(absl::string_view text);
 
 // Breaks long lines at spaces, within a word where one is longer than a line. What follows is indented by four more
-// than the line.
+// than the line. `columns` is at least 8.
 std::string FitColumns(absl::string_view text, size_t columns = 100);
 
 }  // namespace sightline::server

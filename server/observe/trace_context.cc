@@ -5,8 +5,8 @@
 #include <random>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 namespace sightline::server {
 namespace {
@@ -14,6 +14,9 @@ namespace {
 constexpr size_t kTraceDigits = 32;
 constexpr size_t kSpanDigits = 16;
 constexpr size_t kVersionZeroLength = 55;  // 2 + 1 + 32 + 1 + 16 + 1 + 2
+constexpr size_t kMaxTraceState = 512;     // the least that the specification asks to be handed on
+constexpr int kMaxTraceStateMembers = 32;
+constexpr uint32_t kKnownFlags = 0x03;  // sampled, random; the others have to be sent as zero
 constexpr size_t kMaxRequestId = 128;
 
 bool IsLowerHex(absl::string_view text) {
@@ -38,7 +41,16 @@ std::optional<TraceParent> ParseTraceParent(absl::string_view text) {
   if (!IsLowerHex(trace) || IsZero(trace) || !IsLowerHex(span) || IsZero(span) || !IsLowerHex(flags)) {
     return std::nullopt;
   }
-  return TraceParent{std::string(trace), std::string(span), std::string(flags)};
+  uint32_t bits = 0;
+  if (!absl::SimpleHexAtoi(flags, &bits)) return std::nullopt;
+  return TraceParent{std::string(trace), std::string(span),
+                     absl::StrCat(absl::Hex(bits & kKnownFlags, absl::kZeroPad2))};
+}
+
+bool IsSaneTraceState(absl::string_view text) {
+  return !text.empty() && text.size() <= kMaxTraceState &&
+         std::count(text.begin(), text.end(), ',') < kMaxTraceStateMembers &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 std::string FormatTraceParent(const TraceParent& parent) {

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "server/rpc/gateway_metadata.h"
 
 namespace sightline::server {
 namespace {
@@ -20,8 +22,17 @@ class GrpcMetadata final : public CallMetadata {
     const auto found = all.find(grpc::string_ref(name.data(), name.size()));
     return found == all.end() ? "" : absl::string_view(found->second.data(), found->second.size());
   }
-  std::string Peer() const override { return context_.peer(); }
+  std::string Joined(absl::string_view name) const override {
+    const auto [begin, end] = context_.client_metadata().equal_range(grpc::string_ref(name.data(), name.size()));
+    std::string all;
+    for (auto it = begin; it != end; ++it) {
+      absl::StrAppend(&all, it == begin ? "" : ",", absl::string_view(it->second.data(), it->second.size()));
+    }
+    return all;
+  }
+  std::string Peer() const override { return IsGateway() ? std::string(Header(kGatewayPeer)) : context_.peer(); }
   std::string CertificateName() const override {
+    if (IsGateway()) return std::string(Header(kGatewayCertificate));
     const auto auth = context_.auth_context();
     if (auth == nullptr || !auth->IsPeerAuthenticated()) return "";
     const auto names = auth->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
@@ -31,7 +42,19 @@ class GrpcMetadata final : public CallMetadata {
     if (may_answer_) context_.AddInitialMetadata(std::string(name), std::string(value));
   }
 
+  // What the HTTP gateway says of its callers is believed of nobody else.
+  absl::Status Check() const {
+    const bool says = !Header(kGatewayPeer).empty() || !Header(kGatewayCertificate).empty();
+    if (!says || IsGateway()) return absl::OkStatus();
+    return base::InvalidArgument("METADATA_RESERVED",
+                                 absl::StrCat("the metadata ", kGatewayPeer, " and ", kGatewayCertificate,
+                                              " are for this server's own use. Leave them out."),
+                                 {{"field", kGatewayPeer}});
+  }
+
  private:
+  bool IsGateway() const { return IsGatewaySecret(Header(kGatewaySecret)); }
+
   grpc::ServerContext& context_;
   const bool may_answer_;
 };
@@ -40,14 +63,14 @@ class GrpcMetadata final : public CallMetadata {
 
 RequestPtr CallEnvironment::MakeRequest(const grpc::ServerContext& context) const {
   const base::Clock::Ticks now = clock_.Steady();
-  const gpr_timespec left =
-      gpr_time_sub(gpr_convert_clock_type(context.raw_deadline(), GPR_CLOCK_MONOTONIC), gpr_now(GPR_CLOCK_MONOTONIC));
-  std::chrono::nanoseconds wait = absl::ToChronoNanoseconds(limits_.default_deadline);
   // A call without a deadline has one at the end of time.
-  if (left.tv_sec < absl::ToInt64Seconds(limits_.max_deadline)) {
-    wait = std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
+  const gpr_timespec deadline = gpr_convert_clock_type(context.raw_deadline(), GPR_CLOCK_MONOTONIC);
+  absl::Duration asked = absl::InfiniteDuration();
+  if (gpr_time_cmp(deadline, gpr_inf_future(GPR_CLOCK_MONOTONIC)) != 0) {
+    const gpr_timespec left = gpr_time_sub(deadline, gpr_now(GPR_CLOCK_MONOTONIC));
+    asked = absl::Seconds(left.tv_sec) + absl::Nanoseconds(left.tv_nsec);
   }
-  return std::make_shared<Request>(clock_, now + wait);
+  return std::make_shared<Request>(clock_, now + absl::ToChronoNanoseconds(limits_.TimeFor(asked)));
 }
 
 absl::Status CallEnvironment::TakePlace() {
@@ -88,10 +111,14 @@ absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContex
   call.method = method.name;
   call.access = method.access;
   call.collection = std::string(collection);
-  absl::Status refusal = TakePlace();
   const GrpcMetadata metadata(context, may_answer);
+  absl::Status refusal = TakePlace();
+  if (refusal.ok()) refusal = metadata.Check();
   size_t asked = 0;
-  while (refusal.ok() && asked < observers_.size()) refusal = observers_[asked++]->Arrived(metadata, &call);
+  while (asked < observers_.size() && (refusal.ok() || asked == 0)) {
+    absl::Status status = observers_[asked++]->Arrived(metadata, &call);
+    if (refusal.ok()) refusal = std::move(status);
+  }
   if (refusal.ok()) return refusal;
   while (asked > 0) observers_[--asked]->Ended(*request, refusal);
   ReleasePlace();

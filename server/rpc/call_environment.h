@@ -39,7 +39,8 @@ struct CallMethod {
 
 class CallEnvironment {
  public:
-  // `observers` are asked in this order when a call arrives, and told in the reverse one when it ends.
+  // `observers` are asked in this order when a call arrives, and told in the reverse one when it ends. The first is
+  // asked about every call, so that refused ones have their ids, too; the others once there is a place for the call.
   CallEnvironment(const base::Clock& clock, const Limits& limits, Metrics& metrics,
                   std::vector<CallObserver*> observers = {})
       : clock_(clock), limits_(limits), metrics_(metrics), observers_(std::move(observers)) {}
@@ -47,7 +48,7 @@ class CallEnvironment {
   const Limits& limits() const { return limits_; }
   Metrics& metrics() { return metrics_; }
 
-  // The request of a call that has just arrived: its deadline is the call's, or the default one.
+  // The request of a call that has just arrived, with the deadline that Limits::TimeFor grants it.
   RequestPtr MakeRequest(const grpc::ServerContext& context) const;
 
   // Takes a place among the requests in hand, or says why there is none. Every OK is followed by one Leave.
@@ -74,8 +75,8 @@ class CallEnvironment {
   void EndIdleStreams(absl::Duration most);
   base::Clock::Ticks Now() const { return clock_.Steady(); }
 
-  // Bytes of replies that callers have not taken yet. While they are more than the memory for calls, new requests are
-  // refused: a caller that asks and never reads must not take the server's memory.
+  // Bytes of replies, those of streams among them, that callers have not taken yet. While they are more than the memory
+  // for calls, new requests are refused: a caller that asks and never reads must not take the server's memory.
   void HoldReply(int64_t bytes) { unsent_bytes_ += bytes; }
   void ReplyTaken(int64_t bytes) { unsent_bytes_ -= bytes; }
 

@@ -79,10 +79,17 @@ absl::Status RpcServer::Start() {
                        absl::StrCat(undescribed_, " has no row in the access table, so nobody knows who may call it. ",
                                     "Report this as a fault."));
   }
+  SIGHTLINE_ASSIGN_OR_RETURN(acceptor_, Acceptor::Bind({.address = options_.address,
+                                                        .setting = options_.setting,
+                                                        .limits = options_.connection_limits,
+                                                        .on_refused = [this](absl::string_view reason) {
+                                                          environment_->metrics().CountRejected(reason);
+                                                        }}));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options_.address, options_.credentials, &port_);
+  auto connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, options_.credentials);
   builder.SetMaxReceiveMessageSize(environment_->limits().max_message_bytes);
   builder.SetMaxSendMessageSize(environment_->limits().max_message_bytes);
   // Health and reflection are the only services of gRPC's own threads: a small, fixed share of the machine.
@@ -90,22 +97,16 @@ absl::Status RpcServer::Start() {
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
   LimitConnections(options_.connections, environment_->limits(), &builder);
-  // A second server on the same port would take half of the connections, unnoticed.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   for (grpc::Service* service : services_) builder.RegisterService(service);
   for (int i = 0; i < std::max(1, options_.threads); ++i) queues_.push_back(builder.AddCompletionQueue());
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port_ == 0) {
+  if (server_ == nullptr) {
     for (auto& queue : queues_) queue->Shutdown();
     queues_.clear();
-    server_.reset();
-    return base::Error(
-        absl::StatusCode::kUnavailable, "ADDRESS_NOT_BOUND",
-        absl::StrCat("cannot listen on ", options_.address,
-                     ". Check that the address is this machine's and that no other server uses the port, "
-                     "or choose another with --",
-                     options_.setting, "."),
-        {{"address", options_.address}});
+    return base::Error(absl::StatusCode::kInternal, "GRPC_NOT_STARTED",
+                       absl::StrCat("gRPC does not serve ", options_.address,
+                                    "; its own lines on standard error say why. Check the certificate and its key."),
+                       {{"address", options_.address}});
   }
   SetServing(false);
   for (auto& queue : queues_) {
@@ -114,7 +115,15 @@ absl::Status RpcServer::Start() {
     }
     threads_.emplace_back([this, raw = queue.get()] { Serve(raw); });
   }
+  acceptor_->Serve(std::move(connections));
   return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::Channel> RpcServer::InProcessChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // the server has checked what it sends
+  arguments.SetMaxSendMessageSize(-1);
+  return server_->InProcessChannel(arguments);
 }
 
 void RpcServer::Serve(grpc::ServerCompletionQueue* queue) {
@@ -136,6 +145,7 @@ void RpcServer::Shutdown(absl::Duration grace) {
   SetServing(false);
   const absl::Time deadline = absl::Now() + grace;
   environment_->Drain(base::Clock::Real().Steady() + absl::ToChronoNanoseconds(grace));
+  acceptor_->Stop();
   server_->Shutdown(absl::ToChronoTime(deadline));
   // Calls that arrived before the shutdown may still wait on a queue to be looked at.
   std::vector<std::unique_ptr<Barrier>> barriers;  // live until the threads that fire them have ended

@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "server/rpc/acceptor.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
@@ -39,6 +40,7 @@ class RpcServer {
     std::string setting = "listen";           // the flag that gave the address, for the error
     int threads = 1;
     Connections connections = {};
+    ConnectionTable::Limits connection_limits = {};
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     // Requests of one method that can arrive before the first is looked at.
     int listeners_per_method = 8;
@@ -111,8 +113,13 @@ class RpcServer {
 
   absl::Status Start();
 
+  // For callers inside of the process, after Start: what they call is served as if it came from the address.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
   // The port bound, after Start.
-  int port() const { return port_; }
+  int port() const { return acceptor_ == nullptr ? 0 : acceptor_->port(); }
+  // Connections that are open now.
+  int connections() const { return acceptor_ == nullptr ? 0 : acceptor_->connections(); }
 
   // Tells health watchers; services are the names added by AddService and "".
   void SetServing(bool serving);
@@ -133,7 +140,7 @@ class RpcServer {
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;
-  int port_ = 0;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace sightline::server

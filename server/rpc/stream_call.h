@@ -13,6 +13,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -86,6 +87,10 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
     Req message;
     bool may_answer = false;  // headers
   };
+  struct Outgoing {
+    Resp message;
+    int64_t bytes;
+  };
 
   StreamCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
     (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
@@ -93,9 +98,16 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
 
   void Begin() override {
     Listen(&method_, queue_);
+    // One that comes too late is refused like any other call, with ids of its own.
+    absl::Status refusal;
+    if (method_.environment->draining()) {
+      const RequestPtr request = method_.environment->MakeRequest(context_);
+      refusal = method_.environment->Enter(method_.call, &context_, /*collection=*/"", request.get());
+    }
     base::MutexLock lock(mutex_);
     last_move_ = method_.environment->Now();
-    draining_ = draining_ || method_.environment->draining();
+    refusal_ = std::move(refusal);
+    draining_ = draining_ || !refusal_.ok();
     MaybeRead();
     MaybeFinish();
   }
@@ -148,7 +160,9 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   void Reply(const std::shared_ptr<Item>& item, Resp reply) {
     base::MutexLock lock(mutex_);
     in_hand_.erase(item);
-    outgoing_.push_back(std::move(reply));
+    const auto bytes = static_cast<int64_t>(reply.ByteSizeLong());
+    method_.environment->HoldReply(bytes);
+    outgoing_.push_back({std::move(reply), bytes});
     MaybeWrite();
     MaybeFinish();
   }
@@ -159,11 +173,8 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
       last_move_ = method_.environment->Now();
       writing_ = false;
       --pending_tags_;
-      if (!outgoing_.empty()) outgoing_.pop_front();
-      if (!ok) {
-        broken_ = true;
-        outgoing_.clear();
-      }
+      DropOutgoing(1);
+      if (!ok) broken_ = true;
       MaybeWrite();
       MaybeRead();
       MaybeFinish();
@@ -207,11 +218,19 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   }
 
   void MaybeWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (broken_) outgoing_.clear();
-    if (writing_ || outgoing_.empty()) return;
+    if (writing_) return;
+    if (broken_) DropOutgoing(outgoing_.size());
+    if (outgoing_.empty()) return;
     writing_ = true;
     ++pending_tags_;
-    stream_.Write(outgoing_.front(), &written_tag_);
+    stream_.Write(outgoing_.front().message, &written_tag_);
+  }
+
+  void DropOutgoing(size_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (; count > 0; --count) {
+      method_.environment->ReplyTaken(outgoing_.front().bytes);
+      outgoing_.pop_front();
+    }
   }
 
   void MaybeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -220,7 +239,9 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
     finishing_ = true;
     ++pending_tags_;
     absl::Status status;
-    if (!reads_done_ && draining_) {
+    if (!refusal_.ok()) {
+      status = refusal_;
+    } else if (!reads_done_ && draining_) {
       status =
           Base::Draining("; what it acknowledged is done. Send the rest again, to another server if there is one.");
     } else if (!reads_done_ && idle_ && !broken_) {
@@ -247,7 +268,8 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   base::Mutex mutex_;
   Req incoming_;  // belongs to gRPC while reading_
   std::set<std::shared_ptr<Item>> in_hand_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Resp> outgoing_ ABSL_GUARDED_BY(mutex_);          // the front is being written while writing_
+  std::deque<Outgoing> outgoing_ ABSL_GUARDED_BY(mutex_);      // the front is being written while writing_
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);               // of the whole stream
   base::Clock::Ticks last_move_ ABSL_GUARDED_BY(mutex_) = {};  // of the caller
   int pending_tags_ ABSL_GUARDED_BY(mutex_) = 1;               // the over tag
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;                 // a message has come

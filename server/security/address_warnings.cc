@@ -16,9 +16,9 @@ bool IsOpenToOthers(const std::string& address) {
 std::vector<std::string> AddressWarnings(const Listening& listening) {
   std::vector<std::string> warnings;
   const bool admin_moved = !listening.admin_grpc.empty();
-  for (const std::string* address : {&listening.grpc, &listening.admin_grpc}) {
+  for (const std::string* address : {&listening.grpc, &listening.admin_grpc, &listening.http}) {
     if (address->empty() || !IsOpenToOthers(*address)) continue;
-    const bool main = address == &listening.grpc;
+    const bool main = address != &listening.admin_grpc;
     const char* deeds = main && admin_moved ? "search, read, write and delete images" : "read, write and delete";
     const std::string begin = absl::StrCat("listening on ", *address);
     if (!listening.tls && !listening.keys) {

@@ -12,6 +12,7 @@ namespace sightline::server {
 struct Listening {
   std::string grpc = {};
   std::string admin_grpc = {};  // empty: none
+  std::string http = {};        // empty: none
   std::string admin_http = {};  // empty: none
   bool keys = false;
   bool tls = false;

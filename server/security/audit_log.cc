@@ -1,5 +1,6 @@
 #include "server/security/audit_log.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -51,6 +52,7 @@ void AuditLog::Ended(const Request& request, const absl::Status& status) {
       ",\"method\":", AuditText(call.method), ",\"collection\":", AuditText(call.collection),
       ",\"request_id\":", AuditText(call.request_id), ",\"code\":\"", CodeName(status.code()), "\"");
   if (!status.ok()) absl::StrAppend(&line, ",\"reason\":", AuditText(base::GetErrorInfo(status).reason));
+  if (const std::optional<int64_t> items = request.items()) absl::StrAppend(&line, ",\"items\":", *items);
   absl::StrAppendFormat(&line, ",\"milliseconds\":%.1f}", request.ElapsedMilliseconds());
   writer_->Write(line);
 }

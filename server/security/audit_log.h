@@ -2,9 +2,10 @@
 // each call that was refused for who made it.
 //
 //   {"time":"2026-01-31T12:00:00.000Z","caller":"indexer","peer":"ipv4:10.0.0.7:41000","method":"IndexService/Index",
-//    "collection":"shop","request_id":"7f3c","code":"OK","milliseconds":12.3}
+//    "collection":"shop","request_id":"7f3c","code":"OK","items":1,"milliseconds":12.3}
 //
-// A refused line has "reason" too. Neither keys nor what is stored is ever written.
+// "items" is how many images were written, changed or deleted, where that is known. A refused line has "reason" too.
+// Neither keys nor what is stored is ever written.
 //
 // Threading: as CallObserver. Ownership: owns its file; borrows the metrics. Failure: lines that cannot be written are
 // counted, and a later line says how many.

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <sys/stat.h>
 
 #include <ctime>
 #include <memory>
@@ -112,6 +113,11 @@ absl::StatusOr<Identity> ReadIdentity(const std::string& certificate_path, const
   identity.not_before = TimeOf(X509_get0_notBefore(certificates.front().get()));
   identity.not_after = TimeOf(X509_get0_notAfter(certificates.front().get()));
   return identity;
+}
+
+bool ReadableByAll(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
 }
 
 absl::StatusOr<std::string> ReadAuthorities(const std::string& path) {

@@ -24,6 +24,9 @@ struct Identity {
 // Reads both files and checks that they belong together and that this machine's OpenSSL would use them.
 absl::StatusOr<Identity> ReadIdentity(const std::string& certificate_path, const std::string& key_path);
 
+// Whether every user of the machine can read a file, which a private key is not for.
+bool ReadableByAll(const std::string& path);
+
 // The certificates of who signs clients' certificates.
 absl::StatusOr<std::string> ReadAuthorities(const std::string& path);
 

@@ -49,6 +49,7 @@ class Security {
 
   bool has_keys() const { return keys_ != nullptr; }
   bool has_tls() const { return tls_ != nullptr; }
+  const TlsFiles* tls() const { return tls_.get(); }  // null without
 
   // Values for the page of metrics.
   std::vector<Metrics::Sample> Samples() const;

@@ -45,8 +45,15 @@ absl::Status TlsFiles::Load() {
   identity_pem_ = identity.pem;
   authorities_pem_ = authorities;
   expires_ = identity.not_after;
+  ++version_;
   const std::string until = absl::FormatTime(absl::RFC3339_sec, expires_, absl::UTCTimeZone());
   base::Log(base::Severity::kInfo, "certificate read", {{"file", paths_.certificate}, {"valid_until", until}});
+  if (ReadableByAll(paths_.key)) {
+    base::Log(base::Severity::kWarning,
+              "the private key can be read by every user of this machine, who can then pose as this server: run chmod "
+              "o-r on it",
+              {{"file", paths_.key}});
+  }
   const absl::Time now = absl::Now();
   if (now >= identity.not_after || now < identity.not_before) {
     base::Log(base::Severity::kWarning, "the certificate is not valid now: clients refuse this server",
@@ -62,6 +69,11 @@ void TlsFiles::ReloadIfChanged() {
   if (last_error_ == status.message()) return;
   last_error_ = std::string(status.message());
   base::Log(base::Severity::kError, "certificate not read again: the one before is served", {{"error", last_error_}});
+}
+
+TlsFiles::Content TlsFiles::content() const {
+  base::MutexLock lock(mutex_);
+  return {version_, identity_pem_, authorities_pem_};
 }
 
 absl::Time TlsFiles::expires() const {

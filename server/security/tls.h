@@ -1,4 +1,4 @@
-// TlsFiles: the certificate, key and client authorities of the gRPC listeners, read again when their files change.
+// TlsFiles: the certificate, key and client authorities of the listeners, read again when their files change.
 //
 // gRPC can watch files itself, and would serve whatever it finds in them: one broken file, or a pair caught between two
 // writes, ends every handshake. So the operator's files are read and checked here, and gRPC watches copies in memory
@@ -11,6 +11,8 @@
 
 #include <grpcpp/security/server_credentials.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -39,6 +41,15 @@ class TlsFiles {
 
   void ReloadIfChanged();
 
+  // The same for servers that are not gRPC: PEM texts, checked. `version` counts changes, from 1.
+  struct Content {
+    int64_t version = 0;
+    std::string identity;     // certificate, chain and key
+    std::string authorities;  // empty: clients need no certificate
+  };
+  Content content() const;
+  int64_t version() const { return version_; }
+
   // When the certificate that is served ends.
   absl::Time expires() const;
 
@@ -54,6 +65,7 @@ class TlsFiles {
   std::string authorities_pem_ ABSL_GUARDED_BY(mutex_);
   absl::Time expires_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<int64_t> version_ = 0;
 };
 
 }  // namespace sightline::server

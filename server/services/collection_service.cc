@@ -129,10 +129,11 @@ void CollectionService::Delete(const RequestPtr& request, const v1::DeleteCollec
                                v1::DeleteCollectionResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection to delete."));
         SIGHTLINE_ASSIGN_OR_RETURN(const int64_t deleted, context_.database.Delete(message.name()));
         reply->set_deleted_images(deleted);
+        request->SetItems(deleted);
         return absl::OkStatus();
       },
       std::move(done));

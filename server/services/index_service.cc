@@ -233,6 +233,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
       self->reply_.set_revision(result->revision);
       self->reply_.set_replayed(result->replayed);
       if (!result->replayed) self->context_.metrics.CountIndexedImages(1);
+      self->request_->SetItems(result->replayed ? 0 : 1);
       StagesToProto(*self->request_, self->reply_.mutable_stages());
       self->done_(absl::OkStatus());
     });
@@ -302,7 +303,7 @@ void IndexService::DeleteImages(const RequestPtr& request, const v1::DeleteImage
                                 v1::DeleteImagesResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
         if (!message.filter().empty()) {
           if (!message.ids().empty()) {
@@ -313,6 +314,7 @@ void IndexService::DeleteImages(const RequestPtr& request, const v1::DeleteImage
           SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
           SIGHTLINE_ASSIGN_OR_RETURN(const index::DeleteResult result, collection->DeleteMatching(message.filter()));
           reply->set_deleted(result.deleted);
+          request->SetItems(result.deleted);
           return absl::OkStatus();
         }
         if (message.ids().empty()) return Required("ids", "", "Name at least one image to delete, or set `filter`.");
@@ -329,6 +331,7 @@ void IndexService::DeleteImages(const RequestPtr& request, const v1::DeleteImage
         SIGHTLINE_ASSIGN_OR_RETURN(const index::DeleteResult result, collection->Delete(ids));
         reply->set_deleted(result.deleted);
         reply->set_not_found(result.not_found);
+        request->SetItems(result.deleted);
         return absl::OkStatus();
       },
       std::move(done));
@@ -338,7 +341,7 @@ void IndexService::UpdateAttributes(const RequestPtr& request, const v1::UpdateA
                                     v1::UpdateAttributesResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
         SIGHTLINE_RETURN_IF_ERROR(Required("id", message.id(), "Name the image."));
         index::AttributeChange change;
@@ -351,6 +354,7 @@ void IndexService::UpdateAttributes(const RequestPtr& request, const v1::UpdateA
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
         SIGHTLINE_ASSIGN_OR_RETURN(const index::Record record, collection->UpdateAttributes(message.id(), change));
         ToProto(record, collection->config(), reply->mutable_image());
+        request->SetItems(1);
         return absl::OkStatus();
       },
       std::move(done));

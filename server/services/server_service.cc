@@ -15,6 +15,8 @@ void ServerService::GetServerInfo(const CallInfo& call, v1::GetServerInfoRespons
   reply->add_devices("cpu");
   ToProto(context_.limits, reply->mutable_limits());
   reply->set_cpu_capability(facts.cpu_capability);
+  reply->set_decode_isolation(facts.decodes_apart ? v1::GetServerInfoResponse::DECODE_ISOLATION_PROCESS
+                                                  : v1::GetServerInfoResponse::DECODE_ISOLATION_NONE);
   for (const ModelPtr& model : context_.models.List()) ToProto(*model, reply->add_models());
   reply->set_default_model(context_.models.default_model());
   for (const std::string& warning : WarningsOf(facts, context_.models)) reply->add_warnings(warning);

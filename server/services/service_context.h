@@ -24,6 +24,7 @@ struct ServerFacts {
   std::string simd_level;
   std::string blas;
   std::string cpu_capability;  // of LibTorch's kernels; empty when there is none
+  bool decodes_apart = false;  // images, in processes of their own
   absl::Time start_time;
   std::vector<std::string> warnings;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/version.h"
 #include "tests/bench/bench.h"
 #ifdef SIGHTLINE_MODEL
 #include "tests/bench/quality_options.h"
@@ -60,6 +61,9 @@ int main(int argc, char** argv) {
       rows = std::atoll(argv[++i]);
     } else if (bench == "load" && std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
       only = argv[++i];
+    } else if (std::strcmp(argv[i], "--version") == 0) {
+      std::fputs(sightline::base::VersionLine("sightline-bench").c_str(), stdout);
+      return 0;
     } else if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) {
       std::fputs(kUsage, stdout);
 #ifdef SIGHTLINE_MODEL

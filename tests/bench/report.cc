@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/version.h"
 #include "index/kernels/inner_product.h"
-#include "server/version.h"
 
 namespace sightline::bench {
 namespace {
@@ -48,7 +48,7 @@ void PrintMachine(const std::string& bench) {
   out["cpu"] = CpuName();
   out["cores"] = std::thread::hardware_concurrency();
   out["simd"] = index::kernels::LevelName();
-  out["sightline"] = server::VersionText();
+  out["sightline"] = base::VersionText();
   out["grpc"] = grpc::Version();
   std::printf("%s\n", out.dump().c_str());
 }

@@ -1,7 +1,5 @@
 // `sightline-bench load`: a real server under more work than it can do. Every part compares with a figure of its own
 // run: the knee, a batch of one, a quiet server. Clients and server share the machine's cores.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -18,6 +16,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "client/cpp/client.h"
+#include "server/file_limit.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/load_client.h"
 #include "tests/bench/report.h"
@@ -294,11 +293,7 @@ class SlowConnections {
 };
 
 bool RunSlow(const Doses& doses) {
-  rlimit files = {};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
+  server::RaiseFileLimit();
   LoadedServer server(doses.quick, {"--connection_handshake=10s"});
   if (!server.ok()) return false;
   const LoadClient::Closed normal = {.clients = 2, .duration = doses.slice};
@@ -369,6 +364,10 @@ bool RunResets(const Doses& doses) {
   const double grown = server.ResidentMegabytes() - memory;
   PrintRow("memory they take", grown, "MB", false,
            absl::StrCat("in flight afterwards: ", server.server().Metric("sightline_requests_in_flight")));
+  if (!doses.quick) {
+    std::this_thread::sleep_for(seconds(35));  // the server gives free memory back twice a minute
+    PrintRow("memory of them that is kept", server.ResidentMegabytes() - memory, "MB", false);
+  }
   return healthy.failed == 0 && server.server().Terminate() == 0;
 }
 

@@ -14,12 +14,13 @@ import check_manifests as check
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker" / "compose.yaml"
 SERVER = os.environ.get("SIGHTLINE_SERVER")
+PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 DOCKERFILES = (ROOT / "docker" / "Dockerfile", ROOT / "docker" / "Dockerfile.gpu")
 
 # Of the Compose specification, what the file may use.
 SERVICE_KEYS = {
     "image", "build", "restart", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period", "environment", "ports",
-    "volumes", "network_mode", "depends_on", "command", "healthcheck", "deploy", "mem_limit", "cpus"}
+    "volumes", "depends_on", "command", "healthcheck", "deploy", "mem_limit", "cpus"}
 INSTRUCTIONS = {
     "ARG", "FROM", "WORKDIR", "COPY", "RUN", "LABEL", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK",
     "ENTRYPOINT", "CMD"}
@@ -78,17 +79,25 @@ class Compose(unittest.TestCase):
         self.assertEqual(used, set(self.file["volumes"]))
         build = self.file["services"]["sightline"]["build"]
         self.assertTrue((COMPOSE.parent / build["context"] / build["dockerfile"]).is_file())
-        self.assertTrue((ROOT / "deploy" / "prometheus" / "prometheus.yml").is_file())
         self.assertTrue((ROOT / "deploy" / "grafana" / "sightline.json").is_file())
 
     def test_the_metrics_are_where_prometheus_looks(self):
         services = self.file["services"]
-        self.assertEqual(services["prometheus"]["network_mode"], "service:sightline")
-        target = services["sightline"]["environment"]["SIGHTLINE_ADMIN_LISTEN"]
-        self.assertIn(target, (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+        # One that shared the server's network would lose it with every restart of the server.
+        self.assertNotIn("network_mode", services["prometheus"])
+        port = environment_of(DOCKERFILES[0])["SIGHTLINE_ADMIN_LISTEN"].rpartition(":")[2]
+        self.assertNotIn("SIGHTLINE_ADMIN_LISTEN", services["sightline"]["environment"])
+        ours, alone = (check.load(path.read_text())[0] for path in (COMPOSE.parent / "prometheus.yml", PROMETHEUS))
+        self.assertEqual(ours["scrape_configs"][0]["static_configs"], [{"targets": [f"sightline:{port}"]}])
+        ours["scrape_configs"][0]["static_configs"] = alone["scrape_configs"][0]["static_configs"]
+        self.assertEqual(ours, alone, "but for the target both configurations are one")
+        mounts = dict(volume.split(":")[:2] for volume in services["prometheus"]["volumes"])
+        self.assertEqual(mounts["./prometheus.yml"], "/etc/prometheus/prometheus.yml")
+        self.assertEqual(mounts["../deploy/prometheus/rules"], "/etc/prometheus/rules")
         source = check.load((COMPOSE.parent / "grafana/datasources/prometheus.yaml").read_text())[0]["datasources"][0]
         port = re.search(r"listen-address=0\.0\.0\.0:([0-9]+)", " ".join(services["prometheus"]["command"]))[1]
-        self.assertEqual(source["url"], f"http://sightline:{port}")
+        self.assertEqual(source["url"], f"http://prometheus:{port}")
+        self.assertIn(f"127.0.0.1:{port}:{port}", services["prometheus"]["ports"])
         provider = check.load((COMPOSE.parent / "grafana/dashboards/sightline.yaml").read_text())[0]["providers"][0]
         mounts = [volume.split(":")[1] for volume in services["grafana"]["volumes"]]
         self.assertIn(provider["options"]["path"], mounts)

@@ -22,7 +22,7 @@ KEYS = {
         "Description", "Documentation", "Wants", "After", "AssertPathExists", "StartLimitIntervalSec", "StartLimitBurst"},
     "Service": {
         "Type", "ExecStart", "ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus", "TimeoutStopSec", "KillMode",
-        "OOMPolicy", "User", "Group", "StateDirectory", "StateDirectoryMode", "ConfigurationDirectory", "WorkingDirectory",
+        "OOMPolicy", "User", "Group", "StateDirectory", "StateDirectoryMode", "LogsDirectory", "LogsDirectoryMode", "ConfigurationDirectory", "WorkingDirectory",
         "UMask", "LimitNOFILE", "TasksMax", "MemoryHigh", "MemoryMax", "NoNewPrivileges", "CapabilityBoundingSet",
         "AmbientCapabilities", "ProtectSystem", "ProtectHome", "ProtectProc", "ProcSubset", "ProtectClock", "ProtectHostname",
         "ProtectControlGroups", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "PrivateTmp",
@@ -102,6 +102,8 @@ class Unit(unittest.TestCase):
     def test_the_data_directory_is_the_one_that_may_be_written(self):
         settings = dict(re.findall(r"^(\w+)\s*=\s*(\S+)", SETTINGS.read_text(), re.MULTILINE))
         self.assertEqual(settings["data_dir"], f"/var/lib/{self.service['StateDirectory']}")
+        examples = dict(re.findall(r"^# (\w+) = (\S+)", SETTINGS.read_text(), re.MULTILINE))
+        self.assertEqual(os.path.dirname(examples["audit_log"]), f"/var/log/{self.service['LogsDirectory']}")
         self.assertEqual(self.service["ProtectSystem"], "strict")
 
     @unittest.skipUnless(SERVER, "SIGHTLINE_SERVER names no server program")

@@ -3,7 +3,7 @@
 // there, whole and found by a search for itself; a record whose write was under way is there wholly, old or new, or not
 // at all.
 //
-// SIGHTLINE_KILL_CYCLES sets the number of kills (30), SIGHTLINE_SEED the random choices (printed).
+// SIGHTLINE_KILL_CYCLES sets the number of kills (30, and 5 of restores), SIGHTLINE_SEED the random choices (printed).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <thread>
@@ -221,6 +222,80 @@ TEST_F(CrashTest, NoAcknowledgedRecordIsLostOrHalfWritten) {
   std::printf("%d kills, %lld acknowledged writes, %d ids, none lost or half-written\n", cycles,
               static_cast<long long>(acknowledged_), next_id_);
   EXPECT_GT(acknowledged_, cycles) << "the kills came before anything was written: the test proved nothing";
+}
+
+// R17: the server is killed while it restores a snapshot, and right after it has. What is there after the restart is
+// the whole collection or nothing, and the snapshot is as good as before.
+TEST_F(CrashTest, ARestoreThatIsKilledLeavesAllOrNothing) {
+  static constexpr int kRecords = 300;
+  const int cycles = FromEnvironment("SIGHTLINE_KILL_CYCLES", 5);
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ASSERT_TRUE(client_->CreateCollection(NewCollection("v", kDim)).ok());
+  for (int id = 0; id < kRecords; ++id) {
+    const auto written = client_->Index(Write(id, 1));
+    ASSERT_TRUE(written.ok()) << written.status();
+  }
+  const auto whole = [this](const std::string& name) {
+    EXPECT_EQ(client_->GetCollection(name)->stats().images(), kRecords);
+    for (int id = 0; id < kRecords; ++id) {
+      v1::GetImageRequest get;
+      get.set_collection(name);
+      get.set_id(absl::StrCat("image-", id));
+      get.set_view(v1::IMAGE_VIEW_VECTORS);
+      const auto image = client_->GetImage(get);
+      ASSERT_TRUE(image.ok()) << name << ": " << image.status();
+      const v1::IndexRequest written = Write(id, 1);
+      ASSERT_EQ(image->tokens().SerializeAsString(), written.item().tokens().SerializeAsString()) << get.id();
+      ExpectSameDirection(image->global_descriptor(), written.item().global_descriptor());
+    }
+  };
+  const auto end_of = [this](const absl::StatusOr<v1::Operation>& started) -> absl::Status {
+    if (!started.ok()) return started.status();
+    return client_->WaitForOperation(started->name(), nullptr).status();
+  };
+  ASSERT_EQ(end_of(client_->CreateSnapshot("v")), absl::OkStatus());
+  const std::string snapshot = client_->ListSnapshots()->front().name();
+  // So that kills come at every moment of it. The client takes a while to see the end, so most come early in that time.
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(end_of(client_->RestoreSnapshot(snapshot, "undisturbed")), absl::OkStatus());
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  std::uniform_real_distribution<double> part(0, 1);
+
+  int there = 0;
+  for (int cycle = 1; cycle <= cycles; ++cycle) {
+    SCOPED_TRACE(absl::StrCat("cycle ", cycle, ", SIGHTLINE_SEED=", seed_));
+    const auto started = client_->RestoreSnapshot(snapshot, "killed");
+    ASSERT_TRUE(started.ok()) << started.status();
+    std::this_thread::sleep_for(took * std::pow(part(random_), 3));
+    server_->Kill();
+    ASSERT_NO_FATAL_FAILURE(StartServer());
+    const auto operation = client_->GetOperation(started->name());
+    ASSERT_TRUE(operation.ok()) << operation.status();
+    const absl::Status found = client_->GetCollection("killed").status();
+    if (operation->state() == v1::Operation::STATE_SUCCEEDED) {
+      EXPECT_TRUE(found.ok()) << found << ": it was said to be there";
+    } else {
+      EXPECT_EQ(operation->state(), v1::Operation::STATE_FAILED);
+    }
+    if (found.ok()) {
+      ++there;
+      ASSERT_NO_FATAL_FAILURE(whole("killed"));
+      ASSERT_TRUE(client_->DeleteCollection("killed").ok());
+    } else {
+      EXPECT_EQ(found.code(), absl::StatusCode::kNotFound) << found;
+    }
+    ASSERT_EQ(end_of(client_->RestoreSnapshot(snapshot, "again")), absl::OkStatus()) << "the snapshot is whole";
+    server_->Kill();
+    ASSERT_NO_FATAL_FAILURE(StartServer());
+    ASSERT_NO_FATAL_FAILURE(whole("again"));
+    ASSERT_TRUE(client_->DeleteCollection("again").ok());
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path() + "/data/staging")) << "what was begun is removed";
+    ASSERT_EQ(client_->ListAllCollections()->size(), 2u);
+  }
+  ASSERT_NO_FATAL_FAILURE(whole("v"));
+  EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
+  std::printf("%d kills during a restore of %lld ms, %d of them too late to stop it\n", cycles,
+              static_cast<long long>(took.count() / 1000), there);
 }
 
 }  // namespace

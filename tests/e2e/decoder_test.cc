@@ -85,13 +85,16 @@ TEST(DecoderTest, KilledDecodersCostAtMostTheImagesAtHand) {
   }
   constexpr int kKills = 10;
   int killed = 0;
-  while (killed < kKills) {
+  // Decoders that are never there, or images that never come through, end the test and not the patience of its runner.
+  for (int i = 0; i < 1200 && killed < kKills; ++i) {
     const std::vector<pid_t> decoders = DecodersOf((*server)->pid());
     if (!decoders.empty() && ::kill(decoders[0], killed % 2 == 0 ? SIGKILL : SIGSEGV) == 0) ++killed;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  EXPECT_EQ(killed, kKills);
   const int before = good;
-  while (good < before + 3) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 6000 && good < before + 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GE(good, before + 3) << "images are decoded again: " << (*server)->Log();
   stop = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_LE(lost, kKills);
@@ -127,6 +130,25 @@ TEST(DecoderTest, WithoutIsolationTheServerSaysSo) {
   EXPECT_TRUE(absl::StrContains((*server)->Log(), "--decode_isolation=none")) << (*server)->Log();
   const auto client = *client::Client::Connect({.address = (*server)->address()});
   EXPECT_TRUE(Embed(*client, 1).ok());
+  const auto info = client->GetServerInfo();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->decode_isolation(), v1::GetServerInfoResponse::DECODE_ISOLATION_NONE);
+  EXPECT_TRUE(absl::StrContains((*server)->Page("/statusz"), "decoding INSIDE THE SERVER"));
+}
+
+TEST(DecoderTest, WhereAndWithWhatImagesAreDecodedIsPublished) {
+  const TempFolder folder;
+  auto server = StartServer(folder, {"--decode_memory=300M", "--decode_timeout=3s"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto info = (*client::Client::Connect({.address = (*server)->address()}))->GetServerInfo();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->decode_isolation(), v1::GetServerInfoResponse::DECODE_ISOLATION_PROCESS);
+  EXPECT_EQ(info->limits().decode_memory_bytes(), int64_t{300} << 20);
+  EXPECT_EQ(info->limits().decode_timeout().seconds(), 3);
+  EXPECT_GT(info->limits().grpc_memory_bytes(), 0);
+  EXPECT_TRUE(absl::StrContains((*server)->Page("/statusz"),
+                                "decoding in processes of its own, 3s for an image, 0.0 of 300.0 MiB in use"))
+      << (*server)->Page("/statusz");
 }
 
 TEST(DecoderTest, AServerWithoutItsDecoderDoesNotStart) {

@@ -80,6 +80,8 @@ TEST(StartTest, ASecondRequestToEndDropsWhatIsInHand) {
   ASSERT_TRUE(server.ok()) << server.status();
   // More images than it can embed within the test, so that the drain has something to wait for.
   const std::string picture = NoisePicture(1, 1000, 1000);
+  const Rpc rpc((*server)->address());  // connected before the server ends
+  ASSERT_TRUE(Call(*rpc.server, &v1::ServerService::Stub::GetServerInfo, v1::GetServerInfoRequest()).ok());
   std::vector<std::thread> callers;
   for (int i = 0; i < 24; ++i) {
     callers.emplace_back([&server, &picture] {
@@ -95,6 +97,24 @@ TEST(StartTest, ASecondRequestToEndDropsWhatIsInHand) {
   }
   (*server)->AskToEnd();
   while (!absl::StrContains((*server)->Log(), "draining")) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  // Who comes meanwhile is told so, and can be found in the log. The line comes a moment before the drain.
+  absl::Status refused;
+  do {
+    grpc::ClientContext context;
+    Rpc::SetDeadline(context);
+    v1::GetServerInfoResponse reply;
+    refused = Rpc::Decode(rpc.server->GetServerInfo(&context, {}, &reply));
+    EXPECT_TRUE(context.GetServerInitialMetadata().contains("x-request-id")) << refused;
+  } while (refused.ok());
+  EXPECT_EQ(base::GetErrorInfo(refused).reason, "DRAINING") << refused;
+  grpc::ClientContext context;
+  Rpc::SetDeadline(context);
+  const auto stream = rpc.search->SearchStream(&context);
+  v1::SearchStreamResponse nothing;
+  EXPECT_FALSE(stream->Read(&nothing));
+  const absl::Status late = Rpc::Decode(stream->Finish());
+  EXPECT_EQ(base::GetErrorInfo(late).reason, "DRAINING") << late;
+  EXPECT_TRUE(context.GetServerInitialMetadata().contains("x-request-id"));
   (*server)->AskToEnd();
   EXPECT_EQ((*server)->WaitForEnd(), 1);
   EXPECT_THAT((*server)->Log(), HasSubstr("asked to end a second time"));

@@ -38,7 +38,10 @@ int main(int argc, char** argv) {
     const std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
     // A copy of its own and of the exact size: a sanitizer sees a read behind the end.
     const std::vector<uint8_t> data(bytes.begin(), bytes.end());
-    LLVMFuzzerTestOneInput(data.data(), data.size());
+    if (LLVMFuzzerTestOneInput(data.data(), data.size()) != 0) {
+      std::fprintf(stderr, "%s is none of the target's inputs. Correct or remove it.\n", file.c_str());
+      return 1;
+    }
   }
   std::printf("%zu files\n", files.size());
   return 0;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -24,6 +26,15 @@ inline void Expect(bool truth) {
 }
 
 inline absl::string_view View(const uint8_t* data, size_t size) { return {reinterpret_cast<const char*>(data), size}; }
+
+// `head` and the numbers behind it in 4 bytes each, little-endian: the header of a file.
+inline std::string Little(absl::string_view head, std::initializer_list<uint32_t> numbers) {
+  std::string bytes(head);
+  for (const uint32_t number : numbers) {
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(number >> shift));
+  }
+  return bytes;
+}
 
 }  // namespace sightline::testing
 

@@ -5,10 +5,12 @@
 
 Needs protoc for the requests.
 """
+import hashlib
 import io
 import json
 import pathlib
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -31,6 +33,24 @@ def safetensors(header, values):
 
 def tensor(shape, begin, end, dtype="F32"):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def many_of_one_text(state):
+    """Pickles whose values name one text of 2,000 bytes again and again, in zips as torch.save writes them."""
+    call = state[state.index(b"ctorch._utils"):-2]  # the tensor
+    long_text = b"X" + struct.pack("<I", 2000) + b"n" * 2000
+    pickles = {
+        "long_names": b"\x80\x02}(" + long_text + b"q\x64" + call + b"q\x65" + b"hdhe" * 50 + b"u.",
+        "long_meta": b"\x80\x02}(X\x01\x00\x00\x00w" + call + b"X\x04\x00\x00\x00meta](" + long_text + b"q\x64" +
+                     b"hd" * 1000 + b"eu.",
+    }
+    for name, content in pickles.items():
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo("a/data.pkl"), content)
+            archive.writestr(zipfile.ZipInfo("a/data/0"), struct.pack("<2f", 1, 2))
+        pickles[name] = packed.getvalue()
+    return pickles
 
 
 def write_weights():
@@ -56,9 +76,9 @@ def write_weights():
              b"K\x00K\x02\x85q\x08K\x01\x85q\x09\x89ccollections\nOrderedDict\nq\x0a)Rq\x0btq\x0cRq\x0ds.")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("archive/data.pkl", state)
-        archive.writestr("archive/data/0", struct.pack("<2f", 1, 2))
-        archive.writestr("archive/version", "3\n")
+        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), state)
+        archive.writestr(zipfile.ZipInfo("archive/data/0"), struct.pack("<2f", 1, 2))
+        archive.writestr(zipfile.ZipInfo("archive/version"), "3\n")
     write("checkpoint", "zip", packed.getvalue())
     write("checkpoint", "zip_cut", packed.getvalue()[:-30])
     write("checkpoint", "zip_stretched", packed.getvalue().replace(b"K\x00K\x02\x85", b"K\x00K\x7f\x85"))
@@ -66,6 +86,9 @@ def write_weights():
               pickle.dumps({"protocol_version": 1001, "little_endian": True, "type_sizes": {}}, 2) +
               state.replace(b"K\x02tq\x07", b"K\x02Ntq\x07") + pickle.dumps(["0"], 2) + struct.pack("<q2f", 2, 1, 2))
     write("checkpoint", "legacy", legacy)
+    # A table of many tensors that share one long name, and a "meta" of many texts that are one.
+    for name, content in many_of_one_text(state).items():
+        write("checkpoint", name, content)
     write("checkpoint", "names_a_program", b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.")
     write("model_json", "dtop", (ROOT / "tests/data/models/dtop_seeded/model.json").read_bytes())
     for name in ("cvt_13", "resnet50_gem", "swin_tiny", "vgg16_netvlad"):
@@ -113,6 +136,14 @@ def write_stored():
         for format_byte in (1, 2):
             write("stored_value", f"kind_{kind:02}_format_{format_byte}", bytes([kind, 0, format_byte]) + bytes(64))
         write("stored_value", f"kind_{kind:02}_ones", bytes([kind, 0, 1]) + b"\xff" * 40)
+    def fragment(kind, content):
+        return bytes(4) + struct.pack("<HB", len(content), kind) + content
+
+    log = fragment(1, b"whole") + fragment(2, b"first") + fragment(3, b"middle") + fragment(4, b"last")
+    for name, tail in (("sound", b""), ("hole", bytes(700)), ("hole_and_more", bytes(700) + fragment(1, b"late")),
+                       ("cut", fragment(1, b"cut")[:-2])):
+        for one_batch in (0, 2):
+            write("stored_value", f"log_{name}_{one_batch}", bytes([12, one_batch]) + log + tail)
     graph = b"SLGRAPH1" + struct.pack("<III", 16, 0, 0)
     write("graph", "empty", graph)
     write("graph", "one", b"SLGRAPH1" + struct.pack("<III", 16, 1, 1) + b"\x00")
@@ -122,32 +153,184 @@ def write_stored():
     write("graph", "many_rows", b"SLGRAPH1" + struct.pack("<III", 16, 0xffffffff, 1))
     for length in (0, 40, 65535):
         write("snapshot_stream", f"manifest_of_{length}", b"\x20" + struct.pack("<H", length) + b"\x01" * 80)
+    write_snapshot_streams()
+    write_segment_files()
+
+
+def write_snapshot_streams():
+    def text(value):
+        return struct.pack("<I", len(value)) + value
+
+    files = {b"000007.sst": b"rows", b"CURRENT": b"", b"MANIFEST-000004": b"m" * 40}
+    manifest = b"\x01" + text(b"shop") + struct.pack("<qqqI", 9, 3, 1, len(files))
+    for path, content in sorted(files.items()):
+        manifest += text(path) + struct.pack("<q", len(content)) + hashlib.sha256(content).digest()
+    content = b"".join(content for _, content in sorted(files.items()))
+    for step, tail in ((255, b""), (2, b""), (255, b"more")):
+        write("snapshot_stream", f"whole_{step}{'_and_more' if tail else ''}",
+              bytes([step]) + struct.pack("<H", len(manifest)) + manifest + content + tail)
+    outside = manifest.replace(b"000007.sst", b"../../x.ss")
+    write("snapshot_stream", "path_outside", b"\xff" + struct.pack("<H", len(outside)) + outside + content)
+
+
+def write_segment_files():
+    def code(values, scale=0.01, error=0.001):
+        return bytes(values) + struct.pack("<ff", scale, error)
+
+    write("segment_file", "centroids", b"\x00" + struct.pack("<II", 8, 2) + code(range(8)) + code(range(100, 108)))
+    write("segment_file", "centroids_nan", b"\x00" + struct.pack("<II", 8, 1) + code(range(8), float("nan")))
+    write("segment_file", "product", b"\x01" + struct.pack("<QQQQ", 8, 1, 8, 2048) + bytes(8192))
+    write("segment_file", "product_huge", b"\x01" + struct.pack("<QQQQ", 1 << 62, 1 << 62, 8, 1 << 62))
+    lists = struct.pack("<II", 4, 6) + struct.pack("<6H", 0, 1, 2, 3, 3, 0)
+    write("segment_file", "lists", b"\x02" + struct.pack("<Q", len(lists)) + lists)
+    write("segment_file", "lists_of_product", b"\x03" + struct.pack("<Q", len(lists)) + lists + bytes(range(6)))
+    for name, scale in (("chunk", 0.01), ("chunk_nan", float("nan")), ("chunk_huge", 3e38), ("chunk_negative", -1)):
+        rows = 3
+        codes = b"".join(bytes(range(i, i + 56)) + struct.pack("<ff", scale, 0.001) for i in range(rows))
+        keys = struct.pack("<3Q", 5, 6, 9)
+        write("segment_file", name, bytes([4, rows - 1]) + codes + keys + struct.pack("<24f", *[0.35] * 24))
 
 
 def encode(message, text):
-    return subprocess.run(["protoc", "-I", ROOT / "proto", f"--encode=sightline.v1.{message}",
-                           "sightline/v1/search_service.proto", "sightline/v1/index_service.proto",
-                           "sightline/v1/collection_service.proto"],
+    return subprocess.run(["protoc", "-I", ROOT / "proto", f"--encode=sightline.v1.{message}"] +
+                          [f"sightline/v1/{name}_service.proto"
+                           for name in ("search", "index", "collection", "model", "operation", "server")],
                           input=text.encode(), capture_output=True, check=True).stdout
 
 
+TOKENS = ('tokens { token_space: "tokens" height: 1 width: 2 dim: 4 precision: PRECISION_INT8 values: "abcdefgh" scales: 1 '
+          'scales: 2 importance: 0.5 importance: 0.5 centre: 1 centre: 0 centre: 0 centre: 0 }')
+VECTOR = 'global_descriptor { values: 1 values: 2 values: 3 values: 4 embedding_space: "fake-space" }'
+PART = f"parts {{ {VECTOR} {TOKENS} }}"
+ITEM = f'collection: "shop" request_id: "r" item {{ id: "a" attributes {{ key: "k" value {{ int64_value: 5 }} }} {VECTOR}'
+
+# Method: name of the seed, request.
+REQUESTS = {
+    "SearchService/Search": {
+        "vector": f'collection: "shop" top_k: 5 query {{ parts {{ {VECTOR} }} }}',
+        "rerank": f'collection: "shop" top_k: 3 query {{ {PART} }} rerank {{ method: METHOD_OPTIMAL_TRANSPORT }}',
+        "explain": f'collection: "shop" query {{ {PART} parts {{ id: "c" weight: -0.5 }} }} explain {{ enabled: true '
+                   'heat_maps: true correspondences: 3 results: 2 } return_attributes: true return_preview: true',
+        "marginals": f'collection: "shop" query {{ {PART} }} rerank {{ method: METHOD_OPTIMAL_TRANSPORT mass: 0.5 '
+                     'epsilon: 0.001 marginals: MARGINALS_IMPORTANCE temperature: 1000 query_cells: 1 result_cells: 3 }',
+        "filter": 'collection: "shop" filter: "color = \\"red\\" AND price < 3" offset: 2 query { parts { id: "a" } }',
+        "expansion": f'collection: "shop" query {{ parts {{ {VECTOR} }} }} expansion {{ method: METHOD_K_RECIPROCAL '
+                     'neighbours: 4 }',
+        "groups": f'collection: "shop" group_by: "color" group_size: 1 min_score: 0.1 min_confidence: 0.5 exact: true '
+                  f'query {{ parts {{ {VECTOR} }} }}',
+        "not_a_number": 'collection: "shop" query { parts { global_descriptor { values: nan values: inf values: 0 '
+                        'values: 1 embedding_space: "fake-space" } weight: nan } }',
+        "weights_cancel": f'collection: "shop" query {{ parts {{ {VECTOR} weight: 1e38 }} parts {{ {VECTOR} weight: -1e38 }} }}',
+        "no_parts": 'collection: "shop" query { }',
+        "no_image": 'collection: "shop" query { parts { image: "no image" crops { x1: 1 y1: 1 } } }',
+    },
+    "SearchService/SearchStream": {
+        "item": f'request {{ request_id: "1" collection: "shop" query {{ parts {{ {VECTOR} }} }} }} timeout {{ seconds: 1 }}',
+    },
+    "SearchService/Embed": {"no_image": 'image: "no image" crop { x0: 0.5 x1: 0.1 } return_tokens: true'},
+    "SearchService/Explain": {
+        "ids": 'collection: "shop" query { id: "a" } result { id: "b" } options { heat_maps: true }',
+        "without_tokens": 'collection: "shop" query { id: "d" } result { id: "a" }',
+        "image": 'collection: "shop" query { image: "x" crop { x1: 1 y1: 1 } } result { id: "a" }',
+    },
+    "IndexService/Index": {
+        "descriptor": f"{ITEM} {TOKENS} }}",
+        "huge_grid": f"{ITEM} {TOKENS.replace('height: 1', 'height: 2147483647')} }}",
+        "half_tokens": f"{ITEM} {TOKENS.replace('PRECISION_INT8', 'PRECISION_FLOAT16')} }}",
+        "image": 'collection: "shop" item { id: "b" image: "no image" crop { x1: 1 y1: 1 } source_uri: "file:///x" }',
+        "again": f"{ITEM} }} model: \"fake\"",
+    },
+    "IndexService/IndexStream": {"item": f"request {{ {ITEM} }} }}"},
+    "IndexService/GetImage": {"vectors": 'collection: "shop" id: "a" view: IMAGE_VIEW_VECTORS',
+                              "gone": 'collection: "shop" id: "zz" view: IMAGE_VIEW_PREVIEW'},
+    "IndexService/ListImages": {
+        "page": 'collection: "shop" page_size: 5 filter: "EXISTS tags" view: IMAGE_VIEW_VECTORS',
+        "token": 'collection: "shop" page_size: -1 page_token: "000000000000000100000000"'},
+    "IndexService/DeleteImages": {"ids": 'collection: "shop" ids: "a" ids: "zz"',
+                                  "filter": 'collection: "shop" filter: "NOT (price >= 1)"'},
+    "IndexService/UpdateAttributes": {
+        "set": 'collection: "shop" id: "a" set { key: "k" value { string_list { values: "v" } } } remove: "color"',
+        "no_value": 'collection: "shop" id: "a" set { key: "" value { } } remove: "k"'},
+    "CollectionService/CreateCollection": {
+        "space": 'name: "new" embedding_space: "s" descriptor_dim: 4 settings { hnsw_m: 8 description: "d" }',
+        "model": 'name: "new" model: "fake" settings { keep_image: KEEP_IMAGE_ORIGINAL index_kind: INDEX_KIND_IVF }',
+        "outside": 'name: "../shop" descriptor_dim: -1'},
+    "CollectionService/GetCollection": {"one": 'name: "shop"'},
+    "CollectionService/ListCollections": {"page": 'page_size: 1 page_token: "after:a"'},
+    "CollectionService/UpdateCollection": {"any": 'name: "shop"'},
+    "CollectionService/DeleteCollection": {"one": 'name: "shop"'},
+    "CollectionService/OptimizeCollection": {"augment": 'name: "shop" augment_neighbours: 5 augment_alpha: nan'},
+    "CollectionService/CreateSnapshot": {"one": 'collection: "shop"'},
+    "CollectionService/ListSnapshots": {"page": 'collection: "shop" page_size: 1 page_token: "before:3"'},
+    "CollectionService/RestoreSnapshot": {"one": 'snapshot: "snapshots/1" collection: "new"'},
+    "CollectionService/DeleteSnapshot": {"one": 'name: "snapshots/1"'},
+    "CollectionService/DownloadSnapshot": {"part": 'name: "snapshots/1" offset: 1'},
+    "CollectionService/UploadSnapshot": {"piece": f'sha256: "{"ab" * 32}" data: "bytes"'},
+    "CollectionService/ReembedCollection": {"model": 'name: "shop" model: "fake" keep_old_hours: 1',
+                                            "back": 'name: "shop" rollback: true'},
+    "CollectionService/DropOtherSpace": {"one": 'name: "shop"'},
+    "CollectionService/FindDuplicates": {
+        "scores": 'collection: "shop" min_score: 0.5 filter: "color = \\"red\\"" neighbours: 5',
+        "confidence": 'collection: "shop" min_confidence: 0.5'},
+    "CollectionService/FitConfidence": {
+        "label": 'collection: "shop" label_attribute: "color" rerank { mass: 0.5 }',
+        "pairs": 'collection: "shop" ' + 'pairs { first_id: "a" second_id: "b" same: true } ' * 20 +
+                 'pairs { first_id: "a" second_id: "c" } ' * 20},
+    "CollectionService/ListAttributeValues": {
+        "page": 'collection: "shop" key: "color" filter: "price > 1" page_size: 1 page_token: "x"'},
+    "CollectionService/SetAlias": {"one": 'alias: "a" collection: "shop"'},
+    "CollectionService/DeleteAlias": {"one": 'alias: "a"'},
+    "ModelService/ListModels": {"all": ""},
+    "ModelService/GetModel": {"one": 'name: "fake"'},
+    "ModelService/LoadModel": {"again": 'name: "fake"', "outside": 'name: "../fake"'},
+    "ModelService/UnloadModel": {"one": 'name: "fake"'},
+    "OperationService/GetOperation": {"one": 'name: "operations/1"'},
+    "OperationService/ListOperations": {"page": 'page_size: 1 page_token: "before:9" collection: "shop"'},
+    "OperationService/CancelOperation": {"one": 'name: "operations/1"'},
+    "ServerService/GetServerInfo": {"all": ""},
+}
+
+
 def write_requests():
-    part = 'query { parts { global_descriptor { values: 1 values: 0 values: nan values: inf embedding_space: "s" } } }'
-    write("request", "search", b"\x00" + encode("SearchRequest", 'collection: "shop" top_k: 5 ' + part))
-    write("request", "search_filter", b"\x00" + encode("SearchRequest", 'collection: "shop" filter: "a = 1" offset: -1'))
-    write("request", "search_no_parts", b"\x00" + encode("SearchRequest", 'collection: "shop" query { }'))
-    item = ('collection: "shop" request_id: "r" item { id: "a" attributes { key: "k" value { int64_value: 5 } } '
-            'global_descriptor { values: 1 values: 2 values: 3 values: 4 embedding_space: "s" } tokens { token_space: "t" '
-            'height: 1 width: 2 dim: 2 precision: PRECISION_INT8 values: "abcd" scales: 1 scales: 2 importance: 0.5 '
-            'importance: 0.5 centre: 1 centre: 0 } }')
-    write("request", "index", b"\x01" + encode("IndexRequest", item))
-    write("request", "index_huge_grid",
-          b"\x01" + encode("IndexRequest", item.replace("height: 1", "height: 2147483647")))
-    write("request", "create", b"\x02" + encode("CreateCollectionRequest", 'name: "../shop" descriptor_dim: -1'))
-    write("request", "list", b"\x03" + encode("ListImagesRequest", 'collection: "shop" page_size: 5 page_token: "x"'))
-    write("request", "update",
-          b"\x04" + encode("UpdateAttributesRequest", 'id: "a" set { key: "" value { } } remove: "k"'))
-    write("request", "operations", b"\x05" + bytes(40))
+    table = (ROOT / "tests/fuzz/request_fuzz.cc").read_text()
+    numbers = {method: int(number) for number, method in re.findall(r'\{(\d+), "(\w+/\w+)"', table)}
+    assert numbers.keys() == REQUESTS.keys(), numbers.keys() ^ REQUESTS.keys()
+    for method, seeds in REQUESTS.items():
+        name = method.split("/")[1]
+        for seed, text in seeds.items():
+            write("request", f"{name}_{seed}", bytes([numbers[method]]) + encode(f"{name}Request", text))
+    operation = encode("Operation", 'name: "operations/1" kind: "optimize" collection: "shop" state: STATE_FAILED')
+    body = struct.pack("<Q", 2) + bytes([len(operation)]) + operation + b"\x00"
+    write("operations", "one", b"\x00" + body)
+    write("operations", "out_of_order", b"\x00" + body + body[8:])
+    write("operations", "cut", b"\x00" + body[:-3])
+    write("operations", "raw", b"\x01SLTOPERA" + bytes(40))
+
+
+def write_server():
+    write("http", "get", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    write("http", "old", "GET /metrics HTTP/1.0\r\n\r\n")
+    write("http", "head", "HEAD /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    write("http", "two", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+    write("http", "post", "POST /v1/search HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                          "Content-Length: 13\r\n\r\n{\"top_k\": 10}")
+    write("http", "chunks", "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    write("http", "expect", "PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+    write("http", "query", "GET /healthz?a=%2e%2E&b=%00 HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\n\r\n")
+    write("http", "outside", "GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n")
+    write("http", "long", "GET /" + "a" * 5000 + " HTTP/1.1\r\n" + "X: y\r\n" * 300 + "\r\n")
+    write("http", "cut", "GET /healthz HTT")
+    write("http", "not_http", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    key = {"name": "ci", "sha256": "ab" * 32, "scope": "write", "collections": ["shop", "a-*"],
+           "expires": "2027-01-31T00:00:00Z", "rate": {"per_second": 50, "burst": 100}, "max_in_flight": 4}
+    write("key_file", "one", json.dumps({"keys": [key]}))
+    write("key_file", "certificate", '{"keys": [{"name": "a", "certificate": "a.example", "scope": "admin"}]}')
+    write("key_file", "twice", '{"keys": [{"name": "a", "name": "b", "scope": "read", "scope": "admin"}]}')
+    write("key_file", "deep", "[" * 3000)
+    write("key_file", "numbers", '{"keys": [{"name": "a", "scope": "read", "rate": {"per_second": 1e999}}]}')
+    write("call_header", "trace", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    write("call_header", "later_version", "42-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more")
+    write("call_header", "request_id", "job-7/part:3")
 
 
 write_weights()
@@ -155,3 +338,4 @@ write_tables()
 write_texts()
 write_stored()
 write_requests()
+write_server()

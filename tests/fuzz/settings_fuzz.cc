@@ -1,29 +1,42 @@
-// Any text as a file of settings, every value given to the flag of its name; and as an address.
-#include <map>
+// Any text as the file of settings that a running server reads again, with every check of what it says; and as an
+// address.
+#include <cstdlib>
+#include <fstream>
 #include <string>
 
-#include "absl/flags/reflection.h"
 #include "server/http/address.h"
 #include "server/options.h"
-#include "server/settings.h"
 #include "tests/fuzz/fuzz_check.h"
+#include "tests/support/temp_folder.h"
+
+namespace sightline::server {
+namespace {
+
+// The path of the file that the settings come from.
+const std::string& SettingsFile() {
+  static const testing::TempFolder folder;
+  static const std::string path = [] {
+    std::string made = folder.Path("settings");
+    std::ofstream(made).close();
+    ::setenv("SIGHTLINE_CONFIG", made.c_str(), /*overwrite=*/1);
+    std::string program = "sightline-server";
+    char* arguments[] = {program.data(), nullptr};
+    testing::Expect(ParseOptions(1, arguments).ok());
+    return made;
+  }();
+  return path;
+}
+
+}  // namespace
+}  // namespace sightline::server
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sightline;  // NOLINT(google-build-using-namespace): a program of one function
   const absl::string_view text = testing::View(data, size);
-  // Links options.cc, whose flags these are.
-  auto* volatile linked = &server::ReloadOptions;
-  (void)linked;
-  testing::CheckAnswer(
-      server::ForEachSetting(text, "config", [](const std::string& name, const std::string& value, const std::string&) {
-        absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
-        if (flag == nullptr || flag->Filename().find("server/options.cc") == absl::string_view::npos) {
-          return absl::OkStatus();
-        }
-        std::string error;
-        if (!flag->ParseFrom(value, &error)) testing::Expect(!error.empty());
-        return absl::OkStatus();
-      }));
+  std::ofstream(server::SettingsFile(), std::ios::binary | std::ios::trunc) << text;
+  // What an earlier input has set is back at its default.
+  const auto reloaded = server::ReloadOptions();
+  testing::CheckAnswer(reloaded.status());
   const auto address = server::ParseHostPort(std::string(text));
   testing::CheckAnswer(address.status());
   if (address.ok()) {

@@ -14,7 +14,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sightline;  // NOLINT(google-build-using-namespace): a program of one function
   if (size < 3) return 0;
-  static const testing::TempFolder& folder = *new testing::TempFolder;  // NOLINT: lives as long as the process
+  static const testing::TempFolder folder;
   const std::string work = folder.Path("work");
   const absl::string_view rest = testing::View(data + 3, size - 3);
   // Its checksum has the magic number as key.
@@ -22,10 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string manifest(rest.substr(0, data[1] + 256U * data[2]));
   index::SealValue(kMagic, &manifest);
   manifest.insert(0, kMagic.data(), kMagic.size());
-  std::string stream = "SLSTREAM";
-  for (const size_t number : {size_t{1}, manifest.size()}) {
-    for (int shift = 0; shift < 32; shift += 8) stream.push_back(static_cast<char>(number >> shift));
-  }
+  std::string stream = testing::Little("SLSTREAM", {1, static_cast<uint32_t>(manifest.size())});
   absl::StrAppend(&stream, manifest, rest.substr(std::min<size_t>(rest.size(), data[1] + 256U * data[2])));
   const std::string sha256 = base::Sha256Hex(manifest);
   {

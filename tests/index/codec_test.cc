@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <random>
 
 #include "base/status.h"
@@ -134,6 +135,16 @@ TEST(CodecTest, RecordSurvivesTheRoundTrip) {
 TEST(CodecTest, ADescriptorOfAnotherDimensionIsDamage) {
   const std::string value = Sealed(EncodeDescriptor({1, 0}, DescriptorPrecision::kFloat32));
   EXPECT_EQ(DecodeDescriptor(kKey, value, 3).status().code(), absl::StatusCode::kDataLoss);
+}
+
+// A snapshot may come from anywhere, with checksums that fit.
+TEST(CodecTest, ADescriptorThatHoldsNoNumberIsDamage) {
+  for (const float wrong : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const auto precision : {DescriptorPrecision::kFloat32, DescriptorPrecision::kFloat16}) {
+      const std::string value = Sealed(EncodeDescriptor({1, wrong}, precision));
+      EXPECT_EQ(DecodeDescriptor(kKey, value, 2).status().code(), absl::StatusCode::kDataLoss);
+    }
+  }
 }
 
 TEST(KeysTest, OrderIsTheOrderOfNumbers) {

@@ -115,6 +115,11 @@ class Promtool(unittest.TestCase):
 
     def test_the_configuration_and_the_rules_are_right(self):
         self.run_tool("check", "config", CONFIG)
+        # That of the containers, where it lies beside the rules.
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(ROOT / "docker/prometheus.yml", folder)
+            shutil.copytree(CONFIG.parent / "rules", pathlib.Path(folder, "rules"))
+            self.run_tool("check", "config", pathlib.Path(folder, "prometheus.yml"))
         self.run_tool("check", "rules", "--lint=all", "--lint-fatal", *sorted(CONFIG.parent.glob("rules/*.yml")))
 
     def test_the_alerts_fire_when_they_should(self):
@@ -289,6 +294,18 @@ class RealPrometheus(unittest.TestCase):
         self.prometheus.wait_for("every alert is evaluated", lambda: all(rule["health"] == "ok" for rule in self.rules("alerting")))
         firing = [alert["labels"] for alert in self.prometheus.api("alerts")["alerts"] if alert["state"] == "firing"]
         self.assertEqual(firing, [])
+
+    def test_every_alert_reads_series_that_are_there(self):
+        _, sometimes = watched_server.listed_metrics()
+        for rule in self.rules("alerting"):
+            for part in re.split(r"\s+and on \([^)]*\)\s+", rule["query"]):
+                value = re.sub(r"\s*(==|[<>])\s*[0-9.* ]+$", "", part)
+                with self.subTest(rule["name"], expression=value):
+                    self.assertNotEqual(value, part, "an alert without a threshold")
+                    if metric_names(value) & sometimes:
+                        self.prometheus.query(value)  # this server has none of them
+                    else:
+                        self.prometheus.wait_for(value, lambda value=value: self.prometheus.query(value))
 
     def test_every_expression_of_the_dashboard_finds_something(self):
         asked = 0

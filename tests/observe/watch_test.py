@@ -71,6 +71,21 @@ class Watch(unittest.TestCase):
         line = self.lines(message="request", request_id="traced")[0]
         self.assertEqual((line["trace_id"], line["parent_span"], line["span"]), (TRACE, PARENT, answer[1]))
 
+    def test_the_state_of_a_trace_goes_on_with_it(self):
+        before = self.ignored()
+        trace = ("traceparent", f"00-{TRACE}-{PARENT}-01")
+        for states, expected in ((["rojo=00f067aa0ba902b7"], "rojo=00f067aa0ba902b7"), (["congo=t61", "rojo=1,a=2"], "congo=t61,rojo=1,a=2"),
+                                 (["x" * 512], "x" * 512), (["x" * 513], None), (["a=1,"] * 32, None), ([], None)):
+            headers, code = self.search(trace, *(("tracestate", state) for state in states))
+            self.assertEqual((code, headers.get("tracestate")), ("OK", expected))
+            self.assertIn("traceparent", headers)
+        headers, code = self.search(("tracestate", "rojo=1"))
+        self.assertEqual((code, "tracestate" in headers), ("OK", False), "without a trace it means nothing")
+        headers, code = self.search(trace, trace)
+        self.assertEqual((code, "traceparent" in headers), ("OK", False), "two traces are none")
+        after = self.ignored()
+        self.assertEqual({header: after[header] - before[header] for header in after}, {"traceparent": 1, "tracestate": 2, "x-request-id": 0})
+
     def test_headers_that_are_not_sane_are_counted_and_not_repeated(self):
         before = self.ignored()
         traces = ["00", f"00-{TRACE}-{PARENT}", f"00-{'0' * 32}-{PARENT}-01", f"ff-{TRACE}-{PARENT}-01", f"00-{TRACE.upper()}-{PARENT}-01",
@@ -152,6 +167,8 @@ class Watch(unittest.TestCase):
                     self.assertEqual(labels, listed[name][1])
                 else:
                     self.assertIn(name, sometimes, "a metric without a value")
+        # This server has neither keys nor TLS.
+        self.assertEqual({name for name in sometimes if served[name][2]}, set(), "docs/metrics.md says that these need setting up")
 
     def test_series_of_collections_are_bounded_and_go_away(self):
         def collections_shown():

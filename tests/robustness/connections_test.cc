@@ -8,6 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr char kSearch[] = "/sightline.v1.SearchService/Search";
+constexpr char kSearchStream[] = "/sightline.v1.SearchService/SearchStream";
 constexpr char kGetImage[] = "/sightline.v1.IndexService/GetImage";
 
 class ConnectionsTest : public LoadFixture {
@@ -100,6 +101,92 @@ TEST_F(ConnectionsTest, RepliesThatNobodyTakesAreBounded) {
   EXPECT_EQ(Reason(refused), "REPLIES_NOT_TAKEN");
   EXPECT_TRUE(base::GetErrorInfo(refused).retry_after.has_value());
   connections.clear();
+  ExpectNothingLeft();
+}
+
+TEST_F(ConnectionsTest, RepliesOfStreamsThatNobodyTakesAreBounded) {
+  Start({"--max_message_bytes=65536", "--max_image_bytes=65536", "--grpc_memory=65536"});
+  v1::SearchStreamRequest item;
+  item.mutable_request()->set_collection(kCollection);
+  item.mutable_request()->set_request_id("any");
+  item.mutable_request()->mutable_query()->add_parts()->set_id("picture-1");
+  const std::string message = RawHttp2::Message(item.SerializeAsString());
+  std::string messages;
+  for (int i = 0; i < 64; ++i) messages += message;
+  std::vector<RawHttp2> connections;
+  absl::Status refused;
+  for (int c = 0; c < 20 && refused.ok(); ++c) {
+    connections.push_back(Open());
+    std::string bytes = RawHttp2::Preface(/*window=*/0);
+    for (uint32_t i = 0; i < 10; ++i) {
+      absl::StrAppend(&bytes, RawHttp2::Headers(1 + 2 * i, kSearchStream), RawHttp2::Data(1 + 2 * i, messages, false));
+    }
+    connections.back().Send(bytes);
+    std::this_thread::sleep_for(milliseconds(50));
+    refused = Search();
+  }
+  EXPECT_EQ(Reason(refused), "REPLIES_NOT_TAKEN") << refused;
+  for (RawHttp2& connection : connections) connection.Abort();
+  ExpectNothingLeft();
+}
+
+TEST_F(ConnectionsTest, WithoutFilesThoseWhoAreThereAreServedAndOthersLater) {
+  constexpr int kFiles = 256;
+  Start({}, kFiles);
+  std::vector<RawHttp2> connections;
+  for (int i = 0; i < 2 * kFiles; ++i) connections.push_back(Open());
+  // The system takes connections that the server has not seen yet; it has seen all once it refuses the last one.
+  EXPECT_TRUE(connections.back().WaitUntilClosed(absl::Seconds(15)));
+  EXPECT_GT(server_->Metric("sightline_rejected_total{reason=\"connections\"}"), 0);
+  EXPECT_TRUE(Search().ok());
+  v1::CreateCollectionRequest create;
+  create.set_name("meanwhile");
+  create.set_model("dtop_seeded");
+  EXPECT_TRUE(Call(*rpc().collections, &v1::CollectionService::Stub::CreateCollection, create).ok())
+      << "some are left for the server's own files";
+  // Those, too: the addresses of HTTP have a limit of their own, above what is left.
+  std::vector<RawHttp2> others;
+  for (int i = 0; i < kFiles; ++i) {
+    auto other = RawHttp2::Open(server_->http_port());
+    if (!other.ok()) break;
+    others.push_back(*std::move(other));
+  }
+  EXPECT_TRUE(Search().ok());
+  connections.clear();
+  others.clear();
+  absl::Status again;
+  for (int i = 0; i < 100; ++i) {
+    const Rpc newcomer(server_->address());
+    again = Call(*newcomer.search, &v1::SearchService::Stub::Search, NewSearch(1));
+    if (again.ok()) break;
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  EXPECT_TRUE(again.ok()) << again;
+  EXPECT_TRUE(Write("after", 3).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(ConnectionsTest, OneAddressHoldsNoMoreThanItsShare) {
+  constexpr int kShare = 20;
+  Start({"--max_connections=1000", absl::StrCat("--max_connections_per_address=", kShare)});
+  std::vector<RawHttp2> connections;
+  for (int i = 0; i < 2 * kShare; ++i) connections.push_back(Open());
+  // Those that came too late, with the four of the test's own before them.
+  EXPECT_TRUE(connections.back().WaitUntilClosed(absl::Seconds(15)));
+  EXPECT_GT(server_->Metric("sightline_rejected_total{reason=\"connections_of_address\"}"), 0);
+  EXPECT_EQ(server_->Metric("sightline_rejected_total{reason=\"connections\"}"), 0);
+  EXPECT_EQ(server_->Metric("sightline_connections{listener=\"main\"}"), kShare);
+  EXPECT_FALSE(connections.front().Closed()) << "those who are there stay";
+  EXPECT_TRUE(Search().ok());
+  connections.clear();
+  absl::Status again;
+  for (int i = 0; i < 100; ++i) {
+    const Rpc newcomer(server_->address());
+    again = Call(*newcomer.search, &v1::SearchService::Stub::Search, NewSearch(1));
+    if (again.ok()) break;
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  EXPECT_TRUE(again.ok()) << "there is room once they have gone: " << again;
   ExpectNothingLeft();
 }
 

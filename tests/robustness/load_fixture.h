@@ -35,10 +35,10 @@ class LoadFixture : public ::testing::Test {
     }
   }
 
-  void Start(std::vector<std::string> flags = {}) {
+  void Start(std::vector<std::string> flags = {}, int64_t file_limit = 0) {
     flags.insert(flags.end(), {"--models=dtop_seeded", "--allow_untrained", "--warm_up=one", "--intra_op_threads=1",
                                std::string("--model_root=") + SIGHTLINE_MODEL_ROOT});
-    auto server = ServerProcess::Start({.folder = folder_.path(), .flags = std::move(flags)});
+    auto server = ServerProcess::Start({.folder = folder_.path(), .flags = std::move(flags), .file_limit = file_limit});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     // A connection takes 128 calls at once.
@@ -105,7 +105,13 @@ class LoadFixture : public ::testing::Test {
       while (next != all.end() && next->cancel != Cancel::kWithTheAnswer) ++next;
       if (next != all.end()) (next++)->context.TryCancel();
     }
-    for (const One& one : all) answers.push_back(Rpc::Decode(one.status));
+    for (const One& one : all) {
+      answers.push_back(Rpc::Decode(one.status));
+      // Whatever the server has answered, refusals included, can be found in its log.
+      if (answers.back().ok() || absl::IsResourceExhausted(answers.back())) {
+        EXPECT_TRUE(one.context.GetServerInitialMetadata().contains("x-request-id")) << answers.back();
+      }
+    }
     queue.Shutdown();
     return answers;
   }

@@ -45,6 +45,21 @@ TEST_F(OverloadTest, ShedsWithACodeAReasonAndADelay) {
   ExpectNothingLeft();
 }
 
+TEST_F(OverloadTest, WhoHasNoPlaceIsToldSo) {
+  Start({"--max_in_flight=2"});
+  int refused = 0;
+  for (const absl::Status& status : SearchAll(
+           200, [](int) { return kMinute; }, Never)) {
+    if (status.ok()) continue;
+    ++refused;
+    EXPECT_EQ(Reason(status), "TOO_MANY_REQUESTS") << status;
+    EXPECT_TRUE(base::GetErrorInfo(status).retry_after.has_value()) << status;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(server_->Metric("sightline_rejected_total{reason=\"in_flight\"}"), refused);
+  ExpectNothingLeft();
+}
+
 TEST_F(OverloadTest, AStormOfShortDeadlinesLeavesNothingBehind) {
   Start();
   const unsigned seed = std::random_device()();

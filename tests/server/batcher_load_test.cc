@@ -16,6 +16,7 @@ namespace sightline::server {
 namespace {
 
 using sightline::testing::FakeModel;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -33,10 +34,11 @@ class SteppedClock final : public base::Clock {
   std::atomic<int64_t> now_ = int64_t{3600} * 1'000'000'000;
 };
 
-// Every image of a batch takes as long as it is told.
+// Every batch, and every image of it, takes as long as it is told.
 class TimedModel final : public model::Model {
  public:
-  TimedModel(FakeModel* inner, SteppedClock* clock) : inner_(inner), clock_(clock) {}
+  TimedModel(FakeModel* inner, SteppedClock* clock, const absl::Duration* per_batch)
+      : inner_(inner), clock_(clock), per_batch_(per_batch) {}
   const model::ModelInfo& info() const override { return inner_->info(); }
   int wanted_side(int width, int height) const override { return inner_->wanted_side(width, height); }
   absl::StatusOr<model::PreparedImage> Prepare(const image::Image& image,
@@ -48,7 +50,7 @@ class TimedModel final : public model::Model {
   }
   absl::StatusOr<std::vector<model::Embedding>> Embed(absl::Span<const model::PreparedImage* const> batch) override {
     auto answer = inner_->Embed(batch);
-    clock_->Move(per_image * static_cast<double>(batch.size()));
+    clock_->Move(*per_batch_ + per_image * static_cast<double>(batch.size()));
     return answer;
   }
   absl::Duration per_image = absl::Milliseconds(100);
@@ -56,6 +58,7 @@ class TimedModel final : public model::Model {
  private:
   FakeModel* const inner_;
   SteppedClock* const clock_;
+  const absl::Duration* const per_batch_;
 };
 
 class BatcherLoadTest : public ::testing::Test {
@@ -66,7 +69,8 @@ class BatcherLoadTest : public ::testing::Test {
       total_ += milliseconds;
       wasted_ += wasted * milliseconds;
     };
-    batcher_ = std::make_unique<Batcher>(std::make_unique<TimedModel>(&model_, &clock_), std::move(options));
+    batcher_ =
+        std::make_unique<Batcher>(std::make_unique<TimedModel>(&model_, &clock_, &per_batch_), std::move(options));
   }
 
   // 100 ms an image, as the first one shows.
@@ -98,6 +102,7 @@ class BatcherLoadTest : public ::testing::Test {
 
   SteppedClock clock_;
   FakeModel model_;
+  absl::Duration per_batch_ = absl::ZeroDuration();
   size_t batches_ = 1;  // with the one that taught the pace
   base::Mutex mutex_;
   double total_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -128,7 +133,7 @@ TEST_F(BatcherLoadTest, RefusesWhatWouldWaitTooLongAndSaysWhenToComeBack) {
   EXPECT_TRUE(Submit(4).get().ok()) << "and then it answers again";
 }
 
-TEST_F(BatcherLoadTest, OneFullBatchMayAlwaysWait) {
+TEST_F(BatcherLoadTest, AsManyAsAFullBatchMayAlwaysWait) {
   Make({.max_batch = 4, .max_delay = absl::ZeroDuration(), .max_queue = 256, .max_queue_delay = absl::ZeroDuration()});
   LearnThePace();
   auto first = HoldTheModel();
@@ -137,7 +142,39 @@ TEST_F(BatcherLoadTest, OneFullBatchMayAlwaysWait) {
   EXPECT_EQ(Reason(Submit(9).get()), "MODEL_QUEUE_FULL");
   model_.Release();
   for (auto& one : waiting) EXPECT_TRUE(one.get().ok());
-  EXPECT_THAT(model_.WaitForBatches(3).back(), SizeIs(4));
+  EXPECT_THAT(model_.WaitForBatches(3), Each(SizeIs(1))) << "a batch would take longer than anybody may wait";
+}
+
+TEST_F(BatcherLoadTest, BatchesOfAModelThatTheyCostNothingAreFull) {
+  per_batch_ = absl::Milliseconds(1000);
+  Make({.max_batch = 4, .max_delay = absl::ZeroDuration(), .max_queue = 256});
+  LearnThePace();
+  for (int round = 0; round < 3; ++round) {
+    auto first = HoldTheModel();
+    std::vector<std::future<Answer>> waiting;
+    for (int i = 0; i < 4; ++i) waiting.push_back(Submit(static_cast<float>(i)));
+    model_.Release();
+    for (auto& one : waiting) EXPECT_TRUE(one.get().ok());
+    EXPECT_THAT(model_.WaitForBatches(batches_ + 1).back(), SizeIs(4)) << round;
+    ++batches_;
+  }
+}
+
+TEST_F(BatcherLoadTest, BatchesThatSaveNothingAreTriedOnceAMinute) {
+  Make({.max_batch = 4, .max_delay = absl::ZeroDuration(), .max_queue = 256});
+  LearnThePace();
+  std::vector<size_t> sizes;
+  for (int round = 0; round < 3; ++round) {
+    auto first = HoldTheModel();
+    std::vector<std::future<Answer>> waiting;
+    for (int i = 0; i < 4; ++i) waiting.push_back(Submit(static_cast<float>(i)));
+    model_.Release();
+    for (auto& one : waiting) EXPECT_TRUE(one.get().ok());
+    sizes.push_back(model_.WaitForBatches(batches_ + 1)[batches_].size());
+    batches_ = model_.WaitForBatches(batches_ + 1).size();
+    if (round == 1) clock_.Move(absl::Minutes(2));
+  }
+  EXPECT_THAT(sizes, ElementsAre(4, 1, 4));
 }
 
 TEST_F(BatcherLoadTest, PlacesCountBeforeTheImagesCome) {
@@ -258,7 +295,7 @@ TEST_F(BatcherLoadTest, WhatDiesInABatchIsCountedAsWasted) {
 
 TEST_F(BatcherLoadTest, BulkTakesNoPlacesFromInteractiveWork) {
   Make(
-      {.max_batch = 2, .max_delay = absl::ZeroDuration(), .max_queue = 16, .max_queue_delay = absl::Milliseconds(250)});
+      {.max_batch = 2, .max_delay = absl::ZeroDuration(), .max_queue = 16, .max_queue_delay = absl::Milliseconds(400)});
   LearnThePace();
   auto first = HoldTheModel();
   std::vector<std::future<Answer>> bulk;
@@ -286,17 +323,17 @@ TEST_F(BatcherLoadTest, BulkRidesAlongOnlyWhereItCostsLittle) {
               ElementsAre(ElementsAre(-2), ElementsAre(-1), ElementsAre(1), ElementsAre(100)));
 }
 
-TEST_F(BatcherLoadTest, ABulkBatchIsNoLongerThanInteractiveWorkMayWait) {
+TEST_F(BatcherLoadTest, NoBatchRunsLongerThanHalfOfWhatInteractiveWorkMayWait) {
   Make(
-      {.max_batch = 8, .max_delay = absl::ZeroDuration(), .max_queue = 16, .max_queue_delay = absl::Milliseconds(250)});
+      {.max_batch = 8, .max_delay = absl::ZeroDuration(), .max_queue = 16, .max_queue_delay = absl::Milliseconds(400)});
   LearnThePace();
   auto first = HoldTheModel();
   std::vector<std::future<Answer>> bulk;
   for (int i = 0; i < 4; ++i) bulk.push_back(Submit(static_cast<float>(i), Priority::kBulk));
   model_.Release();
   for (auto& one : bulk) EXPECT_TRUE(one.get().ok());
-  EXPECT_THAT(model_.WaitForBatches(4),
-              ElementsAre(ElementsAre(-2), ElementsAre(-1), ElementsAre(0, 1), ElementsAre(2, 3)));
+  EXPECT_THAT(model_.WaitForBatches(5),
+              ElementsAre(ElementsAre(-2), ElementsAre(-1), ElementsAre(0, 1), ElementsAre(2), ElementsAre(3)));
 }
 
 // Cancels at any moment, also while the answer is on its way; the answer comes exactly once and nothing stays behind.

@@ -46,8 +46,10 @@ class ModelHubTest : public ::testing::Test {
     std::ofstream(folder_.path() + "/" + name + "/model.json") << "{}";
   }
 
-  void Make(WarmUp warm_up = WarmUp::kNone, absl::Duration budget = absl::ZeroDuration()) {
+  void Make(WarmUp warm_up = WarmUp::kNone, absl::Duration budget = absl::ZeroDuration(),
+            image::Decoder* decoder = nullptr) {
     ModelHub::Options options;
+    options.decoder = decoder;
     options.root = folder_.path();
     options.warm_up = warm_up;
     options.warm_up_budget = budget;
@@ -217,6 +219,16 @@ TEST_F(ModelHubTest, TheEndAnswersWhatWaits) {
   EXPECT_EQ(Reason(waiting.get().status()), "MODEL_UNLOADING");
 }
 
+TEST_F(ModelHubTest, LoadsNothingMoreOnceTheServerEnds) {
+  ASSERT_TRUE(hub_->Load("a").ok());
+  hub_->Drain();
+  const absl::Status late = hub_->Load("b").status();
+  EXPECT_EQ(late.code(), absl::StatusCode::kUnavailable) << late;
+  EXPECT_EQ(Reason(late), "DRAINING");
+  EXPECT_EQ(loads_, 1) << "its files were not even read";
+  EXPECT_TRUE(hub_->Find("a").ok()) << "requests in hand have their model";
+}
+
 TEST_F(ModelHubTest, WarmsUpBeforeItServes) {
   sides_ = {4, 16, 32};
   Make(WarmUp::kAll);
@@ -332,6 +344,66 @@ TEST_F(ModelHubTest, CountsTheModelsTime) {
   answered.get_future().wait();
   EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_wasted_model_seconds_total 0.0"));
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("sightline_wasted_model_seconds_total 0\n")));
+}
+
+// A decoder that notes how much memory was taken for the image.
+class NotingDecoder final : public image::Decoder {
+ public:
+  explicit NotingDecoder(bool limits_memory) : limits_memory_(limits_memory) {}
+  absl::StatusOr<image::Image> Decode(absl::string_view, const image::Limits&, const image::DecodeOptions&) override {
+    taken_ = hub_->decode_memory();
+    return image::Image{8, 8, std::vector<uint8_t>(8 * 8 * 3), 8, 8};
+  }
+  bool limits_memory() const override { return limits_memory_; }
+  image::DecoderRestarts restarts() const override { return {}; }
+  void OnRestart(std::function<void(absl::string_view)>) override {}
+
+  void SetHub(const ModelHub* hub) { hub_ = hub; }
+  int64_t taken() const { return taken_; }
+
+ private:
+  const bool limits_memory_;
+  const ModelHub* hub_ = nullptr;
+  int64_t taken_ = 0;
+};
+
+// The first bytes of a lossless WebP of 1000 x 1000 pixels.
+std::string LosslessHeader() {
+  const uint32_t bits = 999 | 999 << 14;
+  std::string chunk = "VP8L";
+  for (const uint32_t value : {uint32_t{5}}) {
+    for (int i = 0; i < 4; ++i) chunk.push_back(static_cast<char>(value >> 8 * i));
+  }
+  chunk.push_back(0x2F);
+  for (int i = 0; i < 4; ++i) chunk.push_back(static_cast<char>(bits >> 8 * i));
+  chunk.push_back(0);  // to an even size
+  std::string file = "RIFF";
+  for (int i = 0; i < 4; ++i) file.push_back(static_cast<char>((4 + chunk.size()) >> 8 * i));
+  return file + "WEBP" + chunk;
+}
+
+TEST_F(ModelHubTest, AnImageThatNothingLimitsIsDecodedAlone) {
+  for (const bool limits_memory : {true, false}) {
+    NotingDecoder decoder(limits_memory);
+    Make(WarmUp::kNone, absl::ZeroDuration(), &decoder);
+    decoder.SetHub(hub_.get());
+    ASSERT_TRUE(hub_->Load("a").ok());
+    const auto photograph = Embed(*hub_->Find("a")).get();
+    ASSERT_TRUE(photograph.ok()) << photograph.status();
+    EXPECT_LT(decoder.taken(), int64_t{10} << 20);
+    std::string jpeg = LosslessHeader();
+    image_.swap(jpeg);
+    const auto lossless = Embed(*hub_->Find("a")).get();
+    image_.swap(jpeg);
+    ASSERT_TRUE(lossless.ok()) << lossless.status();
+    // Tables of 18 KiB for each of 62,500 blocks are more than there is.
+    if (limits_memory) {
+      EXPECT_LT(decoder.taken(), int64_t{100} << 20);
+    } else {
+      EXPECT_EQ(decoder.taken(), limits_.decode_memory_bytes);
+    }
+    hub_.reset();
+  }
 }
 
 }  // namespace

@@ -42,6 +42,17 @@ TEST(OptionsTest, BytesMayHaveASuffix) {
   }
 }
 
+TEST(LimitsTest, TheTimeOfARequestIsItsCallersUpToTheLongest) {
+  Limits limits;
+  limits.default_deadline = absl::Seconds(60);
+  limits.max_deadline = absl::Hours(1);
+  EXPECT_EQ(limits.TimeFor(absl::InfiniteDuration()), absl::Seconds(60));
+  EXPECT_EQ(limits.TimeFor(absl::Milliseconds(5)), absl::Milliseconds(5));
+  EXPECT_EQ(limits.TimeFor(absl::Minutes(59)), absl::Minutes(59));
+  EXPECT_EQ(limits.TimeFor(absl::Hours(2)), absl::Hours(1)) << "not less than one who asks for an hour gets";
+  EXPECT_EQ(limits.TimeFor(-absl::Seconds(1)), -absl::Seconds(1)) << "too late already";
+}
+
 // Options are parsed once in a process.
 TEST(OptionsTest, TheFileSetsBudgetAndThreads) {
   const testing::TempFolder folder;

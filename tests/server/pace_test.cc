@@ -27,6 +27,30 @@ TEST(PaceTest, LearnsEachSizeOfABucketAndScalesToOthers) {
   EXPECT_EQ(pace.Expect("a", 1).measured, kNow);
 }
 
+TEST(PaceTest, ABatchIsWorthHavingWhereItsImagesCostLess) {
+  Pace pace;
+  EXPECT_EQ(pace.WorthHaving("a", 8), 8) << "nothing is known";
+  EXPECT_EQ(pace.WorthTaking("a", 5, kNow), 5);
+  pace.Observe("a", 1, 50, kNow);
+  EXPECT_EQ(pace.WorthHaving("a", 8), 8) << "there is nothing to compare with";
+  EXPECT_EQ(pace.WorthTaking("a", 5, kNow), 5);
+  // A CPU: a batch of eight saves 4 of 100.
+  pace.Observe("a", 8, 384, kNow);
+  EXPECT_EQ(pace.WorthHaving("a", 8), 1);
+  EXPECT_EQ(pace.WorthTaking("a", 5, kNow), 1);
+  EXPECT_EQ(pace.WorthTaking("a", 5, kNow + std::chrono::minutes(2)), 5) << "machines change";
+  // A GPU: it costs hardly more than one, and four are nearly as good.
+  pace.Observe("b", 1, 50, kNow);
+  pace.Observe("b", 4, 60, kNow);
+  pace.Observe("b", 8, 70, kNow);
+  EXPECT_EQ(pace.WorthHaving("b", 8), 8);
+  EXPECT_EQ(pace.WorthHaving("b", 6), 6);
+  EXPECT_EQ(pace.WorthTaking("b", 3, kNow), 3);
+  pace.Observe("c", 4, 60, kNow);
+  pace.Observe("c", 8, 112, kNow);
+  EXPECT_EQ(pace.WorthTaking("c", 8, kNow), 4);
+}
+
 TEST(PaceTest, AnUnknownBucketIsTakenForTheMeanImage) {
   Pace pace;
   pace.Observe("a", 2, 100, kNow);

@@ -284,6 +284,21 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
   EXPECT_THAT(text, HasSubstr(R"(sightline_operations{state="running"} 0)"));
 }
 
+TEST_F(ServicesTest, WhatIsDamagedIsShownAndCounted) {
+  metrics_.SetCollector([&] {
+    std::vector<Metrics::Sample> samples;
+    AddSamples(database_, models_, *operations_, limits_, &metrics_.collections(), &samples);
+    return samples;
+  });
+  EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_damaged_collections 0\n"));
+  database_.set_aside = {{.name = "lost", .status = absl::DataLossError("segment 7\nis cut")},
+                         {.name = "half", .status = absl::DataLossError("so is 8"), .readable = true}};
+  EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_damaged_collections 2\n"));
+  const std::string page = StatusPage(facts_, true, metrics_, database_, models_, *operations_, limits_);
+  EXPECT_THAT(page, HasSubstr("collection lost: SET ASIDE, not served: segment 7?is cut\n"));
+  EXPECT_THAT(page, HasSubstr("collection half: DAMAGED, read as far as possible: so is 8\n"));
+}
+
 TEST_F(ServicesTest, StatusPageShowsWhatWasSetAndWhatWentWrong) {
   Incident incident = {.time = absl::UnixEpoch(),
                        .call = {},
@@ -295,6 +310,7 @@ TEST_F(ServicesTest, StatusPageShowsWhatWasSetAndWhatWentWrong) {
   incident.call.method = "SearchService/Search";
   incident.call.collection = "a\nb";
   incident.call.request_id = "r1";
+  incident.call.caller = "c\rd";  // a certificate's name may hold anything
   const std::string page = StatusPage(facts_, true, metrics_, database_, models_, *operations_, limits_,
                                       {.settings = {{"max_batch", "16"}},
                                        .queues = {{"model", 3}},
@@ -303,7 +319,7 @@ TEST_F(ServicesTest, StatusPageShowsWhatWasSetAndWhatWentWrong) {
   EXPECT_THAT(page, HasSubstr("  max_batch = 16\n"));
   EXPECT_THAT(page, HasSubstr("queues: model 3\n"));
   EXPECT_THAT(page, HasSubstr("last slow requests: none\n"));
-  EXPECT_THAT(page, HasSubstr("SearchService/Search INTERNAL 12.3 ms WHY, collection a?b, request r1\n"));
+  EXPECT_THAT(page, HasSubstr("SearchService/Search INTERNAL 12.3 ms WHY, collection a?b, request r1, caller c?d\n"));
   EXPECT_THAT(page, HasSubstr("    two?lines ?[2J\n"));
   EXPECT_THAT(page, HasSubstr("embed 5.0 (batch of 3)\n"));
 }

@@ -129,7 +129,7 @@ class FakeDatabase : public index::Database {
   }
   std::vector<std::shared_ptr<index::Collection>> List() const override { return {collection_}; }
   absl::StatusOr<int64_t> Delete(const std::string&) override { return 0; }
-  std::vector<index::DamagedCollection> damaged() const override { return {}; }
+  std::vector<index::DamagedCollection> damaged() const override { return set_aside; }
   int64_t memory_bytes() const override { return collection_->stats.memory.total(); }
   void SetMemoryBudget(int64_t) override {}
   absl::StatusOr<index::SnapshotInfo> CreateSnapshot(const std::string&, const index::Progress&) override {
@@ -165,6 +165,7 @@ class FakeDatabase : public index::Database {
 
   index::CollectionConfig created;
   std::optional<index::OtherSpace> other;
+  std::vector<index::DamagedCollection> set_aside;
   std::string dropped;
 
  private:

@@ -31,14 +31,18 @@ constexpr auto kEndTime = std::chrono::seconds(60);
 constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr size_t kLogTail = 4000;
 
+void Limit(__rlimit_resource_t what, int64_t most) {
+  if (most <= 0) return;
+  const rlimit limit{static_cast<rlim_t>(most), static_cast<rlim_t>(most)};
+  ::setrlimit(what, &limit);
+}
+
 // The child: only calls that are safe after a fork of a process with threads.
 [[noreturn]] void Become(const std::vector<char*>& arguments, const std::vector<char*>& environment, const char* log,
-                         int64_t memory_limit) {
+                         int64_t memory_limit, int64_t file_limit) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (memory_limit > 0) {
-    const rlimit limit{static_cast<rlim_t>(memory_limit), static_cast<rlim_t>(memory_limit)};
-    ::setrlimit(RLIMIT_DATA, &limit);
-  }
+  Limit(RLIMIT_DATA, memory_limit);
+  Limit(RLIMIT_NOFILE, file_limit);
   const int fd = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
   if (fd >= 0) {
     ::dup2(fd, STDOUT_FILENO);
@@ -71,7 +75,7 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(Options opti
   for (std::string& entry : options.environment) environment.push_back(entry.data());
   environment.push_back(nullptr);
   const pid_t pid = ::fork();
-  if (pid == 0) Become(arguments, environment, log.c_str(), options.memory_limit);
+  if (pid == 0) Become(arguments, environment, log.c_str(), options.memory_limit, options.file_limit);
   if (pid < 0) return absl::InternalError("fork failed");
   std::unique_ptr<ServerProcess> server(new ServerProcess(std::move(options), pid));
   if (const absl::Status ready = server->WaitUntilReady(); !ready.ok()) return ready;

@@ -30,6 +30,7 @@ class ServerProcess {
     std::vector<std::string> environment = {};
     bool wait_until_ready = true;  // false: Start returns when the ports are bound
     int64_t memory_limit = 0;      // bytes of memory of its own (RLIMIT_DATA); 0 for none
+    int64_t file_limit = 0;        // open files, sockets included (RLIMIT_NOFILE); 0 for the test's own limit
   };
 
   // Where the program is, and every flag that Start gives it, for a run of another kind (--doctor).
@@ -41,7 +42,7 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  std::string address() const;  // of gRPC
+  std::string address() const;        // of gRPC
   pid_t pid() const { return pid_; }  // -1 once it has ended
   int grpc_port() const { return grpc_port_; }
   int http_port() const { return http_port_; }

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "client/cli/html.h"
 #include "client/cli/text.h"
 
@@ -15,7 +16,7 @@ EvalReport StartReport(const Context& context, const Args& args, const Benchmark
   words.insert(words.end(), args.words().begin(), args.words().end());
   report.command = ShellWords(words);
   report.made = absl::StrCat("Made on ", absl::FormatTime("%Y-%m-%d %H:%M", context.clock.Now(), absl::UTCTimeZone()),
-                             " UTC by sightline ", SIGHTLINE_VERSION, ":");
+                             " UTC by sightline ", base::Version(), ":");
   return report;
 }
 

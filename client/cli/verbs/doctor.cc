@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/version.h"
 #include "client/cli/checkup.h"
 #include "client/cli/json.h"
 #include "client/cli/plan.h"
@@ -35,7 +36,7 @@ std::vector<Check> Examine(client::Client& client) {
   }
   std::vector<Check> checks = {{"server", Verdict::kOk, absl::StrCat("answers at ", address)}};
   checks.push_back(CheckServing(client.CheckHealth()));
-  for (Check& check : CheckServer(*info, SIGHTLINE_VERSION)) checks.push_back(std::move(check));
+  for (Check& check : CheckServer(*info, base::Version())) checks.push_back(std::move(check));
   for (Check& check : CheckCollections(client.ListAllCollections())) checks.push_back(std::move(check));
   return checks;
 }

@@ -20,6 +20,13 @@ namespace sightline::cli {
 namespace {
 
 constexpr size_t kKeyBytes = 32;
+constexpr size_t kMaxNameBytes = 128;
+
+// A server refuses its whole keys file for an entry that it does not take: better refused here.
+bool IsPlain(const std::string& text) {
+  return text.size() <= kMaxNameBytes &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7F; });
+}
 
 absl::StatusOr<std::string> NewKey() {
   std::string bytes(kKeyBytes, '\0');
@@ -43,6 +50,10 @@ absl::StatusOr<std::string> Entry(const Args& args, const std::string& key) {
   if (args.Text("name").empty()) {
     return UsageError("name", "the key has no name. Add --name NAME: the server's logs show it.");
   }
+  if (!IsPlain(args.Text("name"))) {
+    return UsageError("name", absl::StrCat("the key's name is longer than ", kMaxNameBytes,
+                                           " bytes, or not printable. Choose another."));
+  }
   if (std::find(scopes.begin(), scopes.end(), scope) == scopes.end()) {
     return UsageError("scope", absl::StrCat("the scope is \"", scope, "\". Add --scope read, write or admin."));
   }
@@ -59,7 +70,8 @@ absl::StatusOr<std::string> Entry(const Args& args, const std::string& key) {
   if (args.Has("expires")) {
     absl::Time time;
     std::string ignored;
-    if (!absl::ParseTime(absl::RFC3339_full, args.Text("expires"), &time, &ignored)) {
+    if (!absl::ParseTime(absl::RFC3339_full, args.Text("expires"), &time, &ignored) || time == absl::InfiniteFuture() ||
+        time == absl::InfinitePast()) {
       return UsageError("expires", absl::StrCat("--expires ", args.Text("expires"),
                                                 " is no time. Write it like 2027-01-31T00:00:00Z."));
     }

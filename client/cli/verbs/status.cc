@@ -37,6 +37,14 @@ std::string LimitsText(const v1::Limits& limits) {
       limits.memory_budget_bytes() > 0 ? FormatBytes(limits.memory_budget_bytes()) : "unlimited");
 }
 
+std::string DecodingText(const v1::GetServerInfoResponse& info) {
+  const v1::Limits& limits = info.limits();
+  if (info.decode_isolation() == v1::GetServerInfoResponse::DECODE_ISOLATION_UNSPECIFIED) return "";  // an older one
+  const bool apart = info.decode_isolation() == v1::GetServerInfoResponse::DECODE_ISOLATION_PROCESS;
+  return absl::StrCat("images are decoded ", apart ? "in processes of their own" : "INSIDE THE SERVER", ", ",
+                      FormatBytes(limits.decode_memory_bytes()), " for all at once\n");
+}
+
 std::string BytesByLayer(const std::vector<v1::Collection>& collections) {
   std::string out;
   for (const auto& collection : collections) {
@@ -71,7 +79,7 @@ int RunStatus(Context& context, const Args& args) {
                       Printable(info->version()), (*client)->options().address, FormatSpan(up), info->simd_level(),
                       info->cpu_capability().empty() ? "unknown" : info->cpu_capability(),
                       info->blas().empty() ? "none" : info->blas(), absl::StrJoin(info->devices(), ", "));
-  absl::StrAppend(&out, LimitsText(info->limits()), "\n", ModelsTable(*info), "\n",
+  absl::StrAppend(&out, LimitsText(info->limits()), DecodingText(*info), "\n", ModelsTable(*info), "\n",
                   collections->empty() ? "no collections\n" : CollectionsTable(*collections),
                   BytesByLayer(*collections));
   for (const auto& warning : info->warnings()) absl::StrAppend(&out, "\nWARNING: ", Printable(warning));

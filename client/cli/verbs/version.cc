@@ -1,3 +1,5 @@
+#include "base/version.h"
+
 #include "absl/strings/str_cat.h"
 #include "client/cli/json.h"
 #include "client/cli/verbs/verbs.h"
@@ -6,9 +8,12 @@ namespace sightline::cli {
 namespace {
 
 int RunVersion(Context& context, const Args& args) {
-  const std::string text = args.Switch("json") ? JsonObject().Text("version", SIGHTLINE_VERSION).Done()
-                                               : absl::StrCat("sightline ", SIGHTLINE_VERSION);
-  context.out.Write(absl::StrCat(text, "\n"));
+  if (!args.Switch("json")) {
+    context.out.Write(base::VersionLine("sightline"));
+    return kOk;
+  }
+  const std::string json = JsonObject().Text("version", base::Version()).Text("commit", base::Commit()).Done();
+  context.out.Write(absl::StrCat(json, "\n"));
   return kOk;
 }
 
@@ -16,9 +21,11 @@ int RunVersion(Context& context, const Args& args) {
 
 Command VersionCommand() {
   return {.name = "version",
-          .summary = "print the version of this program",
+          .summary = "print the version and the commit of this program",
           .operands = "",
-          .about = "Prints the version of this program. \"sightline status\" prints the server's.\n",
+          .about =
+              "Prints the version of this program, and the commit that it was built from. \"sightline status\" prints "
+              "the server's.\n",
           .flags = {},
           .run = RunVersion};
 }

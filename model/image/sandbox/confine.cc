@@ -1,14 +1,17 @@
 #include "model/image/sandbox/confine.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -37,6 +40,13 @@ absl::StatusOr<int64_t> AddressSpace() {
   long long pages = 0;
   if (size <= 0 || std::sscanf(text, "%lld", &pages) != 1) return Refused("reading /proc/self/statm", error);
   return int64_t{pages} * ::sysconf(_SC_PAGESIZE);
+}
+
+// A server that runs as root has those that lift limits, and so has its helper until here.
+absl::Status DropCapabilities() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none = {};
+  return ::syscall(SYS_capset, &header, none.data()) == 0 ? absl::OkStatus() : Refused("giving up capabilities", errno);
 }
 
 absl::Status SetLimit(__rlimit_resource resource, rlim_t limit, const char* name) {
@@ -86,6 +96,7 @@ absl::StatusOr<int64_t> Confine(int socket, int64_t max_pixels) {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
   SIGHTLINE_ASSIGN_OR_RETURN(const int64_t base, AddressSpace());
+  SIGHTLINE_RETURN_IF_ERROR(DropCapabilities());
   SIGHTLINE_RETURN_IF_ERROR(SetLimit(RLIMIT_AS, base + MemoryLimit(max_pixels), "limiting memory"));
   SIGHTLINE_RETURN_IF_ERROR(SetLimit(RLIMIT_CORE, 0, "forbidding core dumps"));
   SIGHTLINE_RETURN_IF_ERROR(SetLimit(RLIMIT_FSIZE, 0, "forbidding files"));

@@ -1,4 +1,4 @@
-// What a helper gives up before it sees the first image, for good: new privileges, files, network, other processes, and
+// What a helper gives up before it sees the first image, for good: privileges, files, network, other processes, and
 // all memory but what one image may take.
 //
 // Threading: one thread, the only one of its process. Failure: Status with the step that the system refuses.

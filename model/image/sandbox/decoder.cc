@@ -8,6 +8,7 @@ class InProcessDecoder final : public Decoder {
   absl::StatusOr<Image> Decode(absl::string_view encoded, const Limits& limits, const DecodeOptions& options) override {
     return image::Decode(encoded, limits, options);
   }
+  bool limits_memory() const override { return false; }
   DecoderRestarts restarts() const override { return {}; }
   void OnRestart(std::function<void(absl::string_view reason)>) override {}
 };

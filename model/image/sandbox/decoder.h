@@ -33,6 +33,9 @@ class Decoder {
   virtual absl::StatusOr<Image> Decode(absl::string_view encoded, const Limits& limits,
                                        const DecodeOptions& options) = 0;
 
+  // Whether something limits the memory that a codec takes.
+  virtual bool limits_memory() const = 0;
+
   virtual DecoderRestarts restarts() const = 0;
 
   // Called with "crash" or "timeout" for each from now on; not while Decode runs.

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -22,8 +23,8 @@ namespace sightline::image {
 namespace {
 
 // Kept between images: most photographs fit, and pages that are there already cost nothing.
-constexpr int64_t kKeptInput = int64_t{8} << 20;
-constexpr int64_t kKeptPixels = int64_t{48} << 20;
+constexpr size_t kKeptInput = size_t{8} << 20;
+constexpr size_t kKeptPixels = size_t{48} << 20;
 
 constexpr absl::Duration kStartTime = absl::Seconds(10);
 // How often a helper at work is looked at, and how long one may stand still: stopped, or waiting for what never comes.
@@ -57,10 +58,24 @@ bool Readable(int socket, absl::Duration wait) {
   }
 }
 
-bool Receive(int socket, DecodeAnswer* answer) {
+// The first `used` bytes of a part of the shared memory are zero afterwards, and those from `kept` on take no memory.
+void Clear(uint8_t* part, size_t size, size_t used, size_t kept) {
+  std::memset(part, 0, std::min(used, kept));
+  if (used <= kept) return;
+  // Frees whole pages of the file behind the mapping. It does not fail on a memfd without huge pages; where it did,
+  // the bytes would have to go the other way.
+  if (::madvise(part + kept, size - kept, MADV_REMOVE) != 0) std::memset(part + kept, 0, used - kept);
+}
+
+enum class Heard { kNothing, kNonsense, kAnswer };
+
+// `number`: of the job that must be answered.
+Heard Receive(int socket, uint64_t number, DecodeAnswer* answer) {
   std::array<char, 2 * kMostAnswerBytes> bytes;
   const ssize_t size = ReceiveMessage(socket, bytes.data(), bytes.size());
-  return size > 0 && ParseAnswer({bytes.data(), static_cast<size_t>(size)}, answer);
+  if (size <= 0) return Heard::kNothing;
+  const bool parsed = ParseAnswer({bytes.data(), static_cast<size_t>(size)}, answer);
+  return parsed && answer->number == number ? Heard::kAnswer : Heard::kNonsense;
 }
 
 }  // namespace
@@ -97,15 +112,15 @@ absl::Status HelperLink::Restart() {
     return MemoryError("socketpair", errno);
   }
   socket_ = ends[0];
-  const absl::StatusOr<pid_t> pid = spawner_->StartHelper(layout_, memory_fd_, ends[1]);
+  const absl::StatusOr<HelperProcess> process = spawner_->StartHelper(layout_, memory_fd_, ends[1]);
   ::close(ends[1]);
-  if (!pid.ok()) {
+  if (!process.ok()) {
     EndProcess();
-    return pid.status();
+    return process.status();
   }
-  pid_ = *pid;
+  process_ = *process;
   DecodeAnswer hello;
-  const bool heard = Readable(socket_, kStartTime) && Receive(socket_, &hello) && hello.number == 0;
+  const bool heard = Readable(socket_, kStartTime) && Receive(socket_, 0, &hello) == Heard::kAnswer;
   if (heard && hello.status.ok()) return absl::OkStatus();
   EndProcess();
   return base::FailedPrecondition(
@@ -118,26 +133,27 @@ absl::Status HelperLink::Restart() {
 
 bool HelperLink::Running() const {
   // An idle helper says nothing: what can be received is the end of the connection.
-  return pid_ > 0 && !Readable(socket_, absl::ZeroDuration());
+  return process_.pid > 0 && !Readable(socket_, absl::ZeroDuration());
 }
 
-int HelperLink::EndProcess() {
+std::optional<int> HelperLink::EndProcess() {
   if (socket_ >= 0) ::close(socket_);
   socket_ = -1;
-  if (pid_ <= 0) return 0;
-  const int status = spawner_->EndHelper(pid_);
-  pid_ = -1;
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (process_.pid <= 0) return std::nullopt;
+  const std::optional<int> status = spawner_->EndHelper(process_);
+  process_ = {};
+  if (!status.has_value()) return std::nullopt;
+  return WIFSIGNALED(*status) ? WTERMSIG(*status) : 0;
 }
 
 bool HelperLink::WaitForAnswer(absl::Duration time) const {
-  const absl::Duration before = ProcessorTime(pid_);
+  const absl::Duration before = ProcessorTime(process_.pid);
   const absl::Time start = absl::Now();
   absl::Duration seen = before;
   absl::Time progress = start;
   while (true) {
     if (Readable(socket_, std::min(kLook, time))) return true;
-    const absl::Duration used = ProcessorTime(pid_);
+    const absl::Duration used = ProcessorTime(process_.pid);
     const absl::Time now = absl::Now();
     if (used != seen) progress = now;
     seen = used;
@@ -147,7 +163,7 @@ bool HelperLink::WaitForAnswer(absl::Duration time) const {
 }
 
 HelperLink::End HelperLink::Run(absl::string_view encoded, const Limits& limits, int wanted_side, absl::Duration time,
-                                absl::Status* status, int* signal) {
+                                absl::Status* status, std::optional<int>* signal) {
   std::memcpy(memory_, encoded.data(), encoded.size());
   DecodeJob job;
   job.number = ++jobs_;
@@ -157,27 +173,27 @@ HelperLink::End HelperLink::Run(absl::string_view encoded, const Limits& limits,
   job.cpu_seconds = static_cast<int>(absl::ToInt64Seconds(absl::Ceil(time, absl::Seconds(1)))) + 1;
   DecodeAnswer answer;
   End end = End::kDied;
+  Heard heard = Heard::kNothing;
   if (SendMessage(socket_, &job, sizeof(job)) == 0) {
     if (!WaitForAnswer(time)) {
       end = End::kTimedOut;
-    } else if (Receive(socket_, &answer) && answer.number == job.number) {
-      *status = std::move(answer.status);
-      return End::kAnswered;
+    } else {
+      heard = Receive(socket_, job.number, &answer);
     }
   }
+  if (heard == Heard::kAnswer) {
+    *status = std::move(answer.status);
+    return End::kAnswered;
+  }
   *signal = EndProcess();
+  // It lived, and was ended here: what it worked on has made it say what no decoder says.
+  if (heard == Heard::kNonsense) *signal = 0;
   return end;
 }
 
-void HelperLink::Trim(int64_t encoded_bytes, int64_t pixel_bytes) {
-  // MADV_REMOVE frees whole pages of the file behind the mapping. It does not fail on a memfd without huge pages; where
-  // it did, memory would only be kept.
-  if (encoded_bytes > kKeptInput) {
-    (void)::madvise(memory_ + kKeptInput, layout_.input_bytes - kKeptInput, MADV_REMOVE);
-  }
-  if (pixel_bytes > kKeptPixels) {
-    (void)::madvise(memory_ + layout_.input_bytes + kKeptPixels, layout_.output_bytes - kKeptPixels, MADV_REMOVE);
-  }
+void HelperLink::Forget(size_t encoded_bytes, size_t pixel_bytes) {
+  Clear(memory_, layout_.input_bytes, encoded_bytes, kKeptInput);
+  Clear(memory_ + layout_.input_bytes, layout_.output_bytes, pixel_bytes, kKeptPixels);
 }
 
 }  // namespace sightline::image

@@ -3,10 +3,16 @@
 
 #include <cstdio>
 
+#include "absl/strings/string_view.h"
+#include "base/version.h"
 #include "model/image/sandbox/spawner.h"
 #include "model/image/sandbox/wire.h"
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc == 2 && absl::string_view(argv[1]) == "--version") {
+    std::fputs(sightline::base::VersionLine("sightline-decoder").c_str(), stdout);
+    return 0;
+  }
   int type = 0;
   socklen_t size = sizeof(type);
   if (::getsockopt(sightline::image::kControlFd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) {

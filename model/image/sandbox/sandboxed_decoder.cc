@@ -6,9 +6,13 @@
 #include <atomic>
 #include <climits>
 #include <csignal>
+#include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/line_budget.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
@@ -25,24 +29,33 @@ uint64_t WholePages(int64_t bytes) {
   return static_cast<uint64_t>((bytes + kPage - 1) / kPage * kPage);
 }
 
-absl::Status Crashed(int signal) {
-  // A codec dies of signals of its own; this one comes from outside, and another try may go well.
-  if (signal == SIGKILL) {
+absl::Status Crashed(std::optional<int> signal) {
+  // A codec dies of signals of its own; this one comes from outside, and so does the end of the spawner. Another try
+  // may go well.
+  if (!signal.has_value() || *signal == SIGKILL) {
     return base::RetryableError(absl::StatusCode::kUnavailable, "DECODER_ENDED",
                                 "the image's decoder was ended from outside. Try again after the delay given.",
                                 absl::Milliseconds(100));
   }
-  const std::string how = signal == 0 ? "it ended by itself" : absl::StrCat("signal ", signal);
+  const std::string how = *signal == 0 ? "it ended by itself" : absl::StrCat("signal ", *signal);
   return base::InvalidArgument(
-      "IMAGE_CRASHED_DECODER",
+      kImageCrashedDecoder,
       absl::StrCat("image crashed its decoder (", how, "). Encode it again, or send another one."), {{"actual", how}});
 }
 
 absl::Status TookTooLong(absl::Duration time) {
-  return base::InvalidArgument("IMAGE_TOOK_TOO_LONG",
+  return base::InvalidArgument(kImageTookTooLong,
                                absl::StrCat("image took longer than ", absl::FormatDuration(time),
                                             " to decode, the limit. Resize it, or raise --decode_timeout."),
                                {{"limit", absl::FormatDuration(time)}});
+}
+
+// Why a helper cannot be replaced is the operator's to know, and is in the log.
+absl::Status NoHelper() {
+  return base::RetryableError(absl::StatusCode::kUnavailable, "DECODER_UNAVAILABLE",
+                              "no image decoder can be started. Try again after the delay given; if it lasts, ask the "
+                              "server's operator to look at its log.",
+                              absl::Seconds(1));
 }
 
 class SandboxedDecoderImpl final : public SandboxedDecoder {
@@ -73,6 +86,8 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
     ReturnHelper(index);
     return image;
   }
+
+  bool limits_memory() const override { return true; }
 
   DecoderRestarts restarts() const override { return {crashes_.load(), timeouts_.load()}; }
 
@@ -113,10 +128,17 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
     if (!helper.Running()) {
       // It ended while it was idle, or could not be replaced when it ended.
       if (helper.pid() > 0) Count("crash");
-      SIGHTLINE_RETURN_IF_ERROR(helper.Restart());
+      if (const absl::Status restarted = helper.Restart(); !restarted.ok()) {
+        base::Log(base::Severity::kError, "no image decoder can be started",
+                  {{"error", std::string(restarted.message())}});
+        return NoHelper();
+      }
     }
+    const auto forget = absl::MakeCleanup([&helper, bytes = encoded.size(), pixels = OutputBytes(header, wanted_side)] {
+      helper.Forget(bytes, static_cast<size_t>(pixels));
+    });
     absl::Status status;
-    int signal = 0;
+    std::optional<int> signal;
     switch (helper.Run(encoded, limits, wanted_side, options_.time, &status, &signal)) {
       case HelperLink::End::kAnswered: break;
       case HelperLink::End::kDied: return Replace(helper, "crash", encoded, header, signal, Crashed(signal));
@@ -138,7 +160,6 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
     } else {
       image.rgb.assign(pixels, pixels + size.pixels() * 3);
     }
-    helper.Trim(static_cast<int64_t>(encoded.size()), OutputBytes(header, wanted_side));
     return image;
   }
 
@@ -148,12 +169,13 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
   }
 
   absl::Status Replace(HelperLink& helper, const char* reason, absl::string_view encoded, const Header& header,
-                       int signal, absl::Status answer) {
+                       std::optional<int> signal, absl::Status answer) {
     Count(reason);
     const absl::Status restarted = helper.Restart();
+    if (!lines_.Take()) return answer;
     base::Log(base::Severity::kWarning, "image decoder replaced",
               {{"reason", reason},
-               {"signal", absl::StrCat(signal)},
+               {"signal", signal.has_value() ? absl::StrCat(*signal) : "unknown"},
                {"format", std::string(MimeType(header.format))},
                {"size", absl::StrCat(header.width, "x", header.height)},
                {"bytes", absl::StrCat(encoded.size())},
@@ -161,7 +183,11 @@ class SandboxedDecoderImpl final : public SandboxedDecoder {
     return answer;
   }
 
+  // Somebody who can crash a codec can do it hundreds of times a second; Count() has them all.
+  static constexpr int kLinesPerSecond = 10;
+
   const Options options_;
+  base::LineBudget lines_{base::Clock::Real(), kLinesPerSecond};
   std::unique_ptr<SpawnerLink> spawner_;
   std::vector<std::unique_ptr<HelperLink>> helpers_;  // each is used by whoever took its index
   std::function<void(absl::string_view)> on_restart_;

@@ -6,7 +6,8 @@
 // Threading: see Decoder; as many images are decoded at once as there are helpers, more wait. Ownership: owns the
 // processes; they end with it, or with the process that owns it, however that ends.
 // Failure: Start: FAILED_PRECONDITION with what to do. Decode: INVALID_ARGUMENT IMAGE_CRASHED_DECODER or
-// IMAGE_TOOK_TOO_LONG for the image a helper was lost over, UNAVAILABLE when someone ended a helper from outside.
+// IMAGE_TOOK_TOO_LONG for the image a helper was lost over, UNAVAILABLE when someone ended a helper from outside or
+// none can be started.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(auto decoder, SandboxedDecoder::Start({.program = SandboxedDecoder::DefaultProgram(),
 //                                                                     .helpers = 2, .limits = limits}));
@@ -24,6 +25,10 @@
 #include "model/image/sandbox/decoder.h"
 
 namespace sightline::image {
+
+// Reasons of Decode's failures that cost a helper.
+inline constexpr char kImageCrashedDecoder[] = "IMAGE_CRASHED_DECODER";
+inline constexpr char kImageTookTooLong[] = "IMAGE_TOOK_TOO_LONG";
 
 class SandboxedDecoder : public Decoder {
  public:

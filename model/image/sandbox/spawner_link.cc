@@ -34,9 +34,10 @@ class SpawnActions {
  public:
   explicit SpawnActions(int control) {
     posix_spawn_file_actions_init(&files_);
+    // First: where the server was started without standard streams, the socket may have the number of one of them.
+    posix_spawn_file_actions_adddup2(&files_, control, kControlFd);
     posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&files_, control, kControlFd);
     posix_spawn_file_actions_addclosefrom_np(&files_, kControlFd + 1);
     posix_spawnattr_init(&attributes_);
     sigset_t none;
@@ -93,6 +94,7 @@ absl::Status SpawnerLink::Launch() {
     ::close(ends[0]);
     return NotStarted(program_, error);
   }
+  ++launches_;
   spawner_ = pid;
   control_ = ends[0];
   return absl::OkStatus();
@@ -116,7 +118,7 @@ bool SpawnerLink::Ask(const SpawnerCommand& command, absl::Span<const int> fds, 
          ReceiveMessage(control_, answer, sizeof(*answer)) == static_cast<ssize_t>(sizeof(*answer));
 }
 
-absl::StatusOr<pid_t> SpawnerLink::StartHelper(const SharedLayout& layout, int memory, int socket) {
+absl::StatusOr<HelperProcess> SpawnerLink::StartHelper(const SharedLayout& layout, int memory, int socket) {
   const SpawnerCommand command = {.kind = SpawnerCommand::Kind::kStart, .pid = 0, .layout = layout};
   const std::array<int, 2> fds = {memory, socket};
   SpawnerAnswer answer;
@@ -126,21 +128,23 @@ absl::StatusOr<pid_t> SpawnerLink::StartHelper(const SharedLayout& layout, int m
     SIGHTLINE_RETURN_IF_ERROR(Launch());
     if (!Ask(command, fds, &answer)) answer.error = ECHILD;
   }
-  if (answer.error == 0) return answer.pid;
+  if (answer.error == 0) return HelperProcess{answer.pid, launches_};
   return base::RetryableError(absl::StatusCode::kUnavailable, "DECODER_UNAVAILABLE",
                               absl::StrCat("no image decoder can be started: ", std::strerror(answer.error),
                                            ". Try again after the delay given; if it lasts, restart the server."),
                               absl::Seconds(1));
 }
 
-int SpawnerLink::EndHelper(pid_t pid) {
-  const SpawnerCommand command = {.kind = SpawnerCommand::Kind::kEnd, .pid = pid, .layout = {}};
+std::optional<int> SpawnerLink::EndHelper(const HelperProcess& helper) {
+  const SpawnerCommand command = {.kind = SpawnerCommand::Kind::kEnd, .pid = helper.pid, .layout = {}};
   SpawnerAnswer answer;
   base::MutexLock lock(mutex_);
-  if (control_ < 0) return 0;
+  // Asked about a helper that is not its own, a spawner would end, and its helpers with it: each helper that is
+  // replaced would then cost the others, for ever.
+  if (control_ < 0 || helper.spawner != launches_) return std::nullopt;
   if (Ask(command, {}, &answer)) return answer.wait_status;
   Close();  // its helpers went with it
-  return 0;
+  return std::nullopt;
 }
 
 }  // namespace sightline::image

@@ -5,14 +5,16 @@
 // UNAVAILABLE when a helper cannot.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(auto spawner, SpawnerLink::Start("/usr/bin/sightline-decoder"));
-//   SIGHTLINE_ASSIGN_OR_RETURN(pid_t pid, spawner->StartHelper(layout, memory, socket));
-//   int wait_status = spawner->EndHelper(pid);
+//   SIGHTLINE_ASSIGN_OR_RETURN(HelperProcess helper, spawner->StartHelper(layout, memory, socket));
+//   std::optional<int> wait_status = spawner->EndHelper(helper);
 #ifndef SIGHTLINE_MODEL_IMAGE_SANDBOX_SPAWNER_LINK_H_
 #define SIGHTLINE_MODEL_IMAGE_SANDBOX_SPAWNER_LINK_H_
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -20,6 +22,13 @@
 #include "model/image/sandbox/wire.h"
 
 namespace sightline::image {
+
+// A process, and which of the spawners it belongs to: another one knows nothing of it, and its number may by then be
+// somebody else's.
+struct HelperProcess {
+  pid_t pid = -1;
+  uint64_t spawner = 0;
+};
 
 class SpawnerLink {
  public:
@@ -29,10 +38,11 @@ class SpawnerLink {
   SpawnerLink& operator=(const SpawnerLink&) = delete;
 
   // The helper gets copies of both descriptors.
-  absl::StatusOr<pid_t> StartHelper(const SharedLayout& layout, int memory, int socket);
+  absl::StatusOr<HelperProcess> StartHelper(const SharedLayout& layout, int memory, int socket);
 
-  // Ends a helper that still lives. Returns how it ended, as waitpid gives it; 0 where nobody knows any more.
-  int EndHelper(pid_t pid);
+  // Ends a helper that still lives. Returns how it ended, as waitpid gives it; nothing where nobody knows any more,
+  // because its spawner is gone, and with that the helper.
+  std::optional<int> EndHelper(const HelperProcess& helper);
 
  private:
   explicit SpawnerLink(const std::string& program) : program_(program) {}
@@ -44,6 +54,7 @@ class SpawnerLink {
 
   const std::string program_;
   base::Mutex mutex_;
+  uint64_t launches_ ABSL_GUARDED_BY(mutex_) = 0;  // the number of the spawner there is
   pid_t spawner_ ABSL_GUARDED_BY(mutex_) = -1;
   int control_ ABSL_GUARDED_BY(mutex_) = -1;
 };

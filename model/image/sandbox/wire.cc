@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
 #include "base/status.h"
 
 namespace sightline::image {
@@ -30,7 +31,17 @@ bool TakeText(absl::string_view* bytes, std::string* text) {
   if (bytes->size() < size) return false;
   *text = std::string(bytes->substr(0, size));
   bytes->remove_prefix(size);
+  // It goes into answers and logs, and a helper may be somebody else's by now.
+  std::replace_if(
+      text->begin(), text->end(), [](char c) { return !absl::ascii_isprint(static_cast<unsigned char>(c)); }, '?');
   return true;
+}
+
+bool IsReason(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isupper(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+           c == '_';
+  });
 }
 
 }  // namespace
@@ -113,7 +124,7 @@ bool ParseAnswer(absl::string_view bytes, DecodeAnswer* answer) {
   if (kind != absl::StatusCode::kInvalidArgument && kind != absl::StatusCode::kResourceExhausted) return false;
   std::string reason;
   std::string message;
-  if (!TakeText(&bytes, &reason) || !TakeText(&bytes, &message)) return false;
+  if (!TakeText(&bytes, &reason) || !TakeText(&bytes, &message) || !IsReason(reason)) return false;
   base::ErrorFacts facts;
   while (!bytes.empty()) {
     std::string key;

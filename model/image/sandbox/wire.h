@@ -69,7 +69,8 @@ ssize_t ReceiveMessage(int socket, void* data, size_t size, std::vector<int>* fd
 constexpr size_t kMostAnswerBytes = 4096;
 std::string EncodeAnswer(const DecodeAnswer& answer);
 
-// False when the bytes are no answer. A status is either OK or one of INVALID_ARGUMENT and RESOURCE_EXHAUSTED.
+// False when the bytes are no answer. A status is either OK or one of INVALID_ARGUMENT and RESOURCE_EXHAUSTED, its
+// reason is of the shape of one, and its texts are printable.
 bool ParseAnswer(absl::string_view bytes, DecodeAnswer* answer);
 
 }  // namespace sightline::image

@@ -96,6 +96,21 @@ class CliTest(unittest.TestCase):
     def images(self):
         return sorted((self.samples / "index").glob("*.jpg"))
 
+    def test_every_program_says_what_it_is(self):
+        server = pathlib.Path(os.environ["SIGHTLINE_SERVER"])
+        programs = [server, server.with_name("sightline-decoder"), CLI, os.environ["SIGHTLINE_TRAIN"]]
+        said = set()
+        for program in map(pathlib.Path, programs):
+            done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
+            name, _, version = done.stdout.partition(" ")
+            self.assertEqual((done.returncode, name), (0, program.name), done.stderr)
+            self.assertRegex(version, r"^\d+\.\d+\.\d+( \([0-9a-f]{12}(-dirty)?\))?\n$")
+            said.add(version)
+        self.assertEqual(len(said), 1, said)
+        stated = json.loads(self.run_cli("version", "--json").stdout)
+        self.assertEqual(set(stated), {"version", "commit"})
+        self.assertTrue(said.pop().startswith(stated["version"]))
+
     def test_index_says_what_it_did(self):
         self.assertRegex(self.first_run.stdout, r"^indexed 6 images in [0-9.]+ s \([0-9.]+ images/s\)\n$")
         self.assertIn("created collection shop with model dtop_seeded", self.first_run.stderr)

@@ -182,6 +182,11 @@ TEST_F(KeysTest, TheAuditLogHasWhatChangedAndWhoWasRefused) {
   server_->Signal(SIGHUP);
   for (int i = 0; i < 400 && !std::filesystem::exists(log); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  v1::DeleteImagesRequest remove;
+  remove.set_collection("v");
+  remove.add_ids("a");
+  remove.add_ids("not-there");
+  ASSERT_TRUE(admin->DeleteImages(remove).ok());
   ASSERT_TRUE(admin->DeleteCollection("v").ok());
   EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
 
@@ -193,6 +198,7 @@ TEST_F(KeysTest, TheAuditLogHasWhatChangedAndWhoWasRefused) {
   EXPECT_EQ(lines[1]["collection"], "v");
   EXPECT_EQ(lines[1]["code"], "OK");
   EXPECT_THAT(lines[1]["peer"].get<std::string>(), HasSubstr("127.0.0.1"));
+  EXPECT_EQ(lines[1]["items"], 1);
   EXPECT_GE(lines[1]["milliseconds"].get<double>(), 0);
   EXPECT_EQ(lines[2]["caller"], "reader");
   EXPECT_EQ(lines[2]["code"], "PERMISSION_DENIED");
@@ -200,8 +206,11 @@ TEST_F(KeysTest, TheAuditLogHasWhatChangedAndWhoWasRefused) {
   EXPECT_EQ(lines[3]["caller"], "");
   EXPECT_EQ(lines[3]["code"], "UNAUTHENTICATED");
   const auto after = lines_of(log);
-  ASSERT_EQ(after.size(), 1u);
-  EXPECT_EQ(after[0]["method"], "CollectionService/DeleteCollection");
+  ASSERT_EQ(after.size(), 2u);
+  EXPECT_EQ(after[0]["method"], "IndexService/DeleteImages");
+  EXPECT_EQ(after[0]["items"], 1) << "of the two that were named";
+  EXPECT_EQ(after[1]["method"], "CollectionService/DeleteCollection");
+  EXPECT_EQ(after[1]["items"], 0);
   for (const std::string& path : {old, log, folder_.Path("server.log")}) {
     EXPECT_THAT(*base::ReadFile(path, 1 << 20), Not(HasSubstr("-key"))) << path;
   }
@@ -233,6 +242,9 @@ TEST_F(KeysTest, TheProgramMakesAKeyAndUsesIt) {
   EXPECT_THAT(out, HasSubstr("--name"));
   EXPECT_EQ(run({"keys", "create", "--name", "x", "--scope", "root"}, &out), 64);
   EXPECT_EQ(run({"keys", "create", "--name", "x", "--scope", "read", "--expires", "soon"}, &out), 64);
+  EXPECT_EQ(run({"keys", "create", "--name", "x", "--scope", "read", "--expires", "infinite-future"}, &out), 64);
+  EXPECT_EQ(run({"keys", "create", "--name", "two\nlines", "--scope", "read"}, &out), 64);
+  EXPECT_EQ(run({"keys", "create", "--name", std::string(129, 'x'), "--scope", "read"}, &out), 64);
   EXPECT_EQ(run({"keys", "delete"}, &out), 64);
 
   ASSERT_NO_FATAL_FAILURE(Start({made["entry"].dump()}));

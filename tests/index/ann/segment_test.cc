@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
+#include <limits>
 #include <random>
+#include <tuple>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -118,6 +121,43 @@ TEST(RowTableTest, CountsIdsThatTakeMemoryOfTheirOwn) {
   EXPECT_EQ(rows.memory_bytes(), before);
   rows.Set(2, 3, std::string(20, 'x'));
   EXPECT_GE(rows.memory_bytes(), before + 20);
+}
+
+// A snapshot may come from anywhere, with checksums that fit. Sorting scores that are no numbers leads anywhere.
+TEST(ChunkFileTest, RefusesCodesWhoseScoresWouldBeNoNumbers) {
+  const sightline::testing::TempFolder folder;
+  const ChunkShape shape{kSegmentDim, DescriptorPrecision::kFloat32};
+  const kernels::CodeLayout layout(kSegmentDim);
+  const std::vector<float> values(kSegmentDim, 0.35F);
+  MemoryDescriptors descriptors(kSegmentDim, 1);
+  descriptors.Append(values.data());
+  const std::vector<uint64_t> keys = {7};
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const auto& [scale, error, fine] : {std::tuple(0.01F, 0.1F, true),
+                                           {0.0F, 0.0F, true},
+                                           {kNan, 0.1F, false},
+                                           {kInfinity, 0.1F, false},
+                                           {-0.01F, 0.1F, false},
+                                           {1e30F, 0.1F, false},
+                                           {0.01F, kNan, false},
+                                           {0.01F, kInfinity, false},
+                                           {0.01F, -0.1F, false}}) {
+    std::vector<uint8_t> codes(layout.stride);
+    kernels::EncodeRow(layout, values.data(), codes.data());
+    const kernels::CodeTrailer trailer{scale, error};
+    std::memcpy(codes.data() + layout.stride - sizeof(trailer), &trailer, sizeof(trailer));
+    const std::string path = folder.Path("chunk");
+    const auto info = WriteChunkFile(
+        Files(), path, {.shape = shape, .keys = keys, .codes = codes.data(), .descriptors = &descriptors});
+    ASSERT_TRUE(info.ok()) << info.status();
+    const auto chunk = ChunkFile::Open(Files(), path, *info, shape);
+    ASSERT_TRUE(chunk.ok()) << chunk.status();
+    std::vector<uint64_t> read_keys;
+    const absl::Status loaded = (*chunk)->LoadRows(&read_keys, codes.data());
+    EXPECT_EQ(loaded.ok(), fine) << scale << " " << error << " " << loaded;
+    EXPECT_EQ(base::GetErrorInfo(loaded).reason, fine ? "UNKNOWN" : "DATA_DAMAGED");
+  }
 }
 
 TEST_F(SegmentTest, RowsThatCannotBeReadAreCountedAndThoseThatAreGoneAreNot) {

@@ -221,6 +221,30 @@ TEST(CheckpointTest, RefusesWhatIsNotThere) {
   EXPECT_THAT(Said(Zip(PickleBytes().StateDict({kMatrix, kScalar}).Finish()), {.max_tensors = 1}), HasSubstr("limit"));
 }
 
+// A pickle writes a text once and refers to it often: copies of a long one would take 1,000 times the file.
+TEST(CheckpointTest, RefusesLongTextsThatAreManyTimesThere) {
+  const std::string long_text(1 << 20, 'n');
+  const auto times = [](const std::string& what, int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += what;
+    return all;
+  };
+  PickleBytes names;
+  names.Raw("}(").Text(long_text).Raw("q\1").Tensor(kMatrix).Raw("q\2").Raw(times("h\1h\2", 1000)).Raw("u");
+  EXPECT_THAT(Said(Zip(names.Finish())), HasSubstr("a name of 1048576 bytes; the limit is 1024"));
+  PickleBytes texts;
+  texts.Raw("}(").Text("w").Tensor(kMatrix).Text("meta").Raw("](").Text(long_text).Raw("q\1").Raw(times("h\1", 1000));
+  EXPECT_THAT(Said(Zip(texts.Raw("eu").Finish())), HasSubstr("1048576 bytes of text under"));
+  PickleBytes paths;
+  paths.Raw("}(").Text("w").Tensor(kMatrix).Raw("q\2").Text("meta").Raw("}(").Text(long_text).Raw("}(");
+  for (int i = 0; i < 1000; ++i) paths.Text(std::to_string(i)).Raw("h\2");
+  EXPECT_THAT(Said(Zip(paths.Raw("uuu").Finish())), HasSubstr("a name of 1048577 bytes"));
+  // Dicts under long names are no state dicts.
+  PickleBytes dicts;
+  dicts.Raw("}(").Text("w").Tensor(kMatrix).Raw("q\2").Text(long_text).Raw("}(").Text("v").Raw("h\2uu");
+  EXPECT_EQ(Said(Zip(dicts.Finish())), "accepted");
+}
+
 TEST(CheckpointTest, SaysWhatAForeignFileIs) {
   EXPECT_THAT(Said(""), HasSubstr("is empty"));
   EXPECT_THAT(Said("version https://git-lfs.github.com/spec/v1\noid"), HasSubstr("Git LFS"));

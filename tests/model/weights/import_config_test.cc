@@ -42,6 +42,16 @@ TEST(ImportedConfigTest, TakesTheGridOfTheFile) {
   EXPECT_EQ(std::get<VitConfig>(written->backbone).encoder.grid, 24);
 }
 
+// A checkpoint's keys are whatever its pickle says.
+TEST(ImportedConfigTest, WritesNamesThatAreNotUtf8) {
+  ImportedConfig config = Parsed(ZooText("dtop_vit_b"));
+  config.SetSource({.file = "a.pth", .sha256 = "", .format = "PyTorch zip", .wrapper = "\xff\xfe", .names = "timm"},
+                   {});
+  const auto written = ParseModelConfig(config.Text());
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(written->source->wrapper, "\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
 TEST(ImportedConfigTest, LeavesGridsThatAreNoSquare) {
   ImportedConfig config = Parsed(ZooText("dtop_vit_b"));
   for (const int64_t rows : {0, 1, 3, 576, 1 + 24 * 24 + 1}) EXPECT_FALSE(config.TakeGrid(Positions(rows))) << rows;

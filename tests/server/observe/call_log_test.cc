@@ -25,9 +25,11 @@ using ::testing::SizeIs;
 
 constexpr char kParent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-class OneHeader final : public CallMetadata {
+class Headers final : public CallMetadata {
  public:
-  explicit OneHeader(const std::string& name = "", const std::string& value = "") : headers_{{name, value}} {}
+  Headers() = default;
+  Headers(const std::string& name, const std::string& value) : headers_{{name, value}} {}
+  explicit Headers(std::map<std::string, std::string> headers) : headers_(std::move(headers)) {}
   absl::string_view Header(absl::string_view name) const override {
     const auto found = headers_.find(std::string(name));
     return found == headers_.end() ? "" : absl::string_view(found->second);
@@ -60,11 +62,12 @@ class CallLogTest : public ::testing::Test {
   }
 
   // A call that takes so long and ends so.
-  void Call(CallLog& log, absl::Duration time, const absl::Status& status, const std::string& collection = "shop") {
+  void Call(CallLog& log, absl::Duration time, const absl::Status& status, const std::string& collection = "shop",
+            const std::string& method = "SearchService/Search") {
     Request request(clock_, clock_.Steady() + std::chrono::hours(1));
-    request.mutable_call()->method = "SearchService/Search";
+    request.mutable_call()->method = method;
     request.mutable_call()->collection = collection;
-    ASSERT_TRUE(log.Arrived(OneHeader(), request.mutable_call()).ok());
+    ASSERT_TRUE(log.Arrived(Headers(), request.mutable_call()).ok());
     clock_.Advance(time);
     request.AddStage("queue", 300);
     request.AddStage("embed", 500, 4);
@@ -80,7 +83,7 @@ class CallLogTest : public ::testing::Test {
 TEST_F(CallLogTest, KeepsASaneIdAndMakesOneOtherwise) {
   CallLog log = MakeLog();
   CallInfo call;
-  const OneHeader own("x-request-id", "job-7");
+  const Headers own("x-request-id", "job-7");
   EXPECT_TRUE(log.Arrived(own, &call).ok());
   EXPECT_EQ(call.request_id, "job-7");
   EXPECT_EQ(call.peer, "ipv4:127.0.0.1:1");
@@ -89,7 +92,7 @@ TEST_F(CallLogTest, KeepsASaneIdAndMakesOneOtherwise) {
 
   for (const char* bad : {"two words", "line\nend", "\"quoted\""}) {
     CallInfo other;
-    const OneHeader metadata("x-request-id", bad);
+    const Headers metadata("x-request-id", bad);
     EXPECT_TRUE(log.Arrived(metadata, &other).ok());
     EXPECT_THAT(other.request_id, SizeIs(16));
     EXPECT_THAT(metadata.answered(), Contains(Pair("x-request-id", other.request_id)));
@@ -100,7 +103,7 @@ TEST_F(CallLogTest, KeepsASaneIdAndMakesOneOtherwise) {
 TEST_F(CallLogTest, JoinsTheCallersTraceWithASpanOfItsOwn) {
   CallLog log = MakeLog();
   CallInfo call;
-  const OneHeader metadata("traceparent", kParent);
+  const Headers metadata("traceparent", kParent);
   EXPECT_TRUE(log.Arrived(metadata, &call).ok());
   EXPECT_EQ(call.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_EQ(call.parent_span, "00f067aa0ba902b7");
@@ -112,11 +115,45 @@ TEST_F(CallLogTest, JoinsTheCallersTraceWithASpanOfItsOwn) {
   EXPECT_EQ(answer->flags, "01");
 
   CallInfo other;
-  const OneHeader bad("traceparent", "00-1-2-3");
+  const Headers bad("traceparent", "00-1-2-3");
   EXPECT_TRUE(log.Arrived(bad, &other).ok());
   EXPECT_EQ(other.trace_id + other.span, "");
   EXPECT_THAT(bad.answered(), Not(Contains(Key("traceparent"))));
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_ignored_headers_total{header="traceparent"} 1)"));
+}
+
+TEST_F(CallLogTest, TheTraceStateGoesOnUnchangedWithTheTraceAndNotWithoutIt) {
+  CallLog log = MakeLog();
+  const auto answered = [&](const std::string& parent, const std::string& state) {
+    CallInfo call;
+    const Headers metadata({{"traceparent", parent}, {"tracestate", state}});
+    EXPECT_TRUE(log.Arrived(metadata, &call).ok());
+    return metadata.answered();
+  };
+  EXPECT_THAT(answered(kParent, "rojo=00f067, congo=t61"), Contains(Pair("tracestate", "rojo=00f067, congo=t61")));
+  EXPECT_THAT(answered(kParent, ""), Not(Contains(Key("tracestate"))));
+  EXPECT_THAT(answered("", "rojo=1"), Not(Contains(Key("tracestate"))));
+  EXPECT_THAT(answered("00-1-2-3", "rojo=1"), Not(Contains(Key("tracestate"))));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_ignored_headers_total{header="tracestate"} 0)"));
+  // Too long: the trace goes on without it.
+  const auto cut = answered(kParent, std::string(513, 'x'));
+  EXPECT_THAT(cut, Contains(Key("traceparent")));
+  EXPECT_THAT(cut, Not(Contains(Key("tracestate"))));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_ignored_headers_total{header="tracestate"} 1)"));
+}
+
+TEST_F(CallLogTest, ImagesThatBreakTheirDecoderAreWarningsThatSayWhose) {
+  CallLog log = MakeLog();
+  for (const char* reason : {"IMAGE_CRASHED_DECODER", "IMAGE_TOOK_TOO_LONG"}) {
+    Call(log, absl::ZeroDuration(), base::InvalidArgument(reason, "what. do."));
+    ASSERT_THAT(lines_, SizeIs(1));
+    EXPECT_EQ(lines_[0].severity, base::Severity::kWarning);
+    EXPECT_EQ(lines_[0].fields.at("reason"), reason);
+    EXPECT_THAT(lines_[0].fields.at("request_id"), SizeIs(16));
+    EXPECT_EQ(lines_[0].fields.at("peer"), "ipv4:127.0.0.1:1");
+    lines_.clear();
+  }
+  EXPECT_THAT(log.last_failures(), SizeIs(0));  // not the server's
 }
 
 TEST_F(CallLogTest, SlowCallsAreLoggedWithEveryStage) {
@@ -138,6 +175,17 @@ TEST_F(CallLogTest, SlowCallsAreLoggedWithEveryStage) {
   ASSERT_THAT(log.last_slow(), SizeIs(1));
   EXPECT_EQ(log.last_slow()[0].stages[1].milliseconds, 700);
   EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_slow_requests_total 1"));
+}
+
+// 300 ms of each call are spent in a queue.
+TEST_F(CallLogTest, BulkWorkIsSlowByItsWorkAlone) {
+  CallLog log = MakeLog({.slow_request = absl::Seconds(1)});
+  Call(log, absl::Milliseconds(1299), absl::OkStatus(), "shop", "IndexService/IndexStream");
+  EXPECT_THAT(lines_, SizeIs(0));
+  EXPECT_THAT(log.last_slow(), SizeIs(0));
+  Call(log, absl::Milliseconds(1300), absl::OkStatus(), "shop", "IndexService/IndexStream");
+  ASSERT_THAT(lines_, SizeIs(1));
+  EXPECT_EQ(lines_[0].fields.at("ms"), "1300.0");
 }
 
 TEST_F(CallLogTest, ZeroMeansThatNothingIsSlow) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -34,6 +35,32 @@ TEST(ColumnsTest, NothingIsWiderOrLost) {
       return all;
     };
     EXPECT_EQ(letters(fitted), letters(text));
+  }
+}
+
+// Bytes that look like the middle of a character, one behind the other, have no place where they may be broken.
+TEST(ColumnsTest, WhatIsNoUtf8IsBrokenToo) {
+  for (const size_t columns : {size_t{8}, size_t{30}, size_t{100}}) {
+    for (size_t indent = 0; indent < 2 * columns; ++indent) {
+      const std::string fitted = FitColumns(std::string(indent, ' ') + std::string(1000, '\x80'), columns);
+      EXPECT_EQ(std::count(fitted.begin(), fitted.end(), '\x80'), 1000);
+      for (const absl::string_view line : absl::StrSplit(fitted, '\n')) EXPECT_LE(line.size(), columns);
+    }
+  }
+}
+
+TEST(ColumnsTest, CharactersStayWhole) {
+  const std::string fitted = FitColumns(
+      "  " +
+          [] {
+            std::string text;
+            for (int i = 0; i < 300; ++i) text += "\xF0\x9F\x93\xB7";
+            return text;
+          }(),
+      30);
+  for (const absl::string_view line : absl::StrSplit(fitted, '\n')) {
+    EXPECT_LE(line.size(), 30u);
+    EXPECT_EQ(line.substr(line.find_first_not_of(' ')).size() % 4, 0u);
   }
 }
 

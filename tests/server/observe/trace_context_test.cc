@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace sightline::server {
 namespace {
@@ -58,9 +59,34 @@ TEST(TraceContextTest, EveryByteChangedIsReadOrRefused) {
       text[i] = static_cast<char>(byte);
       const auto parent = ParseTraceParent(text);
       if (!parent.has_value()) continue;
-      EXPECT_EQ(text.substr(2), FormatTraceParent(*parent).substr(2));
+      EXPECT_EQ(text.substr(2, 51), FormatTraceParent(*parent).substr(2, 51));
       EXPECT_EQ(text.find_first_not_of("0123456789abcdef-"), std::string::npos);
     }
+  }
+}
+
+// https://www.w3.org/TR/trace-context/#other-flags: "sampled" and "random" go on, the others as zero.
+TEST(TraceContextTest, FlagsThatAreNotDefinedGoOnAsZero) {
+  const std::string start(kGood, sizeof(kGood) - 3);
+  for (const auto& [came, goes] : {std::pair("00", "00"), std::pair("01", "01"), std::pair("03", "03"),
+                                   std::pair("ff", "03"), std::pair("a4", "00")}) {
+    const auto parent = ParseTraceParent(start + came);
+    ASSERT_TRUE(parent.has_value()) << came;
+    EXPECT_EQ(FormatTraceParent(*parent), start + goes);
+  }
+}
+
+TEST(TraceContextTest, TraceStatesAreHandedOnUnlessTheyAreTooLongOrNotText) {
+  std::string members = "v0=1";
+  for (int i = 1; i < 32; ++i) members += ",v" + std::to_string(i) + "=1";
+  for (const std::string& good :
+       {std::string("congo=t61rcWkgMzE"), std::string("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"),
+        std::string("a=1 , b=2"), std::string(512, 'x'), members}) {
+    EXPECT_TRUE(IsSaneTraceState(good)) << good;
+  }
+  for (const std::string& bad : {std::string(), std::string(513, 'x'), members + ",more=1", std::string("a=1\nb"),
+                                 std::string("a=\x7f"), std::string("a=\xC3\xA9"), std::string("a=1\0", 4)}) {
+    EXPECT_FALSE(IsSaneTraceState(bad)) << bad.substr(0, 80);
   }
 }
 

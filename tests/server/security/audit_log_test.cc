@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,7 +33,8 @@ class AuditLogTest : public ::testing::Test {
     }
     return lines;
   }
-  void End(AuditLog& log, Access access, const absl::Status& status, const std::string& collection = "shop") {
+  void End(AuditLog& log, Access access, const absl::Status& status, const std::string& collection = "shop",
+           std::optional<int64_t> items = std::nullopt) {
     Request request(clock_, clock_.Steady());
     *request.mutable_call() = {.method = "IndexService/Index",
                                .access = access,
@@ -39,6 +42,7 @@ class AuditLogTest : public ::testing::Test {
                                .peer = "ipv4:127.0.0.1:4",
                                .caller = "indexer",
                                .request_id = "r1"};
+    if (items) request.SetItems(*items);
     clock_.Advance(absl::Milliseconds(12));
     log.Ended(request, status);
   }
@@ -69,6 +73,27 @@ TEST_F(AuditLogTest, HasALineForWhatChangesOrIsRefusedAndNoOther) {
   EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_audit_lines_total{result=\"written\"} 3"));
 }
 
+TEST_F(AuditLogTest, SaysHowManyImagesWhereThatIsKnown) {
+  {
+    const auto log = *AuditLog::Open(path_, metrics_, clock_);
+    End(*log, Access::kWrite, absl::OkStatus(), "shop", 1234);
+    End(*log, Access::kWrite, absl::OkStatus(), "shop", 0);
+    End(*log, Access::kAdmin, absl::OkStatus());
+  }
+  const auto lines = Lines(path_);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0]["items"], 1234);
+  EXPECT_EQ(lines[1]["items"], 0);
+  EXPECT_FALSE(lines[2].contains("items"));
+}
+
+// An item of a stream is a request within that of its message, which is the one that is written down.
+TEST_F(AuditLogTest, TheItemsOfAnInnerRequestAreTheOuterOnes) {
+  const auto outer = std::make_shared<Request>(clock_, clock_.Steady());
+  Request::Within(outer, clock_.Steady())->SetItems(5);
+  EXPECT_EQ(outer->items(), 5);
+}
+
 TEST_F(AuditLogTest, WhatACallerSendsForgesNoLineAndFillsNoDisk) {
   {
     const auto log = *AuditLog::Open(path_, metrics_, clock_);
@@ -86,7 +111,9 @@ TEST_F(AuditLogTest, IsRotated) {
   {
     const auto log = *AuditLog::Open(path_, metrics_, clock_);
     End(*log, Access::kWrite, absl::OkStatus(), "before");
-    while (std::filesystem::file_size(path_) == 0) std::this_thread::yield();
+    for (int i = 0; i < 2000 && std::filesystem::file_size(path_) == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     std::filesystem::rename(path_, old);
     log->Reopen();
     End(*log, Access::kWrite, absl::OkStatus(), "after");

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <random>
 #include <string>
@@ -77,6 +78,17 @@ TEST_F(PemTest, SurvivesBytesThatAreFlipped) {
       ASSERT_FALSE(identity.status().message().empty());
     }
   }
+}
+
+TEST(PemFileTest, AKeyThatEveryUserCanReadIsNoticed) {
+  const sightline::testing::TempFolder folder;
+  const std::string path = folder.Path("key.pem");
+  ASSERT_TRUE(base::WriteFileDurably(path, "key").ok());
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  EXPECT_FALSE(ReadableByAll(path));
+  ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+  EXPECT_TRUE(ReadableByAll(path));
+  EXPECT_FALSE(ReadableByAll(folder.Path("none")));
 }
 
 TEST(MemoryFileTest, IsReplacedInOneStep) {

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -115,6 +117,9 @@ TEST(SandboxedDecoderTest, HelpersHaveGivenUpTheirRights) {
     EXPECT_TRUE(absl::StrContains(status, "Seccomp:\t2")) << status;
     EXPECT_TRUE(absl::StrContains(status, "NoNewPrivs:\t1")) << status;
     EXPECT_TRUE(absl::StrContains(status, "Threads:\t1")) << status;
+    // Whoever runs the server: root could lift the limits below.
+    EXPECT_TRUE(absl::StrContains(status, "CapPrm:\t0000000000000000")) << status;
+    EXPECT_TRUE(absl::StrContains(status, "CapEff:\t0000000000000000")) << status;
     rlimit limit = {};
     ASSERT_EQ(::prlimit(pid, RLIMIT_AS, nullptr, &limit), 0);
     EXPECT_NE(limit.rlim_max, RLIM_INFINITY);
@@ -192,17 +197,78 @@ TEST(SandboxedDecoderTest, AHelperThatHangsIsReplacedAndOthersGoOn) {
   EXPECT_TRUE(decoder->Decode(small, {}, {}).ok());
 }
 
+pid_t ParentOf(pid_t pid) {
+  const std::string status = StatusOf(pid);
+  int parent = -1;
+  EXPECT_EQ(std::sscanf(status.c_str() + status.find("PPid:"), "PPid:\t%d", &parent), 1) << status;
+  return parent;
+}
+
 TEST(SandboxedDecoderTest, ASpawnerThatDiesIsReplaced) {
   const auto decoder = StartDecoder(1);
   ASSERT_NE(decoder, nullptr);
-  const pid_t helper = decoder->helpers().front();
-  int spawner = 0;
-  const std::string status = StatusOf(helper);
-  ASSERT_EQ(std::sscanf(status.c_str() + status.find("PPid:"), "PPid:\t%d", &spawner), 1);
-  ASSERT_EQ(::kill(spawner, SIGKILL), 0);
+  ASSERT_EQ(::kill(ParentOf(decoder->helpers().front()), SIGKILL), 0);
   // The helper dies with it; whether that is noticed before or after the image was sent depends on the moment.
   for (int i = 0; i < 3; ++i) decoder->Decode(MakePng(Waves(9, 9)), {}, {}).IgnoreError();
   EXPECT_TRUE(decoder->Decode(MakePng(Waves(9, 9)), {}, {}).ok());
+}
+
+TEST(SandboxedDecoderTest, ASpawnerThatDiesCostsEachHelperOnce) {
+  constexpr int kHelpers = 3;
+  const auto decoder = StartDecoder(kHelpers);
+  ASSERT_NE(decoder, nullptr);
+  const std::vector<pid_t> before = decoder->helpers();
+  ASSERT_EQ(::kill(ParentOf(before.front()), SIGKILL), 0);
+  for (const pid_t pid : before) {
+    while (!Gone(pid) && !absl::StrContains(StatusOf(pid), "State:\tZ")) std::this_thread::yield();
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kHelpers; ++i) {
+    threads.emplace_back([&] {
+      for (int image = 0; image < 10; ++image) {
+        const absl::Status status = decoder->Decode(NoisePng(), {}, {}).status();
+        EXPECT_TRUE(status.ok()) << status;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(decoder->restarts().crash, kHelpers);
+  EXPECT_EQ(decoder->restarts().timeout, 0);
+}
+
+TEST(SandboxedDecoderTest, WhoIsAtWorkWhenTheSpawnerDiesMayTryAgain) {
+  const auto decoder = StartDecoder(1);
+  ASSERT_NE(decoder, nullptr);
+  const pid_t helper = decoder->helpers().front();
+  const pid_t spawner = ParentOf(helper);
+  ASSERT_EQ(::kill(helper, SIGSTOP), 0);  // it cannot be done before
+  std::thread killer([spawner] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    ::kill(spawner, SIGKILL);
+  });
+  const absl::Status status = decoder->Decode(NoisePng(), {}, {}).status();
+  killer.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_TRUE(base::GetErrorInfo(status).retry_after.has_value());
+  EXPECT_TRUE(decoder->Decode(MakePng(Waves(9, 9)), {}, {}).ok());
+}
+
+TEST(SandboxedDecoderTest, AProgramThatIsGoneWhenItIsNeededIsTheOperatorsMatter) {
+  const std::string program = ::testing::TempDir() + "/decoder-that-goes";
+  std::filesystem::copy_file(SIGHTLINE_DECODER_PROGRAM, program, std::filesystem::copy_options::overwrite_existing);
+  auto decoder = SandboxedDecoder::Start({.program = program});
+  ASSERT_TRUE(decoder.ok()) << decoder.status();
+  std::filesystem::remove(program);
+  const pid_t helper = (*decoder)->helpers().front();
+  ASSERT_EQ(::kill(ParentOf(helper), SIGKILL), 0);
+  while (!Gone(helper) && !absl::StrContains(StatusOf(helper), "State:\tZ")) std::this_thread::yield();
+  const absl::Status status = (*decoder)->Decode(NoisePng(), {}, {}).status();
+  EXPECT_EQ(base::GetErrorInfo(status).reason, "DECODER_UNAVAILABLE") << status;
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(absl::StrContains(status.message(), program)) << "callers learn no paths";
+  std::filesystem::copy_file(SIGHTLINE_DECODER_PROGRAM, program);
+  EXPECT_TRUE((*decoder)->Decode(NoisePng(), {}, {}).ok()) << "and it works again once the program is there";
+  std::filesystem::remove(program);
 }
 
 TEST(SandboxedDecoderTest, ProcessesEndWithTheDecoder) {

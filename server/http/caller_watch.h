@@ -1,0 +1,41 @@
+// CallerWatch: tells when callers have gone whose connections libmicrohttpd does not look at, because they wait for an
+// answer (it takes suspended connections out of its epoll set).
+//
+// A caller who closes only its sending side counts as gone: nothing tells it from one who has closed both, and what
+// browsers and libraries do is the latter.
+//
+// Threading: Add and Remove from any thread; `gone` runs on the watch's own thread, and may come once after Remove.
+// Ownership: borrows the descriptors between Add and Remove; owns its thread. Failure: where the kernel refuses to
+// watch, the caller is taken to stay.
+#ifndef SIGHTLINE_SERVER_HTTP_CALLER_WATCH_H_
+#define SIGHTLINE_SERVER_HTTP_CALLER_WATCH_H_
+
+#include <cstdint>
+#include <functional>
+#include <thread>
+
+namespace sightline::server {
+
+class CallerWatch {
+ public:
+  // `gone` gets the number that Add was given.
+  explicit CallerWatch(std::function<void(uint64_t)> gone);
+  ~CallerWatch();
+  CallerWatch(const CallerWatch&) = delete;
+  CallerWatch& operator=(const CallerWatch&) = delete;
+
+  void Add(int fd, uint64_t number);
+  void Remove(int fd);
+
+ private:
+  void Run();
+
+  const std::function<void(uint64_t)> gone_;
+  const int epoll_;
+  const int stop_;  // an eventfd
+  std::thread thread_;
+};
+
+}  // namespace sightline::server
+
+#endif  // SIGHTLINE_SERVER_HTTP_CALLER_WATCH_H_
