@@ -11,8 +11,7 @@ import grpc
 import grpc.aio
 
 from . import _connection
-from ._call import Call, Pages
-from ._schema import METHODS
+from ._call import Call, Pages, make_stub
 from .errors import FailedPreconditionError, SightlineError, from_call
 from .options import Tls
 
@@ -70,11 +69,7 @@ class AsyncCaller:
                              grpc.aio.secure_channel(address, self._credentials, options))
         stub = self._stubs.get(method)
         if stub is None:
-            m = METHODS[method]
-            kind = f"{'stream' if m.client_streaming else 'unary'}_{'stream' if m.server_streaming else 'unary'}"
-            stub = self._stubs[method] = getattr(self._channel, kind)(m.path,
-                                                                      request_serializer=m.request.SerializeToString,
-                                                                      response_deserializer=m.response.FromString)
+            stub = self._stubs[method] = make_stub(self._channel, method)
         return stub
 
     def _error(self, error: Any, timeout: Optional[float]) -> SightlineError:

@@ -19,9 +19,10 @@ from .types import Outcome
 _METHOD = "IndexService/IndexStream"
 _END_SECONDS = 5.0  # for a stream that is over to say so
 _NO_MORE = object()
+_Items = Union[Iterable[Any], AsyncIterable[Any]]
 
 
-async def _each(items: Union[Iterable[Any], AsyncIterable[Any]]) -> AsyncIterator[Any]:
+async def _each(items: _Items) -> AsyncIterator[Any]:
     """Either kind of iterable as the asynchronous one."""
     if isinstance(items, AsyncIterable):
         async for item in items:
@@ -83,8 +84,7 @@ class _Connection:
 
 
 class AsyncIndexStream:
-    def __init__(self, caller: AsyncCaller, collection: str, items: Union[Iterable[Any],
-                                                                          AsyncIterable[Any]], max_in_flight: int,
+    def __init__(self, caller: AsyncCaller, collection: str, items: _Items, max_in_flight: int,
                  max_in_flight_bytes: int, model: str, patience: float, reply_timeout: float) -> None:
         self._caller = caller
         self._source = _each(items)

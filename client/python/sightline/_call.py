@@ -102,3 +102,13 @@ def enum(target: Message, name: str, value: Any) -> int:
                       actual=value)
     number: int = names[value.lower()]
     return number
+
+
+def make_stub(channel: Any, method: str) -> Callable[..., Any]:
+    """gRPC's callable of a method, on a channel of either kind."""
+    m = METHODS[method]
+    kind = f"{'stream' if m.client_streaming else 'unary'}_{'stream' if m.server_streaming else 'unary'}"
+    stub: Callable[..., Any] = getattr(channel, kind)(m.path,
+                                                      request_serializer=m.request.SerializeToString,
+                                                      response_deserializer=m.response.FromString)
+    return stub

@@ -9,8 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar,
 import grpc
 
 from . import _connection
-from ._call import Call, Pages
-from ._schema import METHODS
+from ._call import Call, Pages, make_stub
 from .errors import FailedPreconditionError, SightlineError, from_call
 from .options import Tls
 
@@ -73,11 +72,7 @@ class Caller:
             raise FailedPreconditionError("this client is closed. Make another.", reason="CLIENT_CLOSED")
         stub = self._stubs.get(method)
         if stub is None:
-            m = METHODS[method]
-            kind = f"{'stream' if m.client_streaming else 'unary'}_{'stream' if m.server_streaming else 'unary'}"
-            stub = self._stubs[method] = getattr(self._channel, kind)(m.path,
-                                                                      request_serializer=m.request.SerializeToString,
-                                                                      response_deserializer=m.response.FromString)
+            stub = self._stubs[method] = make_stub(self._channel, method)
         return stub
 
     def _error(self, error: Any, timeout: Optional[float]) -> SightlineError:

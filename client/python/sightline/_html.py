@@ -155,8 +155,8 @@ def _heat(heat: Optional[HeatMap], size: Tuple[int, int], left: int) -> str:
     """The heat-map as squares; nothing where the numbers cannot be one."""
     if heat is None or not _is_grid(heat.height, heat.width, heat.values):
         return ""
-    region = _place(heat.region, size, left) if heat.region is not None else (float(left), 0.0, float(size[0]),
-                                                                              float(size[1]))
+    whole = (float(left), 0.0, float(size[0]), float(size[1]))
+    region = whole if heat.region is None else _place(heat.region, size, left)
     # Mass that lies everywhere alike says nothing: colour is what is above the least.
     least, most = min(heat.values), max(heat.values)
     if region is None or most <= least:

@@ -8,7 +8,7 @@ google/rpc/status.proto.
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict, NamedTuple, Set
 
 from google.protobuf import (any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, field_mask_pb2, message_factory,
                              timestamp_pb2)
@@ -53,39 +53,39 @@ def _read_files() -> Dict[str, Any]:
 
 
 class _Schema:
-    def __init__(self) -> None:
-        files = _read_files()
-        services = [(file.package, service) for file in files.values() for service in file.service]
+    """The messages and methods of the files."""
+    def __init__(self, files: Dict[str, Any]) -> None:
         self._pool = descriptor_pool.DescriptorPool()
-        added = set()
-        for module in (any_pb2, duration_pb2, field_mask_pb2, timestamp_pb2):
-            self._pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-            added.add(module.DESCRIPTOR.name)
-
-        def add(name: str) -> None:
-            if name in added:
-                return
-            added.add(name)
-            file = files[name]
-            for dependency in file.dependency:
-                add(dependency)
-            del file.service[:]  # their options are the annotations
-            self._pool.AddSerializedFile(file.SerializeToString())
-
-        self.methods = {}
-        listed = [(package, service.name, list(service.method)) for package, service in services]
-        for name in files:
-            add(name)
         self._classes: Dict[str, Any] = {}
         # GetPrototype is what GetMessageClass was called before protobuf 4.22.
-        self._make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(
-            self._pool).GetPrototype
-        for package, service, methods in listed:
-            for method in methods:
-                self.methods[f"{service}/{method.name}"] = Method(f"/{package}.{service}/{method.name}",
-                                                                  self.full(method.input_type[1:]),
-                                                                  self.full(method.output_type[1:]),
-                                                                  method.client_streaming, method.server_streaming)
+        self._make: Any = getattr(message_factory, "GetMessageClass", None)
+        if self._make is None:
+            self._make = message_factory.MessageFactory(self._pool).GetPrototype
+        for module in (any_pb2, duration_pb2, field_mask_pb2, timestamp_pb2):
+            self._pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+        added: Set[str] = set()
+        for name in files:
+            self._add(name, files, added)
+        self.methods = {
+            f"{service.name}/{method.name}": self._method(f"/{file.package}.{service.name}/{method.name}", method)
+            for file in files.values() for service in file.service for method in service.method
+        }
+
+    def _add(self, name: str, files: Dict[str, Any], added: Set[str]) -> None:
+        """Adds a file's messages, after those it imports."""
+        if name in added or name not in files:  # protobuf's own are there
+            return
+        added.add(name)
+        for dependency in files[name].dependency:
+            self._add(dependency, files, added)
+        messages = descriptor_pb2.FileDescriptorProto()
+        messages.CopyFrom(files[name])
+        del messages.service[:]  # whose options are the annotations
+        self._pool.AddSerializedFile(messages.SerializeToString())
+
+    def _method(self, path: str, method: Any) -> Method:
+        request, response = self.full(method.input_type[1:]), self.full(method.output_type[1:])
+        return Method(path, request, response, method.client_streaming, method.server_streaming)
 
     def full(self, name: str) -> Any:
         found = self._classes.get(name)
@@ -94,7 +94,7 @@ class _Schema:
         return found
 
 
-_SCHEMA = _Schema()
+_SCHEMA = _Schema(_read_files())
 
 # By service and method: "SearchService/Search".
 METHODS: Dict[str, Method] = _SCHEMA.methods

@@ -246,6 +246,11 @@ class Limits:
     build_threads: int
     max_models: int
     max_queue_delay: Optional[float]
+    decode_memory_bytes: int
+    decode_timeout: Optional[float]
+    grpc_memory_bytes: int
+    max_connections: int
+    max_connections_per_address: int
 
 
 @dataclass(frozen=True)
@@ -263,6 +268,7 @@ class ServerInfo:
     default_model: str
     warnings: Tuple[str, ...]
     cpu_capability: str
+    decode_isolation: str
 
 
 @dataclass(frozen=True)
