@@ -1,11 +1,9 @@
 """Compiles the API's protos into the descriptors that the package reads, sightline/api.binpb. All else is in
 pyproject.toml."""
 
-import importlib.util
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 
 from setuptools import setup
@@ -29,16 +27,19 @@ def compile_protos(target):
             shutil.copyfile(CARRIED, target)
         return
     files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
-    command = ["protoc"]
-    if shutil.which("protoc") is None:
-        if importlib.util.find_spec("grpc_tools") is None:
-            raise SystemExit(
-                "sightline: protoc is missing. Install Debian's protobuf-compiler and libprotobuf-dev, or grpcio-tools."
-            )
-        tools = pathlib.Path(importlib.util.find_spec("grpc_tools").origin).parent
-        command = [sys.executable, "-m", "grpc_tools.protoc", "-I", str(tools / "_proto")]
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*command, "-I", str(PROTO), f"--descriptor_set_out={target}", *files], check=True)
+    arguments = ["-I", str(PROTO), f"--descriptor_set_out={target}", *files]
+    if shutil.which("protoc") is not None:
+        subprocess.run(["protoc", *arguments], check=True)
+    else:
+        try:
+            from grpc_tools import protoc
+        except ImportError:
+            raise SystemExit("sightline: protoc is missing. Install Debian's protobuf-compiler and libprotobuf-dev, or "
+                             "grpcio-tools.") from None
+        own = pathlib.Path(protoc.__file__).with_name("_proto")
+        if protoc.main(["protoc", "-I", str(own), *arguments]) != 0:
+            raise SystemExit("sightline: the protos could not be compiled; grpcio-tools has said why.")
 
 
 class BuildPy(build_py):

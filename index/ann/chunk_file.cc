@@ -1,6 +1,7 @@
 #include "index/ann/chunk_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -23,6 +24,7 @@ constexpr size_t kChunkPieceBytes = 1 << 20;
 // Far above what a row of normalised values has, and low enough that no score overflows: sorting scores that are no
 // numbers leads anywhere.
 constexpr float kMostScale = 1e6;
+constexpr float kMostValue = 1e6;
 
 size_t ValueBytes(const ChunkShape& shape) {
   return shape.precision == DescriptorPrecision::kFloat16 ? sizeof(uint16_t) : sizeof(float);
@@ -213,6 +215,14 @@ absl::Status ChunkFile::LoadRows(std::vector<uint64_t>* keys, uint8_t* codes) {
 }
 
 absl::Status ChunkFile::Read(uint32_t row, float* out) const {
+  SIGHTLINE_RETURN_IF_ERROR(ReadChecked(row, out));
+  // A checksum is no proof: a snapshot may come from anywhere. Written so that a NaN counts.
+  int unsound = 0;
+  for (uint32_t i = 0; i < shape_.dim; ++i) unsound += std::abs(out[i]) <= kMostValue ? 0 : 1;
+  return unsound == 0 ? absl::OkStatus() : Damaged(absl::StrCat("a value of row ", row, " is out of range"));
+}
+
+absl::Status ChunkFile::ReadChecked(uint32_t row, float* out) const {
   const size_t bytes = shape_.dim * ValueBytes(shape_);
   const uint64_t at = ChunkSections(shape_, info_.rows).descriptors + row * bytes;
   if (shape_.precision == DescriptorPrecision::kFloat32) {

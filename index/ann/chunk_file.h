@@ -60,6 +60,7 @@ class ChunkFile : public DescriptorChunk {
 
  private:
   ChunkFile(std::string path, const ChunkFileInfo& info, const ChunkShape& shape);
+  absl::Status ReadChecked(uint32_t row, float* out) const;  // its checksum alone
   absl::Status ReadHeader();
   absl::Status Damaged(absl::string_view problem) const;
 

@@ -1,6 +1,6 @@
 // HttpHandler and HttpCall: how what is served by HTTP meets the listener, which knows nothing of what is served.
 //
-// Threading: Begin, Take, End, TakeReply and Gone run on the listener's thread and must return soon; a Waker may be
+// Threading: Begin, Complete, Take, End, TakeReply and Gone run on the listener's thread and must return soon; a Waker may be
 // called from any thread at any time, also after the call is over. Ownership: the listener shares a call with whatever
 // works for it. Failure: a refusal is a reply like any other.
 #ifndef SIGHTLINE_SERVER_HTTP_HTTP_CALL_H_
@@ -63,7 +63,7 @@ class HttpCall {
   virtual void End() = 0;
   // Asked after End, and again whenever the Waker was called, until there is one.
   virtual std::optional<HttpReply> TakeReply() = 0;
-  // The caller has gone, or the listener ends. May come at any time after Begin, at most once; no call follows.
+  // The caller has gone, has all of its answer, or the listener ends. Comes once, last, at any time after Begin.
   virtual void Gone() = 0;
 };
 

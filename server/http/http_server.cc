@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -172,12 +173,12 @@ class MicroHttpServer final : public HttpServer {
     return raw;
   }
 
-  static void Completed(void* self, MHD_Connection*, void** state, MHD_RequestTerminationCode how) {
+  static void Completed(void* self, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
     auto* const raw = static_cast<HttpExchange*>(*state);
     if (raw == nullptr) return;
     *state = nullptr;
     raw->MarkOver();
-    if (raw->call != nullptr && how != MHD_REQUEST_TERMINATED_COMPLETED_OK) raw->call->Gone();
+    if (raw->call != nullptr) raw->call->Gone();
     raw->call.reset();
     auto& server = *static_cast<MicroHttpServer*>(self);
     base::MutexLock lock(server.mutex_);
@@ -238,7 +239,10 @@ class MicroHttpServer final : public HttpServer {
     auto& reply = std::get<HttpReply>(begun);
     uint64_t length = 0;
     const bool large = absl::SimpleAtoi(head.Header("content-length"), &length) && length > kUnwantedBody;
-    if (large || !head.Header("expect").empty()) return Send(exchange, std::move(reply));
+    // Nobody knows where the body of a request ends that is not understood.
+    const bool closes = std::any_of(reply.headers.begin(), reply.headers.end(),
+                                    [](const auto& header) { return header.first == "Connection"; });
+    if (large || closes || !head.Header("expect").empty()) return Send(exchange, std::move(reply));
     // Once a body has been read the connection can be used again.
     exchange->refusal = std::move(reply);
     return MHD_YES;

@@ -248,7 +248,7 @@ void JsonStream::NoMore(bool) {
 
 void JsonStream::MaybeRead() {
   if (!started_ || reading_ || finishing_) return;
-  if (body_ended_ && out_.size() - out_at_ > kOutWindow) return;
+  if (!gone_ && body_ended_ && out_.size() - out_at_ > kOutWindow) return;
   reading_ = true;
   ++tags_;
   call_->Read(&answer_, &answered_tag_);
@@ -295,7 +295,7 @@ void JsonStream::Render() {
   {
     base::MutexLock lock(mutex_);
     reading_ = false;
-    out_ += text;
+    if (!gone_) out_ += text;
     if (total_bytes_ < 0) total_bytes_ = total;
     if (status.ok() && !body_ended_ && out_.size() > kOutBeforeEnd) {
       status = base::Error(
@@ -386,6 +386,12 @@ ssize_t JsonStream::Read(char* buffer, size_t size) {
   return static_cast<ssize_t>(count);
 }
 
-void JsonStream::Gone() { context_.TryCancel(); }
+void JsonStream::Gone() {
+  context_.TryCancel();
+  base::MutexLock lock(mutex_);
+  gone_ = true;
+  // gRPC is to say that the call is over, even where nobody had asked it for more.
+  MaybeRead();
+}
 
 }  // namespace sightline::server

@@ -117,6 +117,7 @@ class JsonStream final : public HttpCall, public HttpBody, public std::enable_sh
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_line_ ABSL_GUARDED_BY(mutex_) = false;
+  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace sightline::server

@@ -29,6 +29,8 @@ absl::Status ParseJson(absl::string_view json, Message* message) {
   for (char& c : problem) {
     if (c == '\n' || c == '\r') c = ' ';
   }
+  while (!problem.empty() && (problem.back() == '.' || problem.back() == ' ')) problem.pop_back();
+  problem.erase(0, problem.find_first_not_of(": "));
   return base::InvalidArgument("JSON_INVALID",
                                absl::StrCat("the JSON is no ", message->GetDescriptor()->name(), ": ", problem,
                                             ". Correct it; GET /v1/openapi.json says what it may hold."),

@@ -5,12 +5,14 @@
 #include <openssl/ssl.h>
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/file.h"
 #include "tests/e2e/security/keys_folder.h"
 #include "tests/support/certificates.h"
@@ -55,6 +57,7 @@ std::string HttpsGet(int port, const std::string& path, const std::string& trust
   BIO* const connection = BIO_new_ssl_connect(context.get());
   const std::unique_ptr<BIO, decltype(&BIO_free_all)> owner(connection, BIO_free_all);
   BIO_set_conn_hostname(connection, absl::StrCat("127.0.0.1:", port).c_str());
+  std::signal(SIGPIPE, SIG_IGN);  // of a server that closes while it is written to
   if (BIO_do_handshake(connection) != 1) return "";
   const std::string request =
       absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n", headers, "\r\n");
@@ -216,6 +219,59 @@ TEST_F(HttpAccessTest, AnswersWhatIsInHandWhenItStops) {
   }
   server_->AskToEnd();
   for (const auto& client : clients) EXPECT_THAT(client->Read().code, ::testing::AnyOf(200, 503, 0));
+}
+
+TEST_F(HttpAccessTest, BodiesHaveTheirTime) {
+  ASSERT_NO_FATAL_FAILURE(Start({"--http_body_timeout=1s"}));
+  HttpClient slow(server_->http_port());
+  slow.Send(
+      "POST /v1/collections:list HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Content-Length: 1000\r\n\r\n{");
+  bool closed = false;
+  for (int i = 0; i < kPolls && !closed; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    closed = !slow.Send(" ");
+  }
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(HttpClient(server_->http_port()).Get("/readyz").code, 200);
+}
+
+TEST_F(HttpAccessTest, BodiesInHandAreBounded) {
+  // Room for two bodies of half a megabyte, and not for the third that says how long it is.
+  ASSERT_NO_FATAL_FAILURE(Start({"--max_message_bytes=65536", "--grpc_memory=65536"}));
+  const std::string head =
+      "POST /v1/collections:list HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Content-Length: 600000\r\n\r\n";
+  std::vector<std::unique_ptr<HttpClient>> holders;
+  for (int i = 0; i < 2; ++i) {
+    holders.push_back(std::make_unique<HttpClient>(server_->http_port()));
+    holders.back()->Send(head + "{" + std::string(500'000, ' '));
+  }
+  HttpAnswer refused;
+  for (int i = 0; i < kPolls && refused.code != 429; ++i) {
+    HttpClient third(server_->http_port());
+    third.Send(head + "{" + std::string(599'998, ' ') + "}");
+    refused = third.Read();
+  }
+  EXPECT_EQ(refused.code, 429) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("BODIES_FULL"));
+  EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  // Those in hand are answered, and make room.
+  for (const auto& holder : holders) {
+    holder->Send(std::string(99'998, ' ') + "}");
+    EXPECT_EQ(holder->Read().code, 200);
+  }
+  HttpClient fourth(server_->http_port());
+  fourth.Send(head + "{" + std::string(599'998, ' ') + "}");
+  EXPECT_EQ(fourth.Read().code, 200);
+  // A body beyond the limit for one is told so, with a length and without.
+  EXPECT_EQ(HttpClient(server_->http_port()).Post("/v1/collections:list", std::string(1'300'000, ' ')).code, 413);
+  HttpClient chunked(server_->http_port());
+  chunked.Send(
+      "POST /v1/collections:list HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n" +
+      absl::StrFormat("%x\r\n%s\r\n0\r\n\r\n", 1'300'000, std::string(1'300'000, ' ')));
+  EXPECT_EQ(chunked.Read().code, 413);
 }
 
 TEST_F(HttpAccessTest, SettingsAreChecked) {

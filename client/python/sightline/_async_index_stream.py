@@ -65,6 +65,7 @@ class _Connection:
                 self._events.put_nowait((self, "reply", reply))
         except grpc.RpcError as failure:
             error = self._caller._error(failure, None)
+        self._tasks[0].cancel()  # nothing is written any more
         self._events.put_nowait((self, "end", error))
 
     async def finish(self) -> None:
@@ -91,6 +92,7 @@ class AsyncIndexStream:
                                   reply_timeout)
         self._connection: Optional[_Connection] = None
         self._taking: Optional[asyncio.Future[Any]] = None
+        self._pulled = False  # an item is out of the source and not in the state yet
 
     async def run(self) -> AsyncIterator[Outcome]:
         """The outcomes as they come."""
@@ -98,7 +100,7 @@ class AsyncIndexStream:
         events: asyncio.Queue[Tuple[Any, str, Any]] = asyncio.Queue()
         getting: Optional[asyncio.Future[Any]] = None
         try:
-            while not state.finished or self._taking is not None:
+            while not state.finished or self._pulled:
                 if state.has_room and self._taking is None:
                     self._taking = asyncio.ensure_future(self._take())
                 if self._connection is None and state.has_writes and state.wait(False) == 0:
@@ -114,7 +116,7 @@ class AsyncIndexStream:
                 outcomes: List[Outcome] = []
                 if self._taking is not None and self._taking.done():
                     outcomes += self._taken(self._taking.result())
-                    self._taking = None
+                    self._taking, self._pulled = None, False
                 if getting.done():
                     outcomes += self._happened(*getting.result())
                     getting = None
@@ -151,6 +153,7 @@ class AsyncIndexStream:
             return _NO_MORE, None
         except Exception as error:  # the source's own: raised once what is on its way has ended
             return _NO_MORE, error
+        self._pulled = True
         try:
             return source, await asyncio.get_running_loop().run_in_executor(None, self._state.encode, source)
         except SightlineError as error:

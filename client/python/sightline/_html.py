@@ -19,6 +19,7 @@ _TILE = 144  # pixels of a result's picture
 _SIDE = 320  # of one of the two pictures of an explanation
 _GAP = 40  # between them
 _LARGE_BYTES = 200_000  # beyond these a picture is made smaller, where PIL is there
+_FAINT = 0.3  # of the range of a heat-map: what is not above that is not coloured
 _MOST_CELLS = 65_536  # of a heat-map; a grid of tokens has at most a few thousand
 _FONT = "font:12px/1.4 system-ui,sans-serif"
 _WARNING = '<p style="margin:4px 0;color:#b00">{}</p>'
@@ -163,13 +164,11 @@ def _heat(heat: Optional[HeatMap], size: Tuple[int, int], left: int) -> str:
     x, y, width, height = region[0], region[1], region[2] / heat.width, region[3] / heat.height
     cells = []
     for place, value in enumerate(heat.values):
-        strength = (value - least) / (most - least)
-        if strength >= 0.05:
+        strength = (value - least) / (most - least) - _FAINT
+        if strength > 0:
             row, column = divmod(place, heat.width)
-            cells.append(
-                f'<rect x="{x + column * width:.1f}" y="{y + row * height:.1f}" width="{width:.1f}" '
-                f'height="{height:.1f}" '
-                f'fill-opacity="{0.45 * strength:.2f}"/>')
+            cells.append(f'<rect x="{x + column * width:.1f}" y="{y + row * height:.1f}" width="{width:.1f}" '
+                         f'height="{height:.1f}" fill-opacity="{0.6 * strength:.2f}"/>')
     return f'<g fill="#f80">{"".join(cells)}</g>'
 
 

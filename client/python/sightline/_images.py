@@ -4,6 +4,7 @@ by what it can do.
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import struct
@@ -15,6 +16,10 @@ from .errors import invalid
 _PNG_COLOUR = {1: 0, 3: 2, 4: 6}  # channels -> PNG's colour type
 # Of speed and size: PNG is only the envelope here, and the server unpacks it at once.
 _COMPRESSION = 1
+# Larger pictures travel as JPEG, where PIL is there to make it: a photo of 12 megapixels as PNG is beyond the limit of
+# an image's bytes, and takes a second to pack.
+_LOSSLESS_PIXELS = 2_000_000
+_JPEG_QUALITY = 95
 
 
 def encode(source: Any, limit: int, field: str = "image") -> bytes:
@@ -24,7 +29,7 @@ def encode(source: Any, limit: int, field: str = "image") -> bytes:
     if isinstance(source, (bytes, bytearray)) or (isinstance(source, memoryview) and source.ndim == 1):
         data = bytes(source)
     elif hasattr(source, "getbands") and hasattr(source, "tobytes"):
-        data = _from_pil(source)
+        data = _from_pil(source, field)
     elif hasattr(source, "__array_interface__") or isinstance(source, memoryview):
         data = _from_array(source, field)
     elif hasattr(source, "read"):
@@ -68,13 +73,20 @@ def _read(path: pathlib.Path, limit: int, field: str) -> bytes:
                       path=path) from None
 
 
-def _from_pil(image: Any) -> bytes:
-    """A PIL image as PNG, the way it looks: turned as its EXIF data says."""
+def _from_pil(image: Any, field: str) -> bytes:
+    """A PIL image the way it looks: turned as its EXIF data says."""
     from PIL import ImageOps
-    upright = ImageOps.exif_transpose(image) or image
-    if upright.mode not in ("L", "RGB", "RGBA"):
-        upright = upright.convert("RGBA" if "transparency" in upright.info or upright.mode in ("LA", "PA") else "RGB")
-    return _png(upright.tobytes(), upright.width, upright.height, len(upright.getbands()))
+    try:
+        upright = ImageOps.exif_transpose(image) or image
+        if upright.mode not in ("L", "RGB", "RGBA"):
+            see_through = "transparency" in upright.info or upright.mode in ("LA", "PA")
+            upright = upright.convert("RGBA" if see_through else "RGB")
+        pixels = upright.tobytes()
+    except (OSError, SyntaxError, ValueError) as error:  # PIL reads a file when its pixels are wanted
+        raise invalid("IMAGE_UNREADABLE",
+                      f"{field} is a PIL image whose pixels cannot be read ({error}). Open it again.",
+                      field=field) from None
+    return _pack(pixels, upright.width, upright.height, len(upright.getbands()))
 
 
 def _from_array(array: Any, field: str) -> bytes:
@@ -98,11 +110,25 @@ def _from_array(array: Any, field: str) -> bytes:
                       "(RGBA).",
                       field=field,
                       actual=shape)
-    return _png(view.tobytes(), shape[1], shape[0], channels)
+    return _pack(view.tobytes(), shape[1], shape[0], channels)
+
+
+def _pack(pixels: bytes, width: int, height: int, channels: int) -> bytes:
+    """Pixels of one byte a channel as a file."""
+    if width * height > _LOSSLESS_PIXELS and channels != 4:
+        try:
+            from PIL import Image
+        except ImportError:
+            return _png(pixels, width, height, channels)
+        out = io.BytesIO()
+        image = Image.frombytes("L" if channels == 1 else "RGB", (width, height), pixels)
+        image.save(out, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        return out.getvalue()
+    return _png(pixels, width, height, channels)
 
 
 def _png(pixels: bytes, width: int, height: int, channels: int) -> bytes:
-    """Pixels of one byte a channel as a PNG file."""
+    """As PNG, without loss."""
     row = width * channels
     # Each row begins with the kind of its filter, here none.
     rows = b"".join(b"\0" + pixels[start:start + row] for start in range(0, height * row, row))

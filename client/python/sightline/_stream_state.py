@@ -20,9 +20,9 @@ from .errors import SightlineError, UnavailableError, from_status, invalid
 from .options import Item
 from .types import IndexResponse, Outcome
 
-# Attempts of one item that the server refuses for now, and falls of a server that had answered others on that
-# connection: an item that was there each time may be what fells it.
-_MAX_ATTEMPTS = 8
+# Connections that broke while an item was on its way, each after an answer to another: the item may be what fells the
+# server. A server that answers nobody says nothing about an item.
+_MAX_FALLS = 8
 _ENVELOPE_BYTES = 1024
 
 
@@ -33,7 +33,10 @@ class _Write:
     id: str
     bytes: int
     attempts: int = 0
-    failures: int = 0  # of _MAX_ATTEMPTS
+    refusals: int = 0  # in a row, for now
+    refused_since: float = 0.0  # of the first of them
+    falls: int = 0  # of _MAX_FALLS
+    replies_seen: int = -1  # of the stream, at the last fall
     in_flight: bool = False
     due: float = 0.0  # of the next attempt, while not in flight
     error: Optional[SightlineError] = field(default=None)  # of the last attempt
@@ -58,6 +61,7 @@ class StreamState:
         self._in_flight = 0
         self._broken_in_a_row = 0  # connections that ended without one reply
         self._replied = False  # on this connection
+        self._replies = 0
         self._heard = time.monotonic()  # of the last reply, or when the first write went into an idle stream
         self._away_since: Optional[float] = None
         self.source_ended = False
@@ -128,23 +132,32 @@ class StreamState:
     def due(self) -> List[Message]:
         """What is to be sent now; it is in flight from here on."""
         now = time.monotonic()
-        sent = []
-        for write in self._writes.values():
-            if not write.in_flight and write.due <= now:
-                write.in_flight = True
-                write.attempts += 1
-                if self._in_flight == 0:
-                    self._heard = now
-                self._in_flight += 1
-                sent.append(write.request)
-        return sent
+        # What was there when the server fell comes last, so that others are answered before.
+        ready = sorted((write for write in self._writes.values() if not write.in_flight and write.due <= now),
+                       key=lambda write: (write.falls, write.attempts))
+        if self._cautious:
+            ready = [] if self._in_flight else ready[:1]
+        for write in ready:
+            write.in_flight = True
+            write.attempts += 1
+        if ready and self._in_flight == 0:
+            self._heard = now
+        self._in_flight += len(ready)
+        return [write.request for write in ready]
+
+    @property
+    def _cautious(self) -> bool:
+        """True after two connections in a row that ended without a reply: a single write then goes ahead, so that the
+        one that may fell the server does not keep all others from their answers."""
+        return self._broken_in_a_row >= 2
 
     def wait(self, connected: bool) -> float:
         """Seconds until something is to be done without an event."""
         now = time.monotonic()
         if not connected:
             return max(0.0, self.reconnect_at - now)
-        times = [write.due for write in self._writes.values() if not write.in_flight]
+        held_back = self._cautious and self._in_flight > 0
+        times = [write.due for write in self._writes.values() if not write.in_flight and not held_back]
         if self._in_flight:
             times.append(self._heard + self._reply_timeout)
         return max(0.0, min(times, default=now + 1.0) - now)
@@ -166,6 +179,7 @@ class StreamState:
     def reply(self, reply: Message) -> Optional[Outcome]:
         """A reply came; an outcome where it ends a write."""
         self._replied = True
+        self._replies += 1
         self._heard = time.monotonic()
         self._broken_in_a_row = 0
         self._away_since = None
@@ -177,11 +191,15 @@ class StreamState:
         error = from_status(reply.status)
         if error is None:
             return self._end(reply.request_id, convert(reply.response, IndexResponse), None)
-        write.failures += 1
-        if not _connection.is_retryable(error) or write.failures >= _MAX_ATTEMPTS:
+        now = time.monotonic()
+        if write.refusals == 0:
+            write.refused_since = now
+        write.refusals += 1
+        # Not a number of attempts: a server that starts refuses for as long as it loads its models.
+        if not _connection.is_retryable(error) or now - write.refused_since >= self._patience:
             return self._end(reply.request_id, None, error)
         write.error = error
-        write.due = time.monotonic() + _connection.backoff(write.failures, error)
+        write.due = now + _connection.backoff(write.refusals, error)
         return None
 
     def broken(self, error: Optional[SightlineError]) -> List[Outcome]:
@@ -207,8 +225,9 @@ class StreamState:
             if not write.in_flight:
                 continue
             write.in_flight, write.error, write.due = False, error, self.reconnect_at
-            write.failures += self._replied
-            if write.failures >= _MAX_ATTEMPTS:
+            if self._replies > write.replies_seen:
+                write.falls, write.replies_seen = write.falls + 1, self._replies
+            if write.falls >= _MAX_FALLS:
                 ended.append(self._end(request_id, None, error))
         return ended
 

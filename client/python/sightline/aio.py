@@ -152,8 +152,10 @@ class AsyncClient(AsyncCollectionMethods):
         items: Items, images (a path's id is the path), or pairs (id, image). Taken on this thread, and only while fewer
         than max_in_flight of at most max_in_flight_bytes are on their way. What the server refuses for now, and what
         was on its way when the connection broke, is sent again with the same request_id, so that nothing is written
-        twice. A server that is away is awaited for `patience` seconds; then the outcomes of what was taken say so, and
-        the error is raised. Leaving the loop early cancels what is on its way: it may be written or not.
+        twice. patience: seconds an item that is refused for now, or a server that is away, is tried again; when the
+        server stays away, the outcomes of what was taken say so, and the error is raised. reply_timeout: seconds
+        without any reply after which the connection is made anew. Leaving the loop early cancels what is on its way: it
+        may be written or not.
         """
         return AsyncIndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience,
                                 reply_timeout).run()

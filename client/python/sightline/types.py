@@ -20,7 +20,7 @@ Time = Optional[datetime.datetime]
 class Descriptor:
     """A global descriptor and the embedding space it lives in."""
 
-    values: Tuple[float, ...] = field(repr=False)
+    values: Sequence[float] = field(repr=False)
     embedding_space: str
 
 

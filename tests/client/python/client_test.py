@@ -355,6 +355,10 @@ class ClientTest(unittest.TestCase):
                 self.refused(sightline.InvalidArgumentError, reason, self.client.search, source, collection="shop")
             if hasattr(source, "close"):
                 source.close()
+        import io
+        from PIL import Image
+        cut = Image.open(io.BytesIO(jpeg[:len(jpeg) // 2]))
+        self.refused(sightline.InvalidArgumentError, "IMAGE_UNREADABLE", self.client.search, cut, collection="shop")
         large = self.folder / "large.jpg"
         with large.open("wb") as file:
             file.truncate((16 << 20) + 1)

@@ -119,6 +119,16 @@ class ValueTest(unittest.TestCase):
                 image = Image.open(io.BytesIO(encoded))
                 self.assertEqual((image.mode, image.size, image.tobytes()), (mode, (5, 3), pixels))
 
+    def test_large_pictures_become_a_jpeg(self):
+        from PIL import Image
+        import io
+        pixels = random.Random(support.SEED).randbytes(100) * (1500 * 1400 * 3 // 100)
+        for mode, size, kind in (("RGB", (1500, 1400), "JPEG"), ("L", (1500, 1400), "JPEG"),
+                                 ("RGBA", (1500, 1400), "PNG"), ("RGB", (1000, 1000), "PNG")):
+            image = Image.frombytes("RGB", (1500, 1400), pixels).resize(size).convert(mode)
+            packed = Image.open(io.BytesIO(_images.encode(image, LIMIT)))
+            self.assertEqual((packed.format, packed.size, packed.mode), (kind, size, mode))
+
     def test_attributes_travel_both_ways(self):
         import numpy
         record = _schema.message("ImageRecord")

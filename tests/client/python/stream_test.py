@@ -140,20 +140,37 @@ class FakeTest(unittest.TestCase):
             self.assertEqual(outcomes["i4"].error.reason, "BAD")
 
     def test_an_item_that_is_refused_for_ever_has_an_end(self):
-        attempts = itertools.count(1)
+        for run in self.both():
+            attempts = []
 
-        def answer(requests, _):
+            def answer(requests, _):
+                for request in requests:
+                    attempts.append(time.monotonic())
+                    yield refusal(request, 14, retry_after=0.2) if request.request.item.id == "i0" else ok(request)
+
+            with FakeServer(answer) as server:
+                outcomes = {one.id: one for one in run(server.address, items(2, self.rng), patience=0.5)}
+            self.assertTrue(outcomes["i1"].ok)
+            self.assertFalse(outcomes["i0"].ok)
+            self.assertEqual(outcomes["i0"].attempts, len(attempts) - 1)
+            self.assertTrue(3 <= outcomes["i0"].attempts <= 4, outcomes["i0"].attempts)
+
+    def test_an_item_that_fells_the_server_has_an_end(self):
+        def answer(requests, context):
             for request in requests:
-                next(attempts)
-                yield refusal(request, 8, retry_after=0.001)
+                if request.request.item.id == "i1":
+                    context.abort(grpc.StatusCode.UNAVAILABLE, "poison")
+                yield ok(request)
 
-        with FakeServer(answer) as server:
-            # Its own growing delays would make this last: only the server's are of interest here.
+        # Others are answered, so that it is the server that falls and not the way to it.
+        source = (item for number in range(40) for item in items(2, self.rng)[:1 if number else 2])
+        with FakeServer(answer) as server, sightline.Client(server.address) as client:
             backoff = sightline._connection.backoff
-            sightline._connection.backoff = lambda attempt, error: error.retry_after
+            sightline._connection.backoff = lambda attempt, error: 0.01  # eight falls would take long
             self.addCleanup(setattr, sightline._connection, "backoff", backoff)
-            outcome, = run_sync(server.address, items(1, self.rng))
-        self.assertEqual((outcome.ok, outcome.attempts, next(attempts) - 1), (False, 8, 8))
+            outcomes = list(client.index_stream(source, collection="c", max_in_flight=2))
+        self.assertEqual([one.id for one in outcomes if not one.ok], ["i1"])
+        self.assertEqual(sum(one.ok for one in outcomes), 40)
 
     def test_no_more_is_in_flight_than_allowed(self):
         for run in self.both():
@@ -346,6 +363,27 @@ class FakeTest(unittest.TestCase):
         self.assertFalse(
             [one for one in threading.enumerate() if one.name == "sightline-index-stream" and one.is_alive()])
 
+    def test_a_source_that_is_silent_holds_no_error_up(self):
+        def answer(requests, context):
+            next(requests)
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not for you.")
+            yield
+
+        async def use(address):
+            async def source():
+                yield items(1, self.rng)[0]
+                await asyncio.sleep(3600)
+
+            names = []
+            async with sightline.AsyncClient(address) as client:
+                with self.assertRaises(sightline.PermissionDeniedError):
+                    async for one in client.index_stream(source(), collection="c"):
+                        names.append((one.id, one.ok))
+            return names
+
+        with FakeServer(answer) as server:
+            self.assertEqual(asyncio.run(asyncio.wait_for(use(server.address), 60)), [("i0", False)])
+
     def test_a_slow_asynchronous_source_holds_no_outcome_up(self):
         async def use(address):
             answered = asyncio.Event()
@@ -387,8 +425,69 @@ class FakeTest(unittest.TestCase):
                     client.index_stream([], collection="c", **options)
 
 
+class UnaryTest(unittest.TestCase):
+    """A single call that is refused for now is made again within its deadline, and no other."""
+    def answers(self, *refusals):
+        """A server whose GetServerInfo is refused so and then answers; the list grows with every call."""
+        calls = []
+        method = _schema.METHODS["ServerService/GetServerInfo"]
+
+        def answer(_, context):
+            calls.append(time.monotonic())
+            if len(calls) <= len(refusals):
+                code, retry_after = refusals[len(calls) - 1]
+                request = _schema.message("IndexStreamRequest")
+                status = refusal(request, code.value[0], retry_after).status
+                context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+                context.abort(code, status.message)
+            return method.response(version="1")
+
+        class Handler(grpc.GenericRpcHandler):
+            def service(self, details):
+                return grpc.unary_unary_rpc_method_handler(answer, method.request.FromString,
+                                                           method.response.SerializeToString)
+
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), handlers=[Handler()])
+        self.addCleanup(lambda: server.stop(None).wait())
+        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        return address, calls
+
+    def ask(self, address, **options):
+        """Both clients in turn."""
+        async def use():
+            async with sightline.AsyncClient(address) as client:
+                return (await client.server_info(**options)).version
+
+        def plain():
+            with sightline.Client(address) as client:
+                return client.server_info(**options).version
+
+        return plain, lambda: asyncio.run(use())
+
+    def test_it_waits_as_long_as_the_server_asks(self):
+        busy = grpc.StatusCode.RESOURCE_EXHAUSTED
+        for number in range(2):
+            address, calls = self.answers((busy, 0.2), (grpc.StatusCode.UNAVAILABLE, 0.1))
+            self.assertEqual(self.ask(address)[number](), "1")
+            self.assertEqual(len(calls), 3)
+            self.assertGreaterEqual(calls[1] - calls[0], 0.2)
+
+    def test_it_does_not_wait_beyond_its_deadline_or_in_vain(self):
+        busy = grpc.StatusCode.RESOURCE_EXHAUSTED
+        for first, kind in (((busy, 0.9), sightline.ResourceExhaustedError),
+                            ((busy, None), sightline.ResourceExhaustedError), ((grpc.StatusCode.UNAVAILABLE, None),
+                                                                               sightline.UnavailableError),
+                            ((grpc.StatusCode.INVALID_ARGUMENT, 0.1), sightline.InvalidArgumentError)):
+            for number in range(2):
+                address, calls = self.answers(first)
+                with self.assertRaises(kind) as caught:
+                    self.ask(address, timeout=0.8 if first[1] == 0.9 else 20)[number]()
+                self.assertEqual((len(calls), caught.exception.retry_after), (1, first[1]))
+
+
 class RealTest(unittest.TestCase):
-    """The server is killed in the midst, twice, and started again on its data."""
+    """The server is killed in the midst, then stopped in the midst, and each time started again on its data."""
 
     COUNT = 300
 
@@ -410,7 +509,10 @@ class RealTest(unittest.TestCase):
                 if kills and len(outcomes) == kills[0]:
                     kills.pop(0)
                     fallen = holder["server"]
-                    fallen.process.kill()
+                    if kills:
+                        fallen.process.kill()
+                    else:
+                        fallen.process.terminate()
                     fallen.process.wait()
                     if fallen is not server:
                         fallen.close()
