@@ -55,6 +55,8 @@ done
   --warm_up=none --port_file="{world}/ports$DOCS_OTHER.json" >"{world}/server$DOCS_OTHER.log" 2>&1 </dev/null &
 server=$!
 echo $server >"{world}/server$DOCS_OTHER.pid"
+# It ends with the test, however that ends.
+(while kill -0 "$DOCS_TEST" && kill -0 $server; do sleep 1; done; kill $server) >/dev/null 2>&1 </dev/null &
 for ((i = 0; i < 600; ++i)); do
   [[ -e "{world}/ports$DOCS_OTHER.json" ]] && exit 0
   kill -0 $server 2>/dev/null || break
@@ -204,14 +206,14 @@ class World:
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("SIGHTLINE_") or name == "SIGHTLINE_SHARED_DATA"}
         environment |= {"HOME": str(self.home), "PATH": f"{self.root}/build/release/bin:{environment['PATH']}",
-                        "DOCS_HELP": "--help" if help_only else ""}
+                        "DOCS_TEST": str(os.getpid()), "DOCS_HELP": "--help" if help_only else ""}
         if "grpc" in self.ports:
             environment["SIGHTLINE_ADDRESS"] = f"127.0.0.1:{self.ports['grpc']}"
         if interpreter is None:
             # What one block sets the next one has, as in a terminal.
             kept = self.folder / "exported"
             kept.touch()
-            text = f"set -a -e -o pipefail; . {kept}\n{text}\nexport -p | grep -v -e DOCS_HELP -e SIGHTLINE_ADDRESS= >{kept}\n"
+            text = f"set -a -e -o pipefail; . {kept}\n{text}\nexport -p | grep -v -e DOCS_ -e SIGHTLINE_ADDRESS= >{kept}\n"
             interpreter = ["bash", "-c"]
         started = subprocess.Popen([*interpreter, self._here(text)], cwd=self.root, env=environment, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
