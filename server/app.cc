@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <thread>
 #include <utility>
 
@@ -182,8 +183,10 @@ class AppImpl final : public App {
     if (rpc_ != nullptr) {
       base::Log(base::Severity::kInfo, "draining", {{"grace", absl::FormatDuration(options_.limits.drain_grace)}});
       // Administrators can watch until the others are served.
-      rpc_->Shutdown(options_.limits.drain_grace);
-      if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kAdminGrace);
+      Shut(*rpc_, *environment_, options_.limits.drain_grace, [this] { web_->Disconnect(); });
+      if (admin_rpc_ != nullptr) {
+        Shut(*admin_rpc_, *admin_environment_, kAdminGrace, [this] { web_->DisconnectAdmin(); });
+      }
     }
     if (web_ != nullptr) web_->Drain(kAnswerGrace);
     web_.reset();
@@ -193,6 +196,16 @@ class AppImpl final : public App {
   }
 
  private:
+  // `disconnect` when what is in hand is answered and the server has not ended yet: HTTP callers are told until then.
+  static void Shut(RpcServer& rpc, CallEnvironment& environment, absl::Duration grace,
+                   const std::function<void()>& disconnect) {
+    const base::Clock::Ticks deadline = base::Clock::Real().Steady() + absl::ToChronoNanoseconds(grace);
+    rpc.SetServing(false);
+    environment.Drain(deadline);
+    disconnect();
+    rpc.Shutdown(std::max(absl::ZeroDuration(), absl::FromChrono(deadline - base::Clock::Real().Steady())));
+  }
+
   // Those of one address; `admin_elsewhere`: it leaves administrators to another one.
   std::vector<CallObserver*> Observers(bool admin_elsewhere) {
     // Ids first, so that what the others write down has them.

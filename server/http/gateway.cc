@@ -92,12 +92,37 @@ Gateway::~Gateway() {
 
 void Gateway::Connect(std::shared_ptr<grpc::Channel> channel) {
   base::MutexLock lock(mutex_);
-  stub_ = std::make_shared<grpc::GenericStub>(std::move(channel));
+  stub_ = std::make_unique<grpc::GenericStub>(std::move(channel));
 }
 
-std::shared_ptr<grpc::GenericStub> Gateway::stub() const {
+void Gateway::Disconnect() {
   base::MutexLock lock(mutex_);
-  return stub_;
+  ended_ = true;
+  stub_.reset();
+}
+
+absl::Status Gateway::NotReady() const {
+  if (stub_ != nullptr) return absl::OkStatus();
+  if (ended_) {
+    return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
+                                "the server is shutting down. Try again, on another server if there is one.",
+                                absl::Seconds(1));
+  }
+  return base::RetryableError(absl::StatusCode::kUnavailable, "STARTING",
+                              "the server is starting. Try again in a moment; /readyz says when it serves.",
+                              absl::Seconds(1));
+}
+
+absl::Status Gateway::Ready() const {
+  base::MutexLock lock(mutex_);
+  return NotReady();
+}
+
+absl::Status Gateway::Prepare(absl::FunctionRef<void(grpc::GenericStub&)> prepare) {
+  base::MutexLock lock(mutex_);
+  SIGHTLINE_RETURN_IF_ERROR(NotReady());
+  prepare(*stub_);
+  return absl::OkStatus();
 }
 
 void Gateway::CallBegins() {
@@ -144,12 +169,7 @@ std::variant<HttpReply, std::shared_ptr<HttpCall>> Gateway::Begin(const HttpHead
   if (has_body && !(route.takes_body && readable)) return RefuseBody(head, route, type);
   if (!streams && length > max_body_bytes_) return ErrorReply(BodyTooLarge(max_body_bytes_, length), 413);
   if (!streams && budget_.held() + length > budget_.limit()) return ErrorReply(BodiesFull(budget_));
-  if (stub() == nullptr) {
-    return ErrorReply(base::RetryableError(absl::StatusCode::kUnavailable, "STARTING",
-                                           "the server is starting. Try again in a moment; /readyz says when it "
-                                           "serves.",
-                                           absl::Seconds(1)));
-  }
+  if (const absl::Status status = Ready(); !status.ok()) return ErrorReply(status);
   if (!streams) {
     return std::make_shared<JsonCall>(*this, *std::move(match), head.query, *std::move(headers), std::move(form),
                                       length, head.Header("if-none-match"), std::move(wake));

@@ -123,8 +123,10 @@ absl::Status JsonCall::StartCall() {
     return BodyTooLarge(gateway_.limits().max_message_bytes, static_cast<int64_t>(size));
   }
   SetUp(headers_, &context_);
-  const std::shared_ptr<grpc::GenericStub> stub = gateway_.stub();
-  reader_ = stub->PrepareUnaryCall(&context_, route.rpc_path, ToBuffer(*message), gateway_.queue());
+  const grpc::ByteBuffer request = ToBuffer(*message);
+  SIGHTLINE_RETURN_IF_ERROR(gateway_.Prepare([&](grpc::GenericStub& stub) {
+    reader_ = stub.PrepareUnaryCall(&context_, route.rpc_path, request, gateway_.queue());
+  }));
   self_ = shared_from_this();
   reader_->StartCall();
   reader_->Finish(&response_, &status_, &answered_tag_);

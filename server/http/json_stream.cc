@@ -48,8 +48,15 @@ JsonStream::~JsonStream() {
 
 void JsonStream::Start() {
   SetUp(headers_, &context_);
+  const absl::Status ready = gateway_.Prepare(
+      [&](grpc::GenericStub& stub) { call_ = stub.PrepareCall(&context_, match_.route->rpc_path, gateway_.queue()); });
   base::MutexLock lock(mutex_);
-  call_ = gateway_.stub()->PrepareCall(&context_, match_.route->rpc_path, gateway_.queue());
+  if (!ready.ok()) {
+    failure_ = ready;
+    finishing_ = true;
+    finished_ = true;
+    return;
+  }
   self_ = shared_from_this();
   ++tags_;
   call_->StartCall(&started_tag_);

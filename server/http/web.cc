@@ -57,6 +57,14 @@ void Web::Connect(std::shared_ptr<grpc::Channel> main, std::shared_ptr<grpc::Cha
   if (admin_gateway_ != nullptr && admin != nullptr) admin_gateway_->Connect(std::move(admin));
 }
 
+void Web::Disconnect() {
+  if (gateway_ != nullptr) gateway_->Disconnect();
+}
+
+void Web::DisconnectAdmin() {
+  if (admin_gateway_ != nullptr) admin_gateway_->Disconnect();
+}
+
 void Web::Drain(absl::Duration most) {
   for (Gateway* gateway : {gateway_.get(), admin_gateway_.get()}) {
     if (gateway != nullptr) gateway->Drain(most);

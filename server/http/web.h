@@ -32,6 +32,10 @@ class Web {
   // `admin` null: administrators have no gRPC address of their own.
   void Connect(std::shared_ptr<grpc::Channel> main, std::shared_ptr<grpc::Channel> admin);
 
+  // Before the gRPC server behind the channel ends.
+  void Disconnect();
+  void DisconnectAdmin();
+
   // Waits until what is in hand is answered, at most `most`.
   void Drain(absl::Duration most);
 

@@ -218,7 +218,15 @@ TEST_F(HttpAccessTest, AnswersWhatIsInHandWhenItStops) {
     clients.back()->Send("GET /v1/collections HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
   server_->AskToEnd();
-  for (const auto& client : clients) EXPECT_THAT(client->Read().code, ::testing::AnyOf(200, 503, 0));
+  for (const auto& client : clients) {
+    HttpAnswer answer = client->Read();
+    EXPECT_THAT(answer.code, ::testing::AnyOf(200, 503, 0)) << "0: the connection came too late to be taken";
+    if (answer.code == 503) {
+      EXPECT_EQ(answer.headers["retry-after"], "1");
+    }
+  }
+  EXPECT_EQ(server_->WaitForEnd(), 0) << server_->Log();
+  server_.reset();
 }
 
 TEST_F(HttpAccessTest, BodiesHaveTheirTime) {
