@@ -141,26 +141,37 @@ TEST(RecoveryTest, ReadsWhatIsLeftDeletesAndDoesNothingElse) {
   EXPECT_EQ((*server)->Terminate(), 0) << (*server)->Log();
 }
 
+void FlipBit(const fs::path& path, uint64_t at) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(at));
+  const int byte = file.peek();
+  file.put(static_cast<char>(byte ^ 0x10));
+}
+
+// Some tables are needed to open a collection; of one that is opened all the same, a list shows what can be read.
 TEST(RecoveryTest, ListsWhatCanBeReadBesideDamagedBlocks) {
   TempFolder folder;
   ASSERT_NO_FATAL_FAILURE(FillTwoCollections(folder.path()));
+  int short_lists = 0;
   for (const fs::path& table : FilesOf(folder.path(), "w", ".sst")) {
-    std::fstream file(table, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(fs::file_size(table) / 8));
-    const int byte = file.peek();
-    file.put(static_cast<char>(byte ^ 0x10));
+    const uint64_t at = fs::file_size(table) / 8;
+    FlipBit(table, at);
+    auto server = ServerProcess::Start({.folder = folder.path(), .flags = {"--recovery"}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    const auto client = *client::Client::Connect({.address = (*server)->address()});
+    v1::ListImagesRequest list;
+    list.set_collection("v");
+    EXPECT_EQ(client->ListImages(list)->images_size(), 10);
+    if (client->GetCollection("w").ok()) {
+      list.set_collection("w");
+      const auto listed = client->ListImages(list);
+      EXPECT_TRUE(listed.ok()) << table << ": " << listed.status();
+      if (listed.ok() && listed->images_size() < 10) ++short_lists;
+    }
+    EXPECT_EQ((*server)->Terminate(), 0) << (*server)->Log();
+    FlipBit(table, at);
   }
-  auto server = ServerProcess::Start({.folder = folder.path(), .flags = {"--recovery"}});
-  ASSERT_TRUE(server.ok()) << server.status();
-  const auto client = *client::Client::Connect({.address = (*server)->address()});
-  v1::ListImagesRequest list;
-  list.set_collection("w");
-  const auto listed = client->ListImages(list);
-  ASSERT_TRUE(listed.ok()) << listed.status();
-  EXPECT_LT(listed->images_size(), 10) << "nothing was damaged";
-  list.set_collection("v");
-  EXPECT_EQ(client->ListImages(list)->images_size(), 10);
-  EXPECT_EQ((*server)->Terminate(), 0) << (*server)->Log();
+  EXPECT_GT(short_lists, 0) << "nothing that a list reads was damaged";
 }
 
 // R8: data larger than the memory there is.
