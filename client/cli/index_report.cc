@@ -1,5 +1,7 @@
 #include "client/cli/index_report.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/json.h"
@@ -52,6 +54,16 @@ void IndexReport::Skipped(const std::string& path, const std::string& id) {
   Tick();
 }
 
+void IndexReport::Duplicate(const std::string& path, const std::string& id, const std::string& first_id) {
+  ++count_.done;
+  ++count_.skipped;
+  ++duplicates_;
+  if (json_) {
+    Event(JsonObject().Text("event", "duplicate").Text("id", id).Text("path", path).Text("first_id", first_id).Done());
+  }
+  Tick();
+}
+
 void IndexReport::Failed(const std::string& path, const std::string& id, const absl::Status& status) {
   ++count_.done;
   ++count_.failed;
@@ -71,12 +83,15 @@ int IndexReport::Finish(bool interrupted) {
   if (progress_) progress_->Finish();
   const double seconds = base::MillisecondsBetween(start_, context_.clock.Steady()) / 1000;
   const int64_t indexed = count_.done - count_.skipped - count_.failed;
-  const int64_t remaining = total_ - count_.done;
+  const int64_t skipped = count_.skipped - duplicates_;
+  // Files may have come since they were counted.
+  const int64_t remaining = std::max<int64_t>(0, total_ - count_.done);
   if (json_) {
     Event(JsonObject()
               .Text("event", "summary")
               .Int("indexed", indexed)
-              .Int("skipped", count_.skipped)
+              .Int("skipped", skipped)
+              .Int("duplicates", duplicates_)
               .Int("failed", count_.failed)
               .Int("remaining", remaining)
               .Number("seconds", seconds)
@@ -87,7 +102,11 @@ int IndexReport::Finish(bool interrupted) {
     if (indexed > 0 && seconds > 0)
       absl::StrAppendFormat(&out, " (%.1f images/s)", static_cast<double>(indexed) / seconds);
     absl::StrAppend(&out, "\n");
-    if (count_.skipped > 0) absl::StrAppend(&out, "skipped ", FormatCount(count_.skipped), " already indexed\n");
+    if (skipped > 0) absl::StrAppend(&out, "skipped ", FormatCount(skipped), " already indexed\n");
+    if (duplicates_ > 0) {
+      absl::StrAppend(&out, "skipped ", FormatCount(duplicates_),
+                      " with the bytes of another file; --keep_duplicates indexes them too\n");
+    }
     context_.out.Write(out);
     if (count_.failed > 0) {
       std::string list = absl::StrCat("failed ", FormatCount(count_.failed), ":\n");
