@@ -32,7 +32,9 @@ void IndexReport::Indexed(const std::string& path, const client::ItemOutcome& ou
   if (model.untrained() && !warned_untrained_) {
     warned_untrained_ = true;
     context_.err.Write(
-        absl::StrCat("WARNING: the model ", Printable(model.model()),
+        // The bar is drawn again below it.
+        absl::StrCat(progress_ && context_.err_is_terminal ? "\r\x1b[K" : "", "WARNING: the model ",
+                     Printable(model.model()),
                      " is untrained: searches will show that the service works, not how well it finds.\n"));
   }
   if (json_) {
@@ -91,11 +93,11 @@ int IndexReport::Finish(bool interrupted) {
               .Text("event", "summary")
               .Int("indexed", indexed)
               .Int("skipped", skipped)
-              .Int("duplicates", duplicates_)
               .Int("failed", count_.failed)
               .Int("remaining", remaining)
               .Number("seconds", seconds)
               .Bool("interrupted", interrupted)
+              .Int("duplicates", duplicates_)
               .Done());
   } else {
     std::string out = absl::StrFormat("indexed %s in %.1f s", Plural(indexed, "image"), seconds);
