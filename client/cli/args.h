@@ -31,6 +31,7 @@ struct FlagSpec {
   std::string value = {};  // what stands for the value in the help: "FILE"
   std::string help = {};
   bool repeated = false;
+  std::vector<std::string> choices = {};  // the values there are, for completion
 };
 
 class Args {

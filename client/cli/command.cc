@@ -68,7 +68,8 @@ int Fail(Context& context, const Args& args, const absl::Status& status) {
   if (args.Switch("json")) {
     context.err.Write(absl::StrCat(JsonObject().Raw("error", JsonError(status)).Done(), "\n"));
   } else {
-    context.err.Write(absl::StrCat("sightline: ", Printable(status.message()), "\n"));
+    context.err.Write(absl::StrCat(
+        context.err_colour ? "\x1b[31msightline:\x1b[0m " : "sightline: ", Printable(status.message()), "\n"));
   }
   if (status.code() == absl::StatusCode::kInvalidArgument && base::GetErrorInfo(status).reason == "USAGE")
     return kUsage;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "client/cli/args.h"
 #include "client/cli/sink.h"
+#include "client/cli/table.h"
 #include "client/cpp/client.h"
 
 namespace sightline::cli {
@@ -35,6 +36,8 @@ struct Context {
   Sink& err;
   const base::Clock& clock;
   bool err_is_terminal = false;
+  bool err_colour = false;
+  TableStyle style = TableStyle::kAligned;      // of listings, on `out`
   int columns = 80;                             // of the terminal
   std::string default_address = {};             // from SIGHTLINE_ADDRESS; empty for the built-in one
   std::string api_key = {};                     // from SIGHTLINE_API_KEY; empty for none
@@ -51,6 +54,9 @@ struct Command {
   std::string about;            // what it does, and examples
   std::vector<FlagSpec> flags;  // beside the common ones
   std::function<int(Context&, const Args&)> run;
+  std::vector<std::string> actions = {};  // what the first operand may be: list, get ...
+  std::vector<std::string> aliases = {};  // further names; help shows the first
+  bool hidden = false;                    // for programs, not people: no help lists it
 };
 
 // Flags of every verb: those of the connection, --json, --help.

@@ -11,7 +11,8 @@ namespace sightline::cli {
 std::vector<FlagSpec> ExpandFlags() {
   return {{.name = "expand",
            .value = "METHOD",
-           .help = "refine by descriptors: average, alpha, super-global or k-reciprocal"},
+           .help = "refine by descriptors: average, alpha, super-global or k-reciprocal",
+           .choices = {"average", "alpha", "super-global", "k-reciprocal"}},
           {.name = "neighbours",
            .kind = FlagKind::kInt,
            .value = "N",

@@ -3,6 +3,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/file.h"
@@ -16,39 +17,62 @@ constexpr size_t kMaxSourceUriBytes = 2048;
 
 }  // namespace
 
-FileSource::FileSource(Context& context, IndexReport& report, const std::vector<ImageFile>& files,
-                       const KnownImages& known, Options options)
-    : context_(context), report_(report), files_(files), known_(known), options_(std::move(options)) {
+FileSource::FileSource(Context& context, IndexReport& report, NextFile next_file, const KnownImages& known,
+                       ItemAttributes& attributes, Options options)
+    : context_(context),
+      report_(report),
+      next_file_(std::move(next_file)),
+      known_(known),
+      attributes_(attributes),
+      options_(std::move(options)) {
   // A request_id must mean one write: with the run in it, a file that was indexed, deleted and is indexed again is
   // written again, while the repeats of this run stay repeats.
   std::random_device device;
   run_ = absl::StrFormat("%08x%08x", device(), device());
 }
 
+std::optional<std::string> FileSource::MetBefore(const std::string& sha256, const std::string& id) {
+  if (options_.keep_duplicates) return std::nullopt;
+  const auto [met, is_new] = met_.try_emplace(ToShortDigest(sha256), met_ids_.size());
+  if (!is_new) return std::string(met_ids_.data() + met->second);
+  absl::StrAppend(&met_ids_, id, absl::string_view("\0", 1));
+  return std::nullopt;
+}
+
 std::optional<v1::IndexRequest> FileSource::Next() {
-  while (next_ < files_.size() && !(context_.interrupted && context_.interrupted())) {
-    const ImageFile& file = files_[next_++];
-    auto bytes = base::ReadFile(file.path, options_.max_image_bytes);
+  while (!(context_.interrupted && context_.interrupted())) {
+    const std::optional<ImageFile> file = next_file_();
+    if (!file) break;
+    auto bytes = base::ReadFile(file->path, options_.max_image_bytes);
     if (!bytes.ok()) {
-      report_.Failed(file.path, file.id, bytes.status());
+      report_.Failed(file->path, file->id, bytes.status());
       continue;
     }
     const std::string sha256 = base::Sha256Hex(*bytes);
-    if (known_.Has(file.id, sha256)) {
-      report_.Skipped(file.path, file.id);
+    if (const auto first = MetBefore(sha256, file->id)) {
+      report_.Duplicate(file->path, file->id, *first);
       continue;
     }
-    path_by_id_[file.id] = file.path;
+    auto attributes = attributes_.Of(*file);
+    if (!attributes.ok()) {
+      report_.Failed(file->path, file->id, attributes.status());
+      continue;
+    }
+    if (known_.Has(file->id, sha256, *attributes)) {
+      report_.Skipped(file->path, file->id);
+      continue;
+    }
+    path_by_id_[file->id] = file->path;
     v1::IndexRequest request;
     request.set_collection(options_.collection);
     request.set_request_id(
-        base::Sha256Hex(absl::StrJoin({run_, options_.collection, file.id, sha256}, "\n")).substr(0, 32));
+        base::Sha256Hex(absl::StrJoin({run_, options_.collection, file->id, sha256}, "\n")).substr(0, 32));
     auto& item = *request.mutable_item();
-    item.set_id(file.id);
+    item.set_id(file->id);
     item.set_image(*std::move(bytes));
     request.set_model(options_.reembed_model);
-    *item.mutable_attributes() = options_.attributes;
-    if (file.path.size() <= kMaxSourceUriBytes) item.set_source_uri(file.path);
+    *item.mutable_attributes() = *std::move(attributes);
+    if (file->path.size() <= kMaxSourceUriBytes) item.set_source_uri(file->path);
     return request;
   }
   return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace sightline::cli {
 namespace {
@@ -23,7 +24,9 @@ std::string HelpOfProgram(const std::vector<Command>& commands) {
   std::string out =
       "sightline finds the images that show the same thing: it talks to a Sightline server.\n\n"
       "Usage: sightline VERB [operands] [flags]\n\nVerbs:\n";
-  for (const Command& command : commands) absl::StrAppendFormat(&out, "  %-12s %s\n", command.name, command.summary);
+  for (const Command& command : commands) {
+    if (!command.hidden) absl::StrAppendFormat(&out, "  %-12s %s\n", command.name, command.summary);
+  }
   absl::StrAppend(
       &out,
       "\nStart here:\n"
@@ -41,6 +44,9 @@ std::string HelpOf(const Command& command) {
   std::string out =
       absl::StrCat("sightline ", command.name, ": ", command.summary, "\n\nUsage: sightline ", command.name,
                    command.operands.empty() ? "" : " ", command.operands, " [flags]\n\n", command.about);
+  if (!command.aliases.empty()) {
+    absl::StrAppend(&out, "\nAlso called sightline ", absl::StrJoin(command.aliases, ", "), ".\n");
+  }
   if (!command.flags.empty()) absl::StrAppend(&out, "\nFlags:\n", FlagLines(command.flags));
   absl::StrAppend(&out, "\nFlags of every verb:\n", FlagLines(CommonFlags()));
   return out;

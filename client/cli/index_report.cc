@@ -1,5 +1,7 @@
 #include "client/cli/index_report.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/json.h"
@@ -30,7 +32,9 @@ void IndexReport::Indexed(const std::string& path, const client::ItemOutcome& ou
   if (model.untrained() && !warned_untrained_) {
     warned_untrained_ = true;
     context_.err.Write(
-        absl::StrCat("WARNING: the model ", Printable(model.model()),
+        // The bar is drawn again below it.
+        absl::StrCat(progress_ && context_.err_is_terminal ? "\r\x1b[K" : "", "WARNING: the model ",
+                     Printable(model.model()),
                      " is untrained: searches will show that the service works, not how well it finds.\n"));
   }
   if (json_) {
@@ -49,6 +53,16 @@ void IndexReport::Skipped(const std::string& path, const std::string& id) {
   ++count_.done;
   ++count_.skipped;
   if (json_) Event(JsonObject().Text("event", "skipped").Text("id", id).Text("path", path).Done());
+  Tick();
+}
+
+void IndexReport::Duplicate(const std::string& path, const std::string& id, const std::string& first_id) {
+  ++count_.done;
+  ++count_.skipped;
+  ++duplicates_;
+  if (json_) {
+    Event(JsonObject().Text("event", "duplicate").Text("id", id).Text("path", path).Text("first_id", first_id).Done());
+  }
   Tick();
 }
 
@@ -71,23 +85,30 @@ int IndexReport::Finish(bool interrupted) {
   if (progress_) progress_->Finish();
   const double seconds = base::MillisecondsBetween(start_, context_.clock.Steady()) / 1000;
   const int64_t indexed = count_.done - count_.skipped - count_.failed;
-  const int64_t remaining = total_ - count_.done;
+  const int64_t skipped = count_.skipped - duplicates_;
+  // Files may have come since they were counted.
+  const int64_t remaining = std::max<int64_t>(0, total_ - count_.done);
   if (json_) {
     Event(JsonObject()
               .Text("event", "summary")
               .Int("indexed", indexed)
-              .Int("skipped", count_.skipped)
+              .Int("skipped", skipped)
               .Int("failed", count_.failed)
               .Int("remaining", remaining)
               .Number("seconds", seconds)
               .Bool("interrupted", interrupted)
+              .Int("duplicates", duplicates_)
               .Done());
   } else {
     std::string out = absl::StrFormat("indexed %s in %.1f s", Plural(indexed, "image"), seconds);
     if (indexed > 0 && seconds > 0)
       absl::StrAppendFormat(&out, " (%.1f images/s)", static_cast<double>(indexed) / seconds);
     absl::StrAppend(&out, "\n");
-    if (count_.skipped > 0) absl::StrAppend(&out, "skipped ", FormatCount(count_.skipped), " already indexed\n");
+    if (skipped > 0) absl::StrAppend(&out, "skipped ", FormatCount(skipped), " already indexed\n");
+    if (duplicates_ > 0) {
+      absl::StrAppend(&out, "skipped ", FormatCount(duplicates_),
+                      " with the bytes of another file; --keep_duplicates indexes them too\n");
+    }
     context_.out.Write(out);
     if (count_.failed > 0) {
       std::string list = absl::StrCat("failed ", FormatCount(count_.failed), ":\n");

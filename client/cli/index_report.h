@@ -26,6 +26,8 @@ class IndexReport {
 
   void Indexed(const std::string& path, const client::ItemOutcome& outcome);
   void Skipped(const std::string& path, const std::string& id);
+  // Not sent: the same bytes as `first_id` of this run.
+  void Duplicate(const std::string& path, const std::string& id, const std::string& first_id);
   void Failed(const std::string& path, const std::string& id, const absl::Status& status);
   // Redraws the progress when it is time to.
   void Tick();
@@ -44,6 +46,7 @@ class IndexReport {
   const base::Clock::Ticks start_;
   std::optional<Progress> progress_;
   Count count_;
+  int64_t duplicates_ = 0;
   bool warned_untrained_ = false;
   std::vector<std::pair<std::string, std::string>> failures_;  // path, message
 };

@@ -1,39 +1,64 @@
 // KnownImages: which of the files to index the server has already, with the same bytes and attributes, so that a second
 // run sends only what is new or changed.
 //
-// Threading: a value. Failure: LoadKnownImages returns the server's error.
+// It lists the collection once, or asks for one file after another where the collection is much larger than what is to
+// be indexed. Of an image it keeps the hash of its id, half of its SHA-256 and, where attributes matter, eight bytes of
+// each.
+//
+// Threading: one thread at a time. Ownership: borrows the client. Failure: Load returns the server's error; an image
+// that cannot be asked for counts as unknown, as writing it again does no harm.
 #ifndef SIGHTLINE_CLIENT_CLI_KNOWN_IMAGES_H_
 #define SIGHTLINE_CLIENT_CLI_KNOWN_IMAGES_H_
 
-#include <map>
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "client/cli/image_files.h"
+#include "absl/strings/string_view.h"
 #include "client/cli/values.h"
 #include "client/cpp/client.h"
 
 namespace sightline::cli {
 
+// The first half of a SHA-256: enough to tell files apart, and half the memory.
+using ShortDigest = std::array<uint64_t, 2>;
+// Of 64 hex digits; zeros for another text.
+ShortDigest ToShortDigest(absl::string_view sha256);
+
 class KnownImages {
  public:
-  KnownImages() = default;
-  explicit KnownImages(std::map<std::string, std::string> sha256_by_id) : sha256_by_id_(std::move(sha256_by_id)) {}
+  struct Options {
+    std::string collection = {};
+    int64_t images = 0;       // in the collection
+    bool attributes = false;  // whether they matter
+  };
 
-  bool Has(const std::string& id, const std::string& sha256) const {
-    const auto found = sha256_by_id_.find(id);
-    return found != sha256_by_id_.end() && found->second == sha256;
-  }
+  // Knows nothing.
+  KnownImages() = default;
+
+  // `ids`: IdHash of what is to be indexed.
+  static absl::StatusOr<KnownImages> Load(client::Client& client, const absl::flat_hash_set<uint64_t>& ids,
+                                          const Options& options);
+
+  // Whether the collection has this image with these bytes and, among others, all of these attributes.
+  bool Has(const std::string& id, const std::string& sha256, const AttributeMap& attributes) const;
 
  private:
-  std::map<std::string, std::string> sha256_by_id_;
-};
+  struct Image {
+    ShortDigest sha256 = {};
+    std::vector<uint64_t> attributes = {};  // hashes, sorted
+  };
 
-// Asks for the `files` of a collection of `images` images: by listing the collection, or file by file where the
-// collection is much larger than the list. A record counts as known only if it has all of `attributes`.
-absl::StatusOr<KnownImages> LoadKnownImages(client::Client& client, const std::string& collection, int64_t images,
-                                            const std::vector<ImageFile>& files, const AttributeMap& attributes);
+  static std::vector<uint64_t> Hashes(const AttributeMap& attributes);
+
+  client::Client* client_ = nullptr;  // null where the collection was listed
+  std::string collection_;
+  absl::flat_hash_map<uint64_t, Image> images_;  // by IdHash
+};
 
 }  // namespace sightline::cli
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,14 @@ void OnInterrupt(int signal) {
 int TerminalColumns() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// Whether what is written there is for eyes that want colour.
+bool IsColourful(int fd) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(fd) == 1 && (no_colour == nullptr || *no_colour == 0) &&
+         (terminal == nullptr || std::strcmp(terminal, "dumb") != 0);
 }
 
 bool Confirm(const std::string& question) {
@@ -47,10 +56,13 @@ int main(int argc, char** argv) {
                                   .err = err,
                                   .clock = sightline::base::Clock::Real(),
                                   .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
+                                  .err_colour = IsColourful(STDERR_FILENO),
                                   .columns = TerminalColumns(),
                                   .default_address = address == nullptr ? "" : address,
                                   .api_key = key == nullptr ? "" : key,
                                   .interrupted = [] { return g_interrupted != 0; }};
+  if (::isatty(STDOUT_FILENO) != 1) context.style = sightline::cli::TableStyle::kFields;
+  if (IsColourful(STDOUT_FILENO)) context.style = sightline::cli::TableStyle::kColoured;
   if (context.err_is_terminal && ::isatty(STDIN_FILENO) == 1) context.confirm = Confirm;
   const std::vector<std::string> words(argv + 1, argv + argc);
   // Only what indexes can end well halfway; Ctrl-C ends every other verb at once.

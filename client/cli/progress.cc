@@ -27,7 +27,7 @@ std::string Progress::Line() const {
   const double seconds = SecondsSince(start_);
   const auto sent = static_cast<double>(count_.done - count_.skipped);
   const double rate = seconds > 0 ? sent / seconds : 0;
-  const int64_t left = options_.total - count_.done;
+  const int64_t left = std::max<int64_t>(0, options_.total - count_.done);
   std::string line = absl::StrFormat("%s/%s", FormatCount(count_.done), FormatCount(options_.total));
   if (options_.total > 0) absl::StrAppendFormat(&line, "  %d%%", count_.done * 100 / options_.total);
   absl::StrAppendFormat(&line, "  %.1f images/s", rate);
@@ -40,7 +40,7 @@ std::string Progress::Line() const {
   if (!options_.terminal) return line;
   const std::string text = line.substr(0, static_cast<size_t>(std::max(options_.columns - 1, 0)));
   if (static_cast<int>(text.size()) + kBarWidth + 4 > options_.columns || options_.total <= 0) return text;
-  const auto full = static_cast<size_t>(count_.done * kBarWidth / options_.total);
+  const auto full = static_cast<size_t>(std::min(count_.done, options_.total) * kBarWidth / options_.total);
   return absl::StrCat("[", std::string(full, '#'), std::string(kBarWidth - full, '.'), "] ", text);
 }
 

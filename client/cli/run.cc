@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/help.h"
+#include "client/cli/man_page.h"
 #include "client/cli/text.h"
 #include "client/cli/verbs/verbs.h"
 
@@ -12,13 +13,17 @@ namespace {
 
 const Command* Find(const std::string& name) {
   const auto& commands = Commands();
-  const auto found = std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == name; });
+  const auto found = std::find_if(commands.begin(), commands.end(), [&](const Command& c) {
+    return c.name == name || std::find(c.aliases.begin(), c.aliases.end(), name) != c.aliases.end();
+  });
   return found == commands.end() ? nullptr : &*found;
 }
 
 int UnknownVerb(Context& context, const std::string& word) {
   std::vector<std::string> names;
-  for (const Command& command : Commands()) names.push_back(command.name);
+  for (const Command& command : Commands()) {
+    if (!command.hidden) names.push_back(command.name);
+  }
   const std::string near = Closest(word, names);
   const std::string hint =
       near.empty() ? "Run \"sightline help\" for the verbs." : absl::StrCat("Did you mean ", near, "?");
@@ -27,6 +32,10 @@ int UnknownVerb(Context& context, const std::string& word) {
 }
 
 int Help(Context& context, const Args& args) {
+  if (args.Switch("man")) {
+    context.out.Write(ManPage(Commands()));
+    return kOk;
+  }
   if (args.operands().empty()) {
     context.out.Write(HelpOfProgram(Commands()));
     return kOk;
@@ -42,7 +51,7 @@ Command HelpCommand() {
           .summary = "explain a verb",
           .operands = "[VERB]",
           .about = "Prints what a verb does and which flags it takes; without a verb, the list of verbs.\n",
-          .flags = {},
+          .flags = {{.name = "man", .kind = FlagKind::kSwitch, .help = "print the manual page sightline(1) as roff"}},
           .run = Help};
 }
 
@@ -54,7 +63,7 @@ const std::vector<Command>& Commands() {
       DeleteCommand(),     DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), SnapshotCommand(),
       OptimizeCommand(),   ReembedCommand(),    KeysCommand(),       ModelsCommand(),      ExportCommand(),
       OperationsCommand(), EvaluateCommand(),   ValuesCommand(),     StatusCommand(),      DoctorCommand(),
-      ReadyCommand(),      VersionCommand(),    HelpCommand()};
+      ReadyCommand(),      CompletionCommand(), CompleteCommand(),   VersionCommand(),     HelpCommand()};
   return *commands;
 }
 

@@ -4,6 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "client/cli/text.h"
 
 namespace sightline::cli {
@@ -14,9 +16,14 @@ void Table::AddRow(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::Render() const {
+std::string Table::Render(TableStyle style) const {
   std::vector<std::string> titles;
   for (const Column& column : columns_) titles.push_back(column.title);
+  if (style == TableStyle::kFields) {
+    std::string fields = absl::StrCat(absl::StrJoin(titles, "\t"), "\n");
+    for (const auto& row : rows_) absl::StrAppend(&fields, absl::StrJoin(row, "\t"), "\n");
+    return fields;
+  }
   std::vector<size_t> widths;
   for (size_t c = 0; c < columns_.size(); ++c) {
     size_t width = CharacterCount(titles[c]);
@@ -34,6 +41,7 @@ std::string Table::Render() const {
     absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(line), "\n");
   };
   add(titles);
+  if (style == TableStyle::kColoured) out = absl::StrCat("\x1b[1m", absl::StripSuffix(out, "\n"), "\x1b[0m\n");
   for (const auto& row : rows_) add(row);
   return out;
 }

@@ -1,6 +1,8 @@
 // Table: rows of text in aligned columns.
 //
-// Threading: a value. Failure: none; cells are made printable.
+// For programs the columns are not aligned: a tab stands between fields, so that `cut -f2` and awk need no guessing.
+//
+// Threading: a value. Failure: none; cells are made printable, so that no cell has a tab or a line break.
 //
 //   Table table({{"rank", Align::kRight}, {"id"}, {"score", Align::kRight}});
 //   table.AddRow({"1", "shoes/17.jpg", "0.9312"});
@@ -15,6 +17,8 @@ namespace sightline::cli {
 
 enum class Align { kLeft, kRight };
 
+enum class TableStyle { kAligned, kColoured, kFields };
+
 class Table {
  public:
   struct Column {
@@ -26,8 +30,8 @@ class Table {
 
   // As many cells as there are columns.
   void AddRow(std::vector<std::string> cells);
-  // The titles and the rows, two spaces between columns, no spaces at the ends of lines.
-  std::string Render() const;
+  // The titles and the rows, two spaces between columns, no spaces at the ends of lines; or a tab between fields.
+  std::string Render(TableStyle style = TableStyle::kAligned) const;
   bool empty() const { return rows_.empty(); }
 
  private:

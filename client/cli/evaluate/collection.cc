@@ -62,9 +62,11 @@ EvalCollection::~EvalCollection() {
 }
 
 absl::Status EvalCollection::Index(const BenchFiles& files, const Options& options) {
+  absl::flat_hash_set<uint64_t> ids;
+  for (const ImageFile& file : files.database) ids.insert(IdHash(file.id));
   SIGHTLINE_ASSIGN_OR_RETURN(
       const KnownImages known,
-      LoadKnownImages(client_, collection_.name(), collection_.stats().images(), files.database, {}));
+      KnownImages::Load(client_, ids, {.collection = collection_.name(), .images = collection_.stats().images()}));
   // Standard output is for the results.
   Context aside{.out = context_.err,
                 .err = context_.err,
@@ -75,7 +77,12 @@ absl::Status EvalCollection::Index(const BenchFiles& files, const Options& optio
   IndexReport report(aside, false, static_cast<int64_t>(files.database.size() + files.problems.size()),
                      temporary_ ? kDeletedAdvice : IndexReport::kRunAgain);
   for (const auto& [path, status] : files.problems) report.Failed(path, "", status);
-  FileSource source(aside, report, files.database, known,
+  size_t next = 0;
+  const auto next_file = [&] {
+    return next < files.database.size() ? std::make_optional(files.database[next++]) : std::nullopt;
+  };
+  ItemAttributes no_attributes;
+  FileSource source(aside, report, next_file, known, no_attributes,
                     {.collection = collection_.name(), .max_image_bytes = options.max_image_bytes});
   client::IndexManyOptions many;
   many.max_in_flight = options.in_flight;

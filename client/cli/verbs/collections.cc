@@ -71,7 +71,7 @@ int List(Context& context, const Args& args, client::Client& client) {
   } else if (collections->empty()) {
     context.out.Write("no collections; create one with \"sightline collections create NAME\"\n");
   } else {
-    context.out.Write(CollectionsTable(*collections));
+    context.out.Write(CollectionsTable(*collections, context.style));
   }
   return kOk;
 }
@@ -146,7 +146,7 @@ int RunCollections(Context& context, const Args& args) {
 
 }  // namespace
 
-std::string CollectionsTable(const std::vector<v1::Collection>& collections) {
+std::string CollectionsTable(const std::vector<v1::Collection>& collections, TableStyle style) {
   Table table({{"collection"},
                {"images", Align::kRight},
                {"model"},
@@ -160,7 +160,7 @@ std::string CollectionsTable(const std::vector<v1::Collection>& collections) {
                   FormatBytes(collection.stats().memory().total()), FormatBytes(collection.stats().disk().total()),
                   collection.stats().index_choice()});
   }
-  return table.Render();
+  return table.Render(style);
 }
 
 std::string LayersText(const v1::LayerBytes& bytes) {
@@ -194,11 +194,17 @@ Command CollectionsCommand() {
                      .kind = FlagKind::kInt,
                      .value = "N",
                      .help = "create: with --embedding_space, values of one descriptor"},
-                    {.name = "keep_image", .value = "KIND", .help = "create: none, preview or original"},
+                    {.name = "keep_image",
+                     .value = "KIND",
+                     .help = "create: none, preview or original",
+                     .choices = {"none", "preview", "original"}},
                     {.name = "drop_tokens",
                      .kind = FlagKind::kSwitch,
                      .help = "create: store no patch tokens (no re-ranking, no evidence)"},
-                    {.name = "index_kind", .value = "KIND", .help = "create: auto, exact, hnsw or ivf; else auto"},
+                    {.name = "index_kind",
+                     .value = "KIND",
+                     .help = "create: auto, exact, hnsw or ivf; else auto",
+                     .choices = {"auto", "exact", "hnsw", "ivf"}},
                     {.name = "hnsw_m",
                      .kind = FlagKind::kInt,
                      .value = "N",
@@ -213,7 +219,9 @@ Command CollectionsCommand() {
                      .help = "create: lists of an inverted index; else the server chooses"},
                     {.name = "description", .value = "TEXT", .help = "create: words about the collection"},
                     {.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "delete: mean it"}},
-          .run = RunCollections};
+          .run = RunCollections,
+          .actions = {"list", "get", "create", "delete"},
+          .aliases = {"collection"}};
 }
 
 }  // namespace sightline::cli

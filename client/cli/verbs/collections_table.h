@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/table.h"
 #include "sightline/v1/collection.pb.h"
 
 namespace sightline::cli {
 
-std::string CollectionsTable(const std::vector<v1::Collection>& collections);
+std::string CollectionsTable(const std::vector<v1::Collection>& collections, TableStyle style = TableStyle::kAligned);
 
 // "12.0 MiB: codes 8.0 MiB, graph 4.0 MiB", without the layers that hold nothing.
 std::string LayersText(const v1::LayerBytes& bytes);

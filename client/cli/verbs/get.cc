@@ -101,7 +101,10 @@ Command GetCommand() {
               "  sightline get shoes/17.jpg --collection shop --view preview --output preview.jpg\n"
               "  sightline get shoes/17.jpg --collection shop --view vectors --json\n",
           .flags = {CollectionFlag(),
-                    {.name = "view", .value = "VIEW", .help = "metadata (default), preview, original or vectors"},
+                    {.name = "view",
+                     .value = "VIEW",
+                     .help = "metadata (default), preview, original or vectors",
+                     .choices = {"metadata", "preview", "original", "vectors"}},
                     {.name = "output",
                      .short_name = 'o',
                      .value = "FILE",

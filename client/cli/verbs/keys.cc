@@ -110,11 +110,14 @@ Command KeysCommand() {
           "yourself; a running server reads it within seconds.\n\n"
           "  sightline keys create --name shop-web --scope read --collections shop,shop-*\n"
           "  sightline keys create --name nightly-indexer --scope write --expires 2027-01-31T00:00:00Z\n",
-      .flags = {{.name = "name", .value = "NAME", .help = "whose key it is; logs show it"},
-                {.name = "scope", .value = "SCOPE", .help = "read, write or admin"},
-                {.name = "collections", .value = "NAMES", .help = "the only ones it is for: a,b or shop-*; else all"},
-                {.name = "expires", .value = "TIME", .help = "when it ends, RFC 3339; else never"}},
-      .run = RunKeys};
+      .flags =
+          {{.name = "name", .value = "NAME", .help = "whose key it is; logs show it"},
+           {.name = "scope", .value = "SCOPE", .help = "read, write or admin", .choices = {"read", "write", "admin"}},
+           {.name = "collections", .value = "NAMES", .help = "the only ones it is for: a,b or shop-*; else all"},
+           {.name = "expires", .value = "TIME", .help = "when it ends, RFC 3339; else never"}},
+      .run = RunKeys,
+      .actions = {"create"},
+      .aliases = {"key"}};
 }
 
 }  // namespace sightline::cli

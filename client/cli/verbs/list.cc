@@ -23,7 +23,7 @@ void WritePage(Context& context, const v1::ListImagesResponse& page, bool json) 
                   image.width() > 0 ? absl::StrCat(image.width(), "x", image.height()) : "-",
                   AttributesText(image.attributes())});
   }
-  context.out.Write(table.Render());
+  context.out.Write(table.Render(context.style));
 }
 
 int RunList(Context& context, const Args& args) {

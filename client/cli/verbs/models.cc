@@ -30,7 +30,7 @@ std::string RerankText(const v1::RerankOptions& rerank) {
   return text;
 }
 
-std::string ModelsTable(const std::vector<v1::Model>& models) {
+std::string ModelsTable(const std::vector<v1::Model>& models, TableStyle style) {
   Table table({{"model"},
                {"state"},
                {"architecture"},
@@ -54,14 +54,14 @@ std::string ModelsTable(const std::vector<v1::Model>& models) {
                   model.embedding_space().substr(0, kShownSpace), milliseconds(model.load_milliseconds()),
                   milliseconds(model.warm_up_milliseconds()), absl::StrJoin(notes, ", ")});
   }
-  return table.empty() ? "no models: the server's model root is empty\n" : table.Render();
+  return table.empty() ? "no models: the server's model root is empty\n" : table.Render(style);
 }
 
 int ShowModels(Context& context, const Args& args, const std::vector<v1::Model>& models) {
   if (args.Switch("json")) {
     for (const v1::Model& model : models) context.out.Write(absl::StrCat(JsonMessage(model), "\n"));
   } else {
-    context.out.Write(ModelsTable(models));
+    context.out.Write(ModelsTable(models, context.style));
   }
   return kOk;
 }
@@ -124,7 +124,9 @@ Command ModelsCommand() {
               "  sightline models load dtop_r50_vit_b\n"
               "  sightline models unload dtop_tiny\n",
           .flags = {},
-          .run = RunModels};
+          .run = RunModels,
+          .actions = {"list", "get", "load", "unload"},
+          .aliases = {"model"}};
 }
 
 }  // namespace sightline::cli

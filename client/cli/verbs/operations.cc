@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kOperationsPerPage = 1000;
 
-std::string OperationsTable(const std::vector<v1::Operation>& operations) {
+std::string OperationsTable(const std::vector<v1::Operation>& operations, TableStyle style) {
   Table table({{"operation"}, {"kind"}, {"collection"}, {"state"}, {"progress"}, {"started"}, {"ended"}, {"error"}});
   for (const auto& operation : operations) {
     const bool expected = operation.has_estimated_end_time();
@@ -26,7 +26,7 @@ std::string OperationsTable(const std::vector<v1::Operation>& operations) {
          expected ? absl::StrCat("about ", TimeText(operation.estimated_end_time())) : TimeText(operation.end_time()),
          operation.error().message()});
   }
-  return table.Render();
+  return table.Render(style);
 }
 
 int ListAll(Context& context, const Args& args, client::Client& client) {
@@ -46,7 +46,7 @@ int ListAll(Context& context, const Args& args, client::Client& client) {
   if (args.Switch("json")) {
     for (const auto& operation : operations) context.out.Write(absl::StrCat(JsonMessage(operation), "\n"));
   } else {
-    context.out.Write(operations.empty() ? "no operations\n" : OperationsTable(operations));
+    context.out.Write(operations.empty() ? "no operations\n" : OperationsTable(operations, context.style));
   }
   return kOk;
 }
@@ -70,7 +70,8 @@ int RunOperations(Context& context, const Args& args) {
   if (action == "list") return ListAll(context, args, **client);
   const auto operation = action == "get" ? (*client)->GetOperation(words[1]) : (*client)->CancelOperation(words[1]);
   if (!operation.ok()) return Fail(context, args, operation.status());
-  context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(*operation), "\n") : OperationsTable({*operation}));
+  context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(*operation), "\n")
+                                        : OperationsTable({*operation}, context.style));
   return kOk;
 }
 
@@ -89,7 +90,9 @@ Command OperationsCommand() {
           "  sightline operations cancel operations/17\n",
       .flags = {CollectionFlag(),
                 {.name = "limit", .kind = FlagKind::kInt, .value = "N", .help = "list: at most N; all when not given"}},
-      .run = RunOperations};
+      .run = RunOperations,
+      .actions = {"list", "get", "cancel"},
+      .aliases = {"operation"}};
 }
 
 }  // namespace sightline::cli

@@ -71,7 +71,7 @@ void WriteTable(Context& context, const v1::SearchResponse& response, bool attri
     if (attributes) row.push_back(AttributesText(result.attributes()));
     table.AddRow(row);
   }
-  context.out.Write(table.Render());
+  context.out.Write(table.Render(context.style));
 }
 
 absl::Status SetRerank(const Args& args, v1::SearchRequest* request) {
@@ -196,7 +196,8 @@ Command SearchCommand() {
            {.name = "crop", .value = "X0,Y0,X1,Y1", .help = "look only at this box", .repeated = true},
            {.name = "crop_unit",
             .value = "UNIT",
-            .help = "fraction or pixel; else fraction when no number of the box is above 1"},
+            .help = "fraction or pixel; else fraction when no number of the box is above 1",
+            .choices = {"fraction", "pixel"}},
            {.name = "min_score", .kind = FlagKind::kNumber, .value = "X", .help = "only results that score at least X"},
            {.name = "min_confidence",
             .kind = FlagKind::kNumber,

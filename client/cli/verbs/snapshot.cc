@@ -65,7 +65,7 @@ int ListThem(Context& context, const Args& args, client::Client& client, const s
     return kOk;
   }
   if (snapshots->empty()) {
-    context.out.Write("no snapshots; take one with \"sightline snapshot create COLLECTION\"\n");
+    context.out.Write("no snapshots; take one with \"sightline snapshots create COLLECTION\"\n");
     return kOk;
   }
   Table table({{"snapshot"}, {"collection"}, {"images", Align::kRight}, {"size", Align::kRight}, {"taken"}});
@@ -73,7 +73,7 @@ int ListThem(Context& context, const Args& args, client::Client& client, const s
     table.AddRow({snapshot.name(), snapshot.collection(), FormatCount(snapshot.images()),
                   FormatBytes(snapshot.size_bytes()), TimeText(snapshot.create_time())});
   }
-  context.out.Write(table.Render());
+  context.out.Write(table.Render(context.style));
   return kOk;
 }
 
@@ -116,7 +116,7 @@ int RestoreOne(Context& context, const Args& args, client::Client& client, const
 
 int DeleteOne(Context& context, const Args& args, client::Client& client, const std::string& name) {
   if (!args.Switch("yes")) {
-    return Misused(context, "snapshot",
+    return Misused(context, "snapshots",
                    absl::StrCat("deleting ", Printable(name), " deletes it for good; add --yes to mean it."));
   }
   const absl::Status deleted = client.DeleteSnapshot(name);
@@ -194,7 +194,7 @@ absl::Status DownloadTo(Context& context, client::Client& client, const std::str
   if (found == snapshots.end()) {
     return base::NotFound("SNAPSHOT_NOT_FOUND",
                           absl::StrCat("the server lists no ", name,
-                                       ". \"sightline snapshot list\" shows what there "
+                                       ". \"sightline snapshots list\" shows what there "
                                        "is."),
                           {{"snapshot", name}});
   }
@@ -252,12 +252,12 @@ int RunSnapshot(Context& context, const Args& args) {
     std::vector<std::string> names;
     for (const Action& known : kActions) names.emplace_back(known.name);
     const std::string near = Closest(name, names);
-    return Misused(context, "snapshot",
+    return Misused(context, "snapshots",
                    absl::StrCat("unknown action \"", Printable(name), "\".",
                                 near.empty() ? "" : absl::StrCat(" Did you mean ", near, "?")));
   }
   if (words.size() < action->operands || words.size() > action->most) {
-    return Misused(context, "snapshot", absl::StrCat("snapshot ", name, " takes ", action->takes, "."));
+    return Misused(context, "snapshots", absl::StrCat("snapshots ", name, " takes ", action->takes, "."));
   }
   const auto client = Connect(context, args);
   if (!client.ok()) return Fail(context, args, client.status());
@@ -272,7 +272,7 @@ int RunSnapshot(Context& context, const Args& args) {
 }  // namespace
 
 Command SnapshotCommand() {
-  return {.name = "snapshot",
+  return {.name = "snapshots",
           .summary = "take, list, restore, delete and copy snapshots of collections",
           .operands =
               "[list [COLLECTION] | create COLLECTION | restore SNAPSHOT COLLECTION | delete SNAPSHOT | "
@@ -280,12 +280,14 @@ Command SnapshotCommand() {
           .about =
               "A snapshot is a copy of one collection as it was at one moment, kept by the server. A bare number\n"
               "stands for the snapshot with it. A download that broke off goes on when it is started again.\n\n"
-              "  sightline snapshot create shop\n"
-              "  sightline snapshot restore 3 shop-of-yesterday\n"
-              "  sightline snapshot download 3 shop.snapshot\n"
-              "  sightline snapshot upload shop.snapshot --address other:50051\n",
+              "  sightline snapshots create shop\n"
+              "  sightline snapshots restore 3 shop-of-yesterday\n"
+              "  sightline snapshots download 3 shop.snapshot\n"
+              "  sightline snapshots upload shop.snapshot --address other:50051\n",
           .flags = {{.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "delete: mean it"}},
-          .run = RunSnapshot};
+          .run = RunSnapshot,
+          .actions = {"list", "create", "restore", "delete", "download", "upload"},
+          .aliases = {"snapshot"}};
 }
 
 }  // namespace sightline::cli

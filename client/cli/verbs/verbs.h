@@ -28,6 +28,8 @@ Command StatusCommand();
 Command DoctorCommand();
 Command ReadyCommand();
 Command VersionCommand();
+Command CompletionCommand();
+Command CompleteCommand();
 
 }  // namespace sightline::cli
 
