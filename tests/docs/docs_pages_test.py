@@ -19,10 +19,10 @@ ROOMS = ("base", "index", "model", "server", "client")
 # In the sources in capitals, and no reason: names of codes, of SIMD levels, of enum values, of environment variables.
 NO_REASONS = re.compile(
     r"(ALREADY_EXISTS|DATA_LOSS|FAILED_PRECONDITION|INVALID_ARGUMENT|NOT_FOUND|PERMISSION_DENIED|RESOURCE_EXHAUSTED"
-    r"|AVX\w+|ATEN_CPU_CAPABILITY|KEEP_IMAGE_\w+|SIGHTLINE_\w+|GRPC_\w+)$")
+    r"|AVX\w+|GROUND_TRUTH|NO_COLOR|ATEN_CPU_CAPABILITY|KEEP_IMAGE_\w+|SIGHTLINE_\w+|GRPC_\w+)$")
 # Flags of programs that are not ours.
 FOREIGN_FLAGS = {
-    "--build-arg", "--cap-drop", "--config.file", "--cascade", "--entrypoint", "--install", "--name", "--network", "--preset",
+    "--build-arg", "--cap-drop", "--component", "--config.file", "--cascade", "--entrypoint", "--install", "--name", "--network", "--preset",
     "--read-only", "--rm", "--security-opt", "--stop-timeout", "--target", "--tmpfs", "--addext", "--build", "--python_out",
     "--data-binary", "--no-deps", "--prefix", "--strict", "--system-site-packages", "--user", "--storage.tsdb.path", "--web.listen-address", "--help", "--installed", "--now", "--short", "--version"}
 
