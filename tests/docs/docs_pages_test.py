@@ -16,10 +16,10 @@ import pages
 ROOT, PROGRAMS = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 PAGES = pages.pages_of(ROOT)
 ROOMS = ("base", "index", "model", "server", "client")
-# In the sources in capitals, and no reason: names of codes, of SIMD levels, of enum values, of environment variables.
+# In the sources in capitals, and no reason: names of codes, of SIMD levels, of enum values, of operands, of environment variables.
 NO_REASONS = re.compile(
     r"(ALREADY_EXISTS|DATA_LOSS|FAILED_PRECONDITION|INVALID_ARGUMENT|NOT_FOUND|PERMISSION_DENIED|RESOURCE_EXHAUSTED"
-    r"|AVX\w+|ATEN_CPU_CAPABILITY|KEEP_IMAGE_\w+|SIGHTLINE_\w+|GRPC_\w+)$")
+    r"|GROUND_TRUTH|NO_COLOR|AVX\w+|ATEN_CPU_CAPABILITY|KEEP_IMAGE_\w+|SIGHTLINE_\w+|GRPC_\w+)$")
 # Flags of programs that are not ours.
 FOREIGN_FLAGS = {
     "--build-arg", "--cap-drop", "--config.file", "--cascade", "--entrypoint", "--install", "--name", "--network", "--preset",
