@@ -24,7 +24,7 @@ NO_REASONS = re.compile(
 FOREIGN_FLAGS = {
     "--build-arg", "--cap-drop", "--config.file", "--cascade", "--entrypoint", "--install", "--name", "--network", "--preset",
     "--read-only", "--rm", "--security-opt", "--stop-timeout", "--target", "--tmpfs", "--addext", "--build", "--python_out",
-    "--data-binary", "--no-deps", "--prefix", "--strict", "--system-site-packages", "--user", "--storage.tsdb.path", "--web.listen-address", "--help", "--installed", "--now", "--short", "--version"}
+    "--component", "--data-binary", "--no-deps", "--prefix", "--strict", "--system-site-packages", "--user", "--storage.tsdb.path", "--web.listen-address", "--help", "--installed", "--now", "--short", "--version"}
 
 
 def text_outside_blocks(page):
