@@ -1,5 +1,5 @@
 """The API's messages, made when the package is imported from the descriptors in api.binpb, which the build compiles
-from proto/. No generated code: that would tie the package to one version of protobuf, and this runs on all since 3.20.
+from proto/. No generated code: that would tie the package to one version of protobuf, and this runs on all since 4.21.
 
 The messages live in a pool of their own, so that other packages of the process may bring their own
 google/rpc/status.proto.
