@@ -16,15 +16,18 @@ import pages
 ROOT, PROGRAMS = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 PAGES = pages.pages_of(ROOT)
 ROOMS = ("base", "index", "model", "server", "client")
-# In the sources in capitals, and no reason: names of codes, of SIMD levels, of enum values, of environment variables.
+# In the sources in capitals, and no reason: names of codes, of SIMD levels, of enum values, of operands, of variables.
 NO_REASONS = re.compile(
     r"(ALREADY_EXISTS|DATA_LOSS|FAILED_PRECONDITION|INVALID_ARGUMENT|NOT_FOUND|PERMISSION_DENIED|RESOURCE_EXHAUSTED"
-    r"|AVX\w+|GROUND_TRUTH|NO_COLOR|ATEN_CPU_CAPABILITY|KEEP_IMAGE_\w+|SIGHTLINE_\w+|GRPC_\w+)$")
+    r"|GROUND_TRUTH|NO_COLOR|AVX\w+|ATEN_CPU_CAPABILITY|KEEP_IMAGE_\w+|SIGHTLINE_\w+|GRPC_\w+)$")
 # Flags of programs that are not ours.
 FOREIGN_FLAGS = {
-    "--build-arg", "--cap-drop", "--component", "--config.file", "--cascade", "--entrypoint", "--install", "--name", "--network", "--preset",
-    "--read-only", "--rm", "--security-opt", "--stop-timeout", "--target", "--tmpfs", "--addext", "--build", "--python_out",
-    "--data-binary", "--no-deps", "--prefix", "--strict", "--system-site-packages", "--user", "--storage.tsdb.path", "--web.listen-address", "--help", "--installed", "--now", "--short", "--version"}
+    "--addext", "--build", "--build-arg", "--cap-drop", "--cascade", "--component", "--config.file", "--data-binary",
+    "--entrypoint", "--help", "--install", "--installed", "--name", "--network", "--no-deps", "--now", "--prefix",
+    "--preset", "--python_out", "--read-only", "--rm", "--security-opt", "--short", "--stop-timeout",
+    "--storage.tsdb.path", "--strict", "--system-site-packages", "--target", "--tmpfs", "--user", "--version",
+    "--web.listen-address"
+}
 
 
 def text_outside_blocks(page):
