@@ -269,9 +269,14 @@ TEST_F(HttpAccessTest, BodiesInHandAreBounded) {
     holder->Send(std::string(99'998, ' ') + "}");
     EXPECT_EQ(holder->Read().code, 200);
   }
-  HttpClient fourth(server_->http_port());
-  fourth.Send(head + "{" + std::string(599'998, ' ') + "}");
-  EXPECT_EQ(fourth.Read().code, 200);
+  // What is given back is given back when the answer has been sent, which its reader cannot see.
+  HttpAnswer fourth;
+  for (int i = 0; i < kPolls && fourth.code != 200; ++i) {
+    HttpClient client(server_->http_port());
+    client.Send(head + "{" + std::string(599'998, ' ') + "}");
+    fourth = client.Read();
+  }
+  EXPECT_EQ(fourth.code, 200) << fourth.body;
   // A body beyond the limit for one is told so, with a length and without.
   EXPECT_EQ(HttpClient(server_->http_port()).Post("/v1/collections:list", std::string(1'300'000, ' ')).code, 413);
   HttpClient chunked(server_->http_port());
