@@ -38,6 +38,7 @@ tests=(
   libgtest-dev libgmock-dev libbenchmark-dev libhnswlib-dev libopencv-features2d-dev
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   curl procps
+  zsh fish groff man-db                                                 # completion and the manual page are tried with them
   python3-yaml                                                          # manifests
   prometheus                                                            # checks the rules and watches a server in a test
 )
