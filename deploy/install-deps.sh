@@ -39,6 +39,7 @@ tests=(
   python3 python3-grpcio python3-protobuf python3-torch python3-torchvision python3-numpy python3-pil
   python3-pip python3-setuptools python3-venv python3-wheel mypy python3-flake8 # the Python package
   chromium chromium-driver python3-selenium                             # the console
+  zsh fish groff man-db                                                 # completion and the manual page are tried with them
   curl procps jq openssl
   python3-yaml                                                          # manifests
   python3-jsonschema                                                    # the OpenAPI document

@@ -1,6 +1,7 @@
 #include "client/cli/glob.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/strip.h"
 

@@ -5,8 +5,8 @@
                              [--folder DIR] [-- flags of `sightline index`]
 
 Prints one JSON line for each run: images per second, and the share of the time of indexing during which the model
-worked (sightline_model_seconds_total). Every run has a server and a data directory of its own; the first line of a
-model's warm-up counts to the server's start. Without --folder the photos are made by `sightline-train scenes`.
+worked (sightline_model_seconds_total). Every run has a server and a data directory of its own; a model's warm-up
+counts to the server's start. Without --folder the photos are made by `sightline-train scenes`.
 """
 
 import argparse
@@ -53,14 +53,18 @@ def measure(options, photos, work):
         before = metric(ports["admin"], "sightline_model_seconds_total")
         begin = time.monotonic()
         run = subprocess.run([sightline, "index", str(photos), "--collection", "bench", "--json", "--address", address,
-                              *options.flags], timeout=1800, stdout=subprocess.PIPE, check=True, text=True)
+                              *options.flags], timeout=1800, stdout=subprocess.PIPE, text=True)
         wall = time.monotonic() - begin
         worked = metric(ports["admin"], "sightline_model_seconds_total") - before
     finally:
         server.terminate()
         server.wait(timeout=60)
-    summary = json.loads(run.stdout.splitlines()[-1])
-    return {"indexed": summary["indexed"], "wall_seconds": round(wall, 2),
+    events = [json.loads(line) for line in run.stdout.splitlines()]
+    for event in events:
+        if event["event"] == "failed":
+            print(event["path"], event["error"]["message"], file=sys.stderr)
+    summary = events[-1]
+    return {"indexed": summary["indexed"], "failed": summary["failed"], "wall_seconds": round(wall, 2),
             "images_per_second": round(summary["indexed"] / wall, 1), "model_seconds": round(worked, 2),
             "model_busy": round(worked / wall, 3), "load_average": round(os.getloadavg()[0], 1)}
 

@@ -72,7 +72,7 @@ class ClientPackageTest(unittest.TestCase):
         server = programs.Server(self.folder)
         try:
             env = programs.environment(server.address)
-            run(programs.CLI, "index", photos, "-c", "shop", "--create", env=env)
+            run(programs.CLI, "index", photos, "-c", "shop", "--create", "--timeout", "2m", env=env)
             found = run(app / "build/app", server.address, cwd=self.folder)
         finally:
             server.stop()
