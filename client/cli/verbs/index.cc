@@ -17,10 +17,11 @@
 namespace sightline::cli {
 namespace {
 
-// Where the server does not say how much of a stream it takes at once.
+// Where the server does not say how much it takes at once.
 constexpr int64_t kInFlight = 16;
-// More would only wait there: enough that a model of one batch has the next one ready, decoded.
-constexpr int64_t kMostInFlight = 64;
+// One batch in the model, one ready behind it, and two on the way there and back. More would only wait, and on a slow
+// model so long that it comes too late.
+constexpr int64_t kBatchesInFlight = 4;
 
 absl::StatusOr<v1::Collection> FindOrCreate(Context& context, const Args& args, client::Client& client,
                                             const std::string& name) {
@@ -99,7 +100,8 @@ int RunIndex(Context& context, const Args& args) {
   const auto info = (*client)->GetServerInfo();
   if (!info.ok()) return Fail(context, args, info.status());
   if (!args.Has("in_flight") && info->limits().max_stream_in_flight() > 0) {
-    in_flight = std::min<int64_t>(info->limits().max_stream_in_flight(), kMostInFlight);
+    in_flight = std::min<int64_t>(info->limits().max_stream_in_flight(),
+                                  std::max(kInFlight, kBatchesInFlight * info->limits().max_batch()));
   }
   const auto target = FindOrCreate(context, args, **client, *collection);
   if (!target.ok()) return Fail(context, args, target.status());
@@ -194,7 +196,7 @@ Command IndexCommand() {
                 {.name = "in_flight",
                  .kind = FlagKind::kInt,
                  .value = "N",
-                 .help = "images on their way at once; else as many as the server takes of one caller, at most 64"}},
+                 .help = "images on their way at once; else four of the server's batches, at least 16"}},
       .run = RunIndex};
 }
 
