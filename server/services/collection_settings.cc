@@ -14,7 +14,7 @@ namespace sightline::server {
 namespace {
 
 constexpr absl::string_view kAll = "*";
-constexpr absl::string_view kChangeable = "keep_image, index_kind, drop_tokens, description";
+constexpr char kChangeable[] = "keep_image, index_kind, drop_tokens, description";
 constexpr std::array<absl::string_view, 4> kFixed = {"descriptor_precision", "hnsw_m", "hnsw_ef_construction",
                                                      "ivf_lists"};
 constexpr size_t kShownPath = 64;
@@ -24,7 +24,7 @@ absl::Status Fixed(absl::string_view setting) {
       "SETTING_FIXED",
       absl::StrCat(setting, " is decided when a collection is created; what can be changed is ", kChangeable,
                    ". Leave it out, or index into a new collection and move an alias there."),
-      {{"field", "update_mask"}, {"actual", setting}, {"limit", kChangeable}});
+      {{"field", "update_mask"}, {"actual", std::string(setting)}, {"limit", kChangeable}});
 }
 
 // With "*": what cannot be changed may be repeated, not contradicted.
