@@ -26,11 +26,10 @@
 
 namespace sightline::index {
 
-enum class KeepImage { kNone, kPreview, kOriginal };
 enum class IndexKind { kAuto, kExact, kHnsw, kIvf };
 enum class DescriptorPrecision { kFloat32, kFloat16 };
 
-// What is fixed when a collection is created, and kept with it on disk.
+// What a collection is, kept with it on disk. What SettingsChange names can be changed, the rest is fixed at creation.
 struct CollectionConfig {
   std::string name;             // 1 to 64 of a-z 0-9 - _, starting with a letter or digit
   std::string model;            // empty: descriptors only
@@ -46,6 +45,29 @@ struct CollectionConfig {
   int ivf_lists = 0;             // 1 to 65,536; 0: the default
   std::string description;
   absl::Time create_time;  // set by Database::Create
+
+  // Once keep_image has been changed: what it was at first, and what records may hold from before.
+  std::optional<KeepImage> first_keep_image = {};
+  bool had_previews = false;
+  bool had_originals = false;
+
+  friend bool operator==(const CollectionConfig&, const CollectionConfig&) = default;
+};
+
+// Whether records of the collection may hold such an image.
+inline bool MayHold(const CollectionConfig& config, KeepImage kind) {
+  return config.keep_image == kind || (kind == KeepImage::kPreview && config.had_previews) ||
+         (kind == KeepImage::kOriginal && config.had_originals);
+}
+
+// What is to be different about a collection from now on; unset fields stay.
+struct SettingsChange {
+  std::optional<KeepImage> keep_image = {};
+  std::optional<IndexKind> index_kind = {};
+  std::optional<bool> drop_tokens = {};
+  std::optional<std::string> description = {};
+  // The space of tokens, for a collection that was created to keep none. Another one is refused.
+  std::optional<std::string> token_space = {};
 };
 
 struct LayerBytes {
@@ -179,7 +201,12 @@ class Collection {
  public:
   virtual ~Collection() = default;
 
+  // As it is now. What is returned lives as long as the collection and does not change: a later change makes another
+  // one.
   virtual const CollectionConfig& config() const = 0;
+  // Durable on OK, and in force for every write that begins afterwards; what was written stays as it is. Another kind
+  // of index is built in the background, while searches use what there is.
+  virtual absl::Status ChangeSettings(const SettingsChange& change) = 0;
   virtual CollectionStats Stats() const = 0;
 
   // Blocks until the write is durable or refused. Concurrent writes share one sync.

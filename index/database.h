@@ -144,16 +144,17 @@ class Database {
   // is told after each one.
   virtual absl::Status OpenCollections(const Progress& opened) = 0;
 
-  // ALREADY_EXISTS when the name is taken. Durable on OK.
+  // ALREADY_EXISTS when a collection or an alias has the name. Durable on OK.
   virtual absl::StatusOr<std::shared_ptr<Collection>> Create(const CollectionConfig& config) = 0;
 
-  // NOT_FOUND with the names there are (at most a few).
+  // By its name or an alias. NOT_FOUND when there is none. Every other method takes a collection's own name.
   virtual absl::StatusOr<std::shared_ptr<Collection>> Find(const std::string& name) const = 0;
 
   // By name.
   virtual std::vector<std::shared_ptr<Collection>> List() const = 0;
 
-  // Deletes a collection and its files. Returns how many images went with it. Calls in flight end with NOT_FOUND.
+  // Deletes a collection with its files and its aliases, in one durable step. Returns how many images went with it.
+  // Calls in flight end with NOT_FOUND. INVALID_ARGUMENT for an alias.
   virtual absl::StatusOr<int64_t> Delete(const std::string& name) = 0;
 
   virtual std::vector<DamagedCollection> damaged() const = 0;
@@ -162,6 +163,19 @@ class Database {
   virtual int64_t memory_bytes() const = 0;
   // In place of DatabaseOptions::memory_budget_bytes, for writes from now on.
   virtual void SetMemoryBudget(int64_t bytes) = 0;
+
+  // ---- Aliases: names that stand for a collection (FORMAT.md)
+
+  // Lets `alias` stand for `collection`, or moves it there: whoever asks for it finds the one or the other, never
+  // neither. Durable on OK. ALREADY_EXISTS when a collection has the name.
+  virtual absl::StatusOr<std::shared_ptr<Collection>> SetAlias(const std::string& alias,
+                                                               const std::string& collection) = 0;
+  // Durable on OK. NOT_FOUND when there is none.
+  virtual absl::Status DeleteAlias(const std::string& alias) = 0;
+  // By name.
+  virtual std::vector<std::string> AliasesOf(const std::string& collection) const = 0;
+  // The damaged file of aliases that was set aside when the database was opened, or empty.
+  virtual std::string aliases_set_aside() const = 0;
 
   // ---- Snapshots: consistent copies of one collection, kept under the data directory (FORMAT.md)
 

@@ -44,7 +44,7 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   shape.max_rows = options_.segment_rows + (1 + batch_chunks) * options_.chunk_rows;
   if (config.hnsw_m > 0) shape.graph.m = config.hnsw_m;
   if (config.hnsw_ef_construction > 0) shape.graph.ef_construction = config.hnsw_ef_construction;
-  shape.inverted = config.index_kind == IndexKind::kIvf;
+  shape.inverted = policy_.kind() == IndexKind::kIvf;
   shape.map_codes = low_memory_;
   return std::make_shared<Segment>(
       shape, [this](uint64_t key) { return store_.ReadDescriptor(key); }, augmented);
@@ -70,7 +70,6 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
                       .augment = [raw = engine.get()](
                                      const OptimizeOptions& how, uint64_t key,
                                      std::vector<float>* descriptor) { return raw->Augment(how, key, descriptor); },
-                      .inverted = store.config().index_kind == IndexKind::kIvf && !options.low_memory,
                       .lists = store.config().ivf_lists,
                       .most_code_bytes = options.memory_budget_bytes == 0
                                              ? std::numeric_limits<int64_t>::max()
@@ -186,6 +185,13 @@ absl::Status Engine::Augment(const OptimizeOptions& options, uint64_t key, std::
   return absl::OkStatus();
 }
 
+void Engine::SetIndexKind(IndexKind kind) {
+  // Where memory is short nothing is built; the next start without that does it.
+  if (low_memory_) return;
+  policy_.SetKind(kind);
+  upkeep_->Wake();
+}
+
 absl::Status Engine::Optimize(const OptimizeOptions& options, const Progress& progress) {
   if (options.augment_neighbours < 0 || options.augment_neighbours > 100 ||
       !(options.augment_alpha >= 0 && options.augment_alpha <= 10)) {
@@ -203,8 +209,9 @@ void Engine::FillStats(CollectionStats* stats) const {
     stats->images += segment->live();
     rows += segment->rows();
     stats->tail_images += segment->unsealed_rows();
-    linked += segment->linked_rows();
-    if (policy_.WantsLinks(segment->live())) stats->graph_backlog += segment->rows() - segment->linked_rows();
+    const uint32_t of_kind = upkeep_->OfOtherKind(*segment) ? 0 : segment->linked_rows();
+    linked += of_kind;
+    if (policy_.WantsLinks(segment->live())) stats->graph_backlog += segment->rows() - of_kind;
     const LayerBytes bytes = segment->memory();
     stats->memory.descriptors += bytes.descriptors;
     stats->memory.codes += bytes.codes;

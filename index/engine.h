@@ -54,6 +54,9 @@ class Engine {
 
   absl::StatusOr<std::vector<AttributeCount>> CountValues(const std::string& key, const std::string& filter) const;
 
+  // From now on; what is built otherwise is replaced in the background.
+  void SetIndexKind(IndexKind kind);
+
   absl::Status Optimize(const OptimizeOptions& options, const Progress& progress);
   void Stop(bool orderly) { upkeep_->Stop(orderly); }
 

@@ -19,6 +19,7 @@
 #include "index/kernels/int8_code.h"
 #include "index/local_database.h"
 #include "index/snapshots.h"
+#include "index/store/aliases_file.h"
 #include "index/store/codec.h"
 #include "index/store/file_work.h"
 #include "index/store/keys.h"
@@ -33,7 +34,7 @@ namespace {
 
 constexpr size_t kExaminedCacheBytes = 8 << 20;
 constexpr size_t kExaminedPiece = 1 << 20;
-constexpr int64_t kMaxExaminedSpaces = 64 << 20;
+constexpr int64_t kMaxExaminedNames = 64 << 20;  // of the files `spaces` and `aliases`
 
 // Every value of a family, read with its block's checksum and decoded with its own.
 absl::Status ExamineFamily(const StoreLease& lease, Family family,
@@ -136,9 +137,15 @@ Examined Line(std::string what, const absl::StatusOr<std::string>& found) {
 }
 
 absl::StatusOr<std::string> ExamineSpaces(const std::string& path) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxExaminedSpaces));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxExaminedNames));
   SIGHTLINE_ASSIGN_OR_RETURN(const SpacesByName spaces, DecodeSpaces(bytes));
   return absl::StrCat(spaces.size(), " other spaces");
+}
+
+absl::StatusOr<std::string> ExamineAliases(const std::string& path) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxExaminedNames));
+  SIGHTLINE_ASSIGN_OR_RETURN(const AliasMap aliases, DecodeAliases(bytes));
+  return absl::StrCat(aliases.size(), aliases.size() == 1 ? " alias" : " aliases");
 }
 
 }  // namespace
@@ -155,6 +162,7 @@ std::vector<Examined> ExamineDirectory(const std::string& directory, const Recor
 
   const RocksResources resources(kExaminedCacheBytes, kExaminedCacheBytes, nullptr, 0, /*little_memory=*/true);
   if (::stat(path("spaces").c_str(), &info) == 0) lines.push_back(Line("spaces", ExamineSpaces(path("spaces"))));
+  if (::stat(path("aliases").c_str(), &info) == 0) lines.push_back(Line("aliases", ExamineAliases(path("aliases"))));
   const absl::StatusOr<std::vector<std::string>> folders = base::ListFolder(path(kCollections));
   if (!folders.ok()) {
     lines.push_back({"collections", folders.status(), ""});

@@ -39,6 +39,15 @@ absl::Status ReadOnlyError(const std::string& name, const absl::Status& reason) 
       absl::Seconds(5), {{"collection", name}, {"cause", base::GetErrorInfo(reason).reason}});
 }
 
+// The records written so far stay, unmarked or with their mark.
+void SetKeepImage(KeepImage kind, CollectionConfig* config) {
+  if (kind == config->keep_image) return;
+  if (!config->first_keep_image) config->first_keep_image = config->keep_image;
+  config->had_previews |= config->keep_image == KeepImage::kPreview;
+  config->had_originals |= config->keep_image == KeepImage::kOriginal;
+  config->keep_image = kind;
+}
+
 absl::Status CheckPageSize(int page_size) {
   if (page_size >= 1 && page_size <= kMaxPageSize) return absl::OkStatus();
   return base::InvalidArgument(
@@ -76,17 +85,17 @@ absl::StatusOr<std::shared_ptr<LocalCollection>> LocalCollection::Open(std::uniq
 
 LocalCollection::LocalCollection(State state, std::optional<FittedConfidence> confidence,
                                  const DatabaseOptions& options, const Shared& shared)
-    : config_(state.store->config()),
-      options_(options),
+    : options_(options),
       shared_(shared),
       state_(std::move(state)),
       counters_(state_.store->counters()),
       queue_({.max_items = options.max_pending_writes, .max_bytes = options.max_pending_bytes},
              [this](std::vector<Operation> batch) { Commit(std::move(batch)); }) {
   base::MutexLock lock(mutex_);
+  AddConfig(state_.store->config());
   confidence_ = std::move(confidence);
   sequence_ = counters_.sequence;
-  if (state_.store->only_what_is_left()) read_only_ = OnlyWhatIsLeft(config_.name);
+  if (state_.store->only_what_is_left()) read_only_ = OnlyWhatIsLeft(config().name);
 }
 
 LocalCollection::~LocalCollection() { Close(); }
@@ -97,16 +106,16 @@ void LocalCollection::Flush() {
   state.engine->Stop(/*orderly=*/!options_.recovery);
   if (const absl::Status flushed = state.store->Flush(); !flushed.ok()) {
     base::Log(base::Severity::kWarning, "the log was not flushed; the next start replays it",
-              {{"collection", config_.name}, {"reason", std::string(flushed.message())}});
+              {{"collection", config().name}, {"reason", std::string(flushed.message())}});
   }
 }
 
 absl::Status LocalCollection::MakeCheckpoint(const std::string& folder) const {
   const State state = this->state();
-  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  if (state.store == nullptr) return CollectionDeleted(config().name);
   const absl::Status made = index::MakeCheckpoint(*state.store, folder);
   // Its files went away under it.
-  if (!made.ok() && this->state().store == nullptr) return CollectionDeleted(config_.name);
+  if (!made.ok() && this->state().store == nullptr) return CollectionDeleted(config().name);
   return made;
 }
 
@@ -158,18 +167,18 @@ LayerBytes LocalCollection::memory() const {
 
 absl::StatusOr<Record> LocalCollection::Get(const std::string& id, RecordView view) const {
   const State state = this->state();
-  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  if (state.store == nullptr) return CollectionDeleted(config().name);
   SIGHTLINE_RETURN_IF_ERROR(ValidateId(id, options_.limits));
   const StoreView now = state.store->View();
   SIGHTLINE_ASSIGN_OR_RETURN(const std::optional<uint64_t> key, now.FindKey(id));
-  if (!key) return RecordNotFound(id, config_.name);
+  if (!key) return RecordNotFound(id, config().name);
   return now.Read(*key, view);
 }
 
 absl::StatusOr<std::vector<std::optional<PatchTokens>>> LocalCollection::ReadTokens(
     absl::Span<const std::string> ids) const {
   const State state = this->state();
-  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  if (state.store == nullptr) return CollectionDeleted(config().name);
   for (const std::string& id : ids) SIGHTLINE_RETURN_IF_ERROR(ValidateId(id, options_.limits));
   return state.store->View().ReadTokens(ids);
 }
@@ -177,7 +186,7 @@ absl::StatusOr<std::vector<std::optional<PatchTokens>>> LocalCollection::ReadTok
 absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view,
                                                  const std::string& filter) const {
   const State state = this->state();
-  if (state.store == nullptr) return CollectionDeleted(config_.name);
+  if (state.store == nullptr) return CollectionDeleted(config().name);
   SIGHTLINE_RETURN_IF_ERROR(CheckPageSize(page_size));
   SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t after, StartOfPage(page_token));
   RecordPage page;
@@ -196,14 +205,14 @@ absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::strin
 
 absl::StatusOr<SearchOutcome> LocalCollection::Search(const SearchQuery& query) const {
   const State state = this->state();
-  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  if (state.engine == nullptr) return CollectionDeleted(config().name);
   return state.engine->Search(query);
 }
 
 absl::StatusOr<AttributeCountPage> LocalCollection::CountValues(const std::string& key, const std::string& filter,
                                                                 int page_size, const std::string& page_token) const {
   const State state = this->state();
-  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  if (state.engine == nullptr) return CollectionDeleted(config().name);
   SIGHTLINE_RETURN_IF_ERROR(CheckPageSize(page_size));
   SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t begin, StartOfPage(page_token));
   SIGHTLINE_ASSIGN_OR_RETURN(std::vector<AttributeCount> counts, state.engine->CountValues(key, filter));
@@ -217,7 +226,7 @@ absl::StatusOr<AttributeCountPage> LocalCollection::CountValues(const std::strin
 
 absl::Status LocalCollection::Optimize(const OptimizeOptions& options, const Progress& progress) {
   const State state = this->state();
-  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  if (state.engine == nullptr) return CollectionDeleted(config().name);
   return state.engine->Optimize(options, progress);
 }
 
@@ -229,9 +238,10 @@ int64_t LocalCollection::SearchCost() const {
 // ---- Asking for writes
 
 absl::StatusOr<PutOperation> LocalCollection::Prepare(Write write) const {
+  const CollectionConfig& config = this->config();
   Record& record = write.record;
   SIGHTLINE_ASSIGN_OR_RETURN(std::vector<float> descriptor,
-                             NormalizeDescriptor(record.descriptor, config_.descriptor_dim));
+                             NormalizeDescriptor(record.descriptor, config.descriptor_dim));
   SIGHTLINE_RETURN_IF_ERROR(ValidateRecord(record, options_.limits, /*allow_empty_id=*/true));
   SIGHTLINE_RETURN_IF_ERROR(ValidateRequestId(write.request_id, options_.limits));
   if (record.id.empty()) record.id = RandomHex(16);
@@ -239,18 +249,20 @@ absl::StatusOr<PutOperation> LocalCollection::Prepare(Write write) const {
   PutOperation operation;
   operation.request_id = std::move(write.request_id);
   operation.copy = write.copy;
-  operation.descriptor_value = EncodeDescriptor(descriptor, config_.descriptor_precision);
-  if (config_.descriptor_precision == DescriptorPrecision::kFloat16) {
+  operation.descriptor_value = EncodeDescriptor(descriptor, config.descriptor_precision);
+  if (config.descriptor_precision == DescriptorPrecision::kFloat16) {
     // Searches see what is stored, so that a restart changes no score.
     for (float& value : descriptor) value = kernels::FloatFromFloat16(kernels::Float16FromFloat(value));
   }
   operation.descriptor = std::move(descriptor);
-  if (record.tokens && !config_.token_space.empty() && !config_.drop_tokens) {
+  if (record.tokens && !config.token_space.empty() && !config.drop_tokens) {
     operation.stored.has_tokens = true;
     operation.tokens_value = EncodeTokens(*record.tokens);
   }
-  if (!record.image.empty() && config_.keep_image != KeepImage::kNone) {
+  if (!record.image.empty() && config.keep_image != KeepImage::kNone) {
     operation.stored.has_image = true;
+    const KeepImage kind = record.image_kind.value_or(config.keep_image);
+    if (kind != config.first_keep_image.value_or(config.keep_image)) operation.stored.marked_image = kind;
     operation.image_value = EncodeImage(record.image);
   }
   record.descriptor.clear();
@@ -263,12 +275,12 @@ absl::StatusOr<PutOperation> LocalCollection::Prepare(Write write) const {
 std::optional<absl::Status> LocalCollection::Enqueue(Operation& operation, size_t bytes) {
   switch (queue_.Push(operation, bytes)) {
     case Admission::kAccepted: return std::nullopt;
-    case Admission::kClosed: return CollectionDeleted(config_.name);
+    case Admission::kClosed: return CollectionDeleted(config().name);
     case Admission::kFull: break;
   }
   return base::RetryableError(
       absl::StatusCode::kResourceExhausted, "TOO_MANY_PENDING_WRITES",
-      absl::StrCat("collection ", config_.name, " has as many writes waiting as it may (", options_.max_pending_writes,
+      absl::StrCat("collection ", config().name, " has as many writes waiting as it may (", options_.max_pending_writes,
                    ", or ", options_.max_pending_bytes, " bytes). Try again in a moment, or send fewer at once."),
       absl::Milliseconds(100), {{"limit", absl::StrCat(options_.max_pending_writes)}});
 }
@@ -316,7 +328,7 @@ absl::StatusOr<DeleteResult> LocalCollection::Delete(absl::Span<const std::strin
 
 absl::StatusOr<DeleteResult> LocalCollection::DeleteMatching(const std::string& filter) {
   const State state = this->state();
-  if (state.engine == nullptr) return CollectionDeleted(config_.name);
+  if (state.engine == nullptr) return CollectionDeleted(config().name);
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, state.engine->MatchingIds(filter));
   DeleteResult all;
   for (size_t i = 0; i < ids.size(); i += kDeleteBatch) {
@@ -344,11 +356,11 @@ void LocalCollection::SetReadOnly(const absl::Status& reason) {
   read_only_ = reason;
   base::Log(reason.ok() ? base::Severity::kInfo : base::Severity::kError,
             reason.ok() ? "collection takes writes again" : "collection is read-only",
-            {{"collection", config_.name}, {"reason", std::string(reason.message())}});
+            {{"collection", config().name}, {"reason", std::string(reason.message())}});
 }
 
 absl::Status LocalCollection::Recover(Store& store) {
-  if (store.only_what_is_left()) return OnlyWhatIsLeft(config_.name);
+  if (store.only_what_is_left()) return OnlyWhatIsLeft(config().name);
   absl::Status reason;
   {
     base::MutexLock lock(mutex_);
@@ -357,7 +369,7 @@ absl::Status LocalCollection::Recover(Store& store) {
   // It may also have been upkeep's write that failed.
   if (reason.ok()) reason = store.write_failure();
   if (reason.ok()) return absl::OkStatus();
-  if (!store.Resume().ok()) return ReadOnlyError(config_.name, reason);
+  if (!store.Resume().ok()) return ReadOnlyError(config().name, reason);
   SetReadOnly(absl::OkStatus());
   return absl::OkStatus();
 }
@@ -398,12 +410,72 @@ std::optional<FittedConfidence> LocalCollection::Confidence() const {
 absl::Status LocalCollection::SetConfidence(const FittedConfidence& confidence) {
   base::MutexLock commit_lock(commit_mutex_);
   const State state = this->state();
-  if (state.store == nullptr) return CollectionDeleted(config_.name);
-  if (moved_) return CollectionMoved(config_.name);
+  if (state.store == nullptr) return CollectionDeleted(config().name);
+  if (moved_) return CollectionMoved(config().name);
   SIGHTLINE_RETURN_IF_ERROR(Recover(*state.store));
   SIGHTLINE_RETURN_IF_ERROR(state.store->WriteConfidence(confidence));
   base::MutexLock lock(mutex_);
   confidence_ = confidence;
+  return absl::OkStatus();
+}
+
+// ---- Settings
+
+void LocalCollection::AddConfig(CollectionConfig config) {
+  configs_.push_back(std::make_unique<const CollectionConfig>(std::move(config)));
+  config_.store(configs_.back().get(), std::memory_order_release);
+}
+
+absl::Status LocalCollection::ChangeSettings(const SettingsChange& change) {
+  base::MutexLock commit_lock(commit_mutex_);
+  CollectionConfig changed = config();
+  if (change.token_space && !changed.token_space.empty() && *change.token_space != changed.token_space) {
+    return base::InvalidArgument(
+        "TOKEN_SPACE_FIXED",
+        absl::StrCat("collection ", changed.name, " holds tokens of the space ", changed.token_space, ", not ",
+                     *change.token_space, ". Embed it again to change that."),
+        {{"actual", *change.token_space}, {"limit", changed.token_space}});
+  }
+  if (change.keep_image) SetKeepImage(*change.keep_image, &changed);
+  if (change.index_kind) changed.index_kind = *change.index_kind;
+  if (change.drop_tokens) changed.drop_tokens = *change.drop_tokens;
+  if (change.description) changed.description = *change.description;
+  if (change.token_space) changed.token_space = *change.token_space;
+  return Reconfigure(changed);
+}
+
+absl::Status LocalCollection::TakeSettings(const CollectionConfig& from) {
+  base::MutexLock commit_lock(commit_mutex_);
+  CollectionConfig changed = config();
+  SetKeepImage(from.keep_image, &changed);
+  changed.had_previews |= from.had_previews;
+  changed.had_originals |= from.had_originals;
+  // Where only the other one was changed, unmarked records are still of the first kind.
+  if ((changed.had_previews || changed.had_originals) && !changed.first_keep_image) {
+    changed.first_keep_image = changed.keep_image;
+  }
+  changed.index_kind = from.index_kind;
+  changed.drop_tokens = from.drop_tokens;
+  changed.description = from.description;
+  return Reconfigure(changed);
+}
+
+absl::Status LocalCollection::Reconfigure(const CollectionConfig& changed) {
+  const State state = this->state();
+  if (state.store == nullptr) return CollectionDeleted(changed.name);
+  if (moved_) return CollectionMoved(changed.name);
+  SIGHTLINE_RETURN_IF_ERROR(ValidateConfig(changed, options_.limits));
+  const CollectionConfig& before = config();
+  if (changed == before) return absl::OkStatus();
+  SIGHTLINE_RETURN_IF_ERROR(Recover(*state.store));
+  SIGHTLINE_KILL_POINT("settings.before_write");
+  SIGHTLINE_RETURN_IF_ERROR(state.store->WriteConfig(changed));
+  SIGHTLINE_KILL_POINT("settings.after_write");
+  {
+    base::MutexLock lock(mutex_);
+    AddConfig(changed);
+  }
+  if (changed.index_kind != before.index_kind) state.engine->SetIndexKind(changed.index_kind);
   return absl::OkStatus();
 }
 
@@ -435,7 +507,7 @@ void LocalCollection::NoteChanges(std::vector<std::string> ids) {
 absl::Status LocalCollection::CopyRequests(const LocalCollection& from, absl::Time since) {
   const State mine = state();
   const State theirs = from.state();
-  if (mine.store == nullptr || theirs.store == nullptr) return CollectionDeleted(config_.name);
+  if (mine.store == nullptr || theirs.store == nullptr) return CollectionDeleted(config().name);
   return mine.store->CopyRequests(*theirs.store, since);
 }
 
@@ -443,7 +515,7 @@ void LocalCollection::Commit(std::vector<Operation> batch) {
   base::MutexLock commit_lock(commit_mutex_);
   // The collection lets go of its state only after this thread has ended.
   const State state = this->state();
-  absl::Status status = moved_ ? CollectionMoved(config_.name) : Recover(*state.store);
+  absl::Status status = moved_ ? CollectionMoved(config().name) : Recover(*state.store);
   std::vector<std::string> ids;
   std::vector<std::function<void(const absl::Status&)>> answers;
   answers.reserve(batch.size());

@@ -11,6 +11,7 @@
 #ifndef SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
 #define SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -45,7 +46,10 @@ class LocalCollection : public Collection {
                                                                const DatabaseOptions& options, const Shared& shared);
   ~LocalCollection() override;
 
-  const CollectionConfig& config() const override { return config_; }
+  const CollectionConfig& config() const override { return *config_.load(std::memory_order_acquire); }
+  absl::Status ChangeSettings(const SettingsChange& change) override;
+  // Takes over what ChangeSettings can change, from the collection whose place this one is to take.
+  absl::Status TakeSettings(const CollectionConfig& from);
   CollectionStats Stats() const override;
   // The part of Stats that costs little.
   LayerBytes memory() const;
@@ -99,6 +103,8 @@ class LocalCollection : public Collection {
                   const Shared& shared);
 
   State state() const;
+  void AddConfig(CollectionConfig config) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Reconfigure(const CollectionConfig& changed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   absl::StatusOr<PutOperation> Prepare(Write write) const;
   // nullopt when accepted.
   std::optional<absl::Status> Enqueue(Operation& operation, size_t bytes);
@@ -113,10 +119,12 @@ class LocalCollection : public Collection {
   void SetReadOnly(const absl::Status& reason);
   void NoteChanges(std::vector<std::string> ids);
 
-  const CollectionConfig config_;
   const DatabaseOptions options_;
   const Shared shared_;
   mutable base::Mutex mutex_;
+  // Every version there was: callers hold references to them.
+  std::vector<std::unique_ptr<const CollectionConfig>> configs_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<const CollectionConfig*> config_ = nullptr;  // the last of them
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<FittedConfidence> confidence_ ABSL_GUARDED_BY(mutex_);

@@ -145,17 +145,23 @@ absl::Status LocalDatabase::OpenCollections(const Progress& opened) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> folders, base::ListFolder(PathOf(kCollections)));
   bool spaces_damaged = false;
   SIGHTLINE_ASSIGN_OR_RETURN(const SpacesByName spaces, ReadSpaces(&spaces_damaged));
+  SIGHTLINE_ASSIGN_OR_RETURN(AliasMap aliases, ReadAliases());
   std::map<std::string, int> folders_of;
   for (const std::string& folder : folders) ++folders_of[NameOf(folder)];
-  base::MutexLock lock(mutex_);
-  int64_t done = 0;
-  for (const std::string& folder : folders) {
-    OpenFolder(folder, spaces, /*ambiguous=*/spaces_damaged && folders_of[NameOf(folder)] > 1);
-    if (opened != nullptr && !opened(++done, static_cast<int64_t>(folders.size()))) {
-      return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
-                         "opening the collections was cancelled. Start again.");
+  {
+    base::MutexLock lock(mutex_);
+    int64_t done = 0;
+    for (const std::string& folder : folders) {
+      OpenFolder(folder, spaces, /*ambiguous=*/spaces_damaged && folders_of[NameOf(folder)] > 1);
+      if (opened != nullptr && !opened(++done, static_cast<int64_t>(folders.size()))) {
+        return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                           "opening the collections was cancelled. Start again.");
+      }
     }
+    TakeAliases(std::move(aliases));
   }
+  // What cannot be written now is written before a name can be taken again.
+  if (!options_.recovery) FlushAliases().IgnoreError();
   return absl::OkStatus();
 }
 
@@ -211,6 +217,12 @@ void LocalDatabase::OpenOne(const std::string& folder) {
 
 absl::Status LocalDatabase::Reserve(const std::string& name) {
   base::MutexLock lock(mutex_);
+  if (aliases_.contains(name)) {
+    return base::Error(absl::StatusCode::kAlreadyExists, "ALIAS_EXISTS",
+                       absl::StrCat("there is already an alias named ", name,
+                                    ". Use the collection it stands for, or choose another name."),
+                       {{"collection", name}});
+  }
   const auto it = entries_.find(name);
   if (it == entries_.end() && reserved_.insert(name).second) return absl::OkStatus();
   const bool damaged = it != entries_.end() && it->second.collection == nullptr;
@@ -247,7 +259,9 @@ absl::StatusOr<LocalDatabase::Entry> LocalDatabase::MakeCollection(
 absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::AddCollection(
     const std::string& name, absl::FunctionRef<absl::Status(const std::string& folder)> fill) {
   SIGHTLINE_RETURN_IF_ERROR(Reserve(name));
-  absl::StatusOr<Entry> entry = MakeCollection(name, fill);
+  // No alias of a deleted collection may come to stand for a new one of its name.
+  const absl::Status flushed = FlushAliases();
+  absl::StatusOr<Entry> entry = flushed.ok() ? MakeCollection(name, fill) : flushed;
   base::MutexLock lock(mutex_);
   reserved_.erase(name);
   if (!entry.ok()) return entry.status();
@@ -275,6 +289,10 @@ absl::Status LocalDatabase::NotFound(const std::string& name) const {
 
 absl::StatusOr<LocalDatabase::Entry> LocalDatabase::FindEntry(const std::string& name) const {
   base::MutexLock lock(mutex_);
+  return ServedEntry(name);
+}
+
+absl::StatusOr<LocalDatabase::Entry> LocalDatabase::ServedEntry(const std::string& name) const {
   const auto it = entries_.find(name);
   if (it == entries_.end()) return NotFound(name);
   if (it->second.collection != nullptr) return it->second;
@@ -284,7 +302,9 @@ absl::StatusOr<LocalDatabase::Entry> LocalDatabase::FindEntry(const std::string&
 }
 
 absl::StatusOr<std::shared_ptr<Collection>> LocalDatabase::Find(const std::string& name) const {
-  SIGHTLINE_ASSIGN_OR_RETURN(Entry entry, FindEntry(name));
+  base::MutexLock lock(mutex_);
+  // In one look: who moves an alias shows the one or the other.
+  SIGHTLINE_ASSIGN_OR_RETURN(Entry entry, ServedEntry(Resolve(name)));
   return std::shared_ptr<Collection>(std::move(entry.collection));
 }
 
@@ -306,6 +326,13 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
   Entry entry;
   {
     base::MutexLock lock(mutex_);
+    if (const auto alias = aliases_.find(name); alias != aliases_.end()) {
+      return base::InvalidArgument("ALIAS_REFUSED",
+                                   absl::StrCat(name, " is an alias of the collection ", alias->second,
+                                                ", and only a collection's own name deletes it. Name the collection, "
+                                                "or delete the alias alone."),
+                                   {{"field", "name"}, {"actual", name}});
+    }
     const auto it = entries_.find(name);
     if (it == entries_.end()) return NotFound(name);
     if (others_.contains(name)) {
@@ -333,8 +360,13 @@ absl::StatusOr<int64_t> LocalDatabase::Delete(const std::string& name) {
       entries_[name] = std::move(entry);
       return moved;
     }
+    // An alias whose collection has no folder means nothing: these are gone as durably as the folder is.
+    if (std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; }) > 0) aliases_stale_ = true;
   }
   SIGHTLINE_KILL_POINT("delete.after_sync");
+  if (const absl::Status written = FlushAliases(); !written.ok()) {
+    base::Log(base::Severity::kWarning, written.message(), {{"collection", name}});
+  }
   // It is gone for good; what is left is tidying up, which the next start repeats.
   if (const absl::Status removed = RemoveTree(PathOf(kTrash, entry.folder)); !removed.ok()) {
     base::Log(base::Severity::kWarning, removed.message(), {{"collection", name}});

@@ -22,6 +22,7 @@
 #include "index/local_collection.h"
 #include "index/memory_budget.h"
 #include "index/snapshots.h"
+#include "index/store/aliases_file.h"
 #include "index/store/rocks.h"
 #include "index/store/spaces_file.h"
 
@@ -51,6 +52,11 @@ class LocalDatabase : public Database {
   std::vector<std::shared_ptr<Collection>> List() const override;
   absl::StatusOr<int64_t> Delete(const std::string& name) override;
   std::vector<DamagedCollection> damaged() const override;
+  absl::StatusOr<std::shared_ptr<Collection>> SetAlias(const std::string& alias,
+                                                       const std::string& collection) override;
+  absl::Status DeleteAlias(const std::string& alias) override;
+  std::vector<std::string> AliasesOf(const std::string& collection) const override;
+  std::string aliases_set_aside() const override;
   const RecordLimits& limits() const override { return options_.limits; }
   int64_t memory_bytes() const override;
   void SetMemoryBudget(int64_t bytes) override { budget_.SetLimit(bytes); }
@@ -109,6 +115,20 @@ class LocalDatabase : public Database {
   absl::Status ReopenOther(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
   absl::Status DropOther(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(space_mutex_);
   absl::Status SwapSpaces(const std::string& name, absl::Time drop_time);
+  // What the file `aliases` says; renames a damaged one and says so.
+  absl::StatusOr<AliasMap> ReadAliases();
+  absl::Status WriteAliases(const AliasMap& aliases) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(alias_mutex_);
+  // Of `stored`, those whose collection is there.
+  void TakeAliases(AliasMap stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes the file if it says too much.
+  absl::Status FlushAliases();
+  // Writes `after`, or leaves `before`.
+  absl::Status ReplaceAliases(const AliasMap& before, const AliasMap& after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(alias_mutex_);
+  // The name of the collection that `name` stands for; itself when it is no alias.
+  const std::string& Resolve(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckAlias(const std::string& alias, const std::string& collection) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::shared_ptr<LocalCollection>> OpenCollection(const std::string& folder,
                                                                   Store::Care care = Store::Care::kWhole);
   // Makes a collection of what `fill` puts into a new folder.
@@ -120,6 +140,7 @@ class LocalDatabase : public Database {
   absl::Status Reserve(const std::string& name);
   // One that is served.
   absl::StatusOr<Entry> FindEntry(const std::string& name) const;
+  absl::StatusOr<Entry> ServedEntry(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status NotFound(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const DatabaseOptions options_;
@@ -130,10 +151,14 @@ class LocalDatabase : public Database {
   base::ThreadPool build_pool_;
   Snapshots snapshots_;
   base::Mutex space_mutex_;  // held while the file `spaces` and its folders change; taken before mutex_
+  base::Mutex alias_mutex_;  // held while the file `aliases` changes; taken before mutex_
   mutable base::Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Other> others_ ABSL_GUARDED_BY(mutex_);  // by the collection's name
   std::set<std::string> reserved_ ABSL_GUARDED_BY(mutex_);       // being created or deleted
+  AliasMap aliases_ ABSL_GUARDED_BY(mutex_);                     // their names are no collection's
+  bool aliases_stale_ ABSL_GUARDED_BY(mutex_) = false;           // the file has some that went with their collection
+  std::string aliases_set_aside_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sightline::index

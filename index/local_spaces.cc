@@ -81,6 +81,8 @@ class LocalDatabase::LocalTransfer final : public SpaceTransfer {
     SIGHTLINE_RETURN_IF_ERROR(local_to_->CopyRequests(*local_from_, absl::InfinitePast()));
     return local_from_->MoveWrites([&]() -> absl::Status {
       SIGHTLINE_RETURN_IF_ERROR(finish());
+      // They may have been changed since the other space was made.
+      SIGHTLINE_RETURN_IF_ERROR(local_to_->TakeSettings(local_from_->config()));
       SIGHTLINE_RETURN_IF_ERROR(local_to_->CopyRequests(*local_from_, begin - kCopyOverlap));
       return database_.SwapSpaces(name_, drop_time);
     });

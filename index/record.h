@@ -35,6 +35,9 @@ struct PatchTokens {
   int cells() const { return height * width; }
 };
 
+// What is kept of an image beside its descriptor.
+enum class KeepImage { kNone, kPreview, kOriginal };
+
 // The part of an image that was embedded, in pixels of the original or in fractions of its sides.
 struct RecordCrop {
   bool in_pixels = false;
@@ -56,6 +59,8 @@ struct Record {
   std::string sha256;              // of the encoded image, lower-case hex; empty when written from a descriptor
   std::optional<RecordCrop> crop;  // empty for the whole image
   std::string image;               // the preview or original kept, encoded
+  // Which of the two it is. To be written, unset: what the collection keeps.
+  std::optional<KeepImage> image_kind;
   std::string image_mime_type;
 };
 

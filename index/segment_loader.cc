@@ -200,7 +200,8 @@ class Loader {
       }
       if (status.ok()) {
         result_.known.links[result_.segments[s].get()] = *links;
-      } else {
+      } else if (base::GetErrorInfo(status).reason != kLinksOfOtherKind) {
+        // One of another kind is whole: it is named no more, and the next start removes it.
         SIGHTLINE_RETURN_IF_ERROR(SetAside(name, status));
       }
     }

@@ -346,8 +346,15 @@ absl::StatusOr<bool> Upkeep::SaveOne(const SegmentList::Segments& segments, bool
 
 // ---- Graphs and replacements
 
+bool Upkeep::OfOtherKind(const Segment& segment) const {
+  if (segment.rows() == 0) return false;
+  const IndexKind kind = context_.policy.kind();
+  return segment.shape().inverted != (kind == IndexKind::kIvf) ||
+         (kind == IndexKind::kExact && segment.linked_rows() > 0);
+}
+
 absl::StatusOr<bool> Upkeep::TrainLists(const SegmentList::Segments& segments) {
-  if (!context_.inverted || centroids_) return false;
+  if (context_.policy.kind() != IndexKind::kIvf || centroids_) return false;
   int64_t rows = 0;
   for (const auto& segment : segments) rows += segment->live();
   const size_t lists = ListsFor(rows, context_.lists);
@@ -384,6 +391,8 @@ absl::StatusOr<bool> Upkeep::Grow(Segment& segment) {
 absl::StatusOr<bool> Upkeep::GrowOne(const SegmentList::Segments& segments, uint64_t until) {
   for (const auto& segment : segments) {
     const uint32_t linked = segment->linked_rows();
+    // What is about to be replaced is not worth it.
+    if (OfOtherKind(*segment)) continue;
     if (linked == segment->rows() || segment->row_table().Key(linked) > until) continue;
     SIGHTLINE_ASSIGN_OR_RETURN(const bool grown, Grow(*segment));
     if (grown) return true;
@@ -394,8 +403,15 @@ absl::StatusOr<bool> Upkeep::GrowOne(const SegmentList::Segments& segments, uint
 absl::StatusOr<bool> Upkeep::ReplaceOne(const SegmentList::Segments& segments, const Goals& goals) {
   if (replacement_ == nullptr) {
     const double max_dead_share = goals.all ? 0 : context_.options.max_dead_share;
-    SegmentList::Segments sources =
-        Replacement::Choose(segments, max_dead_share, context_.options.segment_rows, goals.replaceable.get());
+    SegmentList::Segments sources;
+    for (const auto& segment : segments) {
+      if (!OfOtherKind(*segment) || (goals.replaceable != nullptr && !Contains(*goals.replaceable, segment))) continue;
+      sources = {segment};
+      break;
+    }
+    if (sources.empty()) {
+      sources = Replacement::Choose(segments, max_dead_share, context_.options.segment_rows, goals.replaceable.get());
+    }
     if (sources.empty()) return false;
     const bool augmented = sources.front()->augmented();
     BeginReplacement(std::move(sources), augmented, nullptr);

@@ -54,8 +54,7 @@ class Upkeep {
     std::function<std::shared_ptr<Segment>(bool augmented)> make_segment;
     // The augmented form of a row's descriptor (database-side augmentation).
     std::function<absl::Status(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor)> augment;
-    bool inverted = false;  // the collection is to have inverted lists
-    int lists = 0;          // so many; 0 leaves it to their default
+    int lists = 0;  // of an inverted index, so many; 0 leaves it to their default
     // Where int8 codes of more bytes than this would be needed, inverted lists get product codes.
     int64_t most_code_bytes = std::numeric_limits<int64_t>::max();
     base::ThreadPool* pool = nullptr;  // null: work is done in Optimize only
@@ -83,6 +82,9 @@ class Upkeep {
   // No step begins after it; returns when none is in progress. With `orderly`, what a start would have to do again is
   // saved first.
   void Stop(bool orderly);
+
+  // Whether a segment was made for another kind of index than the policy's now, and is to be replaced.
+  bool OfOtherKind(const Segment& segment) const;
 
   // Of the files that hold graphs.
   int64_t links_bytes() const { return links_bytes_.load(std::memory_order_relaxed); }

@@ -59,11 +59,12 @@ Command HelpCommand() {
 
 const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
-      IndexCommand(),      SearchCommand(),     ExplainCommand(),    GetCommand(),         ListCommand(),
-      DeleteCommand(),     DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), SnapshotCommand(),
-      OptimizeCommand(),   ReembedCommand(),    KeysCommand(),       ModelsCommand(),      ExportCommand(),
-      OperationsCommand(), EvaluateCommand(),   ValuesCommand(),     StatusCommand(),      DoctorCommand(),
-      ReadyCommand(),      CompletionCommand(), CompleteCommand(),   VersionCommand(),     HelpCommand()};
+      IndexCommand(),    SearchCommand(),     ExplainCommand(),    GetCommand(),         ListCommand(),
+      DeleteCommand(),   DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), AliasesCommand(),
+      SnapshotCommand(), OptimizeCommand(),   ReembedCommand(),    KeysCommand(),        ModelsCommand(),
+      ExportCommand(),   OperationsCommand(), EvaluateCommand(),   ValuesCommand(),      StatusCommand(),
+      DoctorCommand(),   ReadyCommand(),      CompletionCommand(), CompleteCommand(),    VersionCommand(),
+      HelpCommand()};
   return *commands;
 }
 

@@ -89,6 +89,11 @@ class Client {
   absl::StatusOr<v1::ListCollectionsResponse> ListCollections(const v1::ListCollectionsRequest& request);
   // All pages.
   absl::StatusOr<std::vector<v1::Collection>> ListAllCollections();
+  // Changes the settings that the request's mask names.
+  absl::StatusOr<v1::Collection> UpdateCollection(const v1::UpdateCollectionRequest& request);
+  // Lets `alias` stand for the collection, or moves it there.
+  absl::StatusOr<v1::Collection> SetAlias(const std::string& alias, const std::string& collection);
+  absl::Status DeleteAlias(const std::string& alias);
   // Returns how many images went with it.
   absl::StatusOr<int64_t> DeleteCollection(const std::string& name);
   // Starts the work and returns at once; GetOperation follows it.

@@ -88,6 +88,8 @@ class Graph {
   // Writes the links among rows [0, rows), all of which were inserted before; inserts beyond may go on, and links to
   // them are left out: a file written when the graph is no larger loses nothing.
   absl::Status Save(uint32_t rows, Sink sink) const;
+  // Whether bytes are what Save wrote at all, and not other links.
+  static bool IsSaved(absl::string_view bytes);
   // The graph that Save wrote, over the same codes. The caller has verified the bytes' checksum; every number is
   // checked all the same, and DATA_LOSS says which is wrong. The file decides `m`.
   static absl::StatusOr<std::unique_ptr<Graph>> Load(const CodeTable& codes, Options options, absl::string_view bytes);

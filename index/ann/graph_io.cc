@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "index/ann/graph.h"
@@ -98,6 +99,8 @@ absl::Status Graph::Save(uint32_t rows, Sink sink) const {
   }
   return sink(out);
 }
+
+bool Graph::IsSaved(absl::string_view bytes) { return absl::StartsWith(bytes, kGraphMagic); }
 
 absl::StatusOr<std::unique_ptr<Graph>> Graph::Load(const CodeTable& codes, Options options, absl::string_view bytes) {
   if (bytes.size() < kGraphHeaderBytes || bytes.substr(0, kGraphMagic.size()) != kGraphMagic) {

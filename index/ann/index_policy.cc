@@ -67,7 +67,7 @@ absl::Duration IndexPolicy::ExactCost(int64_t rows) const {
 absl::Duration IndexPolicy::LinksCost() const { return absl::Nanoseconds(links_ns_.load(std::memory_order_relaxed)); }
 
 bool IndexPolicy::WantsLinks(int64_t rows) const {
-  switch (kind_) {
+  switch (kind()) {
     case IndexKind::kExact: return false;
     case IndexKind::kIvf:
     case IndexKind::kHnsw: return rows > 0;
@@ -78,7 +78,7 @@ bool IndexPolicy::WantsLinks(int64_t rows) const {
 }
 
 bool IndexPolicy::UseLinks(int64_t rows) const {
-  switch (kind_) {
+  switch (kind()) {
     case IndexKind::kExact: return false;
     case IndexKind::kIvf:
     case IndexKind::kHnsw: return true;
@@ -96,14 +96,15 @@ void IndexPolicy::ObserveExact(int64_t rows, absl::Duration took) {
 }
 
 std::string IndexPolicy::Explain(int64_t images, int64_t linked) const {
+  const IndexKind kind = this->kind();
   const std::string exact = Shown(ExactCost(images));
-  if (kind_ == IndexKind::kExact) {
+  if (kind == IndexKind::kExact) {
     return absl::StrFormat("exact: the collection asks for it; comparing %d images takes about %s", images, exact);
   }
-  if (kind_ == IndexKind::kHnsw) {
+  if (kind == IndexKind::kHnsw) {
     return absl::StrFormat("hnsw: the collection asks for it; %d of %d images are in the graph", linked, images);
   }
-  if (kind_ == IndexKind::kIvf) {
+  if (kind == IndexKind::kIvf) {
     if (linked > 0)
       return absl::StrFormat("ivf: the collection asks for it; %d of %d images are in lists", linked, images);
     return absl::StrFormat(

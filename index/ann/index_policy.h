@@ -26,6 +26,10 @@ class IndexPolicy {
   // `row_bytes` is what an exact search reads of a row.
   IndexPolicy(IndexKind kind, size_t row_bytes);
 
+  IndexKind kind() const { return kind_.load(std::memory_order_relaxed); }
+  // From the next question on.
+  void SetKind(IndexKind kind) { kind_.store(kind, std::memory_order_relaxed); }
+
   // Whether a segment of so many rows should have a graph.
   bool WantsLinks(int64_t rows) const;
   // Whether a search of a segment that has one should use it.
@@ -42,7 +46,7 @@ class IndexPolicy {
   absl::Duration ExactCost(int64_t rows) const;
   absl::Duration LinksCost() const;
 
-  const IndexKind kind_;
+  std::atomic<IndexKind> kind_;
   const double assumed_row_ns_;
   // Moving averages.
   std::atomic<double> links_ns_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "index/ann/graph.h"
 #include "index/store/codec.h"
 #include "index/store/sealed_file.h"
 
@@ -230,6 +231,12 @@ absl::Status Segment::LoadLinks(const Files& files, const std::string& path, con
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string bytes,
                              ReadSealedFile(files, path, kLinksMagic, {info.bytes, info.checksum}, most));
   const std::string what = absl::StrCat("segment file ", path);
+  if (Graph::IsSaved(bytes) == shape_.inverted) {
+    return base::NotFound(kLinksOfOtherKind,
+                          absl::StrCat(what,
+                                       " is of another kind of index than the collection has now. It is made "
+                                       "again."));
+  }
   if (shape_.inverted && quantizers_.coarse == nullptr)
     return DamagedError(what, "the centroids it belongs to are not there");
   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Links> links, shape_.inverted

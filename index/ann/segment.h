@@ -43,6 +43,9 @@
 
 namespace sightline::index {
 
+// The reason of the error that a file of links is of another kind of index than the segment.
+inline constexpr char kLinksOfOtherKind[] = "LINKS_OF_OTHER_KIND";
+
 struct SegmentShape {
   ChunkShape chunk;
   uint32_t chunk_rows = 32'768;

@@ -18,6 +18,8 @@ constexpr uint8_t kImageFormat = 1;
 constexpr uint8_t kHasTokens = 1;
 constexpr uint8_t kHasImage = 2;
 constexpr uint8_t kHasCrop = 4;
+constexpr uint8_t kIsPreview = 8;
+constexpr uint8_t kIsOriginal = 16;
 
 constexpr uint8_t kElementFloat32 = 0;
 constexpr uint8_t kElementFloat16 = 1;
@@ -71,7 +73,9 @@ std::string EncodeRecord(const StoredRecord& stored) {
   const Record& record = stored.record;
   Encoder out(kRecordFormat);
   out.U8(static_cast<uint8_t>((stored.has_tokens ? kHasTokens : 0) | (stored.has_image ? kHasImage : 0) |
-                              (record.crop ? kHasCrop : 0)));
+                              (record.crop ? kHasCrop : 0) |
+                              (stored.marked_image == KeepImage::kPreview ? kIsPreview : 0) |
+                              (stored.marked_image == KeepImage::kOriginal ? kIsOriginal : 0)));
   out.I64(record.revision);
   out.I64(absl::ToUnixMicros(record.create_time));
   out.I64(absl::ToUnixMicros(record.update_time));
@@ -100,6 +104,8 @@ absl::StatusOr<StoredRecord> DecodeRecord(absl::string_view key, absl::string_vi
   const uint8_t flags = in.U8();
   stored.has_tokens = (flags & kHasTokens) != 0;
   stored.has_image = (flags & kHasImage) != 0;
+  if ((flags & kIsPreview) != 0) stored.marked_image = KeepImage::kPreview;
+  if ((flags & kIsOriginal) != 0) stored.marked_image = KeepImage::kOriginal;
   record.revision = in.I64();
   record.create_time = absl::FromUnixMicros(in.I64());
   record.update_time = absl::FromUnixMicros(in.I64());

@@ -6,6 +6,7 @@
 #ifndef SIGHTLINE_INDEX_STORE_RECORD_CODEC_H_
 #define SIGHTLINE_INDEX_STORE_RECORD_CODEC_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct StoredRecord {
   Record record;  // without descriptor, tokens and image
   bool has_tokens = false;
   bool has_image = false;
+  // Which image it has, where that is not what the collection kept at first.
+  std::optional<KeepImage> marked_image = {};
 };
 
 std::string EncodeRecord(const StoredRecord& stored);

@@ -8,7 +8,8 @@
 namespace sightline::index {
 namespace {
 
-constexpr uint8_t kConfigFormat = 1;
+constexpr uint8_t kConfigFormat = 1;         // of a collection whose keep_image was never changed
+constexpr uint8_t kChangedConfigFormat = 2;  // of one whose was
 constexpr uint8_t kCountersFormat = 1;
 constexpr uint8_t kRecordKeyFormat = 1;
 constexpr uint8_t kRequestFormat = 1;
@@ -29,7 +30,7 @@ Enum DecodeEnum(Decoder* in, Enum last) {
 }  // namespace
 
 std::string EncodeConfig(absl::string_view key, const CollectionConfig& config) {
-  Encoder out(kConfigFormat);
+  Encoder out(config.first_keep_image ? kChangedConfigFormat : kConfigFormat);
   out.Text(config.name);
   out.Text(config.model);
   out.Text(config.embedding_space);
@@ -44,11 +45,17 @@ std::string EncodeConfig(absl::string_view key, const CollectionConfig& config) 
   out.U32(static_cast<uint32_t>(config.ivf_lists));
   out.Text(config.description);
   out.I64(absl::ToUnixMicros(config.create_time));
+  if (config.first_keep_image) {
+    out.U8(static_cast<uint8_t>(*config.first_keep_image));
+    out.U8(config.had_previews ? 1 : 0);
+    out.U8(config.had_originals ? 1 : 0);
+  }
   return std::move(out).Seal(key);
 }
 
 absl::StatusOr<CollectionConfig> DecodeConfig(absl::string_view key, absl::string_view value) {
-  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in, Decoder::Open("collection settings", key, value, kConfigFormat));
+  SIGHTLINE_ASSIGN_OR_RETURN(Decoder in,
+                             Decoder::OpenAny("collection settings", key, value, kConfigFormat, kChangedConfigFormat));
   CollectionConfig config;
   config.name = in.Text();
   config.model = in.Text();
@@ -64,6 +71,11 @@ absl::StatusOr<CollectionConfig> DecodeConfig(absl::string_view key, absl::strin
   config.ivf_lists = static_cast<int>(in.U32());
   config.description = in.Text();
   config.create_time = absl::FromUnixMicros(in.I64());
+  if (in.format() == kChangedConfigFormat) {
+    config.first_keep_image = DecodeEnum(&in, KeepImage::kOriginal);
+    config.had_previews = in.U8() != 0;
+    config.had_originals = in.U8() != 0;
+  }
   SIGHTLINE_RETURN_IF_ERROR(in.Finish());
   return config;
 }

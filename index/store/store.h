@@ -149,6 +149,7 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
+  // As it was when the store was opened.
   const CollectionConfig& config() const { return config_; }
   bool only_what_is_left() const { return care_ == Care::kWhatIsLeft; }
   // As they were when the store was opened.

@@ -97,6 +97,8 @@ absl::StatusOr<Record> StoreView::Complete(uint64_t key, StoredRecord stored, Re
   if (view == RecordView::kImage && stored.has_image) {
     SIGHTLINE_ASSIGN_OR_RETURN(const std::string value, Need(Family::kImages, record_key, "image"));
     SIGHTLINE_ASSIGN_OR_RETURN(record.image, DecodeImage(record_key, value));
+    const CollectionConfig& config = store_.config();
+    record.image_kind = stored.marked_image.value_or(config.first_keep_image.value_or(config.keep_image));
   }
   if (view == RecordView::kVectors) {
     SIGHTLINE_ASSIGN_OR_RETURN(const std::string value, Need(Family::kDescriptors, record_key, "descriptor"));

@@ -1,5 +1,5 @@
-// CollectionObserver: counts every call for the collection it is about, where there is such a collection: names that
-// callers make up get no series.
+// CollectionObserver: counts every call for the collection it is about, also where the call names an alias of it: names
+// that callers make up get no series.
 //
 // Threading: all methods may be called from any thread, SetDatabase before the first call. Ownership: the database
 // outlives the calls. Failure: none, no call is refused.
@@ -23,8 +23,10 @@ class CollectionObserver final : public CallObserver {
 
   void Ended(const Request& request, const absl::Status& status) override {
     const std::string& collection = request.call().collection;
-    if (collection.empty() || database_ == nullptr || !database_->Find(collection).ok()) return;
-    series_.Observe(collection, status.code(), request.stages(), request.ElapsedMilliseconds());
+    if (collection.empty() || database_ == nullptr) return;
+    const auto found = database_->Find(collection);
+    if (found.ok())
+      series_.Observe((*found)->config().name, status.code(), request.stages(), request.ElapsedMilliseconds());
   }
 
  private:

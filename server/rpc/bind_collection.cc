@@ -1,7 +1,6 @@
 #include <utility>
 
 #include "server/rpc/bindings.h"
-#include "server/rpc/not_offered.h"
 #include "server/services/collection_service.h"
 #include "server/services/snapshot_service.h"
 #include "sightline/v1/collection_service.grpc.pb.h"
@@ -27,6 +26,10 @@ class CollectionBinding final : public Binding {
         &async_, &CollectionAsync::RequestListCollections, "CollectionService/ListCollections",
         [this](const RequestPtr& request, const v1::ListCollectionsRequest& message, v1::ListCollectionsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
+    server->AddUnary(&async_, &CollectionAsync::RequestUpdateCollection, "CollectionService/UpdateCollection",
+                     [this](const RequestPtr& request, const v1::UpdateCollectionRequest& message,
+                            v1::UpdateCollectionResponse* reply,
+                            Done done) { service_.Update(request, message, reply, std::move(done)); });
     server->AddUnary(&async_, &CollectionAsync::RequestDeleteCollection, "CollectionService/DeleteCollection",
                      [this](const RequestPtr& request, const v1::DeleteCollectionRequest& message,
                             v1::DeleteCollectionResponse* reply,
@@ -55,11 +58,21 @@ class CollectionBinding final : public Binding {
         &async_, &CollectionAsync::RequestFitConfidence, "CollectionService/FitConfidence",
         [this](const RequestPtr& request, const v1::FitConfidenceRequest& message, v1::FitConfidenceResponse* reply,
                Done done) { service_.FitConfidence(request, message, reply, std::move(done)); });
+    BindAliases(server);
     BindSnapshots(server);
-    BindNotOffered(server);
   }
 
  private:
+  void BindAliases(RpcServer* server) {
+    server->AddUnary(&async_, &CollectionAsync::RequestSetAlias, "CollectionService/SetAlias",
+                     [this](const RequestPtr& request, const v1::SetAliasRequest& message, v1::SetAliasResponse* reply,
+                            Done done) { service_.SetAlias(request, message, reply, std::move(done)); });
+    server->AddUnary(
+        &async_, &CollectionAsync::RequestDeleteAlias, "CollectionService/DeleteAlias",
+        [this](const RequestPtr& request, const v1::DeleteAliasRequest& message, v1::DeleteAliasResponse* reply,
+               Done done) { service_.DeleteAlias(request, message, reply, std::move(done)); });
+  }
+
   void BindSnapshots(RpcServer* server) {
     server->AddUnary(
         &async_, &CollectionAsync::RequestCreateSnapshot, "CollectionService/CreateSnapshot",
@@ -84,16 +97,6 @@ class CollectionBinding final : public Binding {
     server->AddUpload<SnapshotService::Upload>(&async_, &CollectionAsync::RequestUploadSnapshot,
                                                "CollectionService/UploadSnapshot", &snapshots_.transfers(),
                                                [this] { return snapshots_.StartUpload(); });
-  }
-
-  void BindNotOffered(RpcServer* server) {
-    const auto name = [](const char* method) { return std::string("CollectionService/") + method; };
-    AddNotOffered(server, &async_, &CollectionAsync::RequestUpdateCollection, name("UpdateCollection"),
-                  "Create a collection with the settings wanted and index into it.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestSetAlias, name("SetAlias"),
-                  "Use the collection's own name.");
-    AddNotOffered(server, &async_, &CollectionAsync::RequestDeleteAlias, name("DeleteAlias"),
-                  "Use the collection's own name.");
   }
 
   CollectionAsync async_;

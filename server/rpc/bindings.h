@@ -1,5 +1,4 @@
-// Binds the services to gRPC: one function for each service of the API. Every RPC of the API is bound; those this
-// version does not offer answer UNIMPLEMENTED with a sentence.
+// Binds the services to gRPC: one function for each service of the API. Every RPC of the API is bound.
 //
 // Threading: to be called once each, before RpcServer::Start. Ownership: a binding owns what its handlers use and must
 // outlive the server.

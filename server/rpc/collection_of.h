@@ -40,6 +40,8 @@ inline absl::string_view CollectionOf(const v1::DeleteCollectionRequest& message
 inline absl::string_view CollectionOf(const v1::OptimizeCollectionRequest& message) { return message.name(); }
 inline absl::string_view CollectionOf(const v1::ReembedCollectionRequest& message) { return message.name(); }
 inline absl::string_view CollectionOf(const v1::DropOtherSpaceRequest& message) { return message.name(); }
+// An alias counts by its own name.
+inline absl::string_view CollectionOf(const v1::DeleteAliasRequest& message) { return message.alias(); }
 
 }  // namespace sightline::server
 

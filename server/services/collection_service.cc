@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "server/convert.h"
 #include "server/page_token.h"
+#include "server/services/collection_settings.h"
 #include "server/services/confidence.h"
 #include "server/services/duplicates.h"
 #include "server/services/field_checks.h"
@@ -71,8 +72,18 @@ absl::StatusOr<index::CollectionConfig> CollectionService::Configure(const v1::C
   return config;
 }
 
-void CollectionService::Show(const index::Collection& collection, v1::Collection* out) const {
+absl::StatusOr<std::string> CollectionService::TokenSpaceOf(const index::CollectionConfig& config) const {
+  if (config.model.empty()) return config.embedding_space;
+  SIGHTLINE_ASSIGN_OR_RETURN(const ModelPtr model, FindCollectionModel(context_, config));
+  return model->info().token_space;
+}
+
+void CollectionService::Show(const RequestPtr& request, const index::Collection& collection,
+                             v1::Collection* out) const {
   ToProto(collection, out);
+  for (const std::string& alias : context_.database.AliasesOf(collection.config().name)) {
+    if (request->call().Covers(alias)) out->add_aliases(alias);
+  }
   const auto other = context_.database.FindOtherSpace(collection.config().name);
   if (other) ToProto(*other, out->mutable_other_space());
 }
@@ -94,10 +105,10 @@ void CollectionService::Get(const RequestPtr& request, const v1::GetCollectionRe
                             v1::GetCollectionResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection."));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
-        Show(*collection, reply->mutable_collection());
+        Show(request, *collection, reply->mutable_collection());
         return absl::OkStatus();
       },
       std::move(done));
@@ -113,13 +124,32 @@ void CollectionService::List(const RequestPtr& request, const v1::ListCollection
         if (!message.page_token().empty() && !index::ValidateCollectionName(after).ok()) return InvalidPageToken();
         for (const auto& collection : context_.database.List()) {
           if (!after.empty() && collection->config().name <= after) continue;
-          if (!request->call().Covers(collection->config().name)) continue;
+          if (!CoversCollection(context_.database, request->call(), collection->config().name)) continue;
           if (reply->collections_size() == page_size) {
             reply->set_next_page_token(TokenAfter(reply->collections(page_size - 1).name()));
             break;
           }
-          Show(*collection, reply->add_collections());
+          Show(request, *collection, reply->add_collections());
         }
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::Update(const RequestPtr& request, const v1::UpdateCollectionRequest& message,
+                               v1::UpdateCollectionResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, request, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection to change."));
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
+        const index::CollectionConfig& config = collection->config();
+        SIGHTLINE_ASSIGN_OR_RETURN(index::SettingsChange change, ReadSettingsChange(message, config));
+        if (change.drop_tokens == false && config.token_space.empty()) {
+          SIGHTLINE_ASSIGN_OR_RETURN(change.token_space, TokenSpaceOf(config));
+        }
+        SIGHTLINE_RETURN_IF_ERROR(collection->ChangeSettings(change));
+        Show(request, *collection, reply->mutable_collection());
         return absl::OkStatus();
       },
       std::move(done));
@@ -211,7 +241,41 @@ void CollectionService::DropOther(const RequestPtr& request, const v1::DropOther
       context_, request,
       [this, &message]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection whose other space is to go."));
-        return context_.database.DropOtherSpace(message.name());
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
+        return context_.database.DropOtherSpace(collection->config().name);
+      },
+      std::move(done));
+}
+
+void CollectionService::SetAlias(const RequestPtr& request, const v1::SetAliasRequest& message,
+                                 v1::SetAliasResponse* reply, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, request, &message, reply]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("alias", message.alias(), "Say which name is to stand for the collection."));
+        SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
+        // The call is let in by the collection; the name it gives away must be the caller's too.
+        if (!request->call().Covers(message.alias())) {
+          return base::Error(absl::StatusCode::kPermissionDenied, "COLLECTION_NOT_GRANTED",
+                             "the key is not for the name given as the alias. Use a name that the key is for, or "
+                             "another key.",
+                             {{"field", "alias"}, {"actual", message.alias().substr(0, 64)}});
+        }
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto collection,
+                                   context_.database.SetAlias(message.alias(), message.collection()));
+        Show(request, *collection, reply->mutable_collection());
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void CollectionService::DeleteAlias(const RequestPtr& request, const v1::DeleteAliasRequest& message,
+                                    v1::DeleteAliasResponse* /*reply*/, Done done) {
+  RunOnWorkers(
+      context_, request,
+      [this, &message]() -> absl::Status {
+        SIGHTLINE_RETURN_IF_ERROR(Required("alias", message.alias(), "Say which alias is to go."));
+        return context_.database.DeleteAlias(message.alias());
       },
       std::move(done));
 }

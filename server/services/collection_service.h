@@ -26,6 +26,8 @@ class CollectionService {
            Done done);
   void List(const RequestPtr& request, const v1::ListCollectionsRequest& message, v1::ListCollectionsResponse* reply,
             Done done);
+  void Update(const RequestPtr& request, const v1::UpdateCollectionRequest& message,
+              v1::UpdateCollectionResponse* reply, Done done);
   void Delete(const RequestPtr& request, const v1::DeleteCollectionRequest& message,
               v1::DeleteCollectionResponse* reply, Done done);
   void Optimize(const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
@@ -38,12 +40,17 @@ class CollectionService {
                      v1::FitConfidenceResponse* reply, Done done);
   void DropOther(const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
                  Done done);
+  void SetAlias(const RequestPtr& request, const v1::SetAliasRequest& message, v1::SetAliasResponse* reply, Done done);
+  void DeleteAlias(const RequestPtr& request, const v1::DeleteAliasRequest& message, v1::DeleteAliasResponse* reply,
+                   Done done);
   void ListValues(const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
                   v1::ListAttributeValuesResponse* reply, Done done);
 
  private:
-  // As it stands now, with its other space.
-  void Show(const index::Collection& collection, v1::Collection* out) const;
+  // As it stands now, with its other space and those of its aliases that the caller may know.
+  void Show(const RequestPtr& request, const index::Collection& collection, v1::Collection* out) const;
+  // Of the tokens that a collection would keep if it kept any.
+  absl::StatusOr<std::string> TokenSpaceOf(const index::CollectionConfig& config) const;
   absl::StatusOr<index::CollectionConfig> Configure(const v1::CreateCollectionRequest& message) const;
 
   const ServiceContext context_;

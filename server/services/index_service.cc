@@ -27,10 +27,10 @@ absl::StatusOr<index::RecordView> RecordViewOf(v1::ImageView view, const index::
     case v1::IMAGE_VIEW_UNSPECIFIED:
     case v1::IMAGE_VIEW_METADATA: return index::RecordView::kMetadata;
     case v1::IMAGE_VIEW_PREVIEW:
-      if (config.keep_image != index::KeepImage::kPreview) return not_kept("previews", "KEEP_IMAGE_PREVIEW");
+      if (!MayHold(config, index::KeepImage::kPreview)) return not_kept("previews", "KEEP_IMAGE_PREVIEW");
       return index::RecordView::kImage;
     case v1::IMAGE_VIEW_ORIGINAL:
-      if (config.keep_image != index::KeepImage::kOriginal) return not_kept("originals", "KEEP_IMAGE_ORIGINAL");
+      if (!MayHold(config, index::KeepImage::kOriginal)) return not_kept("originals", "KEEP_IMAGE_ORIGINAL");
       return index::RecordView::kImage;
     case v1::IMAGE_VIEW_VECTORS: return index::RecordView::kVectors;
     default:
@@ -40,6 +40,15 @@ absl::StatusOr<index::RecordView> RecordViewOf(v1::ImageView view, const index::
                        ", which this version does not know. Use a value of the published API."),
           {{"field", "view"}, {"actual", absl::StrCat(static_cast<int>(view))}});
   }
+}
+
+// A collection that keeps something else now may hold the other image of a record.
+void KeepViewed(v1::ImageView view, index::Record* record) {
+  const index::KeepImage wanted =
+      view == v1::IMAGE_VIEW_ORIGINAL ? index::KeepImage::kOriginal : index::KeepImage::kPreview;
+  if (!record->image_kind || record->image_kind == wanted) return;
+  record->image.clear();
+  record->image_mime_type.clear();
 }
 
 // One write under way.
@@ -204,9 +213,11 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
     record.sha256 = base::Sha256Hex(message_.item().image());
     if (config.keep_image == index::KeepImage::kOriginal) {
       record.image = message_.item().image();
+      record.image_kind = index::KeepImage::kOriginal;
       record.image_mime_type = std::move(result.mime_type);
     } else if (config.keep_image == index::KeepImage::kPreview) {
       record.image = std::move(result.preview);
+      record.image_kind = index::KeepImage::kPreview;
       record.image_mime_type = "image/jpeg";
     }
   }
@@ -269,7 +280,8 @@ void IndexService::GetImage(const RequestPtr& request, const v1::GetImageRequest
         SIGHTLINE_RETURN_IF_ERROR(Required("id", message.id(), "Name the image."));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
         SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
-        SIGHTLINE_ASSIGN_OR_RETURN(const index::Record record, collection->Get(message.id(), view));
+        SIGHTLINE_ASSIGN_OR_RETURN(index::Record record, collection->Get(message.id(), view));
+        KeepViewed(message.view(), &record);
         ToProto(record, collection->config(), reply->mutable_image());
         return absl::OkStatus();
       },
@@ -292,7 +304,10 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
         SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
         SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page,
                                    collection->List(page_size, message.page_token(), view, message.filter()));
-        for (const index::Record& record : page.records) ToProto(record, collection->config(), reply->add_images());
+        for (index::Record& record : page.records) {
+          KeepViewed(message.view(), &record);
+          ToProto(record, collection->config(), reply->add_images());
+        }
         reply->set_next_page_token(std::move(page.next_page_token));
         return absl::OkStatus();
       },

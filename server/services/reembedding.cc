@@ -260,6 +260,7 @@ absl::Status Reembedding::WhitenAndWrite(std::vector<index::Record> records) {
     SIGHTLINE_RETURN_IF_ERROR(image.status());
     if (image->revision != whole->revision) continue;
     whole->image = image->image;
+    whole->image_kind = image->image_kind;
     SIGHTLINE_ASSIGN_OR_RETURN(whole->descriptor, model_->model().Whiten(whole->descriptor));
     if (token_space != from.config().token_space) whole->tokens.reset();
     ready.push_back(*std::move(whole));
@@ -270,7 +271,7 @@ absl::Status Reembedding::WhitenAndWrite(std::vector<index::Record> records) {
 
 absl::Status Reembedding::CarryRecords(std::vector<index::Record> records) {
   const bool whitens = Whitens();
-  const bool originals = !whitens && transfer_->from()->config().keep_image == index::KeepImage::kOriginal;
+  const bool originals = !whitens && MayHold(transfer_->from()->config(), index::KeepImage::kOriginal);
   std::vector<index::Record> chunk;
   const auto flush = [&]() -> absl::Status {
     std::vector<index::Record> full = std::exchange(chunk, {});
@@ -292,7 +293,7 @@ absl::Status Reembedding::CarryRecords(std::vector<index::Record> records) {
     // Deleted since: it is among the changes.
     if (absl::IsNotFound(whole.status())) continue;
     SIGHTLINE_RETURN_IF_ERROR(whole.status());
-    if (!whitens && whole->image.empty()) {
+    if (!whitens && (whole->image.empty() || whole->image_kind == index::KeepImage::kPreview)) {
       left_out_[record.id] = "no original is kept of it";
       continue;
     }

@@ -367,7 +367,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
       ToProto(record->attributes, result->mutable_attributes());
       result->set_source_uri(record->source_uri);
     }
-    if (message_.return_preview() && collection_->config().keep_image == index::KeepImage::kPreview) {
+    if (message_.return_preview() && record->image_kind == index::KeepImage::kPreview) {
       result->set_preview(record->image);
     }
     return absl::OkStatus();

@@ -20,8 +20,12 @@ void ServerService::GetServerInfo(const CallInfo& call, v1::GetServerInfoRespons
   for (const ModelPtr& model : context_.models.List()) ToProto(*model, reply->add_models());
   reply->set_default_model(context_.models.default_model());
   for (const std::string& warning : WarningsOf(facts, context_.models)) reply->add_warnings(warning);
+  if (const std::string aside = context_.database.aliases_set_aside(); !aside.empty()) {
+    reply->add_warnings(
+        absl::StrCat("the file of the aliases was damaged and is now ", aside, ": set the aliases again."));
+  }
   for (const index::DamagedCollection& damaged : context_.database.damaged()) {
-    if (!call.Covers(damaged.name)) continue;
+    if (!CoversCollection(context_.database, call, damaged.name)) continue;
     reply->add_warnings(
         absl::StrCat("the collection '", damaged.name, "' is ",
                      damaged.readable ? "damaged, and what is left of it is open for reading: " : "set aside: ",

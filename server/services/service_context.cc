@@ -68,6 +68,12 @@ absl::StatusOr<ModelPtr> FindCollectionModel(const ServiceContext& context, cons
   return model;
 }
 
+bool CoversCollection(const index::Database& database, const CallInfo& call, absl::string_view collection) {
+  if (call.Covers(collection)) return true;
+  const std::vector<std::string> aliases = database.AliasesOf(std::string(collection));
+  return std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) { return call.Covers(alias); });
+}
+
 std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& models) {
   std::vector<std::string> warnings = facts.warnings;
   for (const ModelPtr& model : models.List()) {
@@ -78,11 +84,6 @@ std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& mo
                                     "well it finds; put weights.safetensors beside its model.json."));
   }
   return warnings;
-}
-
-absl::Status NotOffered(const std::string& name, const std::string& hint) {
-  return base::Error(absl::StatusCode::kUnimplemented, "NOT_OFFERED",
-                     absl::StrCat(name, " is not offered by this version. ", hint), {{"feature", name}});
 }
 
 }  // namespace sightline::server

@@ -55,11 +55,11 @@ absl::Status CheckWorkers(const ServiceContext& context);
 // model is not loaded, and when the model of that name no longer embeds into the collection's space.
 absl::StatusOr<ModelPtr> FindCollectionModel(const ServiceContext& context, const index::CollectionConfig& config);
 
+// Whether the caller may see the collection of this name: by the name itself, or by an alias of it.
+bool CoversCollection(const index::Database& database, const CallInfo& call, absl::string_view collection);
+
 // What an operator should know: the facts' own warnings, and one for each model without trained weights.
 std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& models);
-
-// "NAME is not offered by this version. HINT"
-absl::Status NotOffered(const std::string& name, const std::string& hint);
 
 }  // namespace sightline::server
 

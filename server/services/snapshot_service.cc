@@ -62,7 +62,9 @@ void SnapshotService::List(const RequestPtr& request, const v1::ListSnapshotsReq
       [this, &message, reply]() -> absl::Status {
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
         SIGHTLINE_ASSIGN_OR_RETURN(const uint64_t before, ReadTokenBefore(message.page_token()));
-        SIGHTLINE_ASSIGN_OR_RETURN(const auto snapshots, context_.database.ListSnapshots(message.collection()));
+        std::string name = message.collection();
+        if (const auto collection = context_.database.Find(name); collection.ok()) name = (*collection)->config().name;
+        SIGHTLINE_ASSIGN_OR_RETURN(const auto snapshots, context_.database.ListSnapshots(name));
         if (snapshots.empty() && !message.collection().empty()) {
           // A deleted collection may have left some; one that never was is a mistake.
           SIGHTLINE_RETURN_IF_ERROR(context_.database.Find(message.collection()).status());
@@ -92,7 +94,7 @@ void SnapshotService::Restore(const RequestPtr& request, const v1::RestoreSnapsh
         SIGHTLINE_RETURN_IF_ERROR(context_.database.ReadSnapshot(message.snapshot()).status());
         if (!absl::IsNotFound(context_.database.Find(message.collection()).status())) {
           return base::Error(absl::StatusCode::kAlreadyExists, "COLLECTION_EXISTS",
-                             absl::StrCat("there is already a collection named ", message.collection(),
+                             absl::StrCat("there is already a collection or an alias named ", message.collection(),
                                           ". Delete it, or choose another name."),
                              {{"collection", message.collection()}});
         }

@@ -97,11 +97,6 @@ absl::Status Upload(const v1::UploadSnapshotRequest& message, v1::UploadSnapshot
   return upload->Finish(reply);
 }
 
-template <typename Message, typename Reply>
-Try NotOfferedYet() {
-  return Method<Message, Reply>([](const Message&, Reply*) { return NotOffered("this", "Use another."); });
-}
-
 struct Entry {
   int number;  // the first byte of an input; never given again, since it is in the corpus
   const char* method;
@@ -129,8 +124,7 @@ const std::vector<Entry>& Methods() {
       {10, "IndexService/DeleteImages", Unary(&W::indexing, &IndexService::DeleteImages)},
       {11, "CollectionService/GetCollection", Unary(&W::collections, &CollectionService::Get)},
       {12, "CollectionService/ListCollections", Unary(&W::collections, &CollectionService::List)},
-      {13, "CollectionService/UpdateCollection",
-       NotOfferedYet<v1::UpdateCollectionRequest, v1::UpdateCollectionResponse>()},
+      {13, "CollectionService/UpdateCollection", Unary(&W::collections, &CollectionService::Update)},
       {14, "CollectionService/DeleteCollection", Unary(&W::collections, &CollectionService::Delete)},
       {15, "CollectionService/OptimizeCollection", Unary(&W::collections, &CollectionService::Optimize)},
       {16, "CollectionService/CreateSnapshot", Unary(&W::snapshots, &SnapshotService::Create)},
@@ -145,8 +139,8 @@ const std::vector<Entry>& Methods() {
       {24, "CollectionService/FindDuplicates", Unary(&W::collections, &CollectionService::FindDuplicates)},
       {25, "CollectionService/FitConfidence", Unary(&W::collections, &CollectionService::FitConfidence)},
       {26, "CollectionService/ListAttributeValues", Unary(&W::collections, &CollectionService::ListValues)},
-      {27, "CollectionService/SetAlias", NotOfferedYet<v1::SetAliasRequest, v1::SetAliasResponse>()},
-      {28, "CollectionService/DeleteAlias", NotOfferedYet<v1::DeleteAliasRequest, v1::DeleteAliasResponse>()},
+      {27, "CollectionService/SetAlias", Unary(&W::collections, &CollectionService::SetAlias)},
+      {28, "CollectionService/DeleteAlias", Unary(&W::collections, &CollectionService::DeleteAlias)},
       {29, "ModelService/ListModels", Unary(&W::models, &ModelService::List)},
       {30, "ModelService/GetModel", Unary(&W::models, &ModelService::Get)},
       {31, "ModelService/LoadModel", Unary(&W::models, &ModelService::Load)},

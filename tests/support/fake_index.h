@@ -27,6 +27,13 @@ class FakeCollection : public index::Collection {
   }
 
   const index::CollectionConfig& config() const override { return config_; }
+  absl::Status ChangeSettings(const index::SettingsChange& change) override {
+    changed = change;
+    if (change.description) config_.description = *change.description;
+    if (change.drop_tokens) config_.drop_tokens = *change.drop_tokens;
+    if (change.token_space) config_.token_space = *change.token_space;
+    return absl::OkStatus();
+  }
   void SetTokenSpace(const std::string& space) { config_.token_space = space; }
   index::CollectionStats Stats() const override { return stats; }
   absl::StatusOr<index::WriteResult> Put(index::Write) override { return index::WriteResult(); }
@@ -99,6 +106,7 @@ class FakeCollection : public index::Collection {
   mutable std::string asked_filter, asked_key, asked_page_token;
   mutable int asked_page_size = 0;
   std::vector<std::string> deleted_ids;
+  index::SettingsChange changed;
   index::OptimizeOptions optimized;
 
  private:
@@ -130,6 +138,17 @@ class FakeDatabase : public index::Database {
   std::vector<std::shared_ptr<index::Collection>> List() const override { return {collection_}; }
   absl::StatusOr<int64_t> Delete(const std::string&) override { return 0; }
   std::vector<index::DamagedCollection> damaged() const override { return set_aside; }
+  absl::StatusOr<std::shared_ptr<index::Collection>> SetAlias(const std::string& alias,
+                                                              const std::string& name) override {
+    SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, Find(name));
+    aliases.push_back(alias);
+    return collection;
+  }
+  absl::Status DeleteAlias(const std::string& alias) override {
+    return std::erase(aliases, alias) > 0 ? absl::OkStatus() : base::NotFound("ALIAS_NOT_FOUND", "none. Set it.");
+  }
+  std::vector<std::string> AliasesOf(const std::string&) const override { return aliases; }
+  std::string aliases_set_aside() const override { return ""; }
   int64_t memory_bytes() const override { return collection_->stats.memory.total(); }
   void SetMemoryBudget(int64_t) override {}
   absl::StatusOr<index::SnapshotInfo> CreateSnapshot(const std::string&, const index::Progress&) override {
@@ -167,6 +186,7 @@ class FakeDatabase : public index::Database {
   std::optional<index::OtherSpace> other;
   std::vector<index::DamagedCollection> set_aside;
   std::string dropped;
+  std::vector<std::string> aliases;
 
  private:
   const std::shared_ptr<FakeCollection> collection_;

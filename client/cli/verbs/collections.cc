@@ -10,6 +10,7 @@
 #include "client/cli/text.h"
 #include "client/cli/values.h"
 #include "client/cli/verbs/collections_table.h"
+#include "client/cli/verbs/collections_update.h"
 #include "client/cli/verbs/verbs.h"
 
 namespace sightline::cli {
@@ -39,6 +40,7 @@ std::string Describe(const v1::Collection& collection) {
   };
   const auto& stats = collection.stats();
   add("name", collection.name());
+  add("aliases", absl::StrJoin(collection.aliases(), ", "));
   add("model", collection.model().empty() ? "none: it takes descriptors only" : collection.model());
   add("embedding_space", collection.embedding_space());
   add("descriptor_dim", absl::StrCat(collection.descriptor_dim()));
@@ -108,6 +110,12 @@ int Create(Context& context, const Args& args, client::Client& client, const std
   return Show(context, args, client.CreateCollection(request));
 }
 
+int Update(Context& context, const Args& args, client::Client& client, const std::string& name) {
+  const auto request = ReadUpdate(args, name);
+  if (!request.ok()) return Misused(context, "collections", std::string(request.status().message()));
+  return Show(context, args, client.UpdateCollection(*request));
+}
+
 int Delete(Context& context, const Args& args, client::Client& client, const std::string& name) {
   if (!args.Switch("yes")) {
     return Misused(
@@ -125,7 +133,7 @@ int Delete(Context& context, const Args& args, client::Client& client, const std
 int RunCollections(Context& context, const Args& args) {
   const auto& words = args.operands();
   const std::string action = words.empty() ? "list" : words[0];
-  const std::vector<std::string> actions = {"list", "get", "create", "delete"};
+  const std::vector<std::string> actions = {"list", "get", "create", "update", "delete"};
   if (std::find(actions.begin(), actions.end(), action) == actions.end()) {
     const std::string near = Closest(action, actions);
     return Misused(context, "collections",
@@ -141,6 +149,7 @@ int RunCollections(Context& context, const Args& args) {
   if (action == "list") return List(context, args, **client);
   if (action == "get") return Show(context, args, (*client)->GetCollection(words[1]));
   if (action == "create") return Create(context, args, **client, words[1]);
+  if (action == "update") return Update(context, args, **client, words[1]);
   return Delete(context, args, **client, words[1]);
 }
 
@@ -175,53 +184,56 @@ std::string LayersText(const v1::LayerBytes& bytes) {
 }
 
 Command CollectionsCommand() {
-  return {.name = "collections",
-          .summary = "list, show, create and delete collections",
-          .operands = "[list | get NAME | create NAME | delete NAME]",
-          .about =
-              "A collection is a named set of images, all embedded by one model.\n\n"
-              "  sightline collections\n"
-              "  sightline collections create shop --model dtop_tiny --keep_image preview\n"
-              "  sightline collections create vectors --embedding_space my-model-3 --descriptor_dim 768\n"
-              "  sightline collections delete shop --yes\n",
-          .flags = {{.name = "model",
-                     .value = "MODEL",
-                     .help = "create: what embeds the images; else the server's default model"},
-                    {.name = "embedding_space",
-                     .value = "NAME",
-                     .help = "create: for descriptors computed elsewhere, a name for their space"},
-                    {.name = "descriptor_dim",
-                     .kind = FlagKind::kInt,
-                     .value = "N",
-                     .help = "create: with --embedding_space, values of one descriptor"},
-                    {.name = "keep_image",
-                     .value = "KIND",
-                     .help = "create: none, preview or original",
-                     .choices = {"none", "preview", "original"}},
-                    {.name = "drop_tokens",
-                     .kind = FlagKind::kSwitch,
-                     .help = "create: store no patch tokens (no re-ranking, no evidence)"},
-                    {.name = "index_kind",
-                     .value = "KIND",
-                     .help = "create: auto, exact, hnsw or ivf; else auto",
-                     .choices = {"auto", "exact", "hnsw", "ivf"}},
-                    {.name = "hnsw_m",
-                     .kind = FlagKind::kInt,
-                     .value = "N",
-                     .help = "create: links per node of a graph, 4 to 64; 16 when not given"},
-                    {.name = "hnsw_ef_construction",
-                     .kind = FlagKind::kInt,
-                     .value = "N",
-                     .help = "create: build width of a graph, 16 to 1000; 200 when not given"},
-                    {.name = "ivf_lists",
-                     .kind = FlagKind::kInt,
-                     .value = "N",
-                     .help = "create: lists of an inverted index; else the server chooses"},
-                    {.name = "description", .value = "TEXT", .help = "create: words about the collection"},
-                    {.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "delete: mean it"}},
-          .run = RunCollections,
-          .actions = {"list", "get", "create", "delete"},
-          .aliases = {"collection"}};
+  return {
+      .name = "collections",
+      .summary = "list, show, create, change and delete collections",
+      .operands = "[list | get NAME | create NAME | update NAME | delete NAME]",
+      .about =
+          "A collection is a named set of images, all embedded by one model.\n\n"
+          "  sightline collections\n"
+          "  sightline collections create shop --model dtop_tiny --keep_image preview\n"
+          "  sightline collections create vectors --embedding_space my-model-3 --descriptor_dim 768\n"
+          "  sightline collections update shop --index_kind hnsw --description spring\n"
+          "  sightline collections delete shop --yes\n",
+      .flags = {{.name = "model",
+                 .value = "MODEL",
+                 .help = "create: what embeds the images; else the server's default model"},
+                {.name = "embedding_space",
+                 .value = "NAME",
+                 .help = "create: for descriptors computed elsewhere, a name for their space"},
+                {.name = "descriptor_dim",
+                 .kind = FlagKind::kInt,
+                 .value = "N",
+                 .help = "create: with --embedding_space, values of one descriptor"},
+                {.name = "keep_image",
+                 .value = "KIND",
+                 .help = "create, update: none, preview or original",
+                 .choices = {"none", "preview", "original"}},
+                {.name = "drop_tokens",
+                 .kind = FlagKind::kSwitch,
+                 .help = "create, update: store no patch tokens (no re-ranking, no evidence)"},
+                {.name = "keep_tokens", .kind = FlagKind::kSwitch, .help = "update: store patch tokens from now on"},
+                {.name = "index_kind",
+                 .value = "KIND",
+                 .help = "create, update: auto, exact, hnsw or ivf; else auto",
+                 .choices = {"auto", "exact", "hnsw", "ivf"}},
+                {.name = "hnsw_m",
+                 .kind = FlagKind::kInt,
+                 .value = "N",
+                 .help = "create: links per node of a graph, 4 to 64; 16 when not given"},
+                {.name = "hnsw_ef_construction",
+                 .kind = FlagKind::kInt,
+                 .value = "N",
+                 .help = "create: build width of a graph, 16 to 1000; 200 when not given"},
+                {.name = "ivf_lists",
+                 .kind = FlagKind::kInt,
+                 .value = "N",
+                 .help = "create: lists of an inverted index; else the server chooses"},
+                {.name = "description", .value = "TEXT", .help = "create, update: words about the collection"},
+                {.name = "yes", .short_name = 'y', .kind = FlagKind::kSwitch, .help = "delete: mean it"}},
+      .run = RunCollections,
+      .actions = {"list", "get", "create", "update", "delete"},
+      .aliases = {"collection"}};
 }
 
 }  // namespace sightline::cli

@@ -14,6 +14,7 @@ Command GetCommand();
 Command ListCommand();
 Command DeleteCommand();
 Command CollectionsCommand();
+Command AliasesCommand();
 Command SnapshotCommand();
 Command ConfidenceCommand();
 Command DuplicatesCommand();

@@ -424,6 +424,26 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.run_cli("snapshot", "delete", number, "--yes").returncode, 1)
         self.assertEqual(self.run_cli("collections", "delete", "shop-copy", "--yes").returncode, 0)
 
+    def test_aliases_and_settings(self):
+        done = self.run_cli("aliases", "set", "live", "shop")
+        self.assertEqual((done.returncode, done.stdout), (0, "live stands for shop\n"), done.stderr)
+        listed = json.loads(self.run_cli("aliases", "--json").stdout)
+        self.assertEqual(listed, {"alias": "live", "collection": "shop"})
+        self.assertRegex(self.run_cli("aliases", "list").stdout, r"live +shop\n")
+        self.assertIn("aliases            live", self.run_cli("collections", "get", "live").stdout)
+        done = self.run_cli("collections", "update", "live", "--description", "spring", "--json")
+        self.assertEqual(json.loads(done.stdout)["settings"]["description"], "spring", done.stderr)
+        for words, code in ((("collections", "update", "live"), 64),
+                            (("collections", "update", "live", "--hnsw_m", "8"), 64),
+                            (("collections", "update", "live", "--keep_image", "all"), 64),
+                            (("collections", "update", "nowhere", "--description", "x"), 1),
+                            (("aliases", "set", "live"), 64), (("aliases", "unset", "live"), 64),
+                            (("aliases", "set", "shop", "shop"), 1), (("aliases", "delete", "nobody"), 1)):
+            with self.subTest(words=words):
+                self.assertEqual(self.run_cli(*words).returncode, code)
+        self.assertEqual(self.run_cli("aliases", "delete", "live").stdout, "deleted the alias live\n")
+        self.assertIn("no aliases", self.run_cli("aliases").stdout)
+
     def test_an_absent_server(self):
         done = self.run_cli("doctor", "--address", "127.0.0.1:1")
         self.assertEqual(done.returncode, 1)

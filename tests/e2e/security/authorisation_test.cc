@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "client/cpp/client.h"
 #include "tests/e2e/security/generic_call.h"
 #include "tests/e2e/security/keys_folder.h"
 #include "tests/support/server_process.h"
@@ -57,7 +58,7 @@ constexpr Row kRows[] = {
     {"CollectionService/FitConfidence", 'w', Limited::kOwn},
     {"CollectionService/ListAttributeValues", 'r', Limited::kOwn},
     {"CollectionService/SetAlias", 'a', Limited::kOwn},
-    {"CollectionService/DeleteAlias", 'a', Limited::kNever},
+    {"CollectionService/DeleteAlias", 'a', Limited::kOwn},
     {"ModelService/ListModels", 'r', Limited::kShared},
     {"ModelService/GetModel", 'r', Limited::kShared},
     {"ModelService/LoadModel", 'a', Limited::kNever},
@@ -140,6 +141,61 @@ TEST(AuthorisationTest, WithoutKeysEverybodyMayDoEverything) {
     // Who brings a key to a server that asks for none is served too.
     EXPECT_EQ(VerdictOf(call.Run(row.method, "v", Bearer("any"))), Verdict::kIn) << row.method;
   }
+}
+
+// A key that is limited to collections reaches what the names it calls by are granted: an alias counts by its own name.
+TEST(AuthorisationTest, AnAliasCountsByItsOwnName) {
+  KeysFolder folder;
+  folder.WriteKeys({KeyEntry("admin", "admin"), KeyEntry("by-alias", "admin", R"("collections": ["live"])"),
+                    KeyEntry("by-name", "admin", R"("collections": ["v"])"),
+                    KeyEntry("both", "admin", R"("collections": ["v", "live"])")});
+  const auto server = *ServerProcess::Start({.folder = folder.path(), .flags = {"--api_keys=" + folder.keys()}});
+  const auto connect = [&](const std::string& key) {
+    return *client::Client::Connect({.address = server->address(), .api_key = key + "-key"});
+  };
+  const auto admin = connect("admin"), by_alias = connect("by-alias"), by_name = connect("by-name"),
+             both = connect("both");
+  v1::CreateCollectionRequest create;
+  create.set_name("v");
+  create.set_embedding_space("space");
+  create.set_descriptor_dim(4);
+  ASSERT_TRUE(admin->CreateCollection(create).ok());
+  create.set_name("secret");
+  ASSERT_TRUE(admin->CreateCollection(create).ok());
+
+  // To give a name to a collection, both must be the key's.
+  EXPECT_TRUE(absl::IsPermissionDenied(by_name->SetAlias("live", "v").status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(by_alias->SetAlias("live", "v").status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(both->SetAlias("live", "secret").status()));
+  EXPECT_TRUE(absl::IsNotFound(admin->GetCollection("live").status())) << "nothing was set";
+  ASSERT_TRUE(both->SetAlias("live", "v").ok());
+  ASSERT_TRUE(admin->SetAlias("other", "v").ok());
+
+  EXPECT_TRUE(by_alias->GetCollection("live").ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(by_alias->GetCollection("v").status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(by_name->GetCollection("live").status()));
+  EXPECT_TRUE(by_name->GetCollection("v").ok());
+  // It is shown what it may reach, with those of the names that are its own.
+  EXPECT_THAT(by_alias->GetCollection("live")->aliases(), ::testing::ElementsAre("live"));
+  EXPECT_THAT(by_name->GetCollection("v")->aliases(), ::testing::IsEmpty());
+  EXPECT_THAT(admin->GetCollection("v")->aliases(), ::testing::ElementsAre("live", "other"));
+  EXPECT_EQ(by_alias->ListAllCollections()->size(), 1u);
+  EXPECT_EQ(by_name->ListAllCollections()->size(), 1u);
+  // What it has begun by the alias it can follow.
+  v1::OptimizeCollectionRequest optimize;
+  optimize.set_name("live");
+  const auto operation = by_alias->OptimizeCollection(optimize);
+  ASSERT_TRUE(operation.ok()) << operation.status();
+  EXPECT_TRUE(by_alias->GetOperation(operation->name()).ok());
+
+  // When the alias moves, so does what the key reaches; the old collection's work is not its own any more.
+  ASSERT_TRUE(admin->SetAlias("live", "secret").ok());
+  EXPECT_EQ(by_alias->GetCollection("live")->name(), "secret");
+  EXPECT_TRUE(absl::IsNotFound(by_alias->GetOperation(operation->name()).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(by_name->DeleteAlias("live")));
+  EXPECT_TRUE(by_alias->DeleteAlias("live").ok());
+  EXPECT_TRUE(by_alias->ListAllCollections()->empty());
+  EXPECT_EQ(server->Terminate(), 0) << server->Log();
 }
 
 // Administrators' methods are refused at the main address, whatever the key, and served at the other.

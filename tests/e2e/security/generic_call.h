@@ -58,6 +58,11 @@ inline void NameCollection(const std::string& method, const std::string& collect
                            "OptimizeCollection", "ReembedCollection", "DropOtherSpace"}) {
     if (method == absl::StrCat("CollectionService/", verb)) field = type->FindFieldByName("name");
   }
+  // An alias counts by its own name; where a collection is named too, both have to be the caller's.
+  if (const auto* const alias = type->FindFieldByName("alias"); alias != nullptr) {
+    message->GetReflection()->SetString(message, alias, collection);
+    if (field == nullptr) field = alias;
+  }
   if (field != nullptr) {
     message->GetReflection()->SetString(message, field, collection);
   } else if (const auto* inner = type->FindFieldByName("request"); inner != nullptr) {
