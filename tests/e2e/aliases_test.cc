@@ -31,7 +31,7 @@ TEST_F(AliasesTest, StandWhereverACollectionIsNamed) {
 
   v1::SearchRequest search = NewSearch({1, 0, 0, 0});
   search.set_collection("live");
-  EXPECT_EQ(client_->Search(search)->results(0).results(0).id(), "a");
+  EXPECT_EQ(client_->Search(search)->results(0).id(), "a");
   v1::IndexRequest index = NewImage("c", {0, 0, 1, 0});
   index.set_collection("live");
   EXPECT_TRUE(client_->Index(index).ok());
@@ -95,7 +95,7 @@ TEST_F(AliasesTest, SwapsUnderSearches) {
       while (!stop) {
         const auto found = client_->Search(search);
         ASSERT_TRUE(found.ok()) << found.status();
-        const std::string& best = found->results(0).results(0).id();
+        const std::string& best = found->results(0).id();
         ASSERT_TRUE(best == "a" || best == "w1") << best;
         ++(best == "a" ? old_ones : new_ones);
       }

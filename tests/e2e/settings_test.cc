@@ -36,7 +36,7 @@ TEST_F(SettingsTest, ChangesWhatTheMaskNames) {
   EXPECT_EQ(changed->settings().keep_image(), Settings::KEEP_IMAGE_PREVIEW);
   EXPECT_THAT(changed->stats().index_choice(), HasSubstr("hnsw"));
   EXPECT_EQ(client_->GetCollection("v")->settings().description(), "spring");
-  EXPECT_EQ(client_->Search(NewSearch({1, 0, 0, 0}))->results(0).results(0).id(), "a");
+  EXPECT_EQ(client_->Search(NewSearch({1, 0, 0, 0}))->results(0).id(), "a");
 
   // By an alias, and with the prefix of the resource's own field.
   ASSERT_TRUE(client_->SetAlias("live", "v").ok());
