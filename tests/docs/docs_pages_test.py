@@ -23,7 +23,7 @@ NO_REASONS = re.compile(
 # Flags of programs that are not ours.
 FOREIGN_FLAGS = {
     "--addext", "--build", "--build-arg", "--cap-drop", "--cascade", "--component", "--config.file", "--data-binary",
-    "--entrypoint", "--help", "--install", "--installed", "--name", "--network", "--no-deps", "--now", "--prefix",
+    "--entrypoint", "--folder", "--help", "--install", "--installed", "--name", "--network", "--no-deps", "--now", "--prefix",
     "--preset", "--python_out", "--read-only", "--rm", "--security-opt", "--short", "--stop-timeout",
     "--storage.tsdb.path", "--strict", "--system-site-packages", "--target", "--tmpfs", "--user", "--version",
     "--web.listen-address"

@@ -68,12 +68,12 @@ TEST_F(AliasesTest, StandWhereverACollectionIsNamed) {
   EXPECT_EQ(Reason(client_->SetAlias("v", "v").status()), "COLLECTION_EXISTS");
   EXPECT_EQ(Reason(client_->SetAlias("x", "live").status()), "ALIAS_NOT_A_COLLECTION");
   EXPECT_EQ(Reason(client_->SetAlias("x", "nowhere").status()), "COLLECTION_NOT_FOUND");
-  EXPECT_EQ(Reason(client_->SetAlias("", "v").status()), "FIELD_REQUIRED");
-  EXPECT_EQ(Reason(client_->SetAlias("x", "").status()), "FIELD_REQUIRED");
+  EXPECT_EQ(Reason(client_->SetAlias("", "v").status()), "FIELD_MISSING");
+  EXPECT_EQ(Reason(client_->SetAlias("x", "").status()), "FIELD_MISSING");
   EXPECT_EQ(Reason(client_->SetAlias("A b", "v").status()), "ALIAS_INVALID");
   EXPECT_EQ(Reason(client_->SetAlias(std::string(100'000, 'a'), "v").status()), "ALIAS_INVALID");
   EXPECT_EQ(Reason(client_->DeleteAlias("v")), "ALIAS_NOT_FOUND");
-  EXPECT_EQ(Reason(client_->DeleteAlias("")), "FIELD_REQUIRED");
+  EXPECT_EQ(Reason(client_->DeleteAlias("")), "FIELD_MISSING");
   EXPECT_TRUE(client_->DeleteAlias("live").ok());
   EXPECT_EQ(Reason(client_->GetCollection("live").status()), "COLLECTION_NOT_FOUND");
 }

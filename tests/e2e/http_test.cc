@@ -175,7 +175,7 @@ TEST_F(HttpTest, ReadsAndWritesThroughEveryVerb) {
   EXPECT_EQ(refused.code, 405);
   EXPECT_THAT(refused.headers.at("allow"), HasSubstr("GET"));
   EXPECT_EQ(http_.Get("/v1/nothing").code, 404);
-  EXPECT_EQ(http_.Post("/v1/aliases/a:set", "{}").code, 501);
+  EXPECT_EQ(http_.Post("/v1/aliases/a:set", "{}").code, 400);
 }
 
 TEST_F(HttpTest, ServesTheConsoleAndProbes) {

@@ -82,7 +82,7 @@ TEST_F(SettingsTest, RefusesByName) {
   }
   const auto before = client_->GetCollection("v")->settings();
   EXPECT_EQ(Reason(client_->UpdateCollection(Change("v", {})).status()), "UPDATE_MASK_MISSING");
-  EXPECT_EQ(Reason(client_->UpdateCollection(Change("", {"*"})).status()), "FIELD_REQUIRED");
+  EXPECT_EQ(Reason(client_->UpdateCollection(Change("", {"*"})).status()), "FIELD_MISSING");
   EXPECT_EQ(Reason(client_->UpdateCollection(Change("nowhere", {"*"})).status()), "COLLECTION_NOT_FOUND");
   v1::UpdateCollectionRequest request = Change("v", {"description"});
   request.mutable_settings()->set_description(std::string(1025, 'd'));

@@ -112,7 +112,7 @@ class BlackBoxTest(unittest.TestCase):
              ("NOT_FOUND", "IMAGE_NOT_FOUND")),
             ((self.collections.GetCollection, "GetCollectionRequest", (("name", "nowhere"),)),
              ("NOT_FOUND", "COLLECTION_NOT_FOUND")),
-            ((self.collections.SetAlias, "SetAliasRequest", ()), ("INVALID_ARGUMENT", "FIELD_REQUIRED")),
+            ((self.collections.SetAlias, "SetAliasRequest", ()), ("INVALID_ARGUMENT", "FIELD_MISSING")),
         ])
         for (call, name, fields), (code, reason) in cases.items():
             with self.subTest(name=name, reason=reason), self.assertRaises(grpc.RpcError) as raised:

@@ -317,7 +317,8 @@ class CliTest(unittest.TestCase):
         # The sample's name begins with the number of what it shows.
         for instance in sorted({image.name.rpartition("_view_")[0] for image in self.images()}):
             files = [str(path) for path in folder.glob(f"*/{instance}_view_*.jpg")]
-            done = self.run_cli("index", *files, "-c", "copies", "--create", "--attribute", f"object={instance}")
+            done = self.run_cli("index", *files, "-c", "copies", "--create", "--keep_duplicates", "--attribute",
+                                f"object={instance}")
             self.assertEqual(done.returncode, 0, done.stderr)
 
         done = self.run_cli("duplicates", "-c", "copies", "--min_score", "0.9999", "--min_structural_score", "0", "--json")
@@ -347,8 +348,8 @@ class CliTest(unittest.TestCase):
     def test_models(self):
         done = self.run_cli("models")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?m)^dtop_seeded +ready ")
-        self.assertRegex(done.stdout, r"(?m)^spare +available")
+        self.assertRegex(done.stdout, r"(?m)^dtop_seeded\tready\t")
+        self.assertRegex(done.stdout, r"(?m)^spare\tavailable")
         self.assertEqual(self.run_cli("models", "load", "../zoo").returncode, 1)
         self.assertEqual(self.run_cli("models", "lod", "x").returncode, 64)
 
@@ -484,7 +485,7 @@ class CliTest(unittest.TestCase):
         folder.mkdir()
         for i in range(120):
             shutil.copy(self.images()[i % 6], folder / f"{i:03}.jpg")
-        process = subprocess.Popen([CLI, "index", folder, "-c", "many", "--create", "--in_flight", "2", "--json"],
+        process = subprocess.Popen([CLI, "index", folder, "-c", "many", "--create", "--keep_duplicates", "--in_flight", "2", "--json"],
                                    env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         first = json.loads(process.stdout.readline())
         self.assertEqual(first["event"], "indexed")
@@ -497,7 +498,7 @@ class CliTest(unittest.TestCase):
         self.assertTrue(summary["interrupted"])
         self.assertEqual(summary["indexed"] + summary["remaining"], 120)
         self.assertGreater(summary["remaining"], 0)
-        done = self.run_cli("index", folder, "-c", "many", "--json")
+        done = self.run_cli("index", folder, "-c", "many", "--keep_duplicates", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
         resumed = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual((resumed["skipped"], resumed["indexed"]), (summary["indexed"], summary["remaining"]))
