@@ -111,7 +111,8 @@ if ((keep)); then
   disown "$server"
   cat <<DONE
 The server goes on (process $server; \`kill $server\` ends it):
-  gRPC     127.0.0.1:50051    health  http://127.0.0.1:8080/healthz    metrics  http://127.0.0.1:9464/metrics
+  console  http://127.0.0.1:8080/    drop a photo there, of $scenes/query for example
+  gRPC     127.0.0.1:50051           metrics  http://127.0.0.1:9464/metrics
 
 Search your own photos:
   $bin/sightline index ~/Pictures --collection photos --create
