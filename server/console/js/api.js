@@ -1,4 +1,10 @@
-// The server's JSON interface. Errors carry the server's own sentence, which says what is wrong and what to do.
+// The server's JSON interface. Errors carry the server's own sentence, which says what is wrong and what to do. No
+// call waits for ever: kPatience is above every deadline that the server gives by itself.
+
+import {tab} from './store.js';
+
+const kPatience = 120_000;
+const kPictures = 2000;  // more than one answer shows: pictures further down load when they are scrolled to
 
 export class ApiError extends Error {
   constructor(message, {status = '', code = 0, reason = '', retryAfter = 0} = {}) {
@@ -8,13 +14,12 @@ export class ApiError extends Error {
 }
 
 // In this tab's memory and no longer: a key does not belong on a disk.
-let key = sessionStorage.getItem('sightline-key') || '';
+let key = tab.get('sightline-key') || '';
 export const hasKey = () => key !== '';
 export function setKey(value) {
   key = value.trim();
-  if (key) sessionStorage.setItem('sightline-key', key); else sessionStorage.removeItem('sightline-key');
-  for (const url of pictures.values()) url.then((text) => URL.revokeObjectURL(text)).catch(() => {});
-  pictures.clear();
+  tab.set('sightline-key', key);
+  for (const path of [...pictures.keys()]) forgetPicture(path);
 }
 const headers = (more = {}) => key ? {...more, Authorization: `Bearer ${key}`} : more;
 
@@ -27,35 +32,40 @@ async function failure(response) {
     {status: error.status, code: response.status, reason: detail('ErrorInfo').reason, retryAfter: seconds});
 }
 
-async function send(path, options) {
-  let response;
+// `read` takes the body, which may break off as well.
+async function send(path, options, read) {
+  const patience = AbortSignal.timeout(kPatience);
+  const signal = options.signal && AbortSignal.any ? AbortSignal.any([options.signal, patience]) : options.signal || patience;
   try {
-    response = await fetch(path, options);
+    const response = await fetch(path, {...options, signal});
+    if (!response.ok) throw await failure(response);
+    return await read(response);
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new ApiError('The server cannot be reached. Check that it runs, then try again.', {status: 'UNAVAILABLE', retryAfter: 2});
+    if (error instanceof ApiError || error.name === 'AbortError') throw error;
+    throw error.name === 'TimeoutError'
+      ? new ApiError(`The server has not answered for ${kPatience / 1000} s. Look at its log, then try again.`, {status: 'DEADLINE_EXCEEDED'})
+      : new ApiError('The server cannot be reached. Check that it runs, then try again.', {status: 'UNAVAILABLE', retryAfter: 2});
   }
-  if (!response.ok) throw await failure(response);
-  return response;
 }
+const json = (response) => response.json();
 
-export async function get(path, signal) {
-  return (await send(path, {headers: headers(), signal})).json();
-}
+export const get = (path, signal) => send(path, {headers: headers(), signal}, json);
 
 // `files`: [path of a bytes field, File or Blob] pairs; without any the request goes as JSON.
-export async function post(path, request = {}, files = [], signal) {
+export function post(path, request = {}, files = [], signal) {
+  const text = JSON.stringify(request);
   if (files.length === 0) {
-    return (await send(path, {method: 'POST', signal, body: JSON.stringify(request), headers: headers({'Content-Type': 'application/json'})})).json();
+    return send(path, {method: 'POST', signal, body: text, headers: headers({'Content-Type': 'application/json'})}, json);
   }
-  const form = new FormData();
-  form.append('request', new Blob([JSON.stringify(request)], {type: 'application/json'}));
-  for (const [name, file] of files) form.append(name, file, 'image');
-  return (await send(path, {method: 'POST', signal, body: form, headers: headers({'X-Requested-With': 'console'})})).json();
+  const body = new FormData();
+  body.append('request', new Blob([text], {type: 'application/json'}));
+  for (const [name, file] of files) body.append(name, file, 'image');
+  return send(path, {method: 'POST', signal, body, headers: headers({'X-Requested-With': 'console'})}, json);
 }
 
 export const collectionPath = (name) => `/v1/collections/${encodeURIComponent(name)}`;
 export const imagePath = (collection, id) => `${collectionPath(collection)}/images/${encodeURIComponent(id)}`;
+export const withParameters = (path, parameters) => `${path}?${new URLSearchParams(parameters)}`;
 
 // An address for <img>. With a key the picture has to be fetched, since <img> sends none.
 const pictures = new Map();
@@ -63,12 +73,16 @@ export async function pictureUrl(collection, id) {
   const path = `${imagePath(collection, id)}/preview`;
   if (!key) return path;
   if (!pictures.has(path)) {
-    const url = send(path, {headers: headers()}).then((response) => response.blob()).then((blob) => URL.createObjectURL(blob));
-    url.catch(() => pictures.delete(path));
+    const url = send(path, {headers: headers()}, (response) => response.blob()).then((blob) => URL.createObjectURL(blob));
     pictures.set(path, url);
-    if (pictures.size > 500) pictures.delete(pictures.keys().next().value);
+    url.catch(() => { if (pictures.get(path) === url) pictures.delete(path); });
+    if (pictures.size > kPictures) forgetPicture(pictures.keys().next().value);
   }
   return pictures.get(path);
+}
+function forgetPicture(path) {
+  pictures.get(path).then(URL.revokeObjectURL, () => {});
+  pictures.delete(path);
 }
 
 // Calls `tell(operation)` until the operation has ended; its result, or an ApiError with what went wrong.

@@ -1,14 +1,13 @@
 // Why two images match: both side by side, lines between the patches that were matched, as thick as the mass that was
 // transported and coloured by their similarity; or heat-maps of that mass. Pointing at a patch leaves only its lines.
-import {h} from './dom.js';
+import {h, percent} from './dom.js';
+
+const kHeight = 0.46;  // of the window, at most
 
 const hue = (cosine) => Math.round(20 + 140 * Math.min(1, Math.max(0, (cosine - 0.2) / 0.7)));  // orange to green
 
-const loaded = (image) => image.complete && image.naturalWidth ? Promise.resolve()
-  : new Promise((resolve) => { image.onload = image.onerror = resolve; });
-
-// `query` and `result`: {url, label}. Ready when both pictures are there.
-export function evidenceView(evidence, query, result) {
+// `query` and `result`: {url, label}. {element, ready}: ready when both pictures are there, or will never be.
+export function evidenceView(evidence, query, result, height = kHeight) {
   const pairs = evidence.correspondences || [];
   const pictures = [query, result].map((side) => h('img', {src: side.url, alt: side.label}));
   const canvases = pictures.map(() => h('canvas', {class: 'heat', hidden: true}));
@@ -34,7 +33,7 @@ export function evidenceView(evidence, query, result) {
   function size() {
     pictures.forEach((picture, index) => {
       const shape = picture.naturalWidth / picture.naturalHeight;
-      if (shape > 0) picture.style.width = `${Math.min(figures[index].clientWidth, 0.46 * innerHeight * shape)}px`;
+      if (shape > 0) picture.style.width = `${Math.min(figures[index].clientWidth, height * innerHeight * shape)}px`;
     });
   }
 
@@ -57,10 +56,11 @@ export function evidenceView(evidence, query, result) {
       const centre = (part) => [part.x + part.width / 2, part.y + part.height / 2];
       const [[x1, y1], [x2, y2]] = boxes.map(centre);
       const group = h('svg:g', {class: shown ? 'pair' : 'pair dim'},
-        h('svg:line', {x1, y1, x2, y2, stroke: colour, 'stroke-width': (1 + 4 * share).toFixed(1), opacity: (0.45 + 0.5 * share).toFixed(2)}),
+        h('svg:path', {d: `M${x1} ${y1}L${x2} ${y2}`, class: 'casing', 'stroke-width': (3 + 4 * share).toFixed(1)}),  // seen on any picture
+        h('svg:line', {x1, y1, x2, y2, stroke: colour, 'stroke-width': (1 + 4 * share).toFixed(1), opacity: (0.55 + 0.45 * share).toFixed(2)}),
         boxes.map((part, index) => h('svg:rect', {...part, rx: 2, stroke: colour, class: 'patch',
           onpointerenter: () => { only = [index, keyOf(pair[sides[index]])]; dim(); }, onpointerleave: () => { only = null; dim(); }},
-          h('svg:title', {}, `mass ${(100 * (pair.mass || 0)).toFixed(1)} %, cosine ${(pair.cosine || 0).toFixed(2)}`))));
+          h('svg:title', {}, `mass ${percent(pair.mass || 0, 1)}, cosine ${(pair.cosine || 0).toFixed(2)}`))));
       group.pair = pair;
       lines.append(group);
     }
@@ -93,15 +93,15 @@ export function evidenceView(evidence, query, result) {
   }
 
   const heat = evidence.queryHeatMap?.width > 0;
-  const choose = (name, label) => h('label', {}, h('input', {type: 'radio', name: `mode-${serial}`, checked: name === mode,
-    onchange: () => { mode = name; draw(); }}), label);
   const serial = ++views;
-  const tools = h('div', {class: 'row tools', role: 'radiogroup', 'aria-label': 'What is drawn'},
+  const choose = (name, label) => h('label', {}, h('input', {type: 'radio', class: 'over', name: `mode-${serial}`, checked: name === mode,
+    onchange: () => { mode = name; draw(); }}), label);
+  const tools = h('div', {class: 'segments', role: 'radiogroup', 'aria-label': 'What is drawn'},
     choose('lines', `Lines (${pairs.length})`), heat && choose('heat', 'Heat-map'), choose('none', 'Pictures'));
   const element = h('div', {class: 'why'}, tools, stage, scoreBar(evidence), pairTable(pairs));
   drawHeat();
   const observer = new ResizeObserver(() => (element.isConnected ? draw() : observer.disconnect()));
-  const ready = Promise.all(pictures.map(loaded)).then(() => { draw(); observer.observe(stage); });
+  const ready = Promise.allSettled(pictures.map((picture) => picture.decode())).then(() => { draw(); observer.observe(stage); });
   return {element, ready};
 }
 let views = 0;
@@ -115,8 +115,8 @@ function scoreBar(evidence) {
   return h('div', {class: 'score'},
     h('div', {class: 'bar', 'aria-hidden': 'true'}, part('cosine', cosine, 'cosine'), part('patches', structural, 'patches')),
     h('p', {}, `Cosine of the descriptors ${cosine.toFixed(3)}; patches ${(evidence.structuralScore || 0).toFixed(3)} × weight ${evidence.weight || 0}; together ${(evidence.rerankScore || 0).toFixed(3)}. `
-      + `${(100 * (evidence.mass || 0)).toFixed(0)} % of the query's weight was matched.`
-      + (evidence.confidence !== undefined ? ` Confidence ${(100 * evidence.confidence).toFixed(0)} %.` : '')));
+      + `${percent(evidence.mass || 0)} of the query's weight was matched.`
+      + (evidence.confidence !== undefined ? ` Confidence ${percent(evidence.confidence)}.` : '')));
 }
 
 // The same for those who cannot see lines.
@@ -125,5 +125,5 @@ function pairTable(pairs) {
   return h('details', {}, h('summary', {}, 'The matched patches as a table'), h('table', {},
     h('thead', {}, h('tr', {}, ['Query at', 'Result at', 'Mass', 'Cosine'].map((text) => h('th', {scope: 'col'}, text)))),
     h('tbody', {}, pairs.map((pair) => h('tr', {}, h('td', {}, at(pair.queryBox)), h('td', {}, at(pair.resultBox)),
-      h('td', {}, `${(100 * (pair.mass || 0)).toFixed(1)} %`), h('td', {}, (pair.cosine || 0).toFixed(2)))))));
+      h('td', {}, percent(pair.mass || 0, 1)), h('td', {}, (pair.cosine || 0).toFixed(2)))))));
 }

@@ -5,8 +5,11 @@ import * as search from './search.js';
 import * as index from './index.js';
 import * as ingest from './ingest.js';
 import * as duplicates from './duplicates.js';
+import * as compare from './compare.js';
+import {addPhoto} from './query.js';
+import {browser} from './store.js';
 
-const pages = {search, index, ingest, duplicates};
+const pages = {search, compare, index, ingest, duplicates};
 let current = 'search';
 
 const app = {
@@ -14,16 +17,16 @@ const app = {
   collections: [],
   info: null,
   collection: () => $('#collection').value,
-  // Whether the collection's matches have calibrated confidences.
-  confidence: () => Boolean(app.collections.find((one) => one.name === app.collection())?.confidence),
+  // What the server says of a collection.
+  about: (name = app.collection()) => app.collections.find((one) => one.name === name) || {},
   choose(name) {
     $('#collection').value = name;
-    localStorage.setItem('sightline-collection', name);
+    browser.set('sightline-collection', name);
     for (const page of Object.values(pages)) page.collectionChanged?.();
   },
   failed(error) {
     notify(error.message, 'error');
-    if (error.code === 401) askForKey();
+    if (error.code === 401 && !$('#dialog [name=key]')) askForKey();  // several calls may be refused at once
   },
   async refresh() {
     const all = [];
@@ -35,16 +38,16 @@ const app = {
     } while (token);
     app.collections = all;
     const select = $('#collection');
-    const wanted = select.value || localStorage.getItem('sightline-collection');
+    const wanted = select.value || browser.get('sightline-collection');
     select.replaceChildren(...all.map((one) => h('option', {value: one.name}, one.name)));
     if (all.some((one) => one.name === wanted)) select.value = wanted;
   },
 };
 
 function show() {
-  const name = location.hash.slice(1) || 'search';
+  const name = location.hash.slice(1);
   pages[current].leave?.();
-  current = pages[name] ? name : 'search';
+  current = Object.hasOwn(pages, name) ? name : 'search';
   for (const link of document.querySelectorAll('nav a')) {
     if (link.hash === `#${current}`) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
   }
@@ -66,7 +69,7 @@ function askForKey() {
 
 function help() {
   const keys = [['/', 'choose a photo'], ['Ctrl+V', 'search with the picture on the clipboard'], ['Esc', 'close, or begin again'],
-    ['Tab, arrows', 'from result to result; Enter says why'], ['arrows on a crop box', 'move it; with Shift size it; with Ctrl faster; Delete removes it'], ['1 2 3 4', 'the pages'], ['?', 'this list']];
+    ['Tab, arrows', 'from result to result; Enter says why'], ['arrows on a crop box', 'move it; with Shift size it; with Ctrl faster; Delete removes it'], ['1 2 3 4 5', 'the pages'], ['?', 'this list']];
   openDialog('Keys', h('table', {}, h('tbody', {}, keys.map(([key, what]) => h('tr', {}, h('th', {scope: 'row'}, h('kbd', {}, key)), h('td', {}, what))))));
 }
 
@@ -74,30 +77,40 @@ function applyTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
 }
 
-const typing = (event) => event.target.closest('input, textarea, select, [contenteditable]') !== null;
+const typing = (event) => Boolean(event.target.closest?.('input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select'));
 
 addEventListener('hashchange', show);
 addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || $('#dialog').open) return;
-  if (event.key === 'Escape' && current === 'search' && !typing(event)) search.clear();
   if (typing(event)) return;
+  if (event.key === 'Escape') pages[current].clear?.();
   if (event.key === '?') help();
-  if (event.key === '/' && current === 'search') { event.preventDefault(); $('#photo')?.click(); }
+  if (event.key === '/' && $('#photo')) { event.preventDefault(); $('#photo').click(); }
   const page = Object.keys(pages)[Number(event.key) - 1];
   if (page) location.hash = page;
 });
 addEventListener('paste', (event) => {
   const file = [...(event.clipboardData?.files || [])][0];
-  if (!file || current !== 'search') return;
+  if (!file || !$('#query') || $('#dialog').open) return;
   event.preventDefault();
-  search.addPhoto(file);
+  addPhoto(file, {pasted: true});
 });
-addEventListener('dragover', (event) => { event.preventDefault(); document.body.classList.add('dragging'); });
+// Text may be dragged into fields as ever; what is neither must not take the page away.
+const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+addEventListener('dragover', (event) => {
+  if (typing(event) && !hasFiles(event)) return;
+  event.preventDefault();
+  if (hasFiles(event)) document.body.classList.add('dragging');
+});
 addEventListener('dragleave', (event) => { if (!event.relatedTarget) document.body.classList.remove('dragging'); });
 addEventListener('drop', (event) => {
-  event.preventDefault();
   document.body.classList.remove('dragging');
-  if (event.dataTransfer) pages[current].drop?.(event.dataTransfer);
+  if (typing(event) && !hasFiles(event)) return;
+  event.preventDefault();
+  if ($('#dialog').open) return;
+  if (!hasFiles(event)) notify('That is no file. Save the picture, then drop the file.', 'warning');
+  else if (pages[current].drop) pages[current].drop(event.dataTransfer);
+  else notify(`Photos are dropped on the pages Search, Compare and Ingest; this is ${current}.`, 'warning');
 });
 $('#collection').addEventListener('change', (event) => { app.choose(event.target.value); show(); });
 $('#key').addEventListener('click', askForKey);
@@ -105,12 +118,12 @@ $('#help').addEventListener('click', help);
 $('#theme').addEventListener('click', () => {
   const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
   const theme = dark ? 'light' : 'dark';
-  localStorage.setItem('sightline-theme', theme);
+  browser.set('sightline-theme', theme);
   applyTheme(theme);
 });
 
 async function start() {
-  applyTheme(localStorage.getItem('sightline-theme'));
+  applyTheme(browser.get('sightline-theme'));
   try {
     [app.info] = await Promise.all([get('/v1/server'), app.refresh()]);
     for (const warning of app.info.warnings || []) notify(warning, 'warning');
