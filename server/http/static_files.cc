@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -19,10 +20,11 @@ constexpr int kGzip = 15 + 16;  // zlib's window, and its way to ask for gzip's 
 constexpr int kMemoryLevel = 9;
 
 // Everything comes from the server itself; pictures may also be made by the page, from what was dropped on it or
-// fetched with a key.
+// fetched with a key. No text becomes markup or script: browsers that know trusted types refuse to let it.
 constexpr char kContentPolicy[] =
-    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'";
 
 std::string TypeOf(absl::string_view path) {
   constexpr std::array<std::pair<absl::string_view, const char*>, 8> kTypes = {{
@@ -56,11 +58,22 @@ std::string Gzip(absl::string_view content) {
 }
 
 bool TakesGzip(const HttpHead& head) {
-  for (absl::string_view word : absl::StrSplit(head.Header("accept-encoding"), ',')) {
+  for (const absl::string_view word : absl::StrSplit(head.Header("accept-encoding"), ',')) {
     const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(word, absl::MaxSplits(';', 1));
-    const absl::string_view name = absl::StripAsciiWhitespace(parts.first);
-    const absl::string_view weight = absl::StripAsciiWhitespace(parts.second);
-    if (name == "gzip") return weight != "q=0" && weight != "q=0.0";
+    if (!absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parts.first), "gzip")) continue;
+    absl::string_view weight = absl::StripAsciiWhitespace(parts.second);
+    double quality = 1;
+    return !absl::ConsumePrefix(&weight, "q=") || (absl::SimpleAtod(weight, &quality) && quality > 0);
+  }
+  return false;
+}
+
+// Whether the caller has this version already.
+bool HasTag(const HttpHead& head, absl::string_view tag) {
+  for (const absl::string_view word : absl::StrSplit(head.Header("if-none-match"), ',')) {
+    absl::string_view one = absl::StripAsciiWhitespace(word);
+    absl::ConsumePrefix(&one, "W/");
+    if (one == tag || one == "*") return true;
   }
   return false;
 }
@@ -94,7 +107,7 @@ std::optional<HttpReply> StaticFiles::Find(const HttpHead& head) const {
                               {"Cross-Origin-Resource-Policy", "same-origin"},
                               {"Referrer-Policy", "no-referrer"}},
                   .may_be_cached = true};
-  if (absl::StrContains(head.Header("if-none-match"), tag)) {
+  if (HasTag(head, tag)) {
     reply.code = 304;
     return reply;
   }

@@ -8,6 +8,7 @@ import json
 import pathlib
 import shutil
 import sys
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e/python"))
@@ -27,21 +28,38 @@ def missing():
     return ""
 
 
-def open_browser(folder, width=1280, height=900, dark=False):
-    """Chromium that knows no host but this machine: a request to any other fails, and is in the log."""
+def open_browser(folder):
+    """Chromium that knows no host but this machine: a request to any other fails, and is in the log. What it downloads
+    goes to `folder`/downloads."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                      "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-                     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", f"--window-size={width},{height}",
-                     f"--user-data-dir={folder}", *(["--blink-settings=preferredColorScheme=0"] if dark else [])):
+                     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", f"--user-data-dir={folder}/profile"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
     browser.set_script_timeout(PATIENCE_SECONDS)
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": f"{folder}/downloads"})
     return browser
+
+
+def begin(browser, url, width=1280, height=900, dark=False, phone=False):
+    """Loads a page as somebody sees it who has never been there."""
+    browser.get("about:blank")
+    split = urllib.parse.urlsplit(url)
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin",
+                            {"origin": f"{split.scheme}://{split.netloc}", "storageTypes": "local_storage,cookies"})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone})
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                            {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.get(url)
 
 
 def drop(browser, selector, files):

@@ -4,12 +4,13 @@ import {$, confirmed, field, h, ms, notify, option, percent, plural, preview} fr
 import {collectionPath, pictureUrl, post} from './api.js';
 import {ask, askedBy, clearQuery, drawQuery, query, request, takeFiles} from './query.js';
 
-const kReranks = [['model', 're-ranked as the model has it'], ['ot', 're-ranked by patches'], ['off', 'not re-ranked']];
+const kReranks = [['model', 'model’s choice'], ['ot', 'by patches'], ['off', 'not re-ranked']];
 const sides = ['left', 'right'];
 
 // Kept while other pages are shown. `collection` empty: the one chosen at the top.
 const chosen = {left: {collection: '', rerank: 'off'}, right: {collection: '', rerank: 'ot'}};
 let found = null;  // {left, right} of {collection, rerank, results, total}
+let problem = '';   // why there is nothing
 let running = null;
 let page;
 
@@ -25,14 +26,11 @@ async function askOne(side, signal) {
 
 async function compare() {
   running?.abort();
-  if (query.parts.length === 0) {
+  const different = query.parts.find((part) => part.id && sides.some((side) => collectionOf(side) !== part.collection));
+  problem = different ? `${different.id} is an image of ${different.collection}. Choose that collection on both sides, or drop a photo.` : '';
+  if (query.parts.length === 0 || different) {
     found = null;
     draw();
-    return;
-  }
-  const different = query.parts.find((part) => part.id && sides.some((side) => collectionOf(side) !== part.collection));
-  if (different) {
-    notify(`${different.id} is an image of ${different.collection}. Choose that collection on both sides, or drop a photo.`, 'error');
     return;
   }
   const controller = running = new AbortController();
@@ -40,10 +38,15 @@ async function compare() {
   try {
     const [left, right] = await Promise.all(sides.map((side) => askOne(side, controller.signal)));
     found = {left, right};
+    problem = '';
     draw();
   } catch (error) {
     controller.abort();  // the other one
-    if (error.name !== 'AbortError') page.failed(error);
+    if (error.name === 'AbortError') return;
+    found = null;
+    problem = error.message;
+    draw();
+    if (error.code === 401) page.failed(error);
   } finally {
     if (running === controller) $('#compared')?.removeAttribute('aria-busy');
   }
@@ -82,8 +85,11 @@ function summary({left, right}, rows) {
   const both = rows.filter((row) => row.left && row.right).length;
   const same = rows.filter((row) => row.kind === 2).length;
   const most = Math.max(left.results.length, right.results.length);
-  return h('p', {id: 'overlap'}, h('b', {}, `${both} of ${most}`), ` results are in both, ${same} at the same rank. Left took ${ms(left.total)}, right ${ms(right.total)} in the server.`,
-    (left.degraded || right.degraded) && h('span', {class: 'warning'}, ' An answer was degraded: the Search page says why.'));
+  const part = (share, kind) => h('span', {class: `stage ${kind}`, style: {flexGrow: String(share)}});
+  return [h('div', {class: 'row'}, h('h2', {id: 'overlap'}, `${both} of ${most} results are in both`), h('span', {class: 'soft'}, `left ${ms(left.total)}, right ${ms(right.total)} in the server`)),
+    h('div', {class: 'overlap', 'aria-hidden': 'true'}, part(same, 'embed'), part(both - same, 'search'), part(rows.length - both, 'rest')),
+    h('p', {class: 'soft'}, `${same} at the same rank, ${both - same} at another, ${rows.length - both} on one side only.`,
+      (left.degraded || right.degraded) && h('span', {class: 'warning'}, ' An answer was degraded: the Search page says why.'))];
 }
 
 // "shop" may stand for shop-2 from now on.
@@ -120,13 +126,14 @@ function draw() {
   const box = $('#compared');
   if (!box) return;
   if (!found) {
-    box.replaceChildren(h('p', {class: 'empty'}, 'Drop a photo: what both sides find, and where they differ, stands here. Change one side at a time: another collection, as after ',
+    box.replaceChildren(problem ? h('p', {class: 'warning', role: 'status'}, problem) : h('p', {class: 'empty'}, 'Drop a photo: what both sides find, and where they differ, stands here. Change one side at a time: another collection, as after ',
       h('code', {}, 'sightline reembed'), ', or another way to rank.'));
     return;
   }
   const rows = changes(found);
-  box.replaceChildren(summary(found, rows), aliasForm(),
-    rows.length ? h('table', {class: 'changes'}, h('thead', {}, h('tr', {}, ['', 'Image', `Left: ${wordsOf(found.left)}`, `Right: ${wordsOf(found.right)}`, 'Change'].map((text) => h('th', {scope: 'col'}, text)))),
+  box.replaceChildren(...summary(found, rows), aliasForm(),
+    rows.length ? h('table', {class: 'changes'}, h('thead', {}, h('tr', {}, [[''], ['Image'], ['Left', wordsOf(found.left)], ['Right', wordsOf(found.right)], ['Change']].map(([text, more]) =>
+      h('th', {scope: 'col'}, text, more && h('span', {class: 'word'}, `: ${more}`))))),
       h('tbody', {}, rows.map(changeRow))) : h('p', {}, 'Neither finds anything. Loosen the filter on the Search page.'));
 }
 

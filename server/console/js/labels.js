@@ -104,9 +104,9 @@ export function showLabels(collection, changed) {
 // The two buttons below a result.
 export function labelButtons(collection, subject, result, changed) {
   const off = subject ? null : 'A label needs a query of one photo with a name of its own, and one box at most';
-  const buttons = [[true, '✓ Same', 'The same item'], [false, '✕ Not', 'Not a match']].map(([same, text, title]) =>
+  const buttons = [[true, '✓', 'Same', 'The same item'], [false, '✕', 'Not', 'Not a match']].map(([same, sign, word, title]) =>
     h('button', {class: 'quiet', 'data-same': String(same), 'aria-label': `${title}: ${result}`, title: off || title, disabled: Boolean(off),
-      onclick: () => { setLabel(collection, subject, result, labelOf(collection, subject, result) === same ? undefined : same); draw(); changed(); }}, text));
+      onclick: () => { setLabel(collection, subject, result, labelOf(collection, subject, result) === same ? undefined : same); draw(); changed(); }}, sign, h('span', {class: 'word'}, ` ${word}`)));
   const draw = () => buttons.forEach((one) => one.setAttribute('aria-pressed', String(String(labelOf(collection, subject, result)) === one.dataset.same)));
   draw();
   return h('span', {class: 'labels', role: 'group', 'aria-label': 'Is it the same item?'}, buttons);

@@ -1,5 +1,5 @@
 // The frame of the console: which page is shown, which collection is meant, keys, paste and drop, the API key.
-import {$, field, h, notify, openDialog} from './dom.js';
+import {$, clearErrors, field, h, notify, openDialog} from './dom.js';
 import {get, hasKey, setKey} from './api.js';
 import * as search from './search.js';
 import * as index from './index.js';
@@ -79,7 +79,7 @@ function applyTheme(theme) {
 
 const typing = (event) => Boolean(event.target.closest?.('input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select'));
 
-addEventListener('hashchange', show);
+addEventListener('hashchange', () => { clearErrors(); show(); });
 addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || $('#dialog').open) return;
   if (typing(event)) return;

@@ -116,14 +116,14 @@ export function drawQuery() {
   const camera = h('input', {type: 'file', accept, capture: 'environment', id: 'camera', class: 'hidden',
     onchange: () => { takeFiles(camera.files); camera.value = ''; }});
   const some = query.parts.length > 0;
-  const choose = (more) => { adding = more; input.click(); };
   box.replaceChildren(
-    h('button', {id: 'drop', class: some ? 'drop small' : 'drop', onclick: () => choose(false)},
+    h('div', {class: 'sources'}, h('button', {id: 'drop', class: some ? 'drop small' : 'drop', onclick: () => input.click()},
       h('strong', {}, some ? 'Another photo' : 'Drop, paste or choose a photo'),
       some ? null : h('span', {}, 'JPEG, PNG or WebP. It is compared with the collection and not kept.')),
-    h('button', {class: 'camera', onclick: () => { adding = false; camera.click(); }}, 'Take a photo'),
+    h('button', {class: 'camera', onclick: () => camera.click()}, 'Take a photo')),
     input, camera, ...query.parts.map(partView),
-    ...(some ? [h('p', {class: 'hint'}, 'Drag over the photo to look at a part; with Shift for one more; double-click for all of it.')] : []),
+    ...(some ? [h('p', {class: 'hint'}, h('span', {class: 'by-mouse'}, 'Drag over the photo to look at a part; with Shift for one more; double-click for all of it.'),
+      h('span', {class: 'by-touch'}, 'Drag a corner to look at a part; + Box for one more; tap twice for all of it.'))] : []),
     ...(some && query.parts.length < kMaxParts ? [h('button', {class: 'quiet', id: 'add-part', 'aria-pressed': String(adding),
       title: 'The next photo, or the next “Search with this”, joins the query, with a weight',
       onclick: () => { adding = !adding; $('#add-part').setAttribute('aria-pressed', String(adding)); }}, '+ Add the next photo to this one')] : []));

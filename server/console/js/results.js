@@ -18,7 +18,7 @@ const changeOf = (result) => result.rankBeforeRerank ? result.rankBeforeRerank -
 // `does`: {why, searchWith, narrow(condition), remove, group(condition), labelled}.
 export function card(answer, result, does) {
   const moved = changeOf(result);
-  const attributes = Object.entries(result.attributes || {});
+  const attributes = Object.entries(result.attributes || {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return h('li', {class: 'card', tabindex: '0', 'data-id': result.id, 'aria-label': `Rank ${result.rank}: ${result.id}, score ${(result.score || 0).toFixed(3)}`,
     onkeydown: (event) => {
       if (event.key !== 'Enter' || event.target !== event.currentTarget) return;

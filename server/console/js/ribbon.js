@@ -18,7 +18,7 @@ export function ribbon(stats, roundTrip) {
       stages.map((stage) => part(kindOf(stage.stage), Math.max(total / 200, stage.milliseconds), text(stage))),
       part('rest', Math.max(0, total - spent), 'other'),
       stats.degraded && part('degraded', total / 20, 'degraded')),
-    h('p', {}, h('b', {}, ms(total)), ` in the server, ${ms(roundTrip)} here.`,
+    h('p', {}, h('span', {}, h('b', {}, ms(total)), ` in the server, ${ms(roundTrip)} here`),
       stages.filter((stage) => stage.milliseconds >= kLeast).map((stage) => h('span', {class: 'key'}, h('i', {class: `stage ${kindOf(stage.stage)}`}), text(stage)))),
     h('p', {}, `${count(stats.compared)} of ${count(stats.images)} images compared (${stats.index || 'exact'})${stats.matching !== stats.images ? `; ${count(stats.matching)} satisfy the filter` : ''}.`),
     stats.degraded && (stats.degradedReasons || []).map((reason) => h('p', {class: 'warning'}, `Degraded: ${reason}`)));

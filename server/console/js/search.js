@@ -91,7 +91,7 @@ function drawBar() {
     h('details', {class: 'options', open: matchMedia('(min-width: 801px)').matches}, h('summary', {}, 'How to search'),
       h('div', {class: 'bar-form'},
         field('Results', h('input', {id: 'top-k', type: 'number', min: '1', max: String(kMaxResults), value: String(query.topK), oninput: set('topK', (input) => Math.min(kMaxResults, Math.max(1, Math.trunc(Number(input.value)) || 10)))})),
-        field('Re-rank by patches', h('select', {id: 'rerank', onchange: set('rerank')}, option('model', 'as the model has it', query.rerank), option('ot', 'on', query.rerank), option('off', 'off', query.rerank))),
+        field('Re-rank by patches', h('select', {id: 'rerank', onchange: set('rerank')}, option('model', 'model’s choice', query.rerank), option('ot', 'on', query.rerank), option('off', 'off', query.rerank))),
         field('Group by', h('input', {id: 'group-by', value: query.groupBy, placeholder: 'an attribute', spellcheck: 'false', oninput: set('groupBy')})),
         h('label', {class: 'check', title: 'Compare every image, whatever index there is'}, h('input', {type: 'checkbox', id: 'exact', checked: query.exact, onchange: set('exact', (input) => input.checked)}), 'Exact'))));
 }

@@ -12,6 +12,7 @@ namespace sightline::server {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Unpack(const std::string& packed, size_t size) {
   std::string out(size, '\0');
@@ -52,7 +53,9 @@ TEST_F(StaticFilesTest, ServesWhatThereIs) {
   ASSERT_TRUE(page.has_value());
   EXPECT_EQ(*page->shared_body, "<p>");
   EXPECT_EQ(page->content_type, "text/html; charset=utf-8");
-  EXPECT_THAT(Header(*page, "Content-Security-Policy"), HasSubstr("default-src 'self'"));
+  EXPECT_THAT(Header(*page, "Content-Security-Policy"), HasSubstr("default-src 'none'"));
+  EXPECT_THAT(Header(*page, "Content-Security-Policy"), HasSubstr("require-trusted-types-for 'script'"));
+  EXPECT_THAT(Header(*page, "Content-Security-Policy"), Not(HasSubstr("unsafe")));
   EXPECT_THAT(Header(*page, "Content-Security-Policy"), HasSubstr("frame-ancestors 'none'"));
   EXPECT_FALSE(files_.Find(Head("/../index.html")).has_value());
   EXPECT_FALSE(files_.Find(Head("/index.html/")).has_value());
@@ -65,7 +68,8 @@ TEST_F(StaticFilesTest, PacksWhereThatIsWanted) {
   const auto packed = files_.Find(Head("/app.js", {{"accept-encoding", "br, gzip;q=0.8"}}));
   EXPECT_EQ(Header(*packed, "Content-Encoding"), "gzip");
   EXPECT_EQ(Unpack(*packed->shared_body, script_.size()), script_);
-  for (const char* refused : {"", "br", "gzip;q=0", "xgzip"}) {
+  EXPECT_EQ(Header(*files_.Find(Head("/app.js", {{"accept-encoding", "GZIP"}})), "Content-Encoding"), "gzip");
+  for (const char* refused : {"", "br", "gzip;q=0", "gzip; q=0.000", "gzip;q=x", "xgzip"}) {
     EXPECT_EQ(*files_.Find(Head("/app.js", {{"accept-encoding", refused}}))->shared_body, script_) << refused;
   }
   EXPECT_EQ(Header(*files_.Find(Head("/", {{"accept-encoding", "gzip"}})), "Content-Encoding"), "") << "no shorter";
@@ -74,7 +78,11 @@ TEST_F(StaticFilesTest, PacksWhereThatIsWanted) {
 TEST_F(StaticFilesTest, IsNotSentTwice) {
   const std::string tag = Header(*files_.Find(Head("/app.js")), "ETag");
   EXPECT_EQ(files_.Find(Head("/app.js", {{"if-none-match", tag}}))->code, 304);
-  EXPECT_EQ(files_.Find(Head("/app.js", {{"if-none-match", "\"other\""}}))->code, 200);
+  EXPECT_EQ(files_.Find(Head("/app.js", {{"if-none-match", "\"other\", W/" + tag}}))->code, 304);
+  EXPECT_EQ(files_.Find(Head("/app.js", {{"if-none-match", "*"}}))->code, 304);
+  for (const std::string& other : {std::string("\"other\""), tag.substr(1), "x" + tag}) {
+    EXPECT_EQ(files_.Find(Head("/app.js", {{"if-none-match", other}}))->code, 200) << other;
+  }
   const std::string packed = Header(*files_.Find(Head("/app.js", {{"accept-encoding", "gzip"}})), "ETag");
   EXPECT_NE(packed, tag);
 }
