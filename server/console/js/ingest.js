@@ -76,7 +76,7 @@ let view = null;  // the parts of the page that change, and what of the lists is
 function makeView() {
   const part = {
     title: h('h2', {role: 'status'}), bar: h('progress', {'aria-label': 'photos'}), rate: h('p', {id: 'ingest-rate'}),
-    stop: h('button', {onclick: () => stop('You have stopped it.')}, 'Stop'), search: h('a', {class: 'button primary', href: '#search'}, 'Search them'),
+    stop: h('button', {id: 'stop', onclick: () => stop('You have stopped it.')}, 'Stop'), search: h('a', {class: 'button primary', href: '#search'}, 'Search them'),
     retry: h('button', {id: 'retry', onclick: retry}, 'Retry failed'), why: h('p', {class: 'warning'}),
     failed: h('h3', {}), failures: h('tbody'), sameTitle: h('summary', {}), same: h('ul', {class: 'plain'}),
   };
