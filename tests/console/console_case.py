@@ -161,8 +161,8 @@ class ConsoleCase(unittest.TestCase):
         self.click("dialog .dialog-head button")
         self.wait(lambda: not self.find("dialog[open]"))
 
-    def picture(self, name):
-        """A screenshot that shows something: not one flat colour, not black or white alone."""
+    def picture(self, name, keep=True):
+        """A screenshot that shows something: not one flat colour, not black or white alone. `keep`: docs/console.md has it."""
         self.script("document.querySelectorAll('.notice').forEach((one) => one.remove())")
         data = self.browser.get_screenshot_as_png()
         with Image.open(io.BytesIO(data)) as image:
@@ -170,7 +170,7 @@ class ConsoleCase(unittest.TestCase):
             self.assertGreater(max(ImageStat.Stat(image).stddev), 8, f"{name} is empty")
             self.assertGreater(len(image.resize((64, 64)).getcolors(4096) or range(4096)), 60, f"{name} is empty")
             folder = os.environ.get("SIGHTLINE_SCREENSHOTS")
-            if folder:
+            if folder and keep:
                 image.save(pathlib.Path(folder) / f"{name}.webp", quality=80)
 
     def assert_clean(self, allow=()):

@@ -216,7 +216,7 @@ class SearchTest(ConsoleCase):
         self.assertTrue([one for one in self.all(".camera") if one.is_displayed()], "a phone's camera is not offered")
         self.search(self.world.queries[6])
         self.assert_fits("search")
-        self.picture("phone_dark")
+        self.picture("phone_dark", keep=False)
         self.script("document.querySelector('#best').scrollIntoView()")
         self.picture("phone_dark_why")
         for page in ("compare", "index", "ingest", "duplicates"):
@@ -224,7 +224,7 @@ class SearchTest(ConsoleCase):
             self.wait(lambda: self.find({"compare": "#overlap", "index": ".facts"}.get(page, "main h1")))
             self.assert_fits(page)
             if page == "compare":
-                self.picture("phone_dark_compare")
+                self.picture("phone_dark_compare", keep=False)
         self.assert_clean()
 
     def test_contrast(self):
