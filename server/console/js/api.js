@@ -25,7 +25,10 @@ const headers = (more = {}) => key ? {...more, Authorization: `Bearer ${key}`} :
 
 async function failure(response) {
   let error = {};
-  try { error = (await response.json()).error || {}; } catch { /* a proxy's page */ }
+  try {
+    error = (await response.json()).error || {};
+  } catch { /* a proxy's page */
+  }
   const detail = (kind) => (error.details || []).find((one) => String(one['@type']).endsWith(kind)) || {};
   const seconds = parseFloat(detail('RetryInfo').retryDelay) || parseFloat(response.headers.get('Retry-After')) || 0;
   return new ApiError(error.message || `The server answered ${response.status} ${response.statusText}.`,
@@ -35,16 +38,19 @@ async function failure(response) {
 // `read` takes the body, which may break off as well.
 async function send(path, options, read) {
   const patience = AbortSignal.timeout(kPatience);
-  const signal = options.signal && AbortSignal.any ? AbortSignal.any([options.signal, patience]) : options.signal || patience;
+  const signal =
+    options.signal && AbortSignal.any ? AbortSignal.any([options.signal, patience]) : options.signal || patience;
   try {
     const response = await fetch(path, {...options, signal});
     if (!response.ok) throw await failure(response);
     return await read(response);
   } catch (error) {
     if (error instanceof ApiError || error.name === 'AbortError') throw error;
-    throw error.name === 'TimeoutError'
-      ? new ApiError(`The server has not answered for ${kPatience / 1000} s. Look at its log, then try again.`, {status: 'DEADLINE_EXCEEDED'})
-      : new ApiError('The server cannot be reached. Check that it runs, then try again.', {status: 'UNAVAILABLE', retryAfter: 2});
+    throw error.name === 'TimeoutError' ?
+      new ApiError(`The server has not answered for ${kPatience / 1000} s. Look at its log, then try again.`,
+        {status: 'DEADLINE_EXCEEDED'}) :
+      new ApiError(
+        'The server cannot be reached. Check that it runs, then try again.', {status: 'UNAVAILABLE', retryAfter: 2});
   }
 }
 const json = (response) => response.json();
@@ -55,7 +61,8 @@ export const get = (path, signal) => send(path, {headers: headers(), signal}, js
 export function post(path, request = {}, files = [], signal) {
   const text = JSON.stringify(request);
   if (files.length === 0) {
-    return send(path, {method: 'POST', signal, body: text, headers: headers({'Content-Type': 'application/json'})}, json);
+    return send(
+      path, {method: 'POST', signal, body: text, headers: headers({'Content-Type': 'application/json'})}, json);
   }
   const body = new FormData();
   body.append('request', new Blob([text], {type: 'application/json'}));
@@ -73,9 +80,12 @@ export async function pictureUrl(collection, id) {
   const path = `${imagePath(collection, id)}/preview`;
   if (!key) return path;
   if (!pictures.has(path)) {
-    const url = send(path, {headers: headers()}, (response) => response.blob()).then((blob) => URL.createObjectURL(blob));
+    const url =
+      send(path, {headers: headers()}, (response) => response.blob()).then((blob) => URL.createObjectURL(blob));
     pictures.set(path, url);
-    url.catch(() => { if (pictures.get(path) === url) pictures.delete(path); });
+    url.catch(() => {
+      if (pictures.get(path) === url) pictures.delete(path);
+    });
     if (pictures.size > kPictures) forgetPicture(pictures.keys().next().value);
   }
   return pictures.get(path);
@@ -87,7 +97,7 @@ function forgetPicture(path) {
 
 // Calls `tell(operation)` until the operation has ended; its result, or an ApiError with what went wrong.
 export async function follow(operation, tell, signal) {
-  for (let wait = 150; ; wait = Math.min(2000, wait * 1.4)) {
+  for (let wait = 150;; wait = Math.min(2000, wait * 1.4)) {
     tell?.(operation);
     if (operation.state === 'STATE_SUCCEEDED') return operation.result;
     if (operation.state === 'STATE_FAILED') throw new ApiError(operation.error?.message || 'The work failed.');

@@ -5,7 +5,16 @@ import {h} from './dom.js';
 
 const kLeast = 0.02;  // of the picture, so that a box can still be taken hold of
 const kMaxBoxes = 8;
-const edges = {nw: ['x0', 'y0'], n: [null, 'y0'], ne: ['x1', 'y0'], e: ['x1', null], se: ['x1', 'y1'], s: [null, 'y1'], sw: ['x0', 'y1'], w: ['x0', null]};
+const edges = {
+  nw: ['x0', 'y0'],
+  n: [null, 'y0'],
+  ne: ['x1', 'y0'],
+  e: ['x1', null],
+  se: ['x1', 'y1'],
+  s: [null, 'y1'],
+  sw: ['x0', 'y1'],
+  w: ['x0', null]
+};
 const whole = () => ({x0: 0, y0: 0, x1: 1, y1: 1});
 const isPart = (box) => box.x0 > 0 || box.y0 > 0 || box.x1 < 1 || box.y1 < 1;
 
@@ -15,7 +24,8 @@ export class CropView {
     this.boxes = [whole()];
     this.changed = changed;
     this.image = h('img', {src: source, alt, draggable: 'false'});
-    this.element = h('div', {class: 'crop', ondblclick: () => this.reset(), onpointerdown: (event) => this.press(event)}, this.image);
+    this.element = h(
+      'div', {class: 'crop', ondblclick: () => this.reset(), onpointerdown: (event) => this.press(event)}, this.image);
     this.draw();
   }
 
@@ -41,9 +51,15 @@ export class CropView {
   draw(focus) {
     for (const old of this.element.querySelectorAll('.crop-box')) old.remove();
     this.boxes.forEach((box, index) => {
-      const element = h('div', {class: 'crop-box', tabindex: '0', role: 'group', 'data-index': index,
-        'aria-label': `Crop ${index + 1} of ${this.boxes.length}. Arrows move it, Shift and arrows size it, Delete removes it.`,
-        onkeydown: (event) => this.key(event, index)},
+      const element = h('div', {
+        class: 'crop-box',
+        tabindex: '0',
+        role: 'group',
+        'data-index': index,
+        'aria-label':
+          `Crop ${index + 1} of ${this.boxes.length}. Arrows move it, Shift and arrows size it, Delete removes it.`,
+        onkeydown: (event) => this.key(event, index)
+      },
         Object.keys(edges).map((edge) => h('i', {class: `handle ${edge}`, 'data-edge': edge})));
       this.element.append(element);
       this.place(element, box);
@@ -53,7 +69,12 @@ export class CropView {
 
   place(element, box) {
     element.classList.toggle('some', isPart(box));
-    Object.assign(element.style, {left: `${100 * box.x0}%`, top: `${100 * box.y0}%`, width: `${100 * (box.x1 - box.x0)}%`, height: `${100 * (box.y1 - box.y0)}%`});
+    Object.assign(element.style, {
+      left: `${100 * box.x0}%`,
+      top: `${100 * box.y0}%`,
+      width: `${100 * (box.x1 - box.x0)}%`,
+      height: `${100 * (box.y1 - box.y0)}%`
+    });
   }
 
   point(event) {
@@ -93,8 +114,15 @@ export class CropView {
       const at = this.point(now);
       if (!box) begin();
       // What is drawn may grow to any side of where it began.
-      if (draws) Object.assign(box, {x0: Math.min(start.x, at.x), x1: Math.max(start.x, at.x), y0: Math.min(start.y, at.y), y1: Math.max(start.y, at.y)});
-      else this.change(box, before, edge, at.x - start.x, at.y - start.y);
+      if (draws)
+        Object.assign(box, {
+          x0: Math.min(start.x, at.x),
+          x1: Math.max(start.x, at.x),
+          y0: Math.min(start.y, at.y),
+          y1: Math.max(start.y, at.y)
+        });
+      else
+        this.change(box, before, edge, at.x - start.x, at.y - start.y);
       this.place(element, box);
     };
     const release = (now) => {
@@ -135,7 +163,9 @@ export class CropView {
 
   key(event, index) {
     const step = event.ctrlKey ? 0.1 : 0.02;
-    const [dx, dy] = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]}[event.key] || [0, 0];
+    const [dx, dy] = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0,
+                        step]}[event.key] ||
+      [0, 0];
     if (event.key === 'Delete' || event.key === 'Backspace') {
       this.boxes.splice(index, 1);
       if (this.boxes.length === 0) this.boxes = [whole()];
@@ -145,7 +175,8 @@ export class CropView {
       const before = {...box};
       this.change(box, before, event.shiftKey ? 'se' : null, dx, dy);
       // A box around everything cannot be moved, and shrinks from the side the arrow comes from.
-      if (!event.shiftKey && before.x0 === box.x0 && before.y0 === box.y0) this.change(box, before, dx > 0 ? 'w' : dx < 0 ? 'e' : dy > 0 ? 'n' : 's', dx, dy);
+      if (!event.shiftKey && before.x0 === box.x0 && before.y0 === box.y0)
+        this.change(box, before, dx > 0 ? 'w' : dx < 0 ? 'e' : dy > 0 ? 'n' : 's', dx, dy);
       if (box.x1 - box.x0 < kLeast || box.y1 - box.y0 < kLeast) Object.assign(box, before);
       this.draw(index);
     } else {

@@ -6,12 +6,17 @@ export function h(tag, props = {}, ...children) {
   const element = space ? document.createElementNS(space, name) : document.createElement(name);
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
-    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
-    else if (key === 'style') Object.assign(element.style, value);
-    else if (key === 'value' || key === 'checked' || key === 'disabled' || key === 'open') element[key] = value;
-    else element.setAttribute(key, value === true ? '' : value);
+    if (key.startsWith('on'))
+      element.addEventListener(key.slice(2), value);
+    else if (key === 'style')
+      Object.assign(element.style, value);
+    else if (key === 'value' || key === 'checked' || key === 'disabled' || key === 'open')
+      element[key] = value;
+    else
+      element.setAttribute(key, value === true ? '' : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -21,7 +26,10 @@ const units = ['B', 'kB', 'MB', 'GB', 'TB'];
 export function bytes(count) {
   let value = Number(count) || 0;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) { value /= 1000; unit++; }
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
   return `${value.toFixed(value < 10 && unit ? 1 : 0)} ${units[unit]}`;
 }
 export const count = (number) => Number(number || 0).toLocaleString('en');
@@ -31,13 +39,15 @@ export function duration(seconds) {
   if (!Number.isFinite(seconds)) return '–';
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
-  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
+  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` :
+                        `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
 }
 export const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 export const when = (time) => time ? new Date(time).toLocaleString() : '–';
 export function ago(time) {
   const seconds = (Date.now() - new Date(time)) / 1000;
-  return seconds < 86400 ? `${duration(Math.max(0, seconds))} ago` : `${plural(Math.floor(seconds / 86400), 'day')} ago`;
+  return seconds < 86400 ? `${duration(Math.max(0, seconds))} ago` :
+                           `${plural(Math.floor(seconds / 86400), 'day')} ago`;
 }
 
 // An error stays until it is closed or the next thing succeeds; anything else goes by itself.
@@ -45,12 +55,15 @@ export function notify(text, kind = 'info') {
   const box = $('#notices');
   const notice = h('div', {class: `notice ${kind}`}, h('span', {}, text),
     h('button', {class: 'quiet', 'aria-label': 'Close', onclick: () => notice.remove()}, '×'));
-  for (const old of [...box.children]) if (old.firstChild.textContent === text) old.remove();
+  for (const old of [...box.children])
+    if (old.firstChild.textContent === text) old.remove();
   box.append(notice);
   while (box.children.length > 4) box.firstChild.remove();
   if (kind !== 'error') setTimeout(() => notice.remove(), 6000);
 }
-export const clearErrors = () => { for (const old of document.querySelectorAll('.notice.error')) old.remove(); };
+export const clearErrors = () => {
+  for (const old of document.querySelectorAll('.notice.error')) old.remove();
+};
 
 // A modal dialog with a title; Esc and the button close it. There is one: opening it again ends the one before, whose
 // `closed` is called once all the same.
@@ -65,15 +78,20 @@ export function openDialog(title, content, {wide = false, closed} = {}) {
     closed?.();
   };
   dialog.className = wide ? 'wide' : '';
-  dialog.replaceChildren(
-    h('div', {class: 'dialog-head'}, h('h2', {id: 'dialog-title'}, title),
-      h('button', {class: 'quiet', 'aria-label': 'Close', onclick: () => dialog.close()}, '×')),
+  dialog.replaceChildren(h('div', {class: 'dialog-head'}, h('h2', {id: 'dialog-title'}, title),
+                           h('button', {class: 'quiet', 'aria-label': 'Close', onclick: () => dialog.close()}, '×')),
     ...[content].flat());
   // The event comes later than close(): by then the next dialog may be open.
-  dialog.onclose = () => { if (!dialog.open) finish?.(); };
+  dialog.onclose = () => {
+    if (!dialog.open) finish?.();
+  };
   let pressed = null;  // selecting text out of the dialog is no click beside it
-  dialog.onpointerdown = (event) => { pressed = event.target; };
-  dialog.onclick = (event) => { if (event.target === dialog && pressed === dialog) dialog.close(); };
+  dialog.onpointerdown = (event) => {
+    pressed = event.target;
+  };
+  dialog.onclick = (event) => {
+    if (event.target === dialog && pressed === dialog) dialog.close();
+  };
   dialog.showModal();
   return dialog;
 }
@@ -81,9 +99,19 @@ export function openDialog(title, content, {wide = false, closed} = {}) {
 export function confirmed(title, text, action, kind = 'danger') {
   return new Promise((resolve) => {
     let answer = false;
-    const dialog = openDialog(title, [h('p', {}, text), h('div', {class: 'row end'},
-      h('button', {onclick: () => dialog.close()}, 'Cancel'),
-      h('button', {class: kind, onclick: () => { answer = true; dialog.close(); }}, action))],
+    const dialog = openDialog(title,
+      [
+        h('p', {}, text),
+        h('div', {class: 'row end'}, h('button', {onclick: () => dialog.close()}, 'Cancel'),
+          h('button', {
+            class: kind,
+            onclick: () => {
+              answer = true;
+              dialog.close();
+            }
+          },
+            action))
+      ],
       {closed: () => resolve(answer)});
   });
 }
@@ -109,7 +137,9 @@ export function preview(url, label) {
   const image = h('img', {alt: label, loading: 'lazy'});
   const missing = () => image.replaceWith(h('span', {class: 'no-picture'}, 'no preview'));
   image.onerror = missing;
-  url.then((address) => { image.src = address; }, missing);
+  url.then((address) => {
+    image.src = address;
+  }, missing);
   return image;
 }
 

@@ -11,7 +11,9 @@ export function attributeText(value) {
   return String(value.stringValue ?? value.int64Value ?? value.doubleValue ?? value.boolValue ?? '');
 }
 
-const quoted = (text) => `"${text.replaceAll(/["\\]/g, '\\$&').replaceAll(/[\u0000-\u001f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
+const quoted = (text) => `"${
+  text.replaceAll(/["\\]/g, '\\$&')
+    .replaceAll(/[\u0000-\u001f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
 const key = (name) => /^[A-Za-z][\w.-]{0,63}$/.test(name) && !keywords.test(name) ? name : quoted(name);
 export function literal(value) {
   if (value.stringValue !== undefined) return quoted(value.stringValue);
@@ -36,17 +38,23 @@ function facets(collection) {
   if (known.collection !== collection) known = {collection, keys: null, values: new Map()};
   return known;
 }
-export const forgetFacets = () => { known = {collection: null}; };
+export const forgetFacets = () => {
+  known = {collection: null};
+};
 
 export function keysOf(collection) {
   const cache = facets(collection);
-  cache.keys ??= get(withParameters(`${collectionPath(collection)}/images`, {pageSize: kSample, view: 'IMAGE_VIEW_METADATA'}))
-    .then(({images = []}) => {
-      const counts = new Map();
-      for (const image of images) for (const name of Object.keys(image.attributes || {})) counts.set(name, (counts.get(name) || 0) + 1);
-      return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
-    });
-  cache.keys.catch(() => { cache.keys = null; });
+  cache.keys ??=
+    get(withParameters(`${collectionPath(collection)}/images`, {pageSize: kSample, view: 'IMAGE_VIEW_METADATA'}))
+      .then(({images = []}) => {
+        const counts = new Map();
+        for (const image of images)
+          for (const name of Object.keys(image.attributes || {})) counts.set(name, (counts.get(name) || 0) + 1);
+        return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
+      });
+  cache.keys.catch(() => {
+    cache.keys = null;
+  });
   return cache.keys;
 }
 
@@ -76,12 +84,19 @@ export async function suggestions(collection, before) {
   if (value) {
     const name = value[1].startsWith('"') ? JSON.parse(value[1]) : value[1];
     const typed = value[2].replace(/^["']/, '').toLowerCase();
-    return (await knownValues(collection, name)).filter((one) => attributeText(one.value).toLowerCase().includes(typed))
-      .map((one) => ({text: attributeText(one.value), insert: `${literal(one.value)} `, count: one.count, from: before.length - value[2].length}));
+    return (await knownValues(collection, name))
+      .filter((one) => attributeText(one.value).toLowerCase().includes(typed))
+      .map((one) => ({
+        text: attributeText(one.value),
+        insert: `${literal(one.value)} `,
+        count: one.count,
+        from: before.length - value[2].length
+      }));
   }
   const start = atKey.exec(before);
   if (!start) return [];
   const typed = (start[1] || '').toLowerCase();
-  return (await keysOf(collection)).filter((name) => name.toLowerCase().includes(typed))
+  return (await keysOf(collection))
+    .filter((name) => name.toLowerCase().includes(typed))
     .map((name) => ({text: name, insert: `${key(name)} = `, from: before.length - (start[1] || '').length}));
 }

@@ -1,6 +1,6 @@
 // The ingest page: photos and folders into a collection, with the rate, what failed and why, and what was left out.
-import {$, bytes, count, duration, field, h, notify, plural} from './dom.js';
 import {post} from './api.js';
+import {$, bytes, count, duration, field, h, notify, plural} from './dom.js';
 import {forgetFacets} from './filter.js';
 import {busy, pace, retry, run, stop, upload} from './upload.js';
 
@@ -33,15 +33,19 @@ export async function drop(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const files = [...transfer.files];
   const found = [];
-  if (entries.length) for (const entry of entries) await readEntry(entry, '', found);
-  else for (const file of files) found.push({file, path: file.name});
+  if (entries.length)
+    for (const entry of entries) await readEntry(entry, '', found);
+  else
+    for (const file of files) found.push({file, path: file.name});
   begin(found);
 }
 
 async function begin(found) {
   const photos = found.filter(({path}) => wanted.test(path) && !hidden(path));
   if (photos.length === 0) {
-    notify(found.length ? `None of the ${plural(found.length, 'file')} is a .jpg, .png or .webp photo. Choose others.` : 'There is nothing in it. Choose another folder.', 'error');
+    notify(found.length ? `None of the ${plural(found.length, 'file')} is a .jpg, .png or .webp photo. Choose others.` :
+                          'There is nothing in it. Choose another folder.',
+      'error');
     return;
   }
   const collection = await ensureCollection();
@@ -75,15 +79,24 @@ async function ensureCollection() {
 let view = null;  // the parts of the page that change, and what of the lists is drawn already
 function makeView() {
   const part = {
-    title: h('h2', {role: 'status'}), bar: h('progress', {'aria-label': 'photos'}), rate: h('p', {id: 'ingest-rate'}),
-    stop: h('button', {id: 'stop', onclick: () => stop('You have stopped it.')}, 'Stop'), search: h('a', {class: 'button primary', href: '#search'}, 'Search them'),
-    retry: h('button', {id: 'retry', onclick: retry}, 'Retry failed'), why: h('p', {class: 'warning'}),
-    failed: h('h3', {}), failures: h('tbody'), sameTitle: h('summary', {}), same: h('ul', {class: 'plain'}),
+    title: h('h2', {role: 'status'}),
+    bar: h('progress', {'aria-label': 'photos'}),
+    rate: h('p', {id: 'ingest-rate'}),
+    stop: h('button', {id: 'stop', onclick: () => stop('You have stopped it.')}, 'Stop'),
+    search: h('a', {class: 'button primary', href: '#search'}, 'Search them'),
+    retry: h('button', {id: 'retry', onclick: retry}, 'Retry failed'),
+    why: h('p', {class: 'warning'}),
+    failed: h('h3', {}),
+    failures: h('tbody'),
+    sameTitle: h('summary', {}),
+    same: h('ul', {class: 'plain'}),
   };
   const heads = ['', 'File', 'Why'].map((text) => h('th', {scope: 'col'}, text));
-  part.failureBox = h('section', {}, h('div', {class: 'row'}, part.failed, part.retry), h('table', {class: 'failures'}, h('thead', {}, h('tr', {}, heads)), part.failures));
+  part.failureBox = h('section', {}, h('div', {class: 'row'}, part.failed, part.retry),
+    h('table', {class: 'failures'}, h('thead', {}, h('tr', {}, heads)), part.failures));
   part.sameBox = h('details', {id: 'same'}, part.sameTitle, part.same);
-  part.box = h('div', {}, part.title, part.bar, part.rate, h('div', {class: 'row'}, part.stop, part.search), part.why, part.failureBox, part.sameBox);
+  part.box = h('div', {}, part.title, part.bar, part.rate, h('div', {class: 'row'}, part.stop, part.search), part.why,
+    part.failureBox, part.sameBox);
   part.shownFailures = [];
   part.shownSame = [];
   return part;
@@ -105,7 +118,10 @@ function grow(box, shown, list, row) {
 function failureRow({photo, reason}) {
   const url = URL.createObjectURL(photo.file);
   const image = h('img', {src: url, alt: '', class: 'tiny', onload: () => URL.revokeObjectURL(url)});
-  image.onerror = () => { URL.revokeObjectURL(url); image.replaceWith(h('span', {class: 'tiny no-picture', title: 'it cannot be shown'}, '–')); };
+  image.onerror = () => {
+    URL.revokeObjectURL(url);
+    image.replaceWith(h('span', {class: 'tiny no-picture', title: 'it cannot be shown'}, '–'));
+  };
   return h('tr', {}, h('td', {}, image), h('td', {class: 'name'}, photo.path), h('td', {}, reason));
 }
 
@@ -120,14 +136,17 @@ function draw() {
   const good = run.done - run.failures.length - run.same.length;
   view.title.textContent = busy() ? `Into ${run.collection}` : `${plural(good, 'photo')} in ${run.collection}`;
   Object.assign(view.bar, {max: run.total, value: run.done});
-  view.rate.textContent = `${count(run.done)} of ${count(run.total)}, ${bytes(run.bytes)}, ${rate.toFixed(1)} photos/s, `
-    + (busy() ? `${duration(left)} to go` : `in ${duration(seconds)}`) + (run.notPhotos ? `; ${plural(run.notPhotos, 'file')} not a photo` : '');
+  view.rate.textContent =
+    `${count(run.done)} of ${count(run.total)}, ${bytes(run.bytes)}, ${rate.toFixed(1)} photos/s, ` +
+    (busy() ? `${duration(left)} to go` : `in ${duration(seconds)}`) +
+    (run.notPhotos ? `; ${plural(run.notPhotos, 'file')} not a photo` : '');
   view.stop.hidden = !busy();
   view.search.hidden = busy() || good === 0;
   view.why.textContent = run.stopped ? `Stopped: ${run.stopped}` : '';
   view.failureBox.hidden = run.failures.length === 0;
   view.retry.hidden = busy();
-  view.failed.textContent = plural(run.failures.length, 'failure') + (run.failures.length > kListed ? `, the first ${kListed}` : '');
+  view.failed.textContent =
+    plural(run.failures.length, 'failure') + (run.failures.length > kListed ? `, the first ${kListed}` : '');
   grow(view.failures, view.shownFailures, run.failures, failureRow);
   view.sameBox.hidden = run.same.length === 0;
   view.sameTitle.textContent = `${plural(run.same.length, 'photo')} the same as another, left out`;
@@ -137,7 +156,10 @@ function draw() {
 let timer = 0;
 run.changed = () => {
   if (timer) return;
-  timer = setTimeout(() => { timer = 0; draw(); }, kRedraw);
+  timer = setTimeout(() => {
+    timer = 0;
+    draw();
+  }, kRedraw);
 };
 run.ended = (error) => {
   forgetFacets();
@@ -152,18 +174,40 @@ export function show(app) {
     begin([...input.files].map((file) => ({file, path: file.webkitRelativePath || file.name})));
     input.value = '';  // so that the same files can be chosen again
   };
-  const files = h('input', {type: 'file', multiple: true, accept: 'image/jpeg,image/png,image/webp', class: 'hidden', id: 'photos', onchange: () => list(files)});
-  const folder = h('input', {type: 'file', webkitdirectory: true, class: 'hidden', id: 'folder', onchange: () => list(folder)});
-  const camera = h('input', {type: 'file', accept: 'image/jpeg', capture: 'environment', class: 'hidden', onchange: () => list(camera)});
-  app.main.replaceChildren(h('h1', {}, 'Ingest'), h('div', {class: 'columns'},
-    h('section', {class: 'panel'},
-      h('div', {class: 'drop'}, h('strong', {}, 'Drop photos or a folder here'), h('span', {}, 'Their paths become their ids; photos that are there already are written over.'),
-        h('div', {class: 'row'}, h('button', {onclick: () => folder.click()}, 'Choose a folder'), h('button', {onclick: () => files.click()}, 'Choose photos'),
-          h('button', {class: 'camera', onclick: () => camera.click()}, 'Take a photo')), files, folder, camera),
-      field('Into a new collection', h('input', {id: 'new-collection', placeholder: app.collection() ? `else into ${app.collection()}` : 'its name', pattern: '[a-z0-9][a-z0-9_\\-]*', maxlength: '64', spellcheck: 'false', autocomplete: 'off'}),
-        `Embedded by ${app.info?.defaultModel || 'the model'}. Lower-case letters, digits, - and _.`),
-      h('p', {class: 'hint'}, 'Large collections go faster by ', h('code', {}, 'sightline index FOLDER'), ', which resumes and reads attributes, too. ',
-        'Photos that show the same thing in other bytes are found on the page ', h('a', {href: '#duplicates'}, 'Duplicates'), '.')),
-    h('section', {class: 'panel', id: 'ingest-state'}, h('p', {class: 'soft'}, 'Nothing is being sent.'))));
+  const files = h('input', {
+    type: 'file',
+    multiple: true,
+    accept: 'image/jpeg,image/png,image/webp',
+    class: 'hidden',
+    id: 'photos',
+    onchange: () => list(files)
+  });
+  const folder =
+    h('input', {type: 'file', webkitdirectory: true, class: 'hidden', id: 'folder', onchange: () => list(folder)});
+  const camera = h('input',
+    {type: 'file', accept: 'image/jpeg', capture: 'environment', class: 'hidden', onchange: () => list(camera)});
+  app.main.replaceChildren(h('h1', {}, 'Ingest'),
+    h('div', {class: 'columns'},
+      h('section', {class: 'panel'},
+        h('div', {class: 'drop'}, h('strong', {}, 'Drop photos or a folder here'),
+          h('span', {}, 'Their paths become their ids; photos that are there already are written over.'),
+          h('div', {class: 'row'}, h('button', {onclick: () => folder.click()}, 'Choose a folder'),
+            h('button', {onclick: () => files.click()}, 'Choose photos'),
+            h('button', {class: 'camera', onclick: () => camera.click()}, 'Take a photo')),
+          files, folder, camera),
+        field('Into a new collection', h('input', {
+          id: 'new-collection',
+          placeholder: app.collection() ? `else into ${app.collection()}` : 'its name',
+          pattern: '[a-z0-9][a-z0-9_\\-]*',
+          maxlength: '64',
+          spellcheck: 'false',
+          autocomplete: 'off'
+        }),
+          `Embedded by ${app.info?.defaultModel || 'the model'}. Lower-case letters, digits, - and _.`),
+        h('p', {class: 'hint'}, 'Large collections go faster by ', h('code', {}, 'sightline index FOLDER'),
+          ', which resumes and reads attributes, too. ',
+          'Photos that show the same thing in other bytes are found on the page ',
+          h('a', {href: '#duplicates'}, 'Duplicates'), '.')),
+      h('section', {class: 'panel', id: 'ingest-state'}, h('p', {class: 'soft'}, 'Nothing is being sent.'))));
   draw();
 }

@@ -1,15 +1,21 @@
 // The frame of the console: which page is shown, which collection is meant, keys, paste and drop, the API key.
-import {$, clearErrors, field, h, notify, openDialog} from './dom.js';
 import {get, hasKey, setKey} from './api.js';
-import * as search from './search.js';
+import * as compare from './compare.js';
+import {$, clearErrors, field, h, notify, openDialog} from './dom.js';
+import * as duplicates from './duplicates.js';
 import * as index from './index.js';
 import * as ingest from './ingest.js';
-import * as duplicates from './duplicates.js';
-import * as compare from './compare.js';
 import {addPhoto} from './query.js';
+import * as search from './search.js';
 import {browser} from './store.js';
 
-const pages = {search, compare, index, ingest, duplicates};
+const pages = {
+  search,
+  compare,
+  index,
+  ingest,
+  duplicates
+};
 let current = 'search';
 
 const app = {
@@ -49,7 +55,10 @@ function show() {
   pages[current].leave?.();
   current = Object.hasOwn(pages, name) ? name : 'search';
   for (const link of document.querySelectorAll('nav a')) {
-    if (link.hash === `#${current}`) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
+    if (link.hash === `#${current}`)
+      link.setAttribute('aria-current', 'page');
+    else
+      link.removeAttribute('aria-current');
   }
   document.title = `${current[0].toUpperCase()}${current.slice(1)} · Sightline`;
   pages[current].show(app);
@@ -57,35 +66,64 @@ function show() {
 
 function askForKey() {
   const input = h('input', {type: 'password', autocomplete: 'off', name: 'key'});
-  const form = h('form', {onsubmit: async (event) => {
-    event.preventDefault();
-    setKey(input.value);
-    dialog.close();
-    start();
-  }}, field('API key', input, 'Kept for this tab, until it is closed. `sightline keys create` makes one.'),
-  h('div', {class: 'row end'}, hasKey() && h('button', {type: 'button', onclick: () => { setKey(''); dialog.close(); start(); }}, 'Forget it'), h('button', {class: 'primary'}, 'Use it')));
+  const form = h('form', {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      setKey(input.value);
+      dialog.close();
+      start();
+    }
+  },
+    field('API key', input, 'Kept for this tab, until it is closed. `sightline keys create` makes one.'),
+    h('div', {class: 'row end'},
+      hasKey() &&
+        h('button', {
+          type: 'button',
+          onclick: () => {
+            setKey('');
+            dialog.close();
+            start();
+          }
+        },
+          'Forget it'),
+      h('button', {class: 'primary'}, 'Use it')));
   const dialog = openDialog('The server asks who you are', form);
 }
 
 function help() {
-  const keys = [['/', 'choose a photo'], ['Ctrl+V', 'search with the picture on the clipboard'], ['Esc', 'close, or begin again'],
-    ['Tab, arrows', 'from result to result; Enter says why'], ['arrows on a crop box', 'move it; with Shift size it; with Ctrl faster; Delete removes it'], ['1 2 3 4 5', 'the pages'], ['?', 'this list']];
-  openDialog('Keys', h('table', {}, h('tbody', {}, keys.map(([key, what]) => h('tr', {}, h('th', {scope: 'row'}, h('kbd', {}, key)), h('td', {}, what))))));
+  const keys = [
+    ['/', 'choose a photo'], ['Ctrl+V', 'search with the picture on the clipboard'], ['Esc', 'close, or begin again'],
+    ['Tab, arrows', 'from result to result; Enter says why'],
+    ['arrows on a crop box', 'move it; with Shift size it; with Ctrl faster; Delete removes it'],
+    ['1 2 3 4 5', 'the pages'], ['?', 'this list']
+  ];
+  openDialog('Keys', h('table', {}, h('tbody', {}, keys.map(([key,
+    what]) => h('tr', {}, h('th', {scope: 'row'}, h('kbd', {}, key)), h('td', {}, what))))));
 }
 
 function applyTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
+  if (theme)
+    document.documentElement.dataset.theme = theme;
+  else
+    delete document.documentElement.dataset.theme;
 }
 
-const typing = (event) => Boolean(event.target.closest?.('input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select'));
+const typing = (event) =>
+  Boolean(event.target.closest?.('input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select'));
 
-addEventListener('hashchange', () => { clearErrors(); show(); });
+addEventListener('hashchange', () => {
+  clearErrors();
+  show();
+});
 addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || $('#dialog').open) return;
   if (typing(event)) return;
   if (event.key === 'Escape') pages[current].clear?.();
   if (event.key === '?') help();
-  if (event.key === '/' && $('#photo')) { event.preventDefault(); $('#photo').click(); }
+  if (event.key === '/' && $('#photo')) {
+    event.preventDefault();
+    $('#photo').click();
+  }
   const page = Object.keys(pages)[Number(event.key) - 1];
   if (page) location.hash = page;
 });
@@ -102,21 +140,30 @@ addEventListener('dragover', (event) => {
   event.preventDefault();
   if (hasFiles(event)) document.body.classList.add('dragging');
 });
-addEventListener('dragleave', (event) => { if (!event.relatedTarget) document.body.classList.remove('dragging'); });
+addEventListener('dragleave', (event) => {
+  if (!event.relatedTarget) document.body.classList.remove('dragging');
+});
 addEventListener('drop', (event) => {
   document.body.classList.remove('dragging');
   if (typing(event) && !hasFiles(event)) return;
   event.preventDefault();
   if ($('#dialog').open) return;
-  if (!hasFiles(event)) notify('That is no file. Save the picture, then drop the file.', 'warning');
-  else if (pages[current].drop) pages[current].drop(event.dataTransfer);
-  else notify(`Photos are dropped on the pages Search, Compare and Ingest; this is ${current}.`, 'warning');
+  if (!hasFiles(event))
+    notify('That is no file. Save the picture, then drop the file.', 'warning');
+  else if (pages[current].drop)
+    pages[current].drop(event.dataTransfer);
+  else
+    notify(`Photos are dropped on the pages Search, Compare and Ingest; this is ${current}.`, 'warning');
 });
-$('#collection').addEventListener('change', (event) => { app.choose(event.target.value); show(); });
+$('#collection').addEventListener('change', (event) => {
+  app.choose(event.target.value);
+  show();
+});
 $('#key').addEventListener('click', askForKey);
 $('#help').addEventListener('click', help);
 $('#theme').addEventListener('click', () => {
-  const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === 'dark' :
+                                                        matchMedia('(prefers-color-scheme: dark)').matches;
   const theme = dark ? 'light' : 'dark';
   browser.set('sightline-theme', theme);
   applyTheme(theme);

@@ -22,8 +22,10 @@ export function withSuggestions(input, ask, taken) {
   function mark(index) {
     chosen = index;
     [...list.children].forEach((one, i) => one.setAttribute('aria-selected', String(i === index)));
-    if (index < 0) input.removeAttribute('aria-activedescendant');
-    else input.setAttribute('aria-activedescendant', list.children[index].id);
+    if (index < 0)
+      input.removeAttribute('aria-activedescendant');
+    else
+      input.setAttribute('aria-activedescendant', list.children[index].id);
   }
   function take(one) {
     const at = input.selectionStart;
@@ -41,15 +43,28 @@ export function withSuggestions(input, ask, taken) {
     } catch {
       offered = [];  // the field works without
     }
-    list.replaceChildren(...offered.map((one, index) => h('li', {role: 'option', id: `${id}-${index}`,
-      onpointerdown: (event) => { event.preventDefault(); take(one); }},
-      h('span', {class: 'name'}, one.text), one.count !== undefined && h('span', {class: 'soft'}, count(one.count)))));
+    list.replaceChildren(...offered.map((one, index) => h('li', {
+      role: 'option',
+      id: `${id}-${index}`,
+      onpointerdown: (event) => {
+        event.preventDefault();
+        take(one);
+      }
+    },
+                                          h('span', {class: 'name'}, one.text),
+                                          one.count !== undefined && h('span', {class: 'soft'}, count(one.count)))));
     list.hidden = offered.length === 0;
     input.setAttribute('aria-expanded', String(!list.hidden));
     mark(-1);
   }
 
-  for (const [name, value] of Object.entries({role: 'combobox', autocomplete: 'off', 'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': id})) {
+  for (const [name, value] of Object.entries({
+         role: 'combobox',
+         autocomplete: 'off',
+         'aria-autocomplete': 'list',
+         'aria-expanded': 'false',
+         'aria-controls': id
+       })) {
     input.setAttribute(name, value);
   }
   input.addEventListener('input', offer);
@@ -58,10 +73,14 @@ export function withSuggestions(input, ask, taken) {
   input.addEventListener('keydown', (event) => {
     if (list.hidden) return;
     const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
-    if (step) mark((chosen + step + offered.length + (chosen < 0 && step < 0 ? 1 : 0)) % offered.length);
-    else if ((event.key === 'Enter' || event.key === 'Tab') && chosen >= 0) take(offered[chosen]);
-    else if (event.key === 'Escape') close();
-    else return;
+    if (step)
+      mark((chosen + step + offered.length + (chosen < 0 && step < 0 ? 1 : 0)) % offered.length);
+    else if ((event.key === 'Enter' || event.key === 'Tab') && chosen >= 0)
+      take(offered[chosen]);
+    else if (event.key === 'Escape')
+      close();
+    else
+      return;
     event.preventDefault();
     event.stopPropagation();
   });

@@ -1,39 +1,42 @@
 // Sends photos to collections, a few at a time. A photo keeps its request id when it is sent again, so that nothing is
 // written twice, and its collection, whatever is chosen meanwhile. Photos with the same bytes as another one of the run
 // are left out. It goes on while other pages are shown.
-import {bytes} from './dom.js';
 import {collectionPath, post} from './api.js';
+import {bytes} from './dom.js';
 
 const kAtOnce = 4;
 const kAttempts = 6;
 const kMostWait = 10;  // seconds between two attempts
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
-const uniqueId = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].map((word) => word.toString(36)).join('-');
+const uniqueId = () =>
+  crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].map((word) => word.toString(36)).join('-');
 
 // Only where the browser offers it: pages that come by plain HTTP from another machine do without.
 async function hashOf(file) {
   if (!crypto.subtle) return null;
-  return [...new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [...new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
 }
 
 export const run = {
   collection: '',
   total: 0,
-  done: 0,         // sent, left out or failed
+  done: 0,  // sent, left out or failed
   bytes: 0,
-  same: [],        // {photo, as: path of the one with the same bytes}
-  failures: [],    // {photo, reason}
+  same: [],      // {photo, as: path of the one with the same bytes}
+  failures: [],  // {photo, reason}
   notPhotos: 0,
   active: 0,
-  stopped: '',     // why nothing more is sent
+  stopped: '',  // why nothing more is sent
   largest: Infinity,
   changed: () => {},
   ended: () => {},
 };
 let queue = [];
 let hashes = new Map();
-let began = 0;       // of the photos counted here
+let began = 0;  // of the photos counted here
 let counted = 0;
 let endTime = 0;
 
@@ -82,8 +85,12 @@ export function stop(why) {
 
 // True if it has been sent; false if another one with the same bytes has.
 async function send(photo) {
-  if (photo.file.size > run.largest) throw new Error(`The photo has ${bytes(photo.file.size)}; the server takes ${bytes(run.largest)}. Send a smaller one, or raise --max_image_bytes.`);
-  const hash = await hashOf(photo.file).catch((error) => { throw new Error(`The file cannot be read: ${error.message} Choose it again.`); });
+  if (photo.file.size > run.largest)
+    throw new Error(`The photo has ${bytes(photo.file.size)}; the server takes ${
+      bytes(run.largest)}. Send a smaller one, or raise --max_image_bytes.`);
+  const hash = await hashOf(photo.file).catch((error) => {
+    throw new Error(`The file cannot be read: ${error.message} Choose it again.`);
+  });
   const key = hash && `${photo.collection} ${hash}`;
   const first = key && hashes.get(key);
   if (first && first !== photo.path) {
@@ -91,9 +98,10 @@ async function send(photo) {
     return false;
   }
   if (key) hashes.set(key, photo.path);
-  for (let attempt = 1; ; ++attempt) {
+  for (let attempt = 1;; ++attempt) {
     try {
-      await post(`${collectionPath(photo.collection)}/images`, {requestId: photo.requestId, item: {id: photo.path, sourceUri: photo.path}}, [['item.image', photo.file]]);
+      await post(`${collectionPath(photo.collection)}/images`,
+        {requestId: photo.requestId, item: {id: photo.path, sourceUri: photo.path}}, [['item.image', photo.file]]);
       return true;
     } catch (error) {
       const again = error.code === 429 || error.code === 503 || error.status === 'UNAVAILABLE';
@@ -127,4 +135,6 @@ async function work() {
   run.changed();
 }
 
-addEventListener('beforeunload', (event) => { if (busy()) event.preventDefault(); });
+addEventListener('beforeunload', (event) => {
+  if (busy()) event.preventDefault();
+});
