@@ -28,6 +28,7 @@
 namespace sightline::bench {
 namespace {
 
+using Kind = LoadFigures::Kind;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::RawHttp2;
@@ -109,7 +110,7 @@ class LoadedServer {
 };
 
 std::string Describe(const LoadFigures& figures) {
-  return absl::StrFormat("%d sent, %d answered, %d shed, %d late, %d failed%s", figures.sent, figures.answered,
+  return absl::StrFormat("%d sent, %d answered, %d shed, %d late, %d failed%s", figures.sent, figures.answered(),
                          figures.shed, figures.late, figures.failed, figures.error.empty() ? "" : ": " + figures.error);
 }
 
@@ -165,10 +166,16 @@ bool RunOverload(const Doses& doses) {
     PrintAgainst("goodput" + suffix, figures.Goodput(), "requests/s", true, "peak so far", peak, Describe(figures));
     PrintAgainst("p99 of accepted" + suffix, figures.Percentile(0.99), "ms", false, "p99 at the knee",
                  knee.Percentile(0.99));
+    // A write waits for the disk, whose moods have nothing to do with the load.
+    for (const auto& [kind, name] : {std::pair(Kind::kSearches, "searches"), std::pair(Kind::kWrites, "writes")}) {
+      PrintAgainst(absl::StrCat("p99 of accepted ", name, suffix), figures.Percentile(0.99, kind), "ms", false,
+                   absl::StrCat("p99 of ", name, " at the knee"), knee.Percentile(0.99, kind));
+    }
     PrintRow("p50 of accepted" + suffix, figures.Percentile(0.5), "ms", false);
     PrintRow("share shed" + suffix, figures.ShedShare(), "", false);
     PrintRow("searches among the answers" + suffix,
-             figures.answered == 0 ? 0 : static_cast<double>(figures.searches) / static_cast<double>(figures.answered),
+             static_cast<double>(figures.answered(Kind::kSearches)) /
+                 static_cast<double>(std::max<int64_t>(1, figures.answered())),
              "", true, absl::StrCat(100 * (1 - kIndexShare), " % of what was sent"));
     PrintRow("resident memory" + suffix, server.ResidentMegabytes(), "MB", false);
     if (figures.failed > 0 || !server.server().Running()) {
@@ -192,7 +199,7 @@ bool RunBatching(const Doses& doses) {
     for (int round = 0; round <= doses.rounds; ++round) {
       const LoadFigures a = batched.client().RunClosed({.clients = clients, .duration = doses.slice});
       const LoadFigures b = single.client().RunClosed({.clients = clients, .duration = doses.slice});
-      if (a.answered + b.answered < a.sent + b.sent) {
+      if (a.answered() + b.answered() < a.sent + b.sent) {
         std::fprintf(stderr, "load: %s; %s\n", Describe(a).c_str(), Describe(b).c_str());
         return false;
       }
@@ -202,7 +209,7 @@ bool RunBatching(const Doses& doses) {
       ours_p50.push_back(a.Percentile(0.5));
       peer_p50.push_back(b.Percentile(0.5));
       std::vector<double> rest;
-      for (size_t i = 0; i < a.milliseconds.size(); ++i) rest.push_back(a.milliseconds[i] - a.model_milliseconds[i]);
+      for (const LoadAnswer& answer : a.answers) rest.push_back(answer.milliseconds - answer.model_milliseconds);
       overhead.push_back(Median(rest));
     }
     const std::string suffix = absl::StrCat(", ", clients, clients == 1 ? " client" : " clients");
@@ -235,13 +242,13 @@ bool RunStorm(const Doses& doses) {
   const LoadFigures after = client.RunClosed(normal);
   // The last request that took longer than those before the storm nearly always did.
   double back = 0;
-  for (size_t i = 0; i < after.milliseconds.size(); ++i) {
-    if (after.milliseconds[i] <= 1.5 * p99) continue;
+  const auto slow = [&](const LoadAnswer& answer) { return answer.milliseconds > 1.5 * p99; };
+  for (auto answer = after.answers.begin(); answer != after.answers.end(); ++answer) {
+    if (!slow(*answer)) continue;
     // One in a hundred may.
-    const auto slow_behind = std::count_if(after.milliseconds.begin() + static_cast<std::ptrdiff_t>(i),
-                                           after.milliseconds.end(), [&](double one) { return one > 1.5 * p99; });
-    const double behind = static_cast<double>(after.milliseconds.size() - i);
-    if (static_cast<double>(slow_behind) / behind > 0.01) back = after.answered_at[i];
+    const auto slow_behind = std::count_if(answer, after.answers.end(), slow);
+    const auto behind = after.answers.end() - answer;
+    if (static_cast<double>(slow_behind) / static_cast<double>(behind) > 0.01) back = answer->at;
   }
   PrintRow("storm: requests a second", static_cast<double>(storm.sent) / storm.seconds, "requests/s", true,
            Describe(storm));
