@@ -32,7 +32,7 @@ export function ribbon(stats, roundTrip) {
       stages.filter((stage) => stage.milliseconds >= kLeast)
         .map((stage) => h('span', {class: 'key'}, h('i', {class: `stage ${kindOf(stage.stage)}`}), text(stage)))),
     h('p', {},
-      `${count(stats.compared)} of ${count(stats.images)} images compared (${stats.index || 'exact'})${
+      `${count(stats.compared)} descriptors of ${count(stats.images)} images compared (${stats.index || 'exact'})${
         stats.matching !== stats.images ? `; ${count(stats.matching)} satisfy the filter` : ''}.`),
     stats.degraded && (stats.degradedReasons || []).map((reason) => h('p', {class: 'warning'}, `Degraded: ${reason}`)));
 }
