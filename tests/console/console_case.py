@@ -147,11 +147,18 @@ class ConsoleCase(unittest.TestCase):
         chromium.drop(self.browser, "main", [(path.name, "image/jpeg", path.read_bytes()) for path in paths])
 
     def wait_for_lines(self):
-        self.wait(lambda: self.find("#best[data-ready]") and self.all("#best .pair line"), "no lines")
+        """The answer to what was asked last: it is marked as busy from the moment it is asked for."""
+        self.wait(lambda: not self.find("#answer[aria-busy]") and self.find("#best[data-ready]") and self.all("#best .pair line"), "no lines")
 
     def search(self, path):
         self.drop_photo(path)
-        self.wait(lambda: self.all("#results .card"), "no results")
+        self.wait_for_lines()
+
+    def search_with(self, name):
+        """With a result of the answer."""
+        self.script("[...document.querySelector(`[data-id='${arguments[0]}']`).querySelectorAll('button')]"
+                    ".find((one) => one.textContent === 'Search with this').click()", name)
+        self.wait(lambda: self.text("#query .part .name") == name, "it does not become the query")
         self.wait_for_lines()
 
     def results(self):

@@ -34,9 +34,8 @@ class LabelTest(ConsoleCase):
         self.assertEqual(self.find(f"[data-id='{right}'] [data-same=true]").get_attribute("aria-pressed"), "true")
         self.assertEqual(self.find(f"[data-id='{wrong}'] [data-same=false]").get_attribute("aria-pressed"), "true")
         # An indexed image as the query makes pairs.
-        self.script("[...document.querySelectorAll('#results button')].find((one) => one.textContent === 'Search with this').click()")
-        self.wait(lambda: self.text("#query .part .name") == right and len(self.results()) == 20 and self.results()[0] == right)
-        self.wait_for_lines()
+        self.search_with(right)
+        self.assertEqual(self.results()[0], right)
         other = self.results()[1]
         self.click(f"[data-id='{other}'] [data-same=true]")
         self.click("#labels")

@@ -45,7 +45,7 @@ async function search() {
   const asked = request();
   const parts = [...query.parts];
   const subject = subjectOf(parts);  // crops may move while it is asked
-  const {confidence, tokenSpace} = page.about(collection);
+  const {tokenSpace} = page.about(collection);
   try {
     const reply = await ask(collection,
       {...asked, explain: {enabled: Boolean(tokenSpace), correspondences: kPairs, heatMaps: true, results: kExplained}},
@@ -57,7 +57,7 @@ async function search() {
       parts,
       subject,
       tokens: Boolean(tokenSpace),
-      confident: Boolean(confidence),
+      confident: (reply.results || []).some((one) => one.confidence !== undefined),
       roundTrip: performance.now() - began
     };
     clearErrors();
@@ -126,14 +126,8 @@ function drawBar() {
           }),
         h('span', {id: 'filter-problem', role: 'status'})),
       h('div', {class: 'field least'},
-        h('label',
-          {for: 'least'
-          },
-          page.about().confidence ? 'Least confidence ' : 'Least score ',
-          h('output',
-            {
-              id: 'least-value', for: 'least'
-            })),
+        h('label', {'for': 'least'}, h('span', {id: 'least-name'}), ' ',
+          h('output', {id: 'least-value', 'for': 'least'})),
         h('input', {
           id: 'least',
           type: 'range',
@@ -174,12 +168,15 @@ function drawBar() {
 
 const enough = (result) => query.least <= 0 || confidenceOf(answer, result) >= query.least;
 
+// Whether matches have calibrated confidences: as the answer has it, which may know better than the page's beginning.
+const confident = () => answer?.results?.length ? answer.confident : Boolean(page.about().confidence);
+
 // Shows what is above the least confidence: at once, since the answer is here.
 function showEnough() {
   const value = $('#least-value');
   if (!value) return;
-  value.textContent =
-    query.least > 0 ? (page.about().confidence ? percent(query.least) : query.least.toFixed(2)) : 'any';
+  value.textContent = query.least > 0 ? (confident() ? percent(query.least) : query.least.toFixed(2)) : 'any';
+  $('#least-name').textContent = confident() ? 'Least confidence' : 'Least score';
   const results = answer?.results || [];
   const staying = answer ? results.filter(enough).length : 0;
   $('#staying').textContent = results.length && query.least > 0 ? `${staying} of ${results.length} stay` : '';
