@@ -1,4 +1,5 @@
-// The gateway over a stand-in for the server: what it holds while a stream's body comes, and what it says of it.
+// The gateway over a stand-in for the server: what it holds while a stream's body comes, what it says of
+// it, and that a call ends with its caller.
 #include "server/http/gateway.h"
 
 #include <gmock/gmock.h>
@@ -84,6 +85,20 @@ TEST(GatewayTest, AnswersThatWaitForTheEndOfTheBodyAreCounted) {
   EXPECT_GT(answer.body.size(), kAnswer);
   const std::vector<std::string> lines = absl::StrSplit(answer.body, '\n', absl::SkipEmpty());
   EXPECT_EQ(nlohmann::json::parse(lines.back())["error"]["details"][0]["reason"], "BODIES_FULL") << lines.back();
+  EXPECT_TRUE(Await([&] { return world.gateway().budget().held() == 0; }));
+}
+
+TEST(GatewayTest, ACallerWhoLeavesEndsItsCall) {
+  StubGateway world(Small(), [](const StubApi::Message&) { return LongAnswer(1); });
+  {
+    // The body has not ended, so the stream waits.
+    HttpClient leaver(world.port());
+    leaver.Send(kStreamHead);
+    leaver.Send(Chunk("{}\n"));
+    EXPECT_TRUE(Await([&] { return world.api().messages() == 1; }));
+    EXPECT_EQ(world.api().ended(), 0);
+  }
+  EXPECT_TRUE(Await([&] { return world.api().ended() == 1; }));
   EXPECT_TRUE(Await([&] { return world.gateway().budget().held() == 0; }));
 }
 
