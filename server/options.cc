@@ -106,7 +106,7 @@ ABSL_FLAG(
     "names the HTTP address is called by, where there are no keys; addresses, and names that only a local network "
     "knows, need not be named");
 ABSL_FLAG(absl::Duration, http_body_timeout, absl::Minutes(2),
-          "how long the body of an HTTP request may take to come, other than a stream's");
+          "how long the body of an HTTP request may take to come, and its answer to be taken; streams may take longer");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
 ABSL_FLAG(std::string, api_keys, "",
           "JSON file of the keys that callers must show; empty: everybody may do everything");
