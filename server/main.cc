@@ -18,6 +18,7 @@
 #include "server/doctor.h"
 #include "server/end_watch.h"
 #include "server/int8_choice.h"
+#include "server/manual.h"
 #include "server/options.h"
 #include "server/signals.h"
 #include "server/start_decoder.h"
@@ -74,6 +75,11 @@ int main(int argc, char** argv) {
   sightline::model::UseWholeCpu();
   const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
+  if (options->help != sightline::server::Help::kNone) {
+    const bool page = options->help == sightline::server::Help::kManPage;
+    std::fputs((page ? sightline::server::ManPage() : sightline::server::HelpText()).c_str(), stdout);
+    return 0;
+  }
   sightline::base::SetLogLevel(options->log_level);
 
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();

@@ -8,7 +8,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -107,7 +106,7 @@ ABSL_FLAG(
     "names the HTTP address is called by, where there are no keys; addresses, and names that only a local network "
     "knows, need not be named");
 ABSL_FLAG(absl::Duration, http_body_timeout, absl::Minutes(2),
-          "how long the body of an HTTP request may take to come, other than a stream's");
+          "how long the body of an HTTP request may take to come, and its answer to be taken; streams may take longer");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9464", "HTTP address of /metrics and /statusz; empty for none");
 ABSL_FLAG(std::string, api_keys, "",
           "JSON file of the keys that callers must show; empty: everybody may do everything");
@@ -203,6 +202,18 @@ std::optional<SettingSources>& Sources() {
 std::map<std::string, std::string>& InForce() {
   static std::map<std::string, std::string> values;
   return values;
+}
+
+// Takes the wish for help out of the arguments.
+Help TakeHelp(std::vector<char*>* arguments) {
+  Help help = Help::kNone;
+  std::erase_if(*arguments, [&](absl::string_view argument) {
+    const bool flags = argument == "--help" || argument == "-help";
+    const bool page = argument == "--help=man";
+    if (flags || page) help = page ? Help::kManPage : Help::kFlags;
+    return flags || page;
+  });
+  return help;
 }
 
 template <typename T>
@@ -392,25 +403,29 @@ Listening ListeningOf(const ServerOptions& options) {
 }
 
 absl::StatusOr<ServerOptions> ParseOptions(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "The Sightline server: visual search for instances.\n\n"
-      "  sightline-server --data_dir DIR --models dtop_tiny\n\n"
-      "Every setting is also an environment variable (--max_batch: SIGHTLINE_MAX_BATCH) and a line of the file given "
-      "by "
-      "--config (max_batch = 16).");
+  // absl's own answer to --help ends the process with 1.
+  std::vector<char*> arguments(argv, argv + argc);
+  const Help help = TakeHelp(&arguments);
   absl::FlagsUsageConfig usage;
   usage.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "server/options.cc"); };
   usage.contains_helpshort_flags = usage.contains_help_flags;
   usage.version_string = [] { return base::VersionLine("sightline-server"); };
   absl::SetFlagsUsageConfig(usage);
 
-  Sources().emplace(argc, argv);
+  const int count = static_cast<int>(arguments.size());
+  Sources().emplace(count, arguments.data());
   SIGHTLINE_RETURN_IF_ERROR(Sources()->Read());
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> rest = absl::ParseCommandLine(count, arguments.data());
   if (rest.size() > 1) {
     return base::InvalidArgument("ARGUMENT_UNKNOWN",
                                  absl::StrCat("'", rest[1], "' is no flag. Flags begin with --; --help lists them."),
                                  {{"actual", rest[1]}});
+  }
+  // Flags that cannot be read have ended it; whether they fit together is not asked.
+  if (help != Help::kNone) {
+    ServerOptions options;
+    options.help = help;
+    return options;
   }
   Sources()->PinCommandLine();
   InForce() = SettingSources::Values();

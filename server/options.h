@@ -31,7 +31,15 @@ enum class DecodeIsolation {
   kNone,     // in the server
 };
 
+// What is printed instead of serving.
+enum class Help {
+  kNone,
+  kFlags,    // --help
+  kManPage,  // --help=man
+};
+
 struct ServerOptions {
+  Help help = Help::kNone;  // otherwise nothing else is set
   std::string data_dir;
   std::string listen;
   std::string admin_grpc_listen;  // empty: administrators call the main address

@@ -18,9 +18,14 @@ constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr char kEnvironmentPrefix[] = "SIGHTLINE_";
 constexpr size_t kShownLine = 200;
 
-using Flags = std::map<std::string, absl::CommandLineFlag*>;
+// "max_batch" of "--max_batch=16"; empty for what is no flag.
+absl::string_view NameOf(absl::string_view argument) {
+  if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) return "";
+  return argument.substr(0, argument.find('='));
+}
 
-// This project's settings: flags of options.cc. absl's own and those of libraries are not settable from outside flags.
+}  // namespace
+
 Flags AllSettings() {
   Flags settings;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
@@ -29,20 +34,11 @@ Flags AllSettings() {
   return settings;
 }
 
-// A setting that may hold a secret itself is shown as being set. Files that hold one are named.
 bool MayBeSecret(absl::string_view name) {
   if (absl::EndsWith(name, "_file") || absl::EndsWith(name, "_dir")) return false;
   return absl::StrContains(name, "secret") || absl::StrContains(name, "password") || absl::StrContains(name, "token") ||
          absl::StrContains(name, "key");
 }
-
-// "max_batch" of "--max_batch=16"; empty for what is no flag.
-absl::string_view NameOf(absl::string_view argument) {
-  if (!absl::ConsumePrefix(&argument, "--") && !absl::ConsumePrefix(&argument, "-")) return "";
-  return argument.substr(0, argument.find('='));
-}
-
-}  // namespace
 
 absl::Status ForEachSetting(
     absl::string_view text, absl::string_view file,

@@ -24,6 +24,14 @@
 
 namespace sightline::server {
 
+// This project's settings, by name: the flags of options.cc. absl's own and those of libraries can be set by flags
+// alone.
+using Flags = std::map<std::string, absl::CommandLineFlag*>;
+Flags AllSettings();
+
+// A setting that may hold a secret itself is shown as being set. Files that hold one are named.
+bool MayBeSecret(absl::string_view name);
+
 // Calls `set` for every line `name = value` of a file of settings; `origin` is "FILE line N".
 absl::Status ForEachSetting(
     absl::string_view text, absl::string_view file,

@@ -2,8 +2,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "base/roff.h"
 #include "base/version.h"
 
 namespace sightline::cli {
@@ -23,12 +23,6 @@ constexpr char kEnvironment[] =
     ".TP\n.B SIGHTLINE_API_KEY\nThe API key, where \\-\\-api_key_file does not name a file.\n"
     ".TP\n.B NO_COLOR\nWhen not empty, nothing is coloured.\n";
 
-// Text as roff takes it: a hyphen of a flag must stay one that can be copied, and no line may begin a request.
-std::string Escaped(absl::string_view text) {
-  const std::string out = absl::StrReplaceAll(text, {{"\\", "\\e"}, {"-", "\\-"}, {"'", "\\(aq"}, {"`", "\\(ga"}});
-  return absl::StartsWith(out, ".") ? absl::StrCat("\\&", out) : out;
-}
-
 // The paragraphs of a verb's description; what is indented there are examples.
 std::string Paragraphs(absl::string_view about) {
   std::string out;
@@ -47,7 +41,7 @@ std::string Paragraphs(absl::string_view about) {
     }
     if (paragraph && !indented && !out.empty()) absl::StrAppend(&out, ".PP\n");
     paragraph = false;
-    absl::StrAppend(&out, Escaped(indented ? line.substr(2) : line), "\n");
+    absl::StrAppend(&out, base::RoffText(indented ? line.substr(2) : line), "\n");
   }
   if (example) absl::StrAppend(&out, ".fi\n.RE\n");
   return out;
@@ -58,9 +52,9 @@ std::string FlagList(const std::vector<FlagSpec>& flags) {
   for (const FlagSpec& flag : flags) {
     absl::StrAppend(&out, ".TP\n.B ");
     if (flag.short_name != 0) absl::StrAppend(&out, "\\-", std::string(1, flag.short_name), ", ");
-    absl::StrAppend(&out, Escaped(absl::StrCat("--", flag.name)));
-    if (!flag.value.empty()) absl::StrAppend(&out, " \\fI", Escaped(flag.value), "\\fR");
-    absl::StrAppend(&out, "\n", Escaped(flag.help), flag.repeated ? "; may be given several times" : "", "\n");
+    absl::StrAppend(&out, base::RoffText(absl::StrCat("--", flag.name)));
+    if (!flag.value.empty()) absl::StrAppend(&out, " \\fI", base::RoffText(flag.value), "\\fR");
+    absl::StrAppend(&out, "\n", base::RoffText(flag.help), flag.repeated ? "; may be given several times" : "", "\n");
   }
   return out;
 }
@@ -69,7 +63,7 @@ std::string FlagList(const std::vector<FlagSpec>& flags) {
 
 std::string ManPage(const std::vector<Command>& commands) {
   std::string out = absl::StrCat(
-      ".TH SIGHTLINE 1 \"\" \"Sightline ", Escaped(base::Version()),
+      ".TH SIGHTLINE 1 \"\" \"Sightline ", base::RoffText(base::Version()),
       "\" \"User Commands\"\n"
       ".SH NAME\nsightline \\- find the images that show the same thing\n"
       ".SH SYNOPSIS\n.B sightline\n.I VERB\n[operands] [flags]\n"
@@ -81,8 +75,8 @@ std::string ManPage(const std::vector<Command>& commands) {
   for (const Command& command : commands) {
     if (command.hidden) continue;
     absl::StrAppend(&out, ".SS \"sightline ", command.name, command.operands.empty() ? "" : " ",
-                    Escaped(command.operands), "\"\n", Escaped(command.summary), ".\n.PP\n", Paragraphs(command.about),
-                    FlagList(command.flags));
+                    base::RoffText(command.operands), "\"\n", base::RoffText(command.summary), ".\n.PP\n",
+                    Paragraphs(command.about), FlagList(command.flags));
   }
   absl::StrAppend(
       &out, ".SH FLAGS OF EVERY VERB\n", FlagList(CommonFlags()), ".SH EXIT STATUS\n", kExitStatus, ".SH ENVIRONMENT\n",

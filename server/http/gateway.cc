@@ -17,6 +17,7 @@
 #include "server/http/json_call.h"
 #include "server/http/json_stream.h"
 #include "server/http/origin.h"
+#include "server/rpc/gateway_metadata.h"
 #include "server/rpc/tag.h"
 #include "sightline/v1/collection_service.pb.h"
 
@@ -64,6 +65,8 @@ JsonStream::Output StreamOutput(const Route& route, const HttpHead& head) {
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Make(const Limits& limits) {
   SIGHTLINE_ASSIGN_OR_RETURN(Routes routes, Routes::Make(ApiServices()));
+  // A process that gets no random bytes ends here, and not in its first call.
+  GatewaySecret();
   return std::unique_ptr<Gateway>(new Gateway(limits, std::move(routes)));
 }
 

@@ -1,8 +1,8 @@
 // HttpHandler and HttpCall: how what is served by HTTP meets the listener, which knows nothing of what is served.
 //
-// Threading: Begin, Complete, Take, End, TakeReply and Gone run on the listener's thread and must return soon; a Waker may be
-// called from any thread at any time, also after the call is over. Ownership: the listener shares a call with whatever
-// works for it. Failure: a refusal is a reply like any other.
+// Threading: Begin, Complete, Take, End, TakeReply and Gone run on the listener's thread and must return soon; a Waker
+// may be called from any thread at any time, also after the call is over. Ownership: the listener shares a call with
+// whatever works for it. Failure: a refusal is a reply like any other.
 #ifndef SIGHTLINE_SERVER_HTTP_HTTP_CALL_H_
 #define SIGHTLINE_SERVER_HTTP_HTTP_CALL_H_
 

@@ -22,6 +22,7 @@
 #include "base/status.h"
 #include "server/http/address.h"
 #include "server/http/caller_watch.h"
+#include "server/http/connection_times.h"
 #include "server/http/http_exchange.h"
 #include "server/http/http_tls.h"
 
@@ -104,7 +105,10 @@ MHD_Response* MakeResponse(HttpReply reply, HttpExchange* exchange) {
 class MicroHttpServer final : public HttpServer {
  public:
   MicroHttpServer(const Options& options, HttpHandler* handler)
-      : options_(options), handler_(*handler), watch_([this](uint64_t number) { CallerGone(number); }) {}
+      : options_(options),
+        handler_(*handler),
+        watch_([this](uint64_t number) { CallerGone(number); },
+               [this] { times_.EndLate(base::Clock::Real().Steady()); }) {}
 
   ~MicroHttpServer() override {
     if (daemon_ == nullptr) return;
@@ -139,13 +143,14 @@ class MicroHttpServer final : public HttpServer {
       more.push_back({MHD_OPTION_HTTPS_CERT_CALLBACK, 0, reinterpret_cast<void*>(HttpTls::Retriever())});
     }
     more.push_back({MHD_OPTION_END, 0, nullptr});
-    daemon_ = MHD_start_daemon(flags, static_cast<uint16_t>(target.port), nullptr, nullptr, &MicroHttpServer::Handle,
-                               this, MHD_OPTION_SOCK_ADDR, found->ai_addr, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
-                               MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxConnectionsPerAddress,
-                               MHD_OPTION_CONNECTION_TIMEOUT, kTimeoutSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                               kConnectionMemory, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
-                               &MicroHttpServer::Arrive, this, MHD_OPTION_NOTIFY_COMPLETED, &MicroHttpServer::Completed,
-                               this, MHD_OPTION_ARRAY, more.data(), MHD_OPTION_END);
+    daemon_ =
+        MHD_start_daemon(flags, static_cast<uint16_t>(target.port), nullptr, nullptr, &MicroHttpServer::Handle, this,
+                         MHD_OPTION_SOCK_ADDR, found->ai_addr, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
+                         MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxConnectionsPerAddress, MHD_OPTION_CONNECTION_TIMEOUT,
+                         kTimeoutSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,
+                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, &MicroHttpServer::Arrive, this,
+                         MHD_OPTION_NOTIFY_COMPLETED, &MicroHttpServer::Completed, this, MHD_OPTION_NOTIFY_CONNECTION,
+                         &MicroHttpServer::Connected, this, MHD_OPTION_ARRAY, more.data(), MHD_OPTION_END);
     if (daemon_ == nullptr) {
       return base::Error(absl::StatusCode::kUnavailable, "ADDRESS_NOT_BOUND",
                          absl::StrCat("cannot listen on ", address,
@@ -161,6 +166,17 @@ class MicroHttpServer final : public HttpServer {
   int port() const override { return port_; }
 
  private:
+  static base::Clock::Ticks In(absl::Duration time) {
+    return base::Clock::Real().Steady() + absl::ToChronoNanoseconds(time);
+  }
+
+  static void Connected(void* self, MHD_Connection* connection, void**, MHD_ConnectionNotificationCode code) {
+    auto& server = *static_cast<MicroHttpServer*>(self);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) return server.times_.Close(connection);
+    const MHD_ConnectionInfo* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != nullptr) server.times_.Open(connection, info->connect_fd, In(server.options_.head_time));
+  }
+
   // The request line has come: the only place where it is whole and not decoded.
   static void* Arrive(void* self, const char* uri, MHD_Connection* connection) {
     auto& server = *static_cast<MicroHttpServer*>(self);
@@ -173,7 +189,7 @@ class MicroHttpServer final : public HttpServer {
     return raw;
   }
 
-  static void Completed(void* self, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
+  static void Completed(void* self, MHD_Connection* connection, void** state, MHD_RequestTerminationCode) {
     auto* const raw = static_cast<HttpExchange*>(*state);
     if (raw == nullptr) return;
     *state = nullptr;
@@ -181,6 +197,7 @@ class MicroHttpServer final : public HttpServer {
     if (raw->call != nullptr) raw->call->Gone();
     raw->call.reset();
     auto& server = *static_cast<MicroHttpServer*>(self);
+    server.times_.Set(connection, In(server.options_.head_time));
     base::MutexLock lock(server.mutex_);
     server.exchanges_.erase(raw->number());
   }
@@ -201,6 +218,10 @@ class MicroHttpServer final : public HttpServer {
     const std::string type = reply.content_type;
     const bool may_be_cached = reply.may_be_cached;
     const auto code = static_cast<unsigned>(reply.code);
+    // A stream ends when it ends; who takes nothing of it is closed after kTimeoutSeconds.
+    const size_t size = reply.shared_body != nullptr ? reply.shared_body->size() : reply.body.size();
+    const absl::Duration time = options_.body_time + absl::Seconds(static_cast<int64_t>(size) / options_.reply_rate);
+    times_.Set(exchange->connection(), reply.stream != nullptr ? ConnectionTimes::kNever : In(time));
     MHD_Response* response = MakeResponse(std::move(reply), exchange);
     if (response == nullptr) return MHD_NO;
     const auto destroy = absl::MakeCleanup([response] { MHD_destroy_response(response); });
@@ -213,7 +234,8 @@ class MicroHttpServer final : public HttpServer {
 
   MHD_Result Begin(HttpExchange* exchange, const char* method) {
     exchange->begun = true;
-    exchange->body_until = base::Clock::Real().Steady() + absl::ToChronoNanoseconds(options_.body_time);
+    exchange->body_until = In(options_.body_time);
+    times_.Set(exchange->connection(), exchange->body_until);
     HttpHead& head = exchange->head;
     head.method = method;
     const size_t question = exchange->uri.find('?');
@@ -234,6 +256,7 @@ class MicroHttpServer final : public HttpServer {
     });
     if (auto* call = std::get_if<std::shared_ptr<HttpCall>>(&begun)) {
       exchange->call = std::move(*call);
+      if (exchange->call->HasOwnPace()) times_.Set(exchange->connection(), ConnectionTimes::kNever);
       return MHD_YES;
     }
     auto& reply = std::get<HttpReply>(begun);
@@ -279,6 +302,7 @@ class MicroHttpServer final : public HttpServer {
     }
     if (!exchange->ended) {
       exchange->ended = true;
+      server.times_.Set(exchange->connection(), ConnectionTimes::kNever);  // it is the server that takes its time now
       exchange->call->End();
     }
     while (!exchange->gone()) {
@@ -296,6 +320,7 @@ class MicroHttpServer final : public HttpServer {
   base::Mutex mutex_;
   std::map<uint64_t, std::shared_ptr<HttpExchange>> exchanges_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
+  ConnectionTimes times_;
   MHD_Daemon* daemon_ = nullptr;
   int port_ = 0;
   CallerWatch watch_;  // last: its thread uses all of the above

@@ -25,6 +25,9 @@ constexpr int64_t kThrownAway = 64 << 20;   // of a body that nobody wants any m
 
 }  // namespace
 
+// A million lines of two characters take more than two million bytes.
+size_t JsonStream::CostOf(const Piece& piece) { return piece.text.size() + sizeof(Piece); }
+
 JsonStream::JsonStream(Gateway& gateway, RouteMatch match, std::string query, CallHeaders headers, Input input,
                        Output output, Waker wake)
     : gateway_(gateway),
@@ -40,6 +43,7 @@ JsonStream::JsonStream(Gateway& gateway, RouteMatch match, std::string query, Ca
 
 JsonStream::~JsonStream() {
   {
+    // Who waits for the last call finds nothing in hand.
     base::MutexLock lock(mutex_);
     share_.Give(share_.taken());
   }
@@ -84,9 +88,7 @@ HttpCall::Taken JsonStream::Take(absl::string_view piece) {
       full_ = true;
       return Taken::kLater;
     }
-    if (!share_.Take(size)) {
-      Fail(BodiesFull(gateway_.budget()));
-    } else if (input_ == Input::kBytes) {
+    if (input_ == Input::kBytes) {
       tail_.append(piece.data(), piece.size());
       if (tail_.size() >= kPieceBytes) Cut(/*all=*/false);
     } else {
@@ -102,6 +104,7 @@ HttpCall::Taken JsonStream::Take(absl::string_view piece) {
         Fail(BodyTooLarge(gateway_.max_body_bytes(), static_cast<int64_t>(tail_.size())));
       }
     }
+    if (!Settle()) Fail(BodiesFull(gateway_.budget()));
     more = true;
   }
   if (more) Pump();
@@ -114,18 +117,30 @@ void JsonStream::Cut(bool all) {
     ++count_;
     if (!tail_.empty() && tail_.back() == '\r') tail_.pop_back();
     if (tail_.empty()) return;
-    waiting_ += tail_.size();
     pieces_.push_back({std::exchange(tail_, {}), count_});
+    waiting_ += CostOf(pieces_.back());
     return;
   }
   while (tail_.size() >= kPieceBytes || (all && !tail_.empty())) {
     std::string rest = tail_.size() > kPieceBytes ? tail_.substr(kPieceBytes) : "";
     tail_.resize(std::min(tail_.size(), kPieceBytes));
-    waiting_ += tail_.size();
     const auto size = static_cast<int64_t>(tail_.size());
     pieces_.push_back({std::exchange(tail_, std::move(rest)), count_});
+    waiting_ += CostOf(pieces_.back());
     count_ += size;
   }
+}
+
+bool JsonStream::Settle(bool anyway) {
+  const auto held = static_cast<int64_t>(tail_.size() + waiting_ + out_.size());
+  const int64_t more = held - share_.taken();
+  if (more <= 0) {
+    share_.Give(-more);
+    return true;
+  }
+  if (share_.Take(more)) return true;
+  if (anyway) share_.TakeAnyway(more);
+  return anyway;
 }
 
 void JsonStream::Fail(absl::Status status) {
@@ -133,6 +148,7 @@ void JsonStream::Fail(absl::Status status) {
   pieces_.clear();
   tail_.clear();
   waiting_ = 0;
+  (void)Settle();
 }
 
 void JsonStream::End() {
@@ -203,9 +219,8 @@ void JsonStream::Convert(const Piece& piece) {
   bool wake = false;
   {
     base::MutexLock lock(mutex_);
-    const size_t size = std::min(piece.text.size(), waiting_);
-    waiting_ -= size;
-    share_.Give(std::min<int64_t>(share_.taken(), static_cast<int64_t>(piece.text.size())));
+    waiting_ -= std::min(CostOf(piece), waiting_);  // nothing waits any more once the stream has failed
+    (void)Settle();
     if (buffer.ok() && !finishing_) {
       ++tags_;
       call_->Write(*buffer, &written_tag_);
@@ -302,8 +317,14 @@ void JsonStream::Render() {
   {
     base::MutexLock lock(mutex_);
     reading_ = false;
-    if (!gone_) out_ += text;
+    if (gone_) text.clear();
+    out_ += text;
     if (total_bytes_ < 0) total_bytes_ = total;
+    // Once the body has ended a window bounds them.
+    if (!Settle(/*anyway=*/body_ended_)) {
+      out_.resize(out_.size() - text.size());
+      status = BodiesFull(gateway_.budget());
+    }
     if (status.ok() && !body_ended_ && out_.size() > kOutBeforeEnd) {
       status = base::Error(
           absl::StatusCode::kResourceExhausted, "ANSWERS_WAIT",
@@ -388,6 +409,7 @@ ssize_t JsonStream::Read(char* buffer, size_t size) {
   if (out_at_ == out_.size() || out_at_ > kOutWindow) {
     out_.erase(0, out_at_);
     out_at_ = 0;
+    (void)Settle();
   }
   MaybeRead();
   return static_cast<ssize_t>(count);

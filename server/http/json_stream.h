@@ -1,6 +1,6 @@
 // JsonStream: one streaming call by HTTP: messages of the body go to gRPC as they come, and answers are sent as they
 // come once the body has ended, which is when libmicrohttpd can answer at all. Until then answers wait in a bounded
-// buffer; a caller whose answers do not fit gets an error that says so.
+// buffer; a caller whose answers do not fit gets an error that says so. Both sides count towards the gateway's budget.
 //
 // Bodies are JSON, one message a line, or, of a snapshot, its bytes. Answers are JSON, one a line, server-sent events
 // where the caller asks for them, or the bytes of a snapshot. An error that comes when answers are on their way is the
@@ -68,6 +68,9 @@ class JsonStream final : public HttpCall, public HttpBody, public std::enable_sh
   absl::StatusOr<grpc::ByteBuffer> ToMessageBuffer(const Piece& piece);
   void Render();
   std::string Framed(const std::string& json) const;
+  static size_t CostOf(const Piece& piece);
+  // Tells the budget how much is held now. False: it has no room for that, and was told nothing.
+  [[nodiscard]] bool Settle(bool anyway = false) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Fail(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cut(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MaybeRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -100,7 +103,7 @@ class JsonStream final : public HttpCall, public HttpBody, public std::enable_sh
   // What comes in.
   std::string tail_ ABSL_GUARDED_BY(mutex_);  // of a line that is not whole
   std::deque<Piece> pieces_ ABSL_GUARDED_BY(mutex_);
-  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes of pieces
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // what the pieces cost, and the one that is being read
   int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;   // of lines, or of bytes
   int64_t thrown_away_ ABSL_GUARDED_BY(mutex_) = 0;
   bool full_ ABSL_GUARDED_BY(mutex_) = false;  // the listener waits for room

@@ -23,8 +23,6 @@ class Pages final : public HttpHandler {
 
   explicit Pages(Routes routes) : routes_(std::move(routes)) {}
 
-  bool Has(const std::string& path) const { return routes_.contains(path); }
-
   std::variant<HttpReply, std::shared_ptr<HttpCall>> Begin(const HttpHead& head, Waker) override {
     if (head.method != "GET" && head.method != "HEAD") {
       return HttpReply{

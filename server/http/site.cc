@@ -12,6 +12,8 @@
 namespace sightline::server {
 namespace {
 
+bool IsProbe(absl::string_view path) { return path == "/healthz" || path == "/readyz"; }
+
 // Two readers of one request must not see two requests: what is read in more than one way is not read at all.
 absl::Status CheckFraming(const HttpHead& head) {
   const auto refuse = [](absl::string_view what) {
@@ -56,8 +58,8 @@ std::variant<HttpReply, std::shared_ptr<HttpCall>> Site::Begin(const HttpHead& h
     reply.headers.emplace_back("Connection", "close");
     return reply;
   }
-  // Probes call by whatever name they have, and learn nothing.
-  if (pages_.Has(head.path)) return pages_.Begin(head, std::move(wake));
+  // Probes call by whatever name they have, and learn nothing. Metrics and status name collections.
+  if (IsProbe(head.path)) return pages_.Begin(head, std::move(wake));
   if (const absl::Status status = policy_.CheckHost(head); !status.ok()) return ErrorReply(status);
   if (const absl::Status status = policy_.CheckOrigin(head); !status.ok()) return ErrorReply(status);
   const bool ours = !policy_.AllowedOrigin(head).empty();

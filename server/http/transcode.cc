@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/http/field_path.h"
@@ -13,6 +15,14 @@ namespace {
 using google::protobuf::Message;
 
 constexpr size_t kShownProblem = 200;
+// `{},` is three bytes of JSON, and two hundred once it is a message. The largest request that means something is one
+// of 100,000 pairs, of three fields each.
+constexpr int64_t kMaxValues = 500'000;
+
+// At least as many values as the JSON has, whether it is JSON or not.
+int64_t CountValues(absl::string_view json) {
+  return 1 + std::count_if(json.begin(), json.end(), [](char c) { return c == ',' || c == '{' || c == '['; });
+}
 
 }  // namespace
 
@@ -22,6 +32,12 @@ std::unique_ptr<Message> NewMessage(const google::protobuf::Descriptor* type) {
 }
 
 absl::Status ParseJson(absl::string_view json, Message* message) {
+  if (const int64_t values = CountValues(json); values > kMaxValues) {
+    return base::InvalidArgument(
+        "JSON_TOO_MANY_VALUES",
+        absl::StrCat("the JSON has ", values, " values; the limit is ", kMaxValues, ". Send several smaller requests."),
+        {{"field", "body"}, {"actual", absl::StrCat(values)}, {"limit", absl::StrCat(kMaxValues)}});
+  }
   const auto status = google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, message);
   if (status.ok()) return absl::OkStatus();
   // protobuf shows the place in several lines.

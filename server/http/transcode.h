@@ -2,7 +2,8 @@
 // the proto are read too), enums by name, 64-bit numbers as text, bytes as base64. What is 0, false, or empty is
 // written all the same, so that a reader need not know what is missing; messages that are not set are left out.
 //
-// Threading: pure functions. Failure: INVALID_ARGUMENT that names the field; JSON is at most 100 levels deep.
+// Threading: pure functions. Failure: INVALID_ARGUMENT that names the field; JSON is at most 100 levels deep, and
+// has at most 500,000 values.
 #ifndef SIGHTLINE_SERVER_HTTP_TRANSCODE_H_
 #define SIGHTLINE_SERVER_HTTP_TRANSCODE_H_
 

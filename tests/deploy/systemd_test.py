@@ -115,6 +115,19 @@ class Unit(unittest.TestCase):
             done = subprocess.run([SERVER, f"--config={settings}", "--help"], capture_output=True, text=True, timeout=60,
                                   check=False)
             self.assertIn("--data_dir", done.stdout, done.stderr)
+            self.assertEqual(done.returncode, 0)
+
+    @unittest.skipUnless(SERVER and shutil.which("groff"), "SIGHTLINE_SERVER names no server program, or groff is not installed")
+    def test_the_manual_page_names_every_flag(self):
+        text = subprocess.run([SERVER, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+        page = subprocess.run([SERVER, "--help=man"], capture_output=True, timeout=60, check=True).stdout
+        shown = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-rCHECKSTYLE=0"], input=page, capture_output=True, timeout=60, check=True)
+        self.assertEqual(shown.stderr, b"")
+        plain = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", shown.stdout.decode())
+        flags = re.findall(r"^    --(\w+) \(", text, re.MULTILINE)
+        self.assertGreater(len(flags), 50)
+        for flag in flags:
+            self.assertRegex(plain, rf"(?m)^ +--{flag}$")
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_systemd_itself_finds_nothing(self):

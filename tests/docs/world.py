@@ -45,7 +45,7 @@ SERVER_WRAPPER = """#!/bin/bash
 for argument; do
   case $argument in --help | --doctor | --version) exec "{real}" "$@" ;; esac
 done
-if [[ -n $DOCS_HELP ]]; then "{real}" --help; exit $(($? > 1)); fi # abseil's own --help ends with 1
+if [[ -n $DOCS_HELP ]]; then exec "{real}" --help; fi
 [[ -n $DOCS_OTHER ]] || "{world}/stop-server"
 admin=()
 for argument; do

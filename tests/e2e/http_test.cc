@@ -5,18 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
@@ -439,23 +436,6 @@ TEST_F(HttpTest, MovesSnapshots) {
   EXPECT_EQ(back.code, 200) << back.body;
   EXPECT_EQ(Parse(back)["snapshot"]["sha256"], snapshot["sha256"]);
   EXPECT_EQ(http_.Call("DELETE", "/v1/" + Parse(back)["snapshot"]["name"].get<std::string>()).code, 200);
-}
-
-TEST_F(HttpTest, ACallerWhoLeavesCancelsItsCall) {
-  const auto begun = [&] { return server_->Metric("sightline_requests_in_flight"); };
-  {
-    // The body has not ended, so the stream waits.
-    HttpClient leaver(server_->http_port());
-    leaver.Send(
-        "POST /v1/searches:stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n");
-    const std::string line = StreamLines(1);
-    leaver.Send(absl::StrFormat("%x\r\n%s\r\n", line.size(), line));
-  }
-  // Nothing is left in hand; the server's end, which waits for every call, is the other half of this test.
-  for (int i = 0; i < 500 && begun() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(begun(), 0);
-  EXPECT_EQ(http_.Get("/readyz").code, 200);
 }
 
 }  // namespace

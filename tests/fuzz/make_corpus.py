@@ -307,6 +307,62 @@ def write_requests():
     write("operations", "raw", b"\x01SLTOPERA" + bytes(40))
 
 
+def form(*parts):
+    """The body of a form whose boundary is `b`."""
+    shown = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n\r\n{content}\r\n'
+                    for name, content in parts)
+    return shown + "--b--\r\n"
+
+
+def write_gateway():
+    text = "".join(path.read_text() for path in sorted((ROOT / "proto/sightline/v1").glob("*_service.proto")))
+    typed = "Content-Type: application/json\n\n"
+    for rpc in re.split(r"\n  rpc ", text)[1:]:
+        name = rpc[:rpc.index("(")]
+        path = re.search(r'post: "([^"]+)"', rpc).group(1)
+        path = re.sub(r"\{\w+=(\w+)/\*\}", r"\1/7", re.sub(r"\{\w+\}", "shop", path))
+        write("gateway", name, f"POST {path}\n{typed}{{}}")
+    search = {"topK": 5, "minScore": 0.5, "rerank": {"method": "METHOD_OPTIMAL_TRANSPORT", "mass": "NaN"},
+              "query": {"parts": [{"image": "/9j/4A==", "weight": -1, "crops": [{"x0": 0.5}]}, {"id": "\u00e9\ud83d\ude00"}]}}
+    lines = "\n".join(json.dumps({"request": {"requestId": str(i), **search}, "timeout": "1.5s"}) for i in range(2))
+    formed = "Content-Type: multipart/form-data; boundary=b\nX-Requested-With: x\n\n"
+    seeds = {
+        "search": f"POST /v1/collections/shop:search\nX-Request-Id: r\nGrpc-Timeout: 5S\n{typed}{json.dumps(search)}",
+        "attributes": "POST /v1/collections/shop/images/a:updateAttributes\n" + typed +
+                      '{"set": {"k": {"int64Value": "5"}, "l": {"stringList": {"values": ["v"]}}}, "remove": ["c"]}',
+        "mask": f"PATCH /v1/collections/shop\n{typed}"
+                '{"settings": {"keepImage": 2, "dropTokens": true}, "updateMask": "keepImage,dropTokens"}',
+        "conflict": f'POST /v1/collections/shop:search\n{typed}{{"collection": "other"}}',
+        "deep": f"POST /v1/collections/shop:search\n{typed}" + '{"query":{"parts":[' * 30,
+        "twice": f'POST /v1/collections/shop:search\n{typed}{{"topK": 1, "top_k": 2, "topK": 3}}',
+        "numbers": f'POST /v1/collections\n{typed}{{"name": "a", "descriptorDim": 4e0, "settings": {{"hnswM": -0}}}}',
+        "form": "POST /v1/collections/shop/images\n" + formed +
+                form(("request", '{"item": {"id": "a"}}'), ("item.image", "\u00ff\u00d8")),
+        "form_of_parts": "POST /v1/collections/shop:search\n" + formed +
+                         form(("query.parts[0].image", "x"), ("query.parts[1].image", "y")),
+        "form_cut": "POST /v1/collections/shop/images\n" + formed + form(("item.image", "x"))[:-9],
+        "stream": f"POST /v1/searches:stream\nContent-Type: application/x-ndjson\n\n{lines}\n",
+        "events": f"POST /v1/searches:stream\nAccept: text/event-stream\nContent-Type: application/x-ndjson\n\n\r\n{lines}\n{{",
+        "writes": "POST /v1/images:indexStream\nContent-Type: application/x-ndjson\n\n"
+                  '{"request": {"collection": "shop", "item": {"id": "a", "image": "eA"}}}\n',
+        "upload": f"POST /v1/snapshots:upload?sha256={'ab' * 32}\nContent-Type: application/octet-stream\n\nbytes",
+        "download": "GET /v1/snapshots/1?offset=3\n\n",
+        "page": "GET /v1/collections/shop/images?page_size=5&view=IMAGE_VIEW_VECTORS&filter=a%20%3D+1&view=2\n\n",
+        "fields": "GET /v1/operations?collection=%C3%A9&pageSize=x&a.b[0].c=1\n\n",
+        "image": "GET /v1/collections/shop/images/a%2Fb:c\nAuthorization: Bearer key\n\n",
+        "preview": 'GET /v1/collections/image%2Fpng/images/a/preview\nIf-None-Match: "p0-0a"\n\n',
+        "original": "HEAD /v1/collections/text%2Fhtml/images/%3Cscript%3E/original\n\n",
+        "delete": "DELETE /v1/collections/shop?name=other\n\n",
+        "verb": "PUT /v1/collections\n\n",
+        "escape": "GET /v1/collections/%FF%zz?%=%C0%AF\n\n",
+        "headers": "GET /v1/collections\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"
+                   "tracestate: a=b\nX-Request-Id: \u00e9\nGrpc-Timeout: 99999999999H\n\n",
+        "origin": f"POST /v1/collections:list\nOrigin: https://example.org\nSec-Fetch-Site: cross-site\n{typed}{{}}",
+    }
+    for name, seed in seeds.items():
+        write("gateway", name, seed)
+
+
 def write_server():
     write("http", "get", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     write("http", "old", "GET /metrics HTTP/1.0\r\n\r\n")
@@ -321,6 +377,7 @@ def write_server():
     write("http", "long", "GET /" + "a" * 5000 + " HTTP/1.1\r\n" + "X: y\r\n" * 300 + "\r\n")
     write("http", "cut", "GET /healthz HTT")
     write("http", "not_http", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    write_gateway()
     key = {"name": "ci", "sha256": "ab" * 32, "scope": "write", "collections": ["shop", "a-*"],
            "expires": "2027-01-31T00:00:00Z", "rate": {"per_second": 50, "burst": 100}, "max_in_flight": 4}
     write("key_file", "one", json.dumps({"keys": [key]}))

@@ -1,38 +1,18 @@
 // A crash at any step of setting, moving and deleting an alias, or its collection, leaves the state before or after.
-//
-// In a program of its own, whose own process passes no kill point: the environment is read at the first one.
+// In a program of its own: see run_apart.h.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
 
 #include "tests/index/index_fixture.h"
+#include "tests/index/run_apart.h"
 
 namespace sightline::index {
 namespace {
-
-// As a process of its own, which dies at a kill point when one is named. Returns its exit code, or minus the signal.
-int RunApart(const std::string& kill_point, const std::function<bool()>& work) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    if (!kill_point.empty()) {
-      ::setenv("SIGHTLINE_ALLOW_KILL_POINTS", "1", 1);
-      ::setenv("SIGHTLINE_KILL_POINT", kill_point.c_str(), 1);
-    }
-    const bool well = work();
-    std::fflush(stdout);
-    ::_exit(well ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 class AliasesCrashTest : public IndexTest {
  protected:

@@ -1,39 +1,18 @@
 // A crash at any step of filling, swapping and dropping another space leaves one collection, the old one or the new
 // one.
-//
-// In a program of its own, whose own process passes no kill point: the environment is read at the first one.
+// In a program of its own: see run_apart.h.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <string>
 
+#include "tests/index/run_apart.h"
 #include "tests/index/spaces_fixture.h"
 
 namespace sightline::index {
 namespace {
-
-// As a process of its own, which dies at a kill point when one is named. Returns its exit code, or minus the signal.
-int InChild(const std::string& kill_point, const std::function<bool()>& work) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    if (!kill_point.empty()) {
-      ::setenv("SIGHTLINE_ALLOW_KILL_POINTS", "1", 1);
-      ::setenv("SIGHTLINE_KILL_POINT", kill_point.c_str(), 1);
-    }
-    const bool well = work();
-    std::fflush(stdout);
-    ::_exit(well ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 using SpacesCrashTest = SpacesFixture;
 
@@ -49,7 +28,7 @@ TEST_F(SpacesCrashTest, AtAnyStepItLeavesOneOrTheOther) {
         Step{"space.before_drop", "new-space", true}, Step{"space.after_drop", "new-space", false}}) {
     SCOPED_TRACE(step.point);
     std::filesystem::remove_all(options_.directory);
-    const int died = InChild(step.point, [&] {
+    const int died = RunApart(step.point, [&] {
       Start();
       Fill();
       const absl::Status swapped = SwapAll();
@@ -57,7 +36,7 @@ TEST_F(SpacesCrashTest, AtAnyStepItLeavesOneOrTheOther) {
       return swapped.ok() && database_->DropOtherSpace("shop").ok();
     });
     EXPECT_EQ(died, -SIGKILL) << "the point was not passed";
-    const int well = InChild("", [&] {
+    const int well = RunApart("", [&] {
       Open();
       const auto found = database_->Find("shop");
       if (!found.ok() || database_->List().size() != 1 || !database_->damaged().empty()) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -53,6 +54,7 @@ class HttpClient {
     size_t sent = 0;
     while (sent < text.size()) {
       const ssize_t count = send(fd_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      if (count < 0 && errno == EINTR) continue;
       if (count <= 0) return false;
       sent += static_cast<size_t>(count);
     }
@@ -115,7 +117,10 @@ class HttpClient {
  private:
   bool More() {
     char buffer[16384];
-    const ssize_t count = recv(fd_, buffer, sizeof(buffer), 0);
+    ssize_t count;
+    do {
+      count = recv(fd_, buffer, sizeof(buffer), 0);
+    } while (count < 0 && errno == EINTR);
     if (count <= 0) return false;
     in_.append(buffer, static_cast<size_t>(count));
     return true;

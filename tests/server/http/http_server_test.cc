@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/status.h"
@@ -58,6 +60,43 @@ TEST_F(HttpServerTest, SilentConnectionsDoNotSilenceOthers) {
   std::vector<std::unique_ptr<HttpClient>> silent;
   for (int i = 0; i < 64; ++i) silent.push_back(std::make_unique<HttpClient>(server_->port()));
   EXPECT_EQ(HttpClient(server_->port()).Get("/healthz").code, 200);
+}
+
+// A byte now and then is no reason to keep a connection.
+TEST(HttpServerTimesTest, HeadersHaveTheirTime) {
+  Pages pages({{"/healthz", [] { return HttpReply{.body = "ok\n"}; }}});
+  const auto server = HttpServer::Start({.address = "127.0.0.1:0", .head_time = absl::Seconds(1)}, &pages);
+  ASSERT_TRUE(server.ok()) << server.status();
+  HttpClient slow((*server)->port());
+  EXPECT_TRUE(slow.Send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: "));
+  bool closed = false;
+  for (int i = 0; i < 200 && !closed; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    closed = !slow.Send("x");
+  }
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(HttpClient((*server)->port()).Get("/healthz").code, 200);
+}
+
+TEST(HttpServerTimesTest, AnswersAreTakenInTime) {
+  constexpr size_t kBody = 64 << 20;
+  constexpr size_t kPiece = 64 << 10;
+  Pages pages({{"/large", [] { return HttpReply{.body = std::string(kBody, 'x')}; }}});
+  const auto server = HttpServer::Start(
+      {.address = "127.0.0.1:0", .body_time = absl::Seconds(1), .reply_rate = int64_t{1} << 30}, &pages);
+  ASSERT_TRUE(server.ok()) << server.status();
+  HttpClient slow((*server)->port());
+  const int little = kPiece;
+  setsockopt(slow.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+  EXPECT_TRUE(slow.Send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  // It would take twenty seconds in all, and never rests for longer than the listener bears.
+  size_t taken = 0;
+  std::string piece(kPiece, '\0');
+  for (ssize_t got; taken < kBody && (got = recv(slow.fd(), piece.data(), piece.size(), MSG_WAITALL)) > 0;) {
+    taken += static_cast<size_t>(got);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LT(taken, kBody);
 }
 
 TEST_F(HttpServerTest, AnAddressInUseIsNamed) {

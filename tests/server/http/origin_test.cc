@@ -89,7 +89,7 @@ class SiteTest : public ::testing::Test {
     return std::get<HttpReply>(site_.Begin(head, [] {})).code;
   }
 
-  Pages pages_{{{"/healthz", [] { return HttpReply{}; }}}};
+  Pages pages_{{{"/healthz", [] { return HttpReply{}; }}, {"/metrics", [] { return HttpReply{}; }}}};
   Echo api_;
   Site site_{{.allowed_origins = {"https://ok.example.org"}, .hosts = {}}, &pages_, &api_, nullptr};
 };
@@ -113,6 +113,9 @@ TEST_F(SiteTest, RefusesWhatTwoReadersReadDifferently) {
 
 TEST_F(SiteTest, ServesEachItsOwn) {
   EXPECT_EQ(Code(Head("GET", {{"host", "evil.example.com"}}, "/healthz")), 200);
+  EXPECT_EQ(Code(Head("GET", {{"host", "evil.example.com"}}, "/metrics")), 403) << "names of collections";
+  EXPECT_EQ(Code(Head("GET", {{"host", "localhost"}, {"origin", "https://evil.example.org"}}, "/metrics")), 403);
+  EXPECT_EQ(Code(Head("GET", {{"host", "10.0.0.7:9464"}}, "/metrics")), 200);
   EXPECT_EQ(Code(Head("GET", {{"host", "evil.example.com"}})), 403);
   EXPECT_EQ(Code(Head("GET", {}, "/v1")), 404);
   EXPECT_EQ(Code(Head("GET", {}, "/nothing")), 404);
