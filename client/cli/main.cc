@@ -48,8 +48,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   // gRPC logs broken connections on its own; this program says what happened in its own words.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
-  sightline::cli::FdSink out(STDOUT_FILENO);
-  sightline::cli::FdSink err(STDERR_FILENO);
+  sightline::cli::FdSink out(STDOUT_FILENO, "standard output");
+  sightline::cli::FdSink err(STDERR_FILENO, "standard error");
   const char* address = std::getenv("SIGHTLINE_ADDRESS");
   const char* key = std::getenv("SIGHTLINE_API_KEY");
   sightline::cli::Context context{.out = out,

@@ -25,7 +25,8 @@ constexpr char kEnvironment[] =
 
 // Text as roff takes it: a hyphen of a flag must stay one that can be copied, and no line may begin a request.
 std::string Escaped(absl::string_view text) {
-  const std::string out = absl::StrReplaceAll(text, {{"\\", "\\e"}, {"-", "\\-"}, {"'", "\\(aq"}, {"`", "\\(ga"}});
+  const std::string out = absl::StrReplaceAll(
+      text, {{"\\", "\\e"}, {"-", "\\-"}, {"'", "\\(aq"}, {"`", "\\(ga"}, {"~", "\\(ti"}, {"^", "\\(ha"}});
   return absl::StartsWith(out, ".") ? absl::StrCat("\\&", out) : out;
 }
 

@@ -46,13 +46,27 @@ absl::string_view SystemWords(const std::string& message) {
   return absl::string_view(message).substr(colon + 2);
 }
 
+// What to do about a server that cannot be reached, by what the system said.
+absl::string_view NextStep(absl::string_view words) {
+  if (absl::StrContains(words, "http1") || absl::StrContains(words, "HTTP/1")) {
+    return "That is an HTTP address. Give the one of gRPC, which is --listen of the server and by default port 50051.";
+  }
+  if (absl::StrContains(words, "SSL") || absl::StrContains(words, "certificate") || absl::StrContains(words, "peer")) {
+    return "Give the certificates of who signed the server's (tls_ca), or none where the server is without TLS.";
+  }
+  if (absl::StrContains(words, "Socket closed") || absl::StrContains(words, "reset")) {
+    return "It was stopped, or wants TLS or a client certificate (tls_ca, tls_cert): look at how it was started.";
+  }
+  return "Start sightline-server, or give the address it listens on.";
+}
+
 // Errors that gRPC itself makes carry no details and speak of sockets and frames; say what they mean here.
 absl::Status WithoutDetails(absl::StatusCode code, const std::string& message, const CallSite& site) {
   switch (code) {
     case absl::StatusCode::kUnavailable:
       return base::Error(code, "SERVER_UNREACHABLE",
-                         absl::StrCat("no server answers at ", site.address, " (", SystemWords(message),
-                                      "). Start sightline-server, or give the address it listens on."),
+                         absl::StrCat("no server answers at ", site.address, " (", SystemWords(message), "). ",
+                                      NextStep(SystemWords(message))),
                          {{"address", site.address}});
     case absl::StatusCode::kCancelled:
       // This library cancels no call that it still waits for: a server that shuts down dropped it.

@@ -28,6 +28,7 @@ def crop_box(crop: Any, field: str = "crop") -> Message:
             edges = ()
         if len(edges) != 4 or any(isinstance(edge, (str, bytes)) or not hasattr(edge, "__float__") for edge in edges):
             raise invalid("CROP_INVALID", f"{field} is {crop!r}. Give four numbers: (x0, y0, x1, y1).", field=field)
+        edges = tuple(map(float, edges))
         unit = _FRACTIONS if all(edge <= 1 for edge in edges) else "pixel"
     box = message("CropBox")
     assign(box, dict(zip(("x0", "y0", "x1", "y1"), map(float, edges))), f"{field}.")
@@ -150,8 +151,8 @@ def _expansion(expansion: Any) -> Optional[Message]:
 
 
 def explain_options(explain: Any) -> Optional[Message]:
-    """None and False: no evidence. True: that of the best ten. A number: of so many."""
-    if explain is None or explain is False:
+    """None, False and 0: no evidence. True: that of the best ten. A number: of so many."""
+    if explain is None or (isinstance(explain, int) and explain == 0):
         return None
     if explain is True:
         explain = Explain()

@@ -106,6 +106,23 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status UpdateAttributes(grpc::ServerContext*, const v1::UpdateAttributesRequest* request,
+                                v1::UpdateAttributesResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    auto& images = server_.collections_[request->collection()];
+    const auto image = images.find(request->id());
+    if (image == images.end()) {
+      return ToGrpc(base::NotFound("IMAGE_NOT_FOUND",
+                                   absl::StrCat("there is no image \"", request->id(), "\". Index it first.")));
+    }
+    auto& attributes = *image->second.mutable_attributes();
+    if (request->replace()) attributes.clear();
+    for (const std::string& key : request->remove()) attributes.erase(key);
+    for (const auto& [key, value] : request->set()) attributes[key] = value;
+    *response->mutable_image() = image->second;
+    return grpc::Status::OK;
+  }
+
   // Page tokens are positions in the order of ids.
   grpc::Status ListImages(grpc::ServerContext*, const v1::ListImagesRequest* request,
                           v1::ListImagesResponse* response) override {
