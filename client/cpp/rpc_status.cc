@@ -38,11 +38,12 @@ base::ErrorInfo ReadDetails(const google::rpc::Status& status) {
   return info;
 }
 
-// The end of "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused": what the system
-// said. Other messages as they are.
+// The end of "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused" and of "DNS
+// resolution failed for ...: ...: Domain name not found": what the system said. Other messages as they are.
 absl::string_view SystemWords(const std::string& message) {
   const size_t colon = message.rfind(": ");
-  if (!absl::StartsWith(message, "failed to connect") || colon == std::string::npos) return message;
+  const bool has_end = absl::StartsWith(message, "failed to connect") || absl::StartsWith(message, "DNS resolution");
+  if (!has_end || colon == std::string::npos) return message;
   return absl::string_view(message).substr(colon + 2);
 }
 
@@ -57,6 +58,7 @@ absl::string_view NextStep(absl::string_view words) {
   if (absl::StrContains(words, "Socket closed") || absl::StrContains(words, "reset")) {
     return "It was stopped, or wants TLS or a client certificate (tls_ca, tls_cert): look at how it was started.";
   }
+  if (absl::StartsWith(words, "Domain name")) return "Check the name of the host.";
   return "Start sightline-server, or give the address it listens on.";
 }
 

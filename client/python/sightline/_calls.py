@@ -217,7 +217,7 @@ def fit_confidence(collection: str, pairs: Optional[Iterable[Tuple[str, str, boo
                    collection=collection,
                    label_attribute=label_attribute,
                    rerank=_requests.rerank_options(rerank))
-    for number, pair in enumerate(pairs or ()):
+    for number, pair in enumerate(_requests.iterable_of(pairs or (), "pairs", "(first_id, second_id, same)")):
         try:
             first, second, same = pair
         except (TypeError, ValueError):

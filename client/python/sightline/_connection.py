@@ -174,9 +174,10 @@ def _pem(source: Any, name: str) -> Optional[bytes]:
     else:
         try:
             data = pathlib.Path(source).read_bytes()
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:  # no path at all, or one with a NUL
+            words = getattr(error, "strerror", None) or error
             raise invalid("FILE_UNREADABLE",
-                          f"{name}: cannot read {str(source)!r} ({error.strerror}). Check the path and its mode.",
+                          f"{name}: cannot read {source!r} ({words}). Check the path and its mode.",
                           field=name,
                           path=source) from None
     # gRPC takes anything, and fails much later with no word about it.

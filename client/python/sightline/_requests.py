@@ -94,6 +94,17 @@ def _query_part(part: Part, limit: int, field: str) -> Message:
     return made
 
 
+def iterable_of(values: Any, field: str, wanted: str) -> Iterable[Any]:
+    """What is to be several, in words where it is not."""
+    try:
+        several: Iterable[Any] = iter(values)
+        return several
+    except TypeError:
+        raise invalid("FIELD_INVALID",
+                      f"{field} is of type {type(values).__name__}, and not a list. Give [{wanted}, ...].",
+                      field=field) from None
+
+
 def query(single: Part, parts: Optional[Iterable[Part]], limit: int) -> Message:
     """What to look for: one part, or several with weights."""
     made = message("Query")
@@ -105,7 +116,7 @@ def query(single: Part, parts: Optional[Iterable[Part]], limit: int) -> Message:
                       "the query has parts and an image, id, descriptor or crop beside them. Put all into the "
                       "parts.",
                       field="parts")
-    for number, part in enumerate(parts):
+    for number, part in enumerate(iterable_of(parts, "parts", "sightline.Part(...)")):
         field = f"parts[{number}]"
         if not isinstance(part, Part):
             raise invalid("QUERY_INVALID",

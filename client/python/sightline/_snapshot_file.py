@@ -137,7 +137,7 @@ class Download:
     def __init__(self, path: Any, sha256: Optional[str]) -> None:
         """`sha256`: what the server lists of the snapshot; None where it lists none."""
         self._target = path_of(path)
-        self._part = self._target.with_name(self._target.name + ".part")
+        self._part = path_of(f"{self._target}.part")
         self._sha256 = sha256
         self._file: Optional[BinaryIO] = None
         #: Where to go on.
@@ -149,7 +149,7 @@ class Download:
             if self._sha256 is not None and not self._is_begun():
                 self._file.truncate(0)
             self.offset = self._file.seek(0, os.SEEK_END)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a NUL within the path
             self.__exit__()
             raise self._unwritable(error) from None
         return self
@@ -193,7 +193,8 @@ class Download:
         except SightlineError:
             return False
 
-    def _unwritable(self, error: OSError) -> InternalError:
-        return InternalError(f"cannot write {self._part} ({error.strerror}). Check the path, its mode and the disk.",
+    def _unwritable(self, error: Exception) -> InternalError:
+        words = getattr(error, "strerror", None) or error
+        return InternalError(f"cannot write {str(self._part)!r} ({words}). Check the path, its mode and the disk.",
                              reason="FILE_ERROR",
                              metadata={"path": str(self._part)})

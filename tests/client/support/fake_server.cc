@@ -71,7 +71,7 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
     }
     v1::IndexStreamRequest request;
     for (int read = 0; stream->Read(&request); ++read) {
-      if (read == cut) {
+      if (read == cut || CutsAt(request.request().item().id())) {
         return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
       }
       v1::IndexStreamResponse reply;
@@ -81,6 +81,11 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
       stream->Write(reply);
     }
     return grpc::Status::OK;
+  }
+
+  bool CutsAt(const std::string& id) {
+    base::MutexLock lock(server_.mutex_);
+    return !server_.cut_at_.empty() && server_.cut_at_ == id;
   }
 
   grpc::Status Index(grpc::ServerContext*, const v1::IndexRequest* request, v1::IndexResponse* response) override {
@@ -477,6 +482,11 @@ void FakeServer::FailOperations(std::vector<absl::Status> statuses) {
 void FakeServer::SetValues(v1::ListAttributeValuesResponse values) {
   base::MutexLock lock(mutex_);
   values_ = std::move(values);
+}
+
+void FakeServer::CutStreamsAt(const std::string& id) {
+  base::MutexLock lock(mutex_);
+  cut_at_ = id;
 }
 
 absl::Status FakeServer::Write(const v1::IndexRequest& request, v1::IndexResponse* response) {
