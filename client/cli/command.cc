@@ -127,7 +127,7 @@ absl::Status WriteOutput(Context& context, const std::string& path, absl::string
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::is_directory(status)) {
-    return base::FailedPrecondition("FILE_IS_FOLDER",
+    return base::FailedPrecondition("FILE_ERROR",
                                     absl::StrCat(Printable(path), " is a folder. Name a file, in it or elsewhere."),
                                     {{"path", Printable(path)}});
   }

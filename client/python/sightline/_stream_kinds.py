@@ -103,7 +103,7 @@ def iterator_of(source: Any, make: Callable[[Any], T]) -> T:
             return make(source)
         except TypeError:
             pass
-    raise invalid("ITEMS_INVALID",
+    raise invalid("ITEM_INVALID",
                   f"a stream takes an iterable, and this is of type {type(source).__name__}. Give a list, or a "
                   "generator.",
                   field="items")
