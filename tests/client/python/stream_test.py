@@ -248,16 +248,18 @@ class FakeTest(unittest.TestCase):
 
     def test_a_source_that_fails_is_raised_when_the_rest_has_ended(self):
         for run in self.both():
+            failed = threading.Event()
 
             def source():
                 yield from items(3, self.rng)
+                failed.set()
                 raise KeyError("mine")
 
             stored = []
 
-            def answer(requests, _):
+            def answer(requests, _, failed=failed):
                 for request in requests:
-                    time.sleep(0.02)
+                    failed.wait(20)
                     stored.append(request.request.item.id)
                     yield ok(request)
 
