@@ -73,6 +73,16 @@ TEST_F(OutputTest, AFolderIsNoFile) {
   EXPECT_FALSE(fs::exists(Path("folder.tmp")));
 }
 
+TEST_F(OutputTest, AnExportThatIsInterruptedLeavesNothing) {
+  interrupted_ = true;
+  EXPECT_EQ(RunWords({"export", "shop", Path("shop.safetensors")}), kInterrupted);
+  EXPECT_THAT(err_, HasSubstr("no file was written"));
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
+  interrupted_ = false;
+  EXPECT_EQ(RunWords({"export", "shop", folder_.path()}), kError);
+  EXPECT_THAT(err_, HasSubstr("is a folder or a device. Name a file."));
+}
+
 TEST_F(OutputTest, AListingOfManyPagesHasItsTitlesOnce) {
   const auto client = *client::Client::Connect({.address = server_.address()});
   int next = 0;

@@ -39,7 +39,11 @@ class CliTest : public ::testing::Test {
 
   int RunInto(cli::Sink& out, const std::vector<std::string>& words) {
     cli::StringSink err;
-    cli::Context context{.out = out, .err = err, .clock = base::Clock::Real(), .default_address = server_.address()};
+    cli::Context context{.out = out,
+                         .err = err,
+                         .clock = base::Clock::Real(),
+                         .default_address = server_.address(),
+                         .interrupted = [this] { return interrupted_; }};
     const int code = cli::Run(context, words);
     err_ = err.text();
     return code;
@@ -49,6 +53,7 @@ class CliTest : public ::testing::Test {
   FakeServer server_;
   std::string out_;
   std::string err_;
+  bool interrupted_ = false;  // whether Ctrl-C was pressed
 };
 
 }  // namespace sightline::testing
