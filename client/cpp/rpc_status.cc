@@ -52,7 +52,10 @@ absl::string_view NextStep(absl::string_view words) {
   if (absl::StrContains(words, "http1") || absl::StrContains(words, "HTTP/1")) {
     return "That is an HTTP address. Give the one of gRPC, which is --listen of the server and by default port 50051.";
   }
-  if (absl::StrContains(words, "SSL") || absl::StrContains(words, "certificate") || absl::StrContains(words, "peer")) {
+  if (absl::StartsWith(words, "Peer name")) {
+    return "Give the name that the server's certificate is for, or the server a certificate for this one.";
+  }
+  if (absl::StrContains(words, "SSL") || absl::StrContains(words, "certificate")) {
     return "Give the certificates of who signed the server's (tls_ca), or none where the server is without TLS.";
   }
   if (absl::StrContains(words, "Socket closed") || absl::StrContains(words, "reset")) {

@@ -212,7 +212,10 @@ def _without_details(number: int, details: str, address: str, timeout: Optional[
         if "http1" in words or "HTTP/1" in words:
             next_step = ("That is an HTTP address. Give the one of gRPC, which is --listen of the server and by "
                          "default port 50051.")
-        elif "SSL" in words or "certificate" in words or "peer" in words:
+        elif words.startswith("Peer name"):
+            next_step = ("Give the name that the server's certificate is for, or the server a certificate for this "
+                         "one.")
+        elif "SSL" in words or "certificate" in words:
             next_step = ("Give the authority that signed the server's certificate (tls=), or no tls= where the server "
                          "has none.")
         elif "Socket closed" in words or "reset" in words:

@@ -55,6 +55,7 @@ TEST(RpcStatusTest, SaysWhatToDoAboutAServerOfAnotherKind) {
   EXPECT_THAT(advice("ipv4:1.2.3.4:5: Trying to connect an http1.x server"), HasSubstr("That is an HTTP address."));
   EXPECT_THAT(advice("Ssl handshake failed: SSL_ERROR_SSL: error:0A00010B:SSL routines::wrong version number"),
               HasSubstr("or none where the server is without TLS."));
+  EXPECT_THAT(advice("Peer name 127.0.0.1 is not in peer certificate"), HasSubstr("Give the name that"));
   EXPECT_THAT(advice("ipv4:1.2.3.4:5: Connection refused"), HasSubstr("Start sightline-server"));
   EXPECT_THAT(std::string(FromCall(14, "Socket closed", "", kSite).message()), HasSubstr("wants TLS"));
   EXPECT_EQ(std::string(FromCall(14,
