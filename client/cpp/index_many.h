@@ -34,7 +34,7 @@ using ItemCallback = std::function<void(const ItemOutcome&)>;
 struct IndexManyOptions {
   int max_in_flight = 32;                           // writes sent and not answered
   int64_t max_in_flight_bytes = int64_t{64} << 20;  // what they may hold of memory here; one write always goes
-  RetryPolicy retry = {};                           // the waits between attempts
+  RetryPolicy retry = {};                           // the waits between attempts, not their number
   // How long an item that is refused for now is sent again, and a server that is away is awaited. Not a number of
   // attempts: a server that starts refuses for as long as it loads its models.
   absl::Duration patience = absl::Minutes(2);
