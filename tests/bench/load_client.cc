@@ -26,6 +26,10 @@ double ModelMilliseconds(const google::protobuf::RepeatedPtrField<v1::StageTime>
   return 0;
 }
 
+bool IsOf(const LoadAnswer& answer, LoadFigures::Kind kind) {
+  return kind == LoadFigures::Kind::kAll || answer.is_write == (kind == LoadFigures::Kind::kWrites);
+}
+
 }  // namespace
 
 struct LoadClient::Call {
@@ -46,13 +50,20 @@ struct LoadClient::Call {
 
 double LoadFigures::Goodput() const {
   const auto in_time =
-      std::count_if(answered_at.begin(), answered_at.end(), [this](double at) { return at <= seconds; });
+      std::count_if(answers.begin(), answers.end(), [this](const LoadAnswer& answer) { return answer.at <= seconds; });
   return seconds > 0 ? static_cast<double>(in_time) / seconds : 0;
 }
 
-double LoadFigures::Percentile(double share) const {
-  if (milliseconds.empty()) return 0;
-  std::vector<double> sorted = milliseconds;
+int64_t LoadFigures::answered(Kind kind) const {
+  return std::count_if(answers.begin(), answers.end(), [kind](const LoadAnswer& answer) { return IsOf(answer, kind); });
+}
+
+double LoadFigures::Percentile(double share, Kind kind) const {
+  std::vector<double> sorted;
+  for (const LoadAnswer& answer : answers) {
+    if (IsOf(answer, kind)) sorted.push_back(answer.milliseconds);
+  }
+  if (sorted.empty()) return 0;
   std::sort(sorted.begin(), sorted.end());
   return sorted[std::min(sorted.size() - 1, static_cast<size_t>(share * static_cast<double>(sorted.size())))];
 }
@@ -97,12 +108,11 @@ void LoadClient::Note(const Call& call, Clock::time_point begin, LoadFigures* fi
   const bool has_delay = call.status.error_details().find(kRetryInfo) != std::string::npos;
   switch (call.status.error_code()) {
     case grpc::StatusCode::OK:
-      ++figures->answered;
-      figures->searches += call.is_index ? 0 : 1;
-      figures->milliseconds.push_back(1e3 * Seconds(call.answered - call.due));
-      figures->answered_at.push_back(Seconds(call.answered - begin));
-      figures->model_milliseconds.push_back(
-          ModelMilliseconds(call.is_index ? call.written.stages() : call.found.stats().stages()));
+      figures->answers.push_back(
+          {.milliseconds = 1e3 * Seconds(call.answered - call.due),
+           .model_milliseconds = ModelMilliseconds(call.is_index ? call.written.stages() : call.found.stats().stages()),
+           .at = Seconds(call.answered - begin),
+           .is_write = call.is_index});
       return;
     case grpc::StatusCode::DEADLINE_EXCEEDED: ++figures->late; return;
     case grpc::StatusCode::RESOURCE_EXHAUSTED:

@@ -22,24 +22,30 @@
 
 namespace sightline::bench {
 
+struct LoadAnswer {
+  double milliseconds = 0;        // since the request was due
+  double model_milliseconds = 0;  // of these
+  double at = 0;                  // seconds since the begin
+  bool is_write = false;
+};
+
 struct LoadFigures {
   int64_t sent = 0;
-  int64_t answered = 0;
-  int64_t shed = 0;      // RESOURCE_EXHAUSTED or UNAVAILABLE with a retry delay
-  int64_t late = 0;      // DEADLINE_EXCEEDED
-  int64_t failed = 0;    // anything else
-  int64_t searches = 0;  // of those answered
+  int64_t shed = 0;    // RESOURCE_EXHAUSTED or UNAVAILABLE with a retry delay
+  int64_t late = 0;    // DEADLINE_EXCEEDED
+  int64_t failed = 0;  // anything else
   double seconds = 0;
-  std::vector<double> milliseconds;        // of those answered, in the order they were answered
-  std::vector<double> answered_at;         // seconds since the begin, of the same
-  std::vector<double> model_milliseconds;  // what the model took, of the same
-  std::string error;                       // the first failure
+  std::vector<LoadAnswer> answers;  // in the order they came
+  std::string error;                // the first failure
+
+  enum class Kind { kAll, kSearches, kWrites };
+  int64_t answered(Kind kind = Kind::kAll) const;
 
   // Answers a second, those that came after the last request was sent left out.
   double Goodput() const;
   double ShedShare() const { return sent > 0 ? static_cast<double>(shed) / static_cast<double>(sent) : 0; }
   // `share` 0.99: the latency that 99 of 100 stay below; 0 when nothing was answered.
-  double Percentile(double share) const;
+  double Percentile(double share, Kind kind = Kind::kAll) const;
 };
 
 class LoadClient {
