@@ -13,9 +13,11 @@
 
 namespace sightline::base {
 
-// One line: a hyphen of a flag stays one that can be copied, and no line begins a request.
+// One line: a hyphen of a flag stays one that can be copied, as do the others that roff draws otherwise, and no line begins
+// a request.
 inline std::string RoffText(absl::string_view line) {
-  const std::string out = absl::StrReplaceAll(line, {{"\\", "\\e"}, {"-", "\\-"}, {"'", "\\(aq"}, {"`", "\\(ga"}});
+  const std::string out = absl::StrReplaceAll(
+      line, {{"\\", "\\e"}, {"-", "\\-"}, {"'", "\\(aq"}, {"`", "\\(ga"}, {"~", "\\(ti"}, {"^", "\\(ha"}});
   return absl::StartsWith(out, ".") ? absl::StrCat("\\&", out) : out;
 }
 

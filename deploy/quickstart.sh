@@ -27,6 +27,23 @@ model=dtop_tiny
 required=0.90      # of the held-out views must find their own instance first
 baseline_limit=0.50 # a baseline above this would mean that the samples are too easy
 
+# What would be in the way is said before anything is built.
+if [[ -e $work/server.pid ]]; then
+  earlier=$(<"$work/server.pid")
+  if [[ $(cat "/proc/$earlier/comm" 2>/dev/null) == sightline-serve* ]]; then
+    echo "quickstart.sh: the server of an earlier --keep still runs. End it with: kill $earlier" >&2
+    exit 1
+  fi
+fi
+if ((keep)); then
+  for port in 50051 8080 9464; do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      echo "quickstart.sh: something listens on port $port already. End it, or run without --keep, which takes free ports." >&2
+      exit 1
+    fi
+  done
+fi
+
 begin=$SECONDS
 step() { printf '\n== %s  [%d s]\n' "$*" $((SECONDS - begin)); }
 
@@ -58,12 +75,12 @@ rm -f "$work/ports.json"
 server=$!
 stop_server() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
 trap stop_server EXIT
-for ((i = 0; i < 300; ++i)); do
+for ((i = 0; i < 1200; ++i)); do
   [[ -e $work/ports.json ]] && break
   kill -0 "$server" 2>/dev/null || { echo "quickstart.sh: the server ended; its log says:" >&2; tail -n 5 "$work/server.log" >&2; exit 1; }
   sleep 0.1
 done
-[[ -e $work/ports.json ]] || { echo "quickstart.sh: the server was not ready within 30 s; see $work/server.log" >&2; exit 1; }
+[[ -e $work/ports.json ]] || { echo "quickstart.sh: the server was not ready within 2 min; see $work/server.log" >&2; exit 1; }
 SIGHTLINE_ADDRESS=127.0.0.1:$(sed -n 's/.*"grpc": \([0-9]*\).*/\1/p' "$work/ports.json")
 export SIGHTLINE_ADDRESS
 echo "listening on $SIGHTLINE_ADDRESS"
@@ -109,6 +126,7 @@ step "Done"
 if ((keep)); then
   trap - EXIT
   disown "$server"
+  echo "$server" >"$work/server.pid"
   cat <<DONE
 The server goes on (process $server; \`kill $server\` ends it):
   console  http://127.0.0.1:8080/    drop a photo there, of $scenes/query for example

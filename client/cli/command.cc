@@ -1,5 +1,13 @@
 #include "client/cli/command.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
@@ -64,6 +72,25 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Context& context, 
   return client::Client::Connect(std::move(options));
 }
 
+namespace {
+
+// To what is there and stays: a device, a pipe.
+absl::Status WriteInto(const std::string& path, absl::string_view bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return base::Error(absl::StatusCode::kInternal, "FILE_ERROR",
+                       absl::StrCat("cannot open ", Printable(path), ": ", std::strerror(errno),
+                                    ". Check the path and its permissions."),
+                       {{"path", Printable(path)}});
+  }
+  const auto close = absl::MakeCleanup([fd] { ::close(fd); });
+  FdSink sink(fd, Printable(path));
+  sink.Write(bytes);
+  return sink.problem();
+}
+
+}  // namespace
+
 int Fail(Context& context, const Args& args, const absl::Status& status) {
   if (args.Switch("json")) {
     context.err.Write(absl::StrCat(JsonObject().Raw("error", JsonError(status)).Done(), "\n"));
@@ -97,7 +124,18 @@ absl::Status WriteOutput(Context& context, const std::string& path, absl::string
     context.out.Write(bytes);
     return absl::OkStatus();
   }
-  return base::WriteFileDurably(path, bytes);
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status)) {
+    return base::FailedPrecondition("FILE_ERROR",
+                                    absl::StrCat(Printable(path), " is a folder. Name a file, in it or elsewhere."),
+                                    {{"path", Printable(path)}});
+  }
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) {
+    const auto target = std::filesystem::canonical(path, error);
+    return base::WriteFileDurably(error ? path : target.string(), bytes);
+  }
+  return WriteInto(path, bytes);
 }
 
 }  // namespace sightline::cli

@@ -79,7 +79,8 @@ absl::StatusOr<std::string> CollectionOf(const Args& args);
 // The flag --collection, as most verbs take it.
 FlagSpec CollectionFlag();
 
-// Stores FILE content with --output; "-" is standard output.
+// Stores what goes into a FILE. "-" is standard output. A file is replaced as a whole or not at all; a device or a pipe
+// is written to, and a link is followed.
 absl::Status WriteOutput(Context& context, const std::string& path, absl::string_view bytes);
 
 }  // namespace sightline::cli

@@ -160,6 +160,9 @@ class Completer {
     if (!collections.ok()) return;
     for (const auto& collection : collections->collections()) {
       if (IsPlainName(collection.name())) Add(collection.name(), absl::StrCat(collection.stats().images(), " images"));
+      for (const std::string& alias : collection.aliases()) {
+        if (IsPlainName(alias)) Add(alias, absl::StrCat("an alias of ", collection.name()));
+      }
     }
   }
 

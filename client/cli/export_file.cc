@@ -121,7 +121,12 @@ absl::Status ExportFile::Problem(absl::string_view action) const {
 absl::StatusOr<std::unique_ptr<ExportFile>> ExportFile::Create(const std::string& path,
                                                                const v1::Collection& collection, bool tokens) {
   std::error_code error;
-  if (std::filesystem::exists(path, error)) {
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return base::FailedPrecondition("FILE_ERROR", absl::StrCat(path, " is a folder or a device. Name a file."),
+                                    {{"path", path}});
+  }
+  if (std::filesystem::exists(status)) {
     return base::FailedPrecondition(
         "FILE_EXISTS", absl::StrCat(path, " is there already. Remove it, or choose another name."), {{"path", path}});
   }

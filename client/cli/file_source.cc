@@ -49,13 +49,14 @@ std::optional<v1::IndexRequest> FileSource::Next() {
       continue;
     }
     const std::string sha256 = base::Sha256Hex(*bytes);
-    if (const auto first = MetBefore(sha256, file->id)) {
-      report_.Duplicate(file->path, file->id, *first);
-      continue;
-    }
+    // First the attributes: a file that fails by them must not stand for another of the same bytes.
     auto attributes = attributes_.Of(*file);
     if (!attributes.ok()) {
       report_.Failed(file->path, file->id, attributes.status());
+      continue;
+    }
+    if (const auto first = MetBefore(sha256, file->id)) {
+      report_.Duplicate(file->path, file->id, *first);
       continue;
     }
     if (known_.Has(file->id, sha256, *attributes)) {

@@ -19,6 +19,8 @@ namespace {
 constexpr absl::Duration kFirstWait = absl::Milliseconds(50);
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 constexpr double kLineSeconds = 5;
+// How long a server that restarts is awaited: it loads its models first.
+constexpr absl::Duration kPatience = absl::Minutes(2);
 
 void Sleep(const Context& context, absl::Duration wait) {
   if (context.sleep) return context.sleep(wait);
@@ -58,17 +60,18 @@ absl::StatusOr<v1::Operation> Follow(Context& context, client::Client& client, v
   const std::string name = operation.name();
   absl::Duration wait = kFirstWait;
   base::Clock::Ticks written = context.clock.Steady();
-  int attempt = 0;
+  absl::Duration away;
   while (!HasEnded(operation)) {
     Sleep(context, wait);
     wait = std::min(2 * wait, kLongestWait);
     absl::StatusOr<v1::Operation> now = client.GetOperation(name);
     if (!now.ok()) {
       // A server that restarts goes on with the operation, or says that it was interrupted.
-      if (!client::IsRetryable(now.status()) || ++attempt >= client.options().retry.max_attempts) return now.status();
+      away += wait;
+      if (!client::IsRetryable(now.status()) || away >= kPatience) return now.status();
       continue;
     }
-    attempt = 0;
+    away = absl::ZeroDuration();
     operation = *std::move(now);
     if (context.err_is_terminal) {
       const std::string line = FollowLine(context, operation);

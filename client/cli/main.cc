@@ -48,8 +48,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   // gRPC logs broken connections on its own; this program says what happened in its own words.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
-  sightline::cli::FdSink out(STDOUT_FILENO);
-  sightline::cli::FdSink err(STDERR_FILENO);
+  sightline::cli::FdSink out(STDOUT_FILENO, "standard output");
+  sightline::cli::FdSink err(STDERR_FILENO, "standard error");
   const char* address = std::getenv("SIGHTLINE_ADDRESS");
   const char* key = std::getenv("SIGHTLINE_API_KEY");
   sightline::cli::Context context{.out = out,
@@ -65,7 +65,8 @@ int main(int argc, char** argv) {
   if (IsColourful(STDOUT_FILENO)) context.style = sightline::cli::TableStyle::kColoured;
   if (context.err_is_terminal && ::isatty(STDIN_FILENO) == 1) context.confirm = Confirm;
   const std::vector<std::string> words(argv + 1, argv + argc);
-  // Only what indexes can end well halfway; Ctrl-C ends every other verb at once.
-  if (!words.empty() && (words[0] == "index" || words[0] == "evaluate")) std::signal(SIGINT, OnInterrupt);
+  // Some verbs end well halfway; Ctrl-C ends every other at once.
+  const bool ends_well = !words.empty() && (words[0] == "index" || words[0] == "evaluate" || words[0] == "export");
+  if (ends_well) std::signal(SIGINT, OnInterrupt);
   return sightline::cli::Run(context, words);
 }

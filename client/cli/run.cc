@@ -55,16 +55,24 @@ Command HelpCommand() {
           .run = Help};
 }
 
+int RunVerb(Context& context, const Command& command, const Args& args) {
+  if (args.Switch("help")) {
+    context.out.Write(HelpOf(command));
+    return kOk;
+  }
+  return command.run(context, args);
+}
+
 }  // namespace
 
 const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
-      IndexCommand(),    SearchCommand(),     ExplainCommand(),    GetCommand(),         ListCommand(),
-      DeleteCommand(),   DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(), AliasesCommand(),
-      SnapshotCommand(), OptimizeCommand(),   ReembedCommand(),    KeysCommand(),        ModelsCommand(),
-      ExportCommand(),   OperationsCommand(), EvaluateCommand(),   ValuesCommand(),      StatusCommand(),
-      DoctorCommand(),   ReadyCommand(),      CompletionCommand(), CompleteCommand(),    VersionCommand(),
-      HelpCommand()};
+      IndexCommand(),   SearchCommand(),   ExplainCommand(),    GetCommand(),        ListCommand(),
+      UpdateCommand(),  DeleteCommand(),   DuplicatesCommand(), ConfidenceCommand(), CollectionsCommand(),
+      AliasesCommand(), SnapshotCommand(), OptimizeCommand(),   ReembedCommand(),    KeysCommand(),
+      ModelsCommand(),  ExportCommand(),   OperationsCommand(), EvaluateCommand(),   ValuesCommand(),
+      StatusCommand(),  DoctorCommand(),   ReadyCommand(),      CompletionCommand(), CompleteCommand(),
+      VersionCommand(), HelpCommand()};
   return *commands;
 }
 
@@ -82,11 +90,10 @@ int Run(Context& context, const std::vector<std::string>& words) {
   flags.insert(flags.end(), CommonFlags().begin(), CommonFlags().end());
   const auto args = ParseArgs(command->name, flags, {words.begin() + 1, words.end()});
   if (!args.ok()) return Fail(context, Args(), args.status());
-  if (args->Switch("help")) {
-    context.out.Write(HelpOf(*command));
-    return kOk;
-  }
-  return command->run(context, *args);
+  const int code = RunVerb(context, *command, *args);
+  // Whatever was done, who asked has not been told.
+  const absl::Status lost = context.out.problem();
+  return lost.ok() ? code : Fail(context, *args, lost);
 }
 
 }  // namespace sightline::cli

@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace sightline::cli {
 
@@ -18,6 +22,11 @@ void FdSink::Write(absl::string_view text) {
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {
       closed_ = true;
+      if (errno == EPIPE) return;
+      problem_ = base::Error(
+          absl::StatusCode::kInternal, "FILE_ERROR",
+          absl::StrCat("cannot write ", name_, ": ", std::strerror(errno), ". Check where it goes, and the disk."),
+          {{"path", name_}});
     }
   }
 }

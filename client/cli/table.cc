@@ -16,17 +16,17 @@ void Table::AddRow(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::Render(TableStyle style) const {
-  std::vector<std::string> titles;
-  for (const Column& column : columns_) titles.push_back(column.title);
+std::string Table::Render(TableStyle style, bool titles) const {
+  std::vector<std::string> names;
+  for (const Column& column : columns_) names.push_back(column.title);
   if (style == TableStyle::kFields) {
-    std::string fields = absl::StrCat(absl::StrJoin(titles, "\t"), "\n");
+    std::string fields = titles ? absl::StrCat(absl::StrJoin(names, "\t"), "\n") : "";
     for (const auto& row : rows_) absl::StrAppend(&fields, absl::StrJoin(row, "\t"), "\n");
     return fields;
   }
   std::vector<size_t> widths;
   for (size_t c = 0; c < columns_.size(); ++c) {
-    size_t width = CharacterCount(titles[c]);
+    size_t width = CharacterCount(names[c]);
     for (const auto& row : rows_) width = std::max(width, CharacterCount(row[c]));
     widths.push_back(width);
   }
@@ -40,8 +40,9 @@ std::string Table::Render(TableStyle style) const {
     }
     absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(line), "\n");
   };
-  add(titles);
-  if (style == TableStyle::kColoured) out = absl::StrCat("\x1b[1m", absl::StripSuffix(out, "\n"), "\x1b[0m\n");
+  if (titles) add(names);
+  if (titles && style == TableStyle::kColoured)
+    out = absl::StrCat("\x1b[1m", absl::StripSuffix(out, "\n"), "\x1b[0m\n");
   for (const auto& row : rows_) add(row);
   return out;
 }

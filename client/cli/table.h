@@ -31,7 +31,8 @@ class Table {
   // As many cells as there are columns.
   void AddRow(std::vector<std::string> cells);
   // The titles and the rows, two spaces between columns, no spaces at the ends of lines; or a tab between fields.
-  std::string Render(TableStyle style = TableStyle::kAligned) const;
+  // Without `titles` the rows alone: a listing of many pages has them once.
+  std::string Render(TableStyle style = TableStyle::kAligned, bool titles = true) const;
   bool empty() const { return rows_.empty(); }
 
  private:

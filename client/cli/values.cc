@@ -20,7 +20,8 @@ absl::Status Wrong(absl::string_view flag, absl::string_view value, absl::string
                                {{"argument", std::string(flag)}});
 }
 
-absl::StatusOr<v1::AttributeValue> ParseValue(absl::string_view whole, absl::string_view type, absl::string_view text) {
+absl::StatusOr<v1::AttributeValue> ParseValue(absl::string_view flag, absl::string_view whole, absl::string_view type,
+                                              absl::string_view text) {
   v1::AttributeValue value;
   int64_t number = 0;
   double real = 0;
@@ -37,7 +38,7 @@ absl::StatusOr<v1::AttributeValue> ParseValue(absl::string_view whole, absl::str
     auto& list = *value.mutable_string_list();
     for (const absl::string_view part : absl::StrSplit(text, ',')) list.add_values(std::string(part));
   } else {
-    return Wrong("attribute", whole,
+    return Wrong(flag, whole,
                  "Write key=text, or key:type=value where the type is string, int64, double, bool or list.");
   }
   return value;
@@ -45,7 +46,7 @@ absl::StatusOr<v1::AttributeValue> ParseValue(absl::string_view whole, absl::str
 
 }  // namespace
 
-absl::StatusOr<CropArgument> ParseCrop(absl::string_view text, absl::string_view unit) {
+absl::StatusOr<CropArgument> ParseCrop(absl::string_view flag, absl::string_view text, absl::string_view unit) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ',');
   CropArgument crop;
   double* const numbers[] = {&crop.x0, &crop.y0, &crop.x1, &crop.y1};
@@ -56,7 +57,7 @@ absl::StatusOr<CropArgument> ParseCrop(absl::string_view text, absl::string_view
     above_one = above_one || *numbers[i] > 1;
   }
   if (!good || crop.x0 >= crop.x1 || crop.y0 >= crop.y1) {
-    return Wrong("crop", text, "Write left, top, right and bottom edge as four numbers, such as 120,80,400,360.");
+    return Wrong(flag, text, "Write left, top, right and bottom edge as four numbers, such as 120,80,400,360.");
   }
   if (unit != "" && unit != "fraction" && unit != "pixel") {
     return Wrong("crop_unit", unit, "It is fraction or pixel.");
@@ -66,14 +67,14 @@ absl::StatusOr<CropArgument> ParseCrop(absl::string_view text, absl::string_view
   return crop;
 }
 
-absl::StatusOr<AttributeMap> ParseAttributes(const std::vector<std::string>& arguments) {
+absl::StatusOr<AttributeMap> ParseAttributes(const std::vector<std::string>& arguments, absl::string_view flag) {
   AttributeMap attributes;
   for (const std::string& argument : arguments) {
     const std::vector<absl::string_view> sides = absl::StrSplit(argument, absl::MaxSplits('=', 1));
-    if (sides.size() != 2 || sides[0].empty()) return Wrong("attribute", argument, "Write key=value.");
+    if (sides.size() != 2 || sides[0].empty()) return Wrong(flag, argument, "Write key=value.");
     const std::vector<absl::string_view> key = absl::StrSplit(sides[0], absl::MaxSplits(':', 1));
     SIGHTLINE_ASSIGN_OR_RETURN(attributes[std::string(key[0])],
-                               ParseValue(argument, key.size() == 2 ? key[1] : "string", sides[1]));
+                               ParseValue(flag, argument, key.size() == 2 ? key[1] : "string", sides[1]));
   }
   return attributes;
 }

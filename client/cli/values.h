@@ -23,11 +23,14 @@ struct CropArgument {
   v1::CropBox::Unit unit = v1::CropBox::UNIT_FRACTION;
 };
 
-// "120,80,400,360". `unit` is "fraction", "pixel" or ""; with "", a box with a number above 1 is in pixels.
-absl::StatusOr<CropArgument> ParseCrop(absl::string_view text, absl::string_view unit);
+// "120,80,400,360", the value of `flag`. `unit` is "fraction", "pixel" or ""; with "", a box with a number above 1 is
+// in pixels.
+absl::StatusOr<CropArgument> ParseCrop(absl::string_view flag, absl::string_view text, absl::string_view unit);
 
 // "brand=acme" or with a type "price:double=9.5": string, int64, double, bool, or list ("colours:list=red,blue").
-absl::StatusOr<AttributeMap> ParseAttributes(const std::vector<std::string>& arguments);
+// `flag`: whose values these are.
+absl::StatusOr<AttributeMap> ParseAttributes(const std::vector<std::string>& arguments,
+                                             absl::string_view flag = "attribute");
 
 // "9.5"; "red,blue" for a list.
 std::string ValueText(const v1::AttributeValue& value);

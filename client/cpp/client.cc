@@ -2,24 +2,15 @@
 
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/cpp/call.h"
+#include "client/cpp/connection.h"
 #include "client/cpp/health.h"
 #include "client/cpp/impl.h"
 #include "client/cpp/index_stream.h"
 
 namespace sightline::client {
 namespace {
-
-bool IsLoopback(absl::string_view address) {
-  for (absl::string_view prefix : {"127.", "localhost:", "[::1]", "unix:"}) {
-    if (absl::StartsWith(address, prefix)) return true;
-  }
-  return false;
-}
 
 grpc::ChannelArguments ArgumentsFor(const Client::Options& options) {
   grpc::ChannelArguments arguments;
@@ -44,29 +35,6 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const Client::Options& 
                                .pem_cert_chain = options.tls_certificate});
 }
 
-// What can be said before the first call.
-absl::Status CheckCredentials(const Client::Options& options) {
-  if (options.tls_certificate.empty() != options.tls_key.empty()) {
-    return base::InvalidArgument("TLS_PAIR_INCOMPLETE",
-                                 "a client certificate and its key belong together, and one is missing. Give both, or "
-                                 "none.");
-  }
-  if (!options.tls_certificate.empty() && options.tls_ca.empty()) {
-    return base::InvalidArgument("TLS_CA_MISSING",
-                                 "a client certificate is given and no authority to check the server by. Give the "
-                                 "certificates of who signs servers', too.");
-  }
-  // gRPC ends the process on metadata that cannot travel in a header.
-  for (const char c : options.api_key) {
-    if (!absl::ascii_isgraph(static_cast<unsigned char>(c))) {
-      return base::InvalidArgument("KEY_INVALID",
-                                   "the API key holds a space, a line break or another byte that no key has. Copy it "
-                                   "as it was printed.");
-    }
-  }
-  return absl::OkStatus();
-}
-
 // A search that carries an image takes as long as an upload.
 bool CarriesImage(const v1::Query& query) {
   for (const auto& part : query.parts()) {
@@ -78,13 +46,7 @@ bool CarriesImage(const v1::Query& query) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(Options options) {
-  if (!absl::StrContains(options.address, ':')) {
-    return base::InvalidArgument("INVALID_ADDRESS",
-                                 absl::StrCat("the address \"", options.address,
-                                              "\" has no port. Write it as host:port, such as 127.0.0.1:50051."),
-                                 {{"field", "address"}, {"actual", options.address}});
-  }
-  SIGHTLINE_RETURN_IF_ERROR(CheckCredentials(options));
+  SIGHTLINE_RETURN_IF_ERROR(CheckConnection(options));
   auto impl = std::make_unique<Impl>();
   impl->channel = grpc::CreateCustomChannel(options.address, CredentialsFor(options), ArgumentsFor(options));
   impl->search = v1::SearchService::NewStub(impl->channel);

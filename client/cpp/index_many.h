@@ -34,7 +34,10 @@ using ItemCallback = std::function<void(const ItemOutcome&)>;
 struct IndexManyOptions {
   int max_in_flight = 32;                           // writes sent and not answered
   int64_t max_in_flight_bytes = int64_t{64} << 20;  // what they may hold of memory here; one write always goes
-  RetryPolicy retry = {};
+  RetryPolicy retry = {};                           // the waits between attempts, not their number
+  // How long an item that is refused for now is sent again, and a server that is away is awaited. Not a number of
+  // attempts: a server that starts refuses for as long as it loads its models.
+  absl::Duration patience = absl::Minutes(2);
   // The connection is given up and begun anew when nothing is answered for so long.
   absl::Duration reply_timeout = absl::Seconds(60);
   // Asked about ten times a second; once true, nothing more is taken from the source, and what is in flight is awaited.

@@ -20,6 +20,16 @@ void* ToTag(Tag tag) { return reinterpret_cast<void*>(tag); }
 // How often the stop function is asked while nothing happens.
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 
+// Connections that broke while an item was on its way, each after a reply to another: the item may be what fells the
+// server. A server that answers nobody says nothing about an item.
+constexpr int kMaxFalls = 8;
+
+// An item has no deadline of its caller's: when the server's own has passed, or is too near, too much was before the
+// item, and it may be in time later.
+bool IsForNow(const absl::Status& status) {
+  return IsRetryable(status) || status.code() == absl::StatusCode::kDeadlineExceeded;
+}
+
 }  // namespace
 
 struct IndexStream::Connection {
@@ -48,6 +58,7 @@ IndexStream::IndexStream(v1::IndexService::Stub& stub, const Client::Options& cl
       last_reply_(absl::Now()) {}
 
 IndexStream::~IndexStream() {
+  if (connection_ != nullptr) connection_->context.TryCancel();  // a source or callback threw
   queue_.Shutdown();
   void* tag = nullptr;
   bool ok = false;
@@ -92,7 +103,9 @@ bool IndexStream::HasRoom() const {
 }
 
 IndexStream::Item* IndexStream::TakeFromSource() {
+  const absl::Time begin = absl::Now();
   std::optional<v1::IndexRequest> request = source_();
+  last_reply_ += absl::Now() - begin;  // replies wait while the source takes its time: the server is not silent
   if (!request) {
     source_ended_ = true;
     return nullptr;
@@ -128,10 +141,15 @@ IndexStream::Item* IndexStream::TakeFromSource() {
 }
 
 IndexStream::Item* IndexStream::NextToSend() {
+  if (Cautious() && in_flight_ > 0) return nullptr;
   const absl::Time now = absl::Now();
+  // What was there when the server fell comes last, so that others are answered before.
+  const auto order = [](const Item& item) { return std::pair(item.falls, item.attempts); };
+  Item* next = nullptr;
   for (auto& [id, item] : items_) {
-    if (!item.in_flight && item.due <= now) return &item;
+    if (!item.in_flight && item.due <= now && (next == nullptr || order(item) < order(*next))) next = &item;
   }
+  if (next != nullptr) return next;
   while (!source_ended_ && HasRoom()) {
     if (Item* item = TakeFromSource()) return item;
   }
@@ -208,8 +226,10 @@ void IndexStream::HandleEvent(void* tag, bool ok) {
 
 void IndexStream::HandleReply(const v1::IndexStreamResponse& reply) {
   connection_->replied = true;
+  ++replies_;
   last_reply_ = absl::Now();
   broken_in_a_row_ = 0;
+  away_since_.reset();
   const auto found = items_.find(reply.request_id());
   if (found == items_.end() || !found->second.in_flight) return;
   found->second.in_flight = false;
@@ -234,28 +254,26 @@ void IndexStream::HandleEnd(const absl::Status& status) {
                                              " ended the stream early. Try again when it has restarted."))
                   : status;
   if (!replied) ++broken_in_a_row_;
-  const bool give_up = !IsRetryable(reason) || broken_in_a_row_ >= options_.retry.max_attempts;
-  if (give_up || summary_.stopped) {
+  const absl::Time now = absl::Now();
+  if (!away_since_) away_since_ = now;
+  if (!IsRetryable(reason) || now - *away_since_ >= options_.patience || summary_.stopped) {
     fatal_ = reason;
-    std::vector<std::string> ids;
-    for (const auto& [id, item] : items_) ids.push_back(id);
-    for (const std::string& id : ids) Report(id, reason, {});
-    return;
+    return ReportAll(reason);
   }
-  const double jitter = std::uniform_real_distribution<double>(0.5, 1.0)(random_);
-  reconnect_at_ = absl::Now() + Backoff(options_.retry, std::max(1, broken_in_a_row_), reason, jitter);
-  std::vector<std::string> ids;
-  for (const auto& [id, item] : items_) {
-    if (item.in_flight) ids.push_back(id);
-  }
-  for (const std::string& id : ids) {
-    Item& item = items_.at(id);
+  reconnect_at_ = now + BackoffAfter(std::max(1, broken_in_a_row_), reason);
+  std::vector<std::string> fallen;
+  for (auto& [id, item] : items_) {
+    if (!item.in_flight) continue;
     item.in_flight = false;
     item.status = reason;
     item.due = reconnect_at_;
-    // An item that was there each time the server fell may be what fells it.
-    if (item.attempts >= options_.retry.max_attempts) Report(id, reason, {});
+    if (replies_ > item.replies_seen) {
+      ++item.falls;
+      item.replies_seen = replies_;
+    }
+    if (item.falls >= kMaxFalls) fallen.push_back(id);
   }
+  for (const std::string& id : fallen) Report(id, reason, {});
 }
 
 void IndexStream::CheckReplyTimeout() {
@@ -268,8 +286,9 @@ void IndexStream::CheckReplyTimeout() {
 absl::Time IndexStream::NextWakeUp() const {
   absl::Time wake = absl::Now() + kTick;
   if (connection_ == nullptr) return std::min(wake, reconnect_at_);
-  // What is due cannot be sent before the write under way ends, and that is an event of its own.
+  // What is due cannot be sent before the write under way ends, or before a reply: events of their own.
   if (!connection_->started || connection_->writing || !connection_->writable) return wake;
+  if (Cautious() && in_flight_ > 0) return wake;
   for (const auto& [id, item] : items_) {
     if (!item.in_flight) wake = std::min(wake, item.due);
   }
@@ -277,14 +296,21 @@ absl::Time IndexStream::NextWakeUp() const {
 }
 
 void IndexStream::RetryOrFail(Item& item, const absl::Status& status) {
-  const std::string request_id = item.request.request().request_id();
-  if (!IsRetryable(status) || item.attempts >= options_.retry.max_attempts) {
-    Report(request_id, status, {});
-    return;
+  const absl::Time now = absl::Now();
+  if (item.refusals++ == 0) item.refused_since = now;
+  if (!IsForNow(status) || now - item.refused_since >= options_.patience) {
+    return Report(std::string(item.request.request().request_id()), status, {});
   }
-  const double jitter = std::uniform_real_distribution<double>(0.5, 1.0)(random_);
   item.status = status;
-  item.due = absl::Now() + Backoff(options_.retry, item.attempts, status, jitter);
+  item.due = now + BackoffAfter(item.refusals, status);
+}
+
+absl::Duration IndexStream::BackoffAfter(int attempt, const absl::Status& status) {
+  return Backoff(options_.retry, attempt, status, std::uniform_real_distribution<double>(0.5, 1.0)(random_));
+}
+
+void IndexStream::ReportAll(const absl::Status& status) {
+  while (!items_.empty()) Report(std::string(items_.begin()->first), status, {});
 }
 
 void IndexStream::Report(const std::string& request_id, const absl::Status& status, const v1::IndexResponse& response) {

@@ -32,6 +32,10 @@ class IndexStream {
     v1::IndexStreamRequest request;
     int64_t bytes = 0;
     int attempts = 0;
+    int refusals = 0;           // for now, in a row
+    absl::Time refused_since;   // of the first of them
+    int falls = 0;              // of kMaxFalls
+    int64_t replies_seen = -1;  // of the stream, at the last fall
     bool in_flight = false;
     absl::Time due;       // of the next attempt, while not in flight
     absl::Status status;  // of the last attempt
@@ -41,6 +45,9 @@ class IndexStream {
   bool Stopped();
   bool HasRoom() const;
   bool Finished() const { return source_ended_ && items_.empty(); }
+  // After two connections in a row that ended without a reply a single write goes ahead, so that the one that may fell
+  // the server does not keep all others from their answers.
+  bool Cautious() const { return broken_in_a_row_ >= 2; }
   // The item to send now, if there is one.
   Item* NextToSend();
   // Takes one item from the source; null when there is none, or when it failed before being sent.
@@ -56,6 +63,8 @@ class IndexStream {
 
   // Schedules another attempt after `status`, or reports it as the item's end.
   void RetryOrFail(Item& item, const absl::Status& status);
+  void ReportAll(const absl::Status& status);
+  absl::Duration BackoffAfter(int attempt, const absl::Status& status);
   void Report(const std::string& request_id, const absl::Status& status, const v1::IndexResponse& response);
   std::string RandomRequestId();
 
@@ -74,9 +83,11 @@ class IndexStream {
 
   grpc::CompletionQueue queue_;
   std::unique_ptr<Connection> connection_;
-  int broken_in_a_row_ = 0;  // connections that ended without one reply
-  absl::Time reconnect_at_;  // not before
-  absl::Time last_reply_;    // or when the first write went into an idle stream
+  int broken_in_a_row_ = 0;               // connections that ended without one reply
+  int64_t replies_ = 0;                   // on all connections
+  std::optional<absl::Time> away_since_;  // the first break after the last reply
+  absl::Time reconnect_at_;               // not before
+  absl::Time last_reply_;                 // or when the first write went into an idle stream
   std::optional<absl::Status> fatal_;
 };
 

@@ -38,12 +38,31 @@ base::ErrorInfo ReadDetails(const google::rpc::Status& status) {
   return info;
 }
 
-// The end of "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused": what the system
-// said. Other messages as they are.
+// The end of "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused" and of "DNS
+// resolution failed for ...: ...: Domain name not found": what the system said. Other messages as they are.
 absl::string_view SystemWords(const std::string& message) {
   const size_t colon = message.rfind(": ");
-  if (!absl::StartsWith(message, "failed to connect") || colon == std::string::npos) return message;
+  const bool has_end = absl::StartsWith(message, "failed to connect") || absl::StartsWith(message, "DNS resolution");
+  if (!has_end || colon == std::string::npos) return message;
   return absl::string_view(message).substr(colon + 2);
+}
+
+// What to do about a server that cannot be reached, by what the system said.
+absl::string_view NextStep(absl::string_view words) {
+  if (absl::StrContains(words, "http1") || absl::StrContains(words, "HTTP/1")) {
+    return "That is an HTTP address. Give the one of gRPC, which is --listen of the server and by default port 50051.";
+  }
+  if (absl::StartsWith(words, "Peer name")) {
+    return "Give the name that the server's certificate is for, or the server a certificate for this one.";
+  }
+  if (absl::StrContains(words, "SSL") || absl::StrContains(words, "certificate")) {
+    return "Give the certificates of who signed the server's (tls_ca), or none where the server is without TLS.";
+  }
+  if (absl::StrContains(words, "Socket closed") || absl::StrContains(words, "reset")) {
+    return "It was stopped, or wants TLS or a client certificate (tls_ca, tls_cert): look at how it was started.";
+  }
+  if (absl::StartsWith(words, "Domain name")) return "Check the name of the host.";
+  return "Start sightline-server, or give the address it listens on.";
 }
 
 // Errors that gRPC itself makes carry no details and speak of sockets and frames; say what they mean here.
@@ -51,8 +70,8 @@ absl::Status WithoutDetails(absl::StatusCode code, const std::string& message, c
   switch (code) {
     case absl::StatusCode::kUnavailable:
       return base::Error(code, "SERVER_UNREACHABLE",
-                         absl::StrCat("no server answers at ", site.address, " (", SystemWords(message),
-                                      "). Start sightline-server, or give the address it listens on."),
+                         absl::StrCat("no server answers at ", site.address, " (", SystemWords(message), "). ",
+                                      NextStep(SystemWords(message))),
                          {{"address", site.address}});
     case absl::StatusCode::kCancelled:
       // This library cancels no call that it still waits for: a server that shuts down dropped it.

@@ -81,7 +81,8 @@ absl::Status NewerFormat(const std::string& path, uint64_t version) {
 
 absl::StatusOr<SnapshotHead> ReadSnapshotHead(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Unreadable(path);
+  // A folder opens, and gives nothing.
+  if (!file || std::filesystem::is_directory(path)) return Unreadable(path);
   std::string header(kHeaderBytes, '\0');
   if (!file.read(header.data(), kHeaderBytes)) return NotWhole(path, "it has no header");
   Fields fields(header);

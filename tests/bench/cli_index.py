@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,8 @@ def main():
     parser.add_argument("--server_flag", action="append", default=[], help="for sightline-server, as --flag=value")
     parser.add_argument("flags", nargs="*", help="for `sightline index`")
     options = parser.parse_args()
+    # Asked to end, it takes its server with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="sightline-cli-index-") as temporary:
         work = pathlib.Path(temporary)
         photos = options.folder

@@ -100,9 +100,11 @@ def main():
             data = machine.prepare_data()
         # Two at a time: a page waits for its server's start and end more than it computes.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            results = [(page, pool.submit(run_page, page, pathlib.Path(name) / str(number), scenes, data))
-                       for number, page in enumerate(chosen)]
-            for page, result in results:
+            # The long ones first: what comes last runs alone.
+            longest_first = sorted(chosen, key=lambda page: page.stat().st_size, reverse=True)
+            results = {page: pool.submit(run_page, page, pathlib.Path(name) / str(number), scenes, data)
+                       for number, page in enumerate(longest_first)}
+            for page, result in ((page, results[page]) for page in chosen):
                 try:
                     page_run, seconds, failures, blocks = result.result()
                 except Exception:  # A page that cannot be read, a machine that does not start.

@@ -11,7 +11,8 @@ Every page starts with the same things, so that its commands can be typed as the
 * the models `dtop_tiny` and `new_model`, in `models/` and `model/zoo/`; `labels.csv` and `pairs.csv` about the photos
 * `deploy/quickstart.sh --keep` does what the real one leaves behind, with fewer pictures and without building
 
-`sightline-server` typed in a page starts a server, waits until it is ready, and the rest of the page speaks to that one.
+`sightline-server` typed in a page starts a server, waits until it is ready, and the rest of the page speaks to that one. Before that,
+the first command that asks a server starts one.
 """
 
 import itertools
@@ -28,6 +29,9 @@ ROOMS = ("client", "docker", "docs", "index", "proto", "tests", "CMakeLists.txt"
          "server", "README.md", "LICENSE")
 PORTS = {"50051": "grpc", "50052": "admin_grpc", "8080": "http", "9464": "admin"}
 HOSTS = r"127\.0\.0\.1|localhost|0\.0\.0\.0|host"
+# What starts a server of its own, and what asks one.
+STARTS = re.compile(r"(?<![\w-])sightline-server\b(?!\s+--(?:help|doctor|version))|\bquickstart\.sh\b")
+ASKS = re.compile(rf"(?<![\w./-])sightline (?!help|version|keys|completion)|\bcurl\b|\bPID\b|\b(?:{HOSTS}):")
 FOLDERS = ("/etc/sightline", "/var/lib/sightline", "/var/log/sightline", "/backup")
 BRANDS, SEASONS = ("acme", "zenith"), ("2022", "2023", "2024")
 
@@ -89,7 +93,7 @@ SIGHTLINE_ADDRESS=127.0.0.1:$(sed -n 's/.*"grpc": \\([0-9]*\\).*/\\1/p' "{world}
 class World:
     """One page's machine. Usage: `with World(folder, repository, programs, scenes, data) as world: world.run(text)`.
 
-    `data` is a data directory that `prepare_data` has made; its server starts when something is run that may need it.
+    `data` is a data directory that `prepare_data` has made; its server starts when something is run that needs it.
     """
 
     def __init__(self, folder, repository, programs, scenes, data=None):
@@ -163,6 +167,14 @@ class World:
             (folder / "weights.safetensors").symlink_to(starter / "weights.safetensors")
             (folder / "model.json").write_text(json.dumps(description))
 
+    def _needs_server(self, text):
+        """Whether `text` asks a server before it has started one."""
+        starts, asks = STARTS.search(text), ASKS.search(text)
+        if starts and (not asks or starts.start() < asks.start()):
+            self.started = True
+            return False
+        return asks is not None
+
     def _start(self):
         self.started = True
         self.run("sightline-server --data_dir /var/lib/sightline --model_root models --models dtop_tiny")
@@ -201,7 +213,7 @@ class World:
 
     def run(self, text, *, status=0, help_only=False, timeout=200, interpreter=None):
         """Runs what a page says and returns its output; AssertionError when it ends with another status."""
-        if not help_only and not self.started:
+        if not help_only and not self.started and (interpreter is not None or self._needs_server(text)):
             self._start()
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("SIGHTLINE_") or name == "SIGHTLINE_SHARED_DATA"}

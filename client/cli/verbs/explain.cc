@@ -38,7 +38,8 @@ absl::Status PutImage(const Args& args, const std::string& operand, const std::s
     return absl::OkStatus();
   }
   if (args.Has(crop_flag)) {
-    SIGHTLINE_ASSIGN_OR_RETURN(const CropArgument crop, ParseCrop(args.Text(crop_flag), args.Text("crop_unit")));
+    SIGHTLINE_ASSIGN_OR_RETURN(const CropArgument crop,
+                               ParseCrop(crop_flag, args.Text(crop_flag), args.Text("crop_unit")));
     image->mutable_crop()->set_x0(crop.x0);
     image->mutable_crop()->set_y0(crop.y0);
     image->mutable_crop()->set_x1(crop.x1);

@@ -25,6 +25,10 @@ absl::Status ExportTo(Context& context, const Args& args, client::Client& client
   request.set_view(v1::IMAGE_VIEW_VECTORS);
   ByteProgress progress(context, "exporting");
   do {
+    if (context.interrupted && context.interrupted()) {
+      return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                         "the export was interrupted, and no file was written. Run the same command again.");
+    }
     SIGHTLINE_ASSIGN_OR_RETURN(const auto page, client.ListImages(request));
     for (const v1::ImageRecord& image : page.images()) SIGHTLINE_RETURN_IF_ERROR(file->Add(image));
     if (file->images() > 0) {
@@ -49,7 +53,10 @@ int RunExport(Context& context, const Args& args) {
   const auto file = ExportFile::Create(args.operands()[1], *collection, !args.Switch("no_tokens"));
   if (!file.ok()) return Fail(context, args, file.status());
   const absl::Status exported = ExportTo(context, args, **client, *collection, file->get());
-  if (!exported.ok()) return Fail(context, args, exported);
+  if (!exported.ok()) {
+    const int code = Fail(context, args, exported);
+    return exported.code() == absl::StatusCode::kCancelled ? kInterrupted : code;
+  }
   if (args.Switch("json")) {
     context.out.Write(absl::StrCat(JsonObject()
                                        .Text("exported", collection->name())

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int32_t kPageSize = 1000;
 
-void WritePage(Context& context, const v1::ListImagesResponse& page, bool json) {
+void WritePage(Context& context, const v1::ListImagesResponse& page, bool json, bool first) {
   if (json) {
     for (const auto& image : page.images()) context.out.Write(absl::StrCat(JsonMessage(image), "\n"));
     return;
@@ -23,7 +23,7 @@ void WritePage(Context& context, const v1::ListImagesResponse& page, bool json) 
                   image.width() > 0 ? absl::StrCat(image.width(), "x", image.height()) : "-",
                   AttributesText(image.attributes())});
   }
-  context.out.Write(table.Render(context.style));
+  context.out.Write(table.Render(context.style, first));
 }
 
 int RunList(Context& context, const Args& args) {
@@ -43,7 +43,7 @@ int RunList(Context& context, const Args& args) {
     request.set_page_size(static_cast<int32_t>(std::min<int64_t>(left, kPageSize)));
     const auto page = (*client)->ListImages(request);
     if (!page.ok()) return Fail(context, args, page.status());
-    if (page->images_size() > 0) WritePage(context, *page, args.Switch("json"));
+    if (page->images_size() > 0) WritePage(context, *page, args.Switch("json"), !any);
     any = any || page->images_size() > 0;
     left -= page->images_size();
     request.set_page_token(page->next_page_token());

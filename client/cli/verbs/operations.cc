@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/follow.h"
 #include "client/cli/json.h"
@@ -68,7 +69,8 @@ int RunOperations(Context& context, const Args& args) {
   const auto client = Connect(context, args);
   if (!client.ok()) return Fail(context, args, client.status());
   if (action == "list") return ListAll(context, args, **client);
-  const auto operation = action == "get" ? (*client)->GetOperation(words[1]) : (*client)->CancelOperation(words[1]);
+  const std::string name = absl::StrContains(words[1], '/') ? words[1] : absl::StrCat("operations/", words[1]);
+  const auto operation = action == "get" ? (*client)->GetOperation(name) : (*client)->CancelOperation(name);
   if (!operation.ok()) return Fail(context, args, operation.status());
   context.out.Write(args.Switch("json") ? absl::StrCat(JsonMessage(*operation), "\n")
                                         : OperationsTable({*operation}, context.style));
@@ -84,7 +86,7 @@ Command OperationsCommand() {
       .operands = "[list | get NAME | cancel NAME]",
       .about =
           "Long work, such as optimize, runs on the server and is listed here, newest first. The last 1,000 that have\n"
-          "ended are kept, for at most 7 days.\n\n"
+          "ended are kept, for at most 7 days. A bare number stands for one: 17 is operations/17.\n\n"
           "  sightline operations\n"
           "  sightline operations get operations/17\n"
           "  sightline operations cancel operations/17\n",

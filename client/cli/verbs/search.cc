@@ -100,7 +100,7 @@ absl::StatusOr<v1::SearchRequest> BuildRequest(const Args& args, int64_t max_ima
   client::Query query =
       args.Has("id") ? client::Query::Id(args.Text("id")) : client::Query::ImageFile(args.operands()[0]);
   for (const std::string& text : args.Texts("crop")) {
-    SIGHTLINE_ASSIGN_OR_RETURN(const CropArgument crop, ParseCrop(text, args.Text("crop_unit")));
+    SIGHTLINE_ASSIGN_OR_RETURN(const CropArgument crop, ParseCrop("crop", text, args.Text("crop_unit")));
     query.Crop(crop.x0, crop.y0, crop.x1, crop.y1, crop.unit);
   }
   SIGHTLINE_ASSIGN_OR_RETURN(*request.mutable_query(), query.Build(max_image_bytes));

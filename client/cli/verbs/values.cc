@@ -36,7 +36,7 @@ int RunValues(Context& context, const Args& args) {
       if (args.Switch("json")) context.out.Write(absl::StrCat(JsonMessage(value), "\n"));
       table.AddRow({FormatCount(value.count()), ValueText(value.value())});
     }
-    if (!args.Switch("json") && !table.empty()) context.out.Write(table.Render(context.style));
+    if (!args.Switch("json") && !table.empty()) context.out.Write(table.Render(context.style, !any));
     any = any || page->values_size() > 0;
     left -= page->values_size();
     request.set_page_token(page->next_page_token());

@@ -12,6 +12,7 @@ Command EvaluateCommand();
 Command ExplainCommand();
 Command GetCommand();
 Command ListCommand();
+Command UpdateCommand();
 Command DeleteCommand();
 Command CollectionsCommand();
 Command AliasesCommand();

@@ -24,7 +24,7 @@ from .errors import (AbortedError, AlreadyExistsError, CancelledError, DataLossE
 from .options import Crop, Expansion, Explain, Item, Part, Rerank, Tls
 from .records import Collection, Duplicates, Model, OperationState, ServerInfo, Snapshot
 from .types import (Box, Correspondence, Descriptor, Embedding, Evidence, Explanation, HeatMap, ImageRecord,
-                    IndexResponse, Outcome, Result, SearchResponse, StageTime, Tokens)
+                    IndexResponse, Outcome, Result, SearchOutcome, SearchResponse, StageTime, Tokens)
 
 __version__ = VERSION
 
@@ -34,6 +34,6 @@ __all__ = [
     "Embedding", "Evidence", "Expansion", "Explain", "Explanation", "FailedPreconditionError", "HeatMap", "ImageRecord",
     "IndexResponse", "InternalError", "InvalidArgumentError", "Item", "Model", "NotFoundError", "Operation",
     "OperationState", "OutOfRangeError", "Outcome", "Part", "PermissionDeniedError", "Rerank", "ResourceExhaustedError",
-    "Result", "SearchResponse", "ServerInfo", "SightlineError", "Snapshot", "StageTime", "Tls", "Tokens",
-    "UnauthenticatedError", "UnavailableError", "UnimplementedError", "UnknownError"
+    "Result", "SearchOutcome", "SearchResponse", "ServerInfo", "SightlineError", "Snapshot", "StageTime", "Tls",
+    "Tokens", "UnauthenticatedError", "UnavailableError", "UnimplementedError", "UnknownError"
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pathlib
 from typing import Any, Callable, Iterable, AsyncIterator, Optional, Tuple, Union
 
 import grpc
@@ -176,22 +175,23 @@ class AsyncCollectionMethods(AsyncCaller):
                                 timeout: float = _connection.TRANSFER_TIMEOUT) -> None:
         """Writes a snapshot to a file and checks it. It grows as PATH.part, and a download that broke goes on from
         there."""
-        target = pathlib.Path(path)
-        part = _snapshot_file.part_file(target)
+        sha256 = None
+        async for one in self.list_snapshots():
+            if one.name == name:
+                sha256 = one.sha256
         method = "CollectionService/DownloadSnapshot"
-        with part.open("ab") as file:
-            call = self._stub(method)(request(method, name=name, offset=file.tell()),
-                                      timeout=timeout,
+        with _snapshot_file.Download(path, sha256) as download:
+            call = self._stub(method)(request(method, name=name, offset=download.offset),
+                                      timeout=_connection.checked_timeout(timeout),
                                       metadata=self._settings.metadata)
             try:
                 async for piece in call:
-                    file.write(piece.data)
+                    download.write(piece.data)
             except grpc.RpcError as failure:
                 raise self._error(failure, timeout) from None
             finally:
                 call.cancel()
-        await asyncio.get_running_loop().run_in_executor(None, _snapshot_file.verify, part)
-        part.replace(target)
+            await asyncio.get_running_loop().run_in_executor(None, download.finish)
 
     async def upload_snapshot(self,
                               path: Union[str, "os.PathLike[str]"],
@@ -199,9 +199,11 @@ class AsyncCollectionMethods(AsyncCaller):
                               timeout: float = _connection.TRANSFER_TIMEOUT) -> records.Snapshot:
         """Gives the server a snapshot that was downloaded; it is checked whole before it is listed."""
         method = "CollectionService/UploadSnapshot"
-        pieces = _calls.upload_pieces(pathlib.Path(path))
+        pieces = _calls.upload_pieces(_snapshot_file.path_of(path))
         try:
-            reply = await self._stub(method)(pieces, timeout=timeout, metadata=self._settings.metadata)
+            reply = await self._stub(method)(pieces,
+                                             timeout=_connection.checked_timeout(timeout),
+                                             metadata=self._settings.metadata)
         except grpc.RpcError as failure:
             raise self._error(failure, timeout) from None
         return convert(reply.snapshot, records.Snapshot)

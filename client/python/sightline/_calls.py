@@ -27,11 +27,11 @@ def _inner(field: str, kind: Any) -> Callable[[Message], Any]:
 def search(single: Part, parts: Optional[Iterable[Part]], limit: int, **options: Any) -> Call[types.SearchResponse]:
     made = _requests.search_request(single, parts, limit, **options)
     images = any(part.image for part in made.query.parts)
-    return Call("SearchService/Search", made, lambda reply: _search_response(reply, made),
+    return Call("SearchService/Search", made, lambda reply: search_response(reply, made),
                 "image" if images else "call")
 
 
-def _search_response(reply: Message, made: Message) -> types.SearchResponse:
+def search_response(reply: Message, made: Message) -> types.SearchResponse:
     """The answer, with the pictures that were sent."""
     answer = convert(reply, types.SearchResponse)
     return with_pictures(answer, [part.image for part in made.query.parts])
@@ -217,7 +217,7 @@ def fit_confidence(collection: str, pairs: Optional[Iterable[Tuple[str, str, boo
                    collection=collection,
                    label_attribute=label_attribute,
                    rerank=_requests.rerank_options(rerank))
-    for number, pair in enumerate(pairs or ()):
+    for number, pair in enumerate(_requests.iterable_of(pairs or (), "pairs", "(first_id, second_id, same)")):
         try:
             first, second, same = pair
         except (TypeError, ValueError):

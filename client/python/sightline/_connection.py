@@ -14,6 +14,8 @@ from .errors import AbortedError, ResourceExhaustedError, SightlineError, Unavai
 from .options import Tls
 
 _DEFAULT_ADDRESS = "127.0.0.1:50051"
+# gRPC's other ways to name a server.
+_OTHER_SCHEMES = ("unix:", "unix-abstract:", "dns:", "ipv4:", "ipv6:", "vsock:")
 _LOOPBACK = ("127.", "localhost:", "[::1]", "unix:")
 _MAX_MESSAGE_BYTES = 40 << 20
 _MAX_IMAGE_BYTES = 16 << 20
@@ -90,11 +92,7 @@ def settings(address: Optional[str], api_key: Optional[str], tls: Any, timeout: 
     """Checks what a client is made with; address and key are else those of the environment, as for the program
     `sightline`."""
     address = address or os.environ.get("SIGHTLINE_ADDRESS") or _DEFAULT_ADDRESS
-    if not isinstance(address, str) or ":" not in address:
-        raise invalid("INVALID_ADDRESS",
-                      f"the address {address!r} has no port. Write it as host:port, such as {_DEFAULT_ADDRESS}.",
-                      field="address",
-                      actual=address)
+    _check_address(address)
     key = os.environ.get("SIGHTLINE_API_KEY", "") if api_key is None else api_key
     # An editor or a shell ends a file with a line break.
     key = key.strip() if isinstance(key, str) else key
@@ -105,8 +103,48 @@ def settings(address: Optional[str], api_key: Optional[str], tls: Any, timeout: 
                       field="api_key")
     if timeout is not None:
         checked_timeout(timeout)
-    return Settings(address, key, _tls(tls), timeout, max_message_bytes or _MAX_MESSAGE_BYTES, max_image_bytes or
-                    _MAX_IMAGE_BYTES)
+    return Settings(address, key, _tls(tls), timeout,
+                    _bytes("max_message_bytes", max_message_bytes, _MAX_MESSAGE_BYTES),
+                    _bytes("max_image_bytes", max_image_bytes, _MAX_IMAGE_BYTES))
+
+
+def _bytes(name: str, given: Optional[int], otherwise: int) -> int:
+    """A limit that gRPC can take, too."""
+    if given is None:
+        return otherwise
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 < given < 1 << 31:
+        raise invalid("FIELD_INVALID",
+                      f"{name} is {given!r}. Give a whole number of bytes, 1 to {(1 << 31) - 1:,}.",
+                      field=name,
+                      actual=given)
+    return given
+
+
+def _check_address(address: Any) -> None:
+    """gRPC takes anything, and fails much later with words that nobody can use."""
+    def refuse(problem: str) -> None:
+        raise invalid("INVALID_ADDRESS",
+                      f"the address {address!r} {problem}. Write it as host:port, such as {_DEFAULT_ADDRESS}.",
+                      field="address",
+                      actual=address)
+
+    if not isinstance(address, str):
+        return refuse("is not text")
+    if address.startswith(_OTHER_SCHEMES):
+        return None
+    host, colon, port = address.rpartition(":")
+    if "://" in address:
+        refuse("is a URL")
+    if not colon:
+        refuse("has no port")
+    if not host:
+        refuse("has no host")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        refuse("is IPv6 without brackets, which are needed before a port: [::1]:50051")
+    if any(char.isspace() or not char.isprintable() for char in host):
+        refuse("has a space in its host")
+    if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
+        refuse("has no port of 1 to 65535")
 
 
 def _tls(tls: Any) -> Optional[Tls]:
@@ -136,9 +174,10 @@ def _pem(source: Any, name: str) -> Optional[bytes]:
     else:
         try:
             data = pathlib.Path(source).read_bytes()
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:  # no path at all, or one with a NUL
+            words = getattr(error, "strerror", None) or error
             raise invalid("FILE_UNREADABLE",
-                          f"{name}: cannot read {str(source)!r} ({error.strerror}). Check the path and its mode.",
+                          f"{name}: cannot read {source!r} ({words}). Check the path and its mode.",
                           field=name,
                           path=source) from None
     # gRPC takes anything, and fails much later with no word about it.
@@ -166,8 +205,7 @@ def backoff(attempt: int, error: SightlineError) -> float:
 
 def wait_before_retry(error: SightlineError, attempt: int, left: float) -> Optional[float]:
     """Seconds to wait before a unary call is made again; None where it should fail now. An error that names no delay is
-    not
-    repeated: the caller of a single call wants to know at once."""
+    not repeated: the caller of a single call wants to know at once."""
     if error.retry_after is None or not is_retryable(error) or attempt >= _MAX_ATTEMPTS:
         return None
     wait = backoff(attempt, error)

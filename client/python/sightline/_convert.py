@@ -143,8 +143,9 @@ def set_attributes(target: Any, attributes: Mapping[str, Any]) -> None:
 
 def _attribute_message(key: str, value: Any) -> Message:
     try:
-        if isinstance(value, bool):
-            return message("AttributeValue", bool_value=value)
+        # numpy's True is no bool, and can be told as a number.
+        if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
+            return message("AttributeValue", bool_value=bool(value))
         if isinstance(value, str):
             return message("AttributeValue", string_value=value)
         if hasattr(value, "__index__"):  # int and numpy's

@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import Any, Tuple
 
-from .errors import invalid
+from .errors import SightlineError, invalid
 
 _PNG_COLOUR = {1: 0, 3: 2, 4: 6}  # channels -> PNG's colour type
 # Of speed and size: PNG is only the envelope here, and the server unpacks it at once.
@@ -33,7 +33,7 @@ def encode(source: Any, limit: int, field: str = "image") -> bytes:
     elif hasattr(source, "__array_interface__") or isinstance(source, memoryview):
         data = _from_array(source, field)
     elif hasattr(source, "read"):
-        data = source.read(limit + 1)
+        data = _read_open(source, limit, field)
         if not isinstance(data, bytes):
             raise invalid("IMAGE_TYPE",
                           f"{field} is a file that gives {type(data).__name__}. Open it in binary mode (\"rb\").",
@@ -64,7 +64,7 @@ def _read(path: pathlib.Path, limit: int, field: str) -> bytes:
         _check_size(path.stat().st_size, limit, field, f"{path} has")
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        if isinstance(error, ValueError) and hasattr(error, "reason"):
+        if isinstance(error, SightlineError):
             raise  # the size
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise invalid("FILE_UNREADABLE",
@@ -73,16 +73,34 @@ def _read(path: pathlib.Path, limit: int, field: str) -> bytes:
                       path=path) from None
 
 
+def _read_open(file: Any, limit: int, field: str) -> Any:
+    """What is left of an open file, or a little more than the limit."""
+    try:
+        return file.read(limit + 1)
+    except Exception as error:  # whatever it is, reading it is its own code
+        raise invalid("FILE_UNREADABLE", f"{field} is a file that cannot be read ({error}). Open it anew.",
+                      field=field) from None
+
+
 def _from_pil(image: Any, field: str) -> bytes:
     """A PIL image the way it looks: turned as its EXIF data says."""
     from PIL import ImageOps
     try:
         upright = ImageOps.exif_transpose(image) or image
+        if upright.mode == "F" or upright.mode.startswith("I"):
+            # PIL would cut values at 255, and most of such a picture be white.
+            raise invalid("IMAGE_TYPE",
+                          f"{field} is a PIL image of mode {upright.mode}, whose pixels have more than 8 bits. Scale "
+                          "them to 0 to 255 and convert it to L or RGB.",
+                          field=field,
+                          actual=upright.mode)
         if upright.mode not in ("L", "RGB", "RGBA"):
             see_through = "transparency" in upright.info or upright.mode in ("LA", "PA")
             upright = upright.convert("RGBA" if see_through else "RGB")
         pixels = upright.tobytes()
-    except (OSError, SyntaxError, ValueError) as error:  # PIL reads a file when its pixels are wanted
+    except SightlineError:
+        raise
+    except Exception as error:  # PIL reads a file when its pixels are wanted; each format fails in its own way
         raise invalid("IMAGE_UNREADABLE",
                       f"{field} is a PIL image whose pixels cannot be read ({error}). Open it again.",
                       field=field) from None

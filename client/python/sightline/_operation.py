@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Generic, Optional, Type, TypeVar, Union, cast
 
 from ._connection import checked_timeout
-from .errors import CancelledError, DeadlineExceededError, SightlineError, UnavailableError, UnknownError
+from .errors import (CancelledError, DeadlineExceededError, SightlineError, UnavailableError, UnknownError,
+                     invalid)
 from .records import OperationState
 
 T = TypeVar("T")
@@ -42,6 +43,10 @@ def result_of(operation: OperationState) -> Any:
 class Watch:
     """One wait for an operation's end: when to look again, and when to give up."""
     def __init__(self, operation: Union[str, OperationState], timeout: Optional[float]) -> None:
+        if not isinstance(operation, (str, OperationState)):
+            raise invalid("FIELD_INVALID",
+                          f"operation is of type {type(operation).__name__}. Give an Operation, or its name.",
+                          field="operation")
         self.name = operation if isinstance(operation, str) else operation.name
         self._timeout = None if timeout is None else checked_timeout(timeout)
         self._began = time.monotonic()

@@ -28,6 +28,7 @@ def crop_box(crop: Any, field: str = "crop") -> Message:
             edges = ()
         if len(edges) != 4 or any(isinstance(edge, (str, bytes)) or not hasattr(edge, "__float__") for edge in edges):
             raise invalid("CROP_INVALID", f"{field} is {crop!r}. Give four numbers: (x0, y0, x1, y1).", field=field)
+        edges = tuple(map(float, edges))
         unit = _FRACTIONS if all(edge <= 1 for edge in edges) else "pixel"
     box = message("CropBox")
     assign(box, dict(zip(("x0", "y0", "x1", "y1"), map(float, edges))), f"{field}.")
@@ -93,6 +94,17 @@ def _query_part(part: Part, limit: int, field: str) -> Message:
     return made
 
 
+def iterable_of(values: Any, field: str, wanted: str) -> Iterable[Any]:
+    """What is to be several, in words where it is not."""
+    try:
+        several: Iterable[Any] = iter(values)
+        return several
+    except TypeError:
+        raise invalid("FIELD_INVALID",
+                      f"{field} is of type {type(values).__name__}, and not a list. Give [{wanted}, ...].",
+                      field=field) from None
+
+
 def query(single: Part, parts: Optional[Iterable[Part]], limit: int) -> Message:
     """What to look for: one part, or several with weights."""
     made = message("Query")
@@ -104,7 +116,7 @@ def query(single: Part, parts: Optional[Iterable[Part]], limit: int) -> Message:
                       "the query has parts and an image, id, descriptor or crop beside them. Put all into the "
                       "parts.",
                       field="parts")
-    for number, part in enumerate(parts):
+    for number, part in enumerate(iterable_of(parts, "parts", "sightline.Part(...)")):
         field = f"parts[{number}]"
         if not isinstance(part, Part):
             raise invalid("QUERY_INVALID",
@@ -150,8 +162,8 @@ def _expansion(expansion: Any) -> Optional[Message]:
 
 
 def explain_options(explain: Any) -> Optional[Message]:
-    """None and False: no evidence. True: that of the best ten. A number: of so many."""
-    if explain is None or explain is False:
+    """None, False and 0: no evidence. True: that of the best ten. A number: of so many."""
+    if explain is None or (isinstance(explain, int) and explain == 0):
         return None
     if explain is True:
         explain = Explain()

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import struct
-from typing import BinaryIO, Iterator, List, NamedTuple, Tuple
+from typing import Any, BinaryIO, Iterator, List, NamedTuple, Optional, Tuple
 
-from .errors import DataLossError, FailedPreconditionError, invalid
+from .errors import DataLossError, FailedPreconditionError, InternalError, SightlineError, invalid
 
 PIECE_BYTES = 1 << 20
 _STREAM_MAGIC, _STREAM_VERSION = b"SLSTREAM", 1
@@ -47,13 +48,23 @@ def _newer(path: pathlib.Path, version: int) -> FailedPreconditionError:
         })
 
 
+def path_of(path: Any) -> pathlib.Path:
+    """What a caller gave as a path."""
+    try:
+        return pathlib.Path(path)
+    except TypeError:
+        raise invalid("FIELD_INVALID", f"path is of type {type(path).__name__}. Give text or a pathlib.Path.",
+                      field="path") from None
+
+
 def open_snapshot(path: pathlib.Path) -> BinaryIO:
     """The file, to read; in words where that cannot be."""
     try:
         return path.open("rb")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a NUL within the path
+        words = error.strerror if isinstance(error, OSError) else str(error)
         raise invalid("FILE_UNREADABLE",
-                      f"cannot read {path} ({error.strerror}). Check the path and its mode.",
+                      f"cannot read {str(path)!r} ({words}). Check the path and its mode.",
                       path=path) from None
 
 
@@ -119,6 +130,71 @@ def verify(path: pathlib.Path) -> Head:
     return head
 
 
-def part_file(target: pathlib.Path) -> pathlib.Path:
-    """Where a download grows until it is whole."""
-    return target.with_name(target.name + ".part")
+class Download:
+    """A snapshot that grows as PATH.part beside the file that it becomes. A context manager; failure: InternalError for
+    a disk that refuses, DataLossError for what is not the snapshot, which is then removed: going on from it would end
+    the same way."""
+    def __init__(self, path: Any, sha256: Optional[str]) -> None:
+        """`sha256`: what the server lists of the snapshot; None where it lists none."""
+        self._target = path_of(path)
+        self._part = path_of(f"{self._target}.part")
+        self._sha256 = sha256
+        self._file: Optional[BinaryIO] = None
+        #: Where to go on.
+        self.offset = 0
+
+    def __enter__(self) -> Download:
+        try:
+            self._file = self._part.open("ab")
+            if self._sha256 is not None and not self._is_begun():
+                self._file.truncate(0)
+            self.offset = self._file.seek(0, os.SEEK_END)
+        except (OSError, ValueError) as error:  # a NUL within the path
+            self.__exit__()
+            raise self._unwritable(error) from None
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+            if self._part.exists() and self._part.stat().st_size == 0:
+                self._part.unlink()  # nothing came
+
+    def write(self, data: bytes) -> None:
+        """The next piece."""
+        assert self._file is not None
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def finish(self) -> None:
+        """Checks the whole and gives it its name."""
+        assert self._file is not None
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            try:
+                head = verify(self._part)
+                if self._sha256 is not None and head.sha256 != self._sha256:
+                    raise _damaged(self._part, "it does not have the SHA-256 that the server lists")
+            except DataLossError:
+                self._part.unlink()
+                raise
+            self._part.replace(self._target)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _is_begun(self) -> bool:
+        """Whether what is there is the begin of this snapshot."""
+        try:
+            return read_head(self._part).sha256 == self._sha256
+        except SightlineError:
+            return False
+
+    def _unwritable(self, error: Exception) -> InternalError:
+        words = getattr(error, "strerror", None) or error
+        return InternalError(f"cannot write {str(self._part)!r} ({words}). Check the path, its mode and the disk.",
+                             reason="FILE_ERROR",
+                             metadata={"path": str(self._part)})

@@ -1,24 +1,20 @@
-"""StreamState: what is on its way in an index_stream, without the connection: one for both clients.
+"""StreamState: what is on its way in a stream, without the connection: one for both clients.
 
-The life of a write: taken from the source -> waiting -> in flight -> answered, or waiting for its next attempt. A
+The life of a message: taken from the source -> waiting -> in flight -> answered, or waiting for its next attempt. A
 connection that breaks puts all that is in flight back into waiting. Not thread-safe; times are those of
 time.monotonic().
 """
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Generic, List, Optional
 
-from . import _connection, _requests
-from ._convert import convert
-from ._schema import Message, message
-from .errors import SightlineError, UnavailableError, from_status, invalid
-from .options import Item
-from .types import IndexResponse, Outcome
+from . import _connection
+from ._schema import Message
+from ._stream_kinds import O, StreamKind
+from .errors import DeadlineExceededError, SightlineError, UnavailableError, from_status, invalid
 
 # Connections that broke while an item was on its way, each after an answer to another: the item may be what fells the
 # server. A server that answers nobody says nothing about an item.
@@ -27,10 +23,9 @@ _ENVELOPE_BYTES = 1024
 
 
 @dataclass
-class _Write:
+class _Sent:
     source: Any  # as it came out of the iterable
-    request: Message
-    id: str
+    message: Message
     bytes: int
     attempts: int = 0
     refusals: int = 0  # in a row, for now
@@ -42,9 +37,9 @@ class _Write:
     error: Optional[SightlineError] = field(default=None)  # of the last attempt
 
 
-class StreamState:
-    def __init__(self, settings: _connection.Settings, collection: str, max_in_flight: int, max_in_flight_bytes: int,
-                 model: str, patience: float, reply_timeout: float) -> None:
+class StreamState(Generic[O]):
+    def __init__(self, settings: _connection.Settings, kind: StreamKind[O], max_in_flight: int,
+                 max_in_flight_bytes: int, patience: float, reply_timeout: float) -> None:
         for name, value in (("max_in_flight", max_in_flight), ("max_in_flight_bytes", max_in_flight_bytes)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise invalid("FIELD_INVALID", f"{name} is {value!r}. Give a whole number, at least 1.", field=name)
@@ -52,17 +47,16 @@ class StreamState:
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
                 raise invalid("FIELD_INVALID", f"{name} is {seconds!r}. Give seconds.", field=name)
         self._settings = settings
-        self._collection = collection
-        self._max_writes, self._max_bytes = max_in_flight, max_in_flight_bytes
-        self._model = model
+        self._kind = kind
+        self._most, self._max_bytes = max_in_flight, max_in_flight_bytes
         self._patience, self._reply_timeout = patience, reply_timeout
-        self._writes: Dict[str, _Write] = {}
+        self._sent: Dict[str, _Sent] = {}  # by request_id
         self._bytes = 0
         self._in_flight = 0
         self._broken_in_a_row = 0  # connections that ended without one reply
         self._replied = False  # on this connection
         self._replies = 0
-        self._heard = time.monotonic()  # of the last reply, or when the first write went into an idle stream
+        self._heard = time.monotonic()  # of the last reply, or when the first message went into an idle stream
         self._away_since: Optional[float] = None
         self.source_ended = False
         self.reconnect_at = 0.0
@@ -73,55 +67,50 @@ class StreamState:
 
     @property
     def has_room(self) -> bool:
-        """Whether another write may be taken."""
+        """Whether another may be taken."""
         if self.source_ended or self.fatal is not None:
             return False
-        return not self._writes or (len(self._writes) < self._max_writes and self._bytes < self._max_bytes)
+        return not self._sent or (len(self._sent) < self._most and self._bytes < self._max_bytes)
 
     @property
     def finished(self) -> bool:
         """True when everything that will be taken has its outcome."""
-        return not self._writes and (self.source_ended or self.fatal is not None)
+        return not self._sent and (self.source_ended or self.fatal is not None)
 
     @property
-    def has_writes(self) -> bool:
+    def has_messages(self) -> bool:
         """Whether there is something to send, or to wait for."""
-        return bool(self._writes)
+        return bool(self._sent)
 
     def encode(self, source: Any) -> Message:
-        """The write as a message. Reads the image's file; touches nothing of this object, so any thread may do it."""
-        item = item_of(source)
-        request_id = item.request_id or uuid.uuid4().hex
-        if not isinstance(request_id, str):
-            raise invalid("FIELD_INVALID", f"request_id is {request_id!r}. Give text.", field="request_id")
-        made = _requests.index_request(item, self._collection, request_id, self._model, self._settings.max_image_bytes)
+        """The source as a message. Touches nothing of this object, so any thread may do it."""
+        made = self._kind.encode(source)
         size, limit = made.ByteSize(), self._settings.max_message_bytes
         # One message beyond the limit would break the stream for all.
         if size + _ENVELOPE_BYTES > limit:
             raise invalid("MESSAGE_TOO_LARGE",
-                          f"the write is {size:,} bytes; the limit is {limit:,}. Send a smaller image.",
+                          f"the request is {size:,} bytes; the limit is {limit:,}. Send a smaller image.",
                           actual=size,
                           limit=limit)
         return made
 
-    def take(self, source: Any, made: Message) -> Optional[Outcome]:
-        """A new write; an outcome where it cannot be one."""
-        if made.request_id in self._writes:
+    def take(self, source: Any, made: Message) -> Optional[O]:
+        """Takes a message in; an outcome where it cannot be sent."""
+        request_id = made.request.request_id
+        if request_id in self._sent:
             return self.refuse(
                 source,
-                invalid("DUPLICATE_REQUEST_ID", f"request_id {made.request_id!r} is on its way already. "
+                invalid("DUPLICATE_REQUEST_ID", f"request_id {request_id!r} is on its way already. "
                         "Give every write of a stream its own.",
-                        request_id=made.request_id))
+                        request_id=request_id))
         size = made.ByteSize()
-        self._writes[made.request_id] = _Write(source, message("IndexStreamRequest", request=made), made.item.id, size)
+        self._sent[request_id] = _Sent(source, made, size)
         self._bytes += size
         return None
 
-    @staticmethod
-    def refuse(source: Any, error: SightlineError) -> Outcome:
-        """The outcome of an item that was never sent."""
-        item = source if isinstance(source, Item) else Item()
-        return Outcome(source, item.id if isinstance(item.id, str) else "", str(item.request_id), None, error, 0)
+    def refuse(self, source: Any, error: SightlineError) -> O:
+        """The outcome of what was never sent."""
+        return self._kind.outcome(source, None, None, error, 0)
 
     # Sending.
 
@@ -133,21 +122,21 @@ class StreamState:
         """What is to be sent now; it is in flight from here on."""
         now = time.monotonic()
         # What was there when the server fell comes last, so that others are answered before.
-        ready = sorted((write for write in self._writes.values() if not write.in_flight and write.due <= now),
-                       key=lambda write: (write.falls, write.attempts))
+        ready = sorted((sent for sent in self._sent.values() if not sent.in_flight and sent.due <= now),
+                       key=lambda sent: (sent.falls, sent.attempts))
         if self._cautious:
             ready = [] if self._in_flight else ready[:1]
-        for write in ready:
-            write.in_flight = True
-            write.attempts += 1
+        for sent in ready:
+            sent.in_flight = True
+            sent.attempts += 1
         if ready and self._in_flight == 0:
             self._heard = now
         self._in_flight += len(ready)
-        return [write.request for write in ready]
+        return [sent.message for sent in ready]
 
     @property
     def _cautious(self) -> bool:
-        """True after two connections in a row that ended without a reply: a single write then goes ahead, so that the
+        """True after two connections in a row that ended without a reply: a single message then goes ahead, so that the
         one that may fell the server does not keep all others from their answers."""
         return self._broken_in_a_row >= 2
 
@@ -157,7 +146,7 @@ class StreamState:
         if not connected:
             return max(0.0, self.reconnect_at - now)
         held_back = self._cautious and self._in_flight > 0
-        times = [write.due for write in self._writes.values() if not write.in_flight and not held_back]
+        times = [sent.due for sent in self._sent.values() if not sent.in_flight and not held_back]
         if self._in_flight:
             times.append(self._heard + self._reply_timeout)
         return max(0.0, min(times, default=now + 1.0) - now)
@@ -176,33 +165,33 @@ class StreamState:
 
     # Events.
 
-    def reply(self, reply: Message) -> Optional[Outcome]:
-        """A reply came; an outcome where it ends a write."""
+    def reply(self, reply: Message) -> Optional[O]:
+        """A reply came; an outcome where it ends a sent."""
         self._replied = True
         self._replies += 1
         self._heard = time.monotonic()
         self._broken_in_a_row = 0
         self._away_since = None
-        write = self._writes.get(reply.request_id)
-        if write is None or not write.in_flight:
+        sent = self._sent.get(reply.request_id)
+        if sent is None or not sent.in_flight:
             return None
-        write.in_flight = False
+        sent.in_flight = False
         self._in_flight -= 1
         error = from_status(reply.status)
         if error is None:
-            return self._end(reply.request_id, convert(reply.response, IndexResponse), None)
+            return self._end(reply.request_id, reply.response, None)
         now = time.monotonic()
-        if write.refusals == 0:
-            write.refused_since = now
-        write.refusals += 1
+        if sent.refusals == 0:
+            sent.refused_since = now
+        sent.refusals += 1
         # Not a number of attempts: a server that starts refuses for as long as it loads its models.
-        if not _connection.is_retryable(error) or now - write.refused_since >= self._patience:
+        if not self._is_for_now(error) or now - sent.refused_since >= self._patience:
             return self._end(reply.request_id, None, error)
-        write.error = error
-        write.due = now + _connection.backoff(write.refusals, error)
+        sent.error = error
+        sent.due = now + _connection.backoff(sent.refusals, error)
         return None
 
-    def broken(self, error: Optional[SightlineError]) -> List[Outcome]:
+    def broken(self, error: Optional[SightlineError]) -> List[O]:
         """The connection ended; None: with OK. Returns what has its outcome by that."""
         self._in_flight = 0
         if error is None and self.finished:
@@ -218,36 +207,26 @@ class StreamState:
         self._away_since = now if self._away_since is None else self._away_since
         if not _connection.is_retryable(error) or now - self._away_since >= self._patience:
             self.fatal = error
-            return [self._end(request_id, None, error) for request_id in list(self._writes)]
+            return [self._end(request_id, None, error) for request_id in list(self._sent)]
         self.reconnect_at = now + _connection.backoff(max(1, self._broken_in_a_row), error)
         ended = []
-        for request_id, write in list(self._writes.items()):
-            if not write.in_flight:
+        for request_id, sent in list(self._sent.items()):
+            if not sent.in_flight:
                 continue
-            write.in_flight, write.error, write.due = False, error, self.reconnect_at
-            if self._replies > write.replies_seen:
-                write.falls, write.replies_seen = write.falls + 1, self._replies
-            if write.falls >= _MAX_FALLS:
+            sent.in_flight, sent.error, sent.due = False, error, self.reconnect_at
+            if self._replies > sent.replies_seen:
+                sent.falls, sent.replies_seen = sent.falls + 1, self._replies
+            if sent.falls >= _MAX_FALLS:
                 ended.append(self._end(request_id, None, error))
         return ended
 
-    def _end(self, request_id: str, response: Optional[IndexResponse], error: Optional[SightlineError]) -> Outcome:
-        write = self._writes.pop(request_id)
-        self._bytes -= write.bytes
-        shown = write.id or (response.id if response else "")
-        return Outcome(write.source, shown, request_id, response, error, write.attempts)
+    def _is_for_now(self, error: SightlineError) -> bool:
+        """When the server's own deadline has passed, or is too near, too much was before the message, and it may be in
+        time later."""
+        late = isinstance(error, DeadlineExceededError) and self._kind.deadline_is_for_now
+        return late or _connection.is_retryable(error)
 
-
-def item_of(source: Any) -> Item:
-    """What an iterable may give: an Item, an image (a path's id is the path), or a pair (id, image)."""
-    if isinstance(source, Item):
-        return source
-    if isinstance(source, tuple):
-        if len(source) != 2:
-            raise invalid("ITEM_INVALID",
-                          f"the item is a tuple of {len(source)}. Give an Item, an image, or a pair (id, image).",
-                          field="item")
-        return Item(source[1], id=source[0])
-    if isinstance(source, (str, os.PathLike)):
-        return Item(source, id=os.fspath(source))
-    return Item(source)
+    def _end(self, request_id: str, response: Optional[Message], error: Optional[SightlineError]) -> O:
+        sent = self._sent.pop(request_id)
+        self._bytes -= sent.bytes
+        return self._kind.outcome(sent.source, sent.message, response, error, sent.attempts)

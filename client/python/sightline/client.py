@@ -15,7 +15,8 @@ from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, U
 
 from . import _calls, types
 from ._collections import CollectionMethods
-from ._index_stream import IndexStream
+from ._stream import Stream
+from ._stream_kinds import IndexWrites, Searches
 from .errors import SightlineError
 from .options import CropSource, Expansion, Explain, ImageSource, Item, Part, Rerank
 from .types import AttributeValue
@@ -78,6 +79,56 @@ class Client(CollectionMethods):
                              return_preview=return_preview,
                              request_id=request_id)
         return _calls.with_pictures(self._run(call, timeout), self._previews(collection, _calls.ids_to_show(call)))
+
+    def search_stream(self,
+                      queries: Iterable[Any],
+                      *,
+                      collection: str,
+                      top_k: int = 10,
+                      offset: int = 0,
+                      filter: str = "",
+                      min_score: Optional[float] = None,
+                      min_confidence: Optional[float] = None,
+                      group_by: str = "",
+                      group_size: int = 0,
+                      rerank: Union[None, bool, str, Rerank] = None,
+                      expansion: Union[None, str, Expansion] = None,
+                      explain: Union[None, bool, int, Explain] = None,
+                      exact: bool = False,
+                      ef_search: Optional[int] = None,
+                      nprobe: Optional[int] = None,
+                      return_attributes: bool = True,
+                      return_preview: bool = True,
+                      timeout: Optional[float] = None,
+                      max_in_flight: int = 8,
+                      max_in_flight_bytes: int = 64 << 20,
+                      patience: float = 120.0,
+                      reply_timeout: float = 60.0) -> Iterator[types.SearchOutcome]:
+        """Makes many searches over one connection, and yields each one's outcome as it comes, in any order.
+
+        queries: images, Parts (an id, a descriptor, a crop), or lists of weighted Parts. The other parameters are those
+        of search, and the same for all; timeout is of each search. Taken and sent again as index_stream does it; a
+        search that fails is an outcome, and the stream goes on.
+        """
+        kind = Searches(self._settings,
+                        timeout,
+                        collection=collection,
+                        top_k=top_k,
+                        offset=offset,
+                        filter=filter,
+                        min_score=min_score,
+                        min_confidence=min_confidence,
+                        group_by=group_by,
+                        group_size=group_size,
+                        rerank=rerank,
+                        expansion=expansion,
+                        explain=explain,
+                        exact=exact,
+                        ef_search=ef_search,
+                        nprobe=nprobe,
+                        return_attributes=return_attributes,
+                        return_preview=return_preview)
+        return Stream(self, kind, queries, max_in_flight, max_in_flight_bytes, patience, reply_timeout).run()
 
     def embed(self,
               image: ImageSource,
@@ -146,8 +197,8 @@ class Client(CollectionMethods):
         without any reply after which the connection is made anew. Leaving the loop early cancels what is on its way: it
         may be written or not.
         """
-        return IndexStream(self, collection, items, max_in_flight, max_in_flight_bytes, model, patience,
-                           reply_timeout).run()
+        kind = IndexWrites(self._settings, collection, model)
+        return Stream(self, kind, items, max_in_flight, max_in_flight_bytes, patience, reply_timeout).run()
 
     def get_image(self,
                   id: str,

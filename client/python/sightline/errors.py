@@ -207,12 +207,21 @@ def _without_details(number: int, details: str, address: str, timeout: Optional[
     facts = {"address": address}
     if number == 14:
         # "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused": what the system said.
-        words = details.rpartition(": ")[2] if details.startswith("failed to connect") else details
-        if "SSL" in words or "certificate" in words:
+        has_end = details.startswith(("failed to connect", "DNS resolution"))
+        words = details.rpartition(": ")[2] if has_end else details
+        if "http1" in words or "HTTP/1" in words:
+            next_step = ("That is an HTTP address. Give the one of gRPC, which is --listen of the server and by "
+                         "default port 50051.")
+        elif words.startswith("Peer name"):
+            next_step = ("Give the name that the server's certificate is for, or the server a certificate for this "
+                         "one.")
+        elif "SSL" in words or "certificate" in words:
             next_step = ("Give the authority that signed the server's certificate (tls=), or no tls= where the server "
                          "has none.")
-        elif words == "Socket closed":
+        elif "Socket closed" in words or "reset" in words:
             next_step = "It was stopped, or wants TLS or a client certificate (tls=): look at how it was started."
+        elif words.startswith("Domain name"):
+            next_step = "Check the name of the host."
         else:
             next_step = "Start sightline-server, or give the address it listens on."
         return UnavailableError(f"no server answers at {address} ({words}). {next_step}",

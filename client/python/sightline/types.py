@@ -281,6 +281,22 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class SearchOutcome:
+    """How one search of search_stream ended, after all its attempts: `response`, or `error`."""
+
+    query: Any = field(repr=False)  # as it came out of the iterable
+    request_id: str
+    response: Optional[SearchResponse]
+    error: Optional[SightlineError]
+    attempts: int
+
+    @property
+    def ok(self) -> bool:
+        """True when there is an answer."""
+        return self.error is None
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """One image of a collection."""
 

@@ -123,6 +123,15 @@ TEST_F(IndexVerbTest, SendsSameBytesOnce) {
   EXPECT_EQ(server_.images("shop"), 3);
 }
 
+TEST_F(IndexVerbTest, AFileThatFailsDoesNotStandForAnotherOfItsBytes) {
+  File("a.jpg", "same");
+  File("a.jpg.json", "broken");
+  File("b.jpg", "same");
+  EXPECT_EQ(Index({"--sidecars"}), kPartial);
+  EXPECT_THAT(out_, StartsWith("indexed 1 image"));
+  EXPECT_EQ(server_.WritesOf("b.jpg").size(), 1u);
+}
+
 TEST_F(IndexVerbTest, AttributesComeFromATable) {
   File("a.jpg", "a");
   File("x/b.jpg", "b");

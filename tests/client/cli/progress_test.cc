@@ -78,7 +78,7 @@ class Terminal {
 TEST(ProgressTest, ATerminalGetsOneLineRedrawn) {
   Terminal terminal;
   ASSERT_EQ(::isatty(terminal.writer()), 1);
-  FdSink out(terminal.writer());
+  FdSink out(terminal.writer(), "terminal");
   ManualClock clock;
   Progress progress({.out = out, .clock = clock, .terminal = true, .columns = 100, .total = 100});
   for (int i = 1; i <= 100; ++i) {
@@ -111,12 +111,13 @@ TEST(SinkTest, AClosedPipeIsNoError) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   std::signal(SIGPIPE, SIG_IGN);
-  FdSink sink(ends[1]);
+  FdSink sink(ends[1], "pipe");
   sink.Write("read");
   EXPECT_FALSE(sink.closed());
   ::close(ends[0]);
   sink.Write("not read");
   EXPECT_TRUE(sink.closed());
+  EXPECT_TRUE(sink.problem().ok());
   sink.Write("dropped");
   ::close(ends[1]);
 }

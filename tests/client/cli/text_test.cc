@@ -65,16 +65,16 @@ TEST(TableTest, AlignsByCharactersNotBytes) {
 }
 
 TEST(ValuesTest, ReadsCropBoxes) {
-  const auto pixels = ParseCrop("120,80,400,360", "");
+  const auto pixels = ParseCrop("crop", "120,80,400,360", "");
   ASSERT_TRUE(pixels.ok());
   EXPECT_EQ(pixels->unit, v1::CropBox::UNIT_PIXEL);
   EXPECT_EQ(pixels->x1, 400);
-  EXPECT_EQ(ParseCrop("0,0,1,1", "")->unit, v1::CropBox::UNIT_FRACTION);
-  EXPECT_EQ(ParseCrop("0,0,1,1", "pixel")->unit, v1::CropBox::UNIT_PIXEL);
+  EXPECT_EQ(ParseCrop("crop", "0,0,1,1", "")->unit, v1::CropBox::UNIT_FRACTION);
+  EXPECT_EQ(ParseCrop("crop", "0,0,1,1", "pixel")->unit, v1::CropBox::UNIT_PIXEL);
   for (const char* bad : {"", "1,2,3", "1,2,3,4,5", "a,b,c,d", "0.5,0,0.5,1", "0,1,1,0", "nan,0,1,1", "0,0,inf,1"}) {
-    EXPECT_FALSE(ParseCrop(bad, "").ok()) << bad;
+    EXPECT_FALSE(ParseCrop("crop", bad, "").ok()) << bad;
   }
-  EXPECT_FALSE(ParseCrop("0,0,1,1", "inch").ok());
+  EXPECT_FALSE(ParseCrop("crop", "0,0,1,1", "inch").ok());
 }
 
 TEST(ValuesTest, ReadsAndWritesAttributes) {

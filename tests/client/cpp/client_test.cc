@@ -54,6 +54,7 @@ class ClientTest : public ::testing::Test {
     IndexManyOptions options;
     options.max_in_flight = 8;
     options.retry = kQuick;
+    options.patience = absl::Milliseconds(200);
     return options;
   }
 
@@ -132,7 +133,24 @@ TEST_F(ClientTest, TellsAServerThatIsNotThere) {
   EXPECT_EQ(base::GetErrorInfo(info.status()).reason, "SERVER_UNREACHABLE");
   EXPECT_THAT(std::string(info.status().message()),
               AllOf(HasSubstr("127.0.0.1:1"), HasSubstr("Start sightline-server")));
-  EXPECT_FALSE(Client::Connect({.address = "no-port"}).ok());
+}
+
+TEST(ConnectTest, RefusesWhatCanBeNoAddress) {
+  for (const char* address : {"no-port", "", ":50051", "host:", "host:none", "host:0", "host:65536", "host:-1", "::1:5",
+                              "http://127.0.0.1:8080", "https://host", "a b:1", "a\nb:1"}) {
+    const auto client = Client::Connect({.address = address});
+    EXPECT_EQ(base::GetErrorInfo(client.status()).reason, "INVALID_ADDRESS") << address;
+    EXPECT_THAT(std::string(client.status().message()), HasSubstr("Write it as host:port")) << address;
+  }
+  for (const char* address : {"host:1", "[::1]:65535", "unix:/a/b", "dns:///host:5", "127.0.0.1:50051"}) {
+    EXPECT_TRUE(Client::Connect({.address = address}).ok()) << address;
+  }
+}
+
+TEST(ConnectTest, RefusesWhatIsNoCertificate) {
+  const auto client = Client::Connect({.tls_ca = "\x89PNG"});
+  EXPECT_EQ(base::GetErrorInfo(client.status()).reason, "TLS_INVALID");
+  EXPECT_TRUE(Client::Connect({.tls_ca = "-----BEGIN CERTIFICATE-----\n"}).ok());
 }
 
 TEST_F(ClientTest, AsksForHealth) {
@@ -179,13 +197,47 @@ TEST_F(ClientTest, RepeatsRefusedItemsWithTheSameRequestId) {
   EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), 1u);
 }
 
-TEST_F(ClientTest, GivesUpAfterTheLastAttempt) {
-  server_.FailNext("0.jpg", std::vector<absl::Status>(10, absl::UnavailableError("again")));
+TEST_F(ClientTest, GivesUpWhatIsRefusedForTooLong) {
+  server_.FailNext("0.jpg", std::vector<absl::Status>(10'000, absl::UnavailableError("again")));
   const auto summary = client_->IndexMany(Writes(2), Keep(), Options());
   ASSERT_TRUE(summary.ok());
   EXPECT_EQ(summary->failed, 1);
-  EXPECT_EQ(outcomes_["0.jpg"].attempts, kQuick.max_attempts);
+  EXPECT_EQ(outcomes_["0.jpg"].attempts, static_cast<int>(server_.WritesOf("0.jpg").size()));
+  EXPECT_GT(outcomes_["0.jpg"].attempts, 1);
   EXPECT_TRUE(outcomes_["1.jpg"].status.ok());
+}
+
+TEST_F(ClientTest, ABusyServerIsAskedMoreOftenThanAFewTimes) {
+  const absl::Status busy =
+      base::RetryableError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "full. Wait.", absl::Milliseconds(1));
+  server_.FailNext("0.jpg", std::vector<absl::Status>(20, busy));
+  IndexManyOptions options = Options();
+  options.patience = absl::Minutes(1);
+  options.retry.max_backoff = absl::Milliseconds(1);
+  const auto summary = client_->IndexMany(Writes(1), Keep(), options);
+  ASSERT_TRUE(summary.ok());
+  EXPECT_EQ(outcomes_["0.jpg"].attempts, 21);
+  EXPECT_TRUE(outcomes_["0.jpg"].status.ok());
+}
+
+TEST_F(ClientTest, WhatIsTooLateIsAskedAgain) {
+  server_.FailNext("0.jpg", {base::Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED", "too late. Wait."),
+                             base::Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE_TOO_SHORT", "soon. Wait.")});
+  const auto summary = client_->IndexMany(Writes(2), Keep(), Options());
+  ASSERT_TRUE(summary.ok());
+  EXPECT_EQ(summary->failed, 0);
+  EXPECT_EQ(outcomes_["0.jpg"].attempts, 3);
+}
+
+TEST_F(ClientTest, AnItemThatFellsTheServerHasAnEnd) {
+  server_.CutStreamsAt("13.jpg");
+  IndexManyOptions options = Options();
+  options.max_in_flight = 2;
+  options.patience = absl::Minutes(1);
+  const auto summary = client_->IndexMany(Writes(60), Keep(), options);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->succeeded, 59);
+  EXPECT_FALSE(outcomes_["13.jpg"].status.ok());
 }
 
 TEST_F(ClientTest, ABrokenStreamLosesAndDoublesNothing) {

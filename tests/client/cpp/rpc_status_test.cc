@@ -47,6 +47,25 @@ TEST(RpcStatusTest, SaysWhatGrpcsOwnErrorsMean) {
   EXPECT_EQ(base::GetErrorInfo(FromCall(12, "", "", kSite)).reason, "UNIMPLEMENTED");
 }
 
+TEST(RpcStatusTest, SaysWhatToDoAboutAServerOfAnotherKind) {
+  const auto advice = [](const std::string& words) {
+    return std::string(
+        FromCall(14, "failed to connect to all addresses; last error: UNKNOWN: " + words, "", kSite).message());
+  };
+  EXPECT_THAT(advice("ipv4:1.2.3.4:5: Trying to connect an http1.x server"), HasSubstr("That is an HTTP address."));
+  EXPECT_THAT(advice("Ssl handshake failed: SSL_ERROR_SSL: error:0A00010B:SSL routines::wrong version number"),
+              HasSubstr("or none where the server is without TLS."));
+  EXPECT_THAT(advice("Peer name 127.0.0.1 is not in peer certificate"), HasSubstr("Give the name that"));
+  EXPECT_THAT(advice("ipv4:1.2.3.4:5: Connection refused"), HasSubstr("Start sightline-server"));
+  EXPECT_THAT(std::string(FromCall(14, "Socket closed", "", kSite).message()), HasSubstr("wants TLS"));
+  EXPECT_EQ(std::string(FromCall(14,
+                                 "DNS resolution failed for no.host:1: C-ares status is not ARES_SUCCESS qtype=AAAA "
+                                 "name=no.host is_balancer=0: Domain name not found",
+                                 "", kSite)
+                            .message()),
+            "no server answers at 127.0.0.1:50051 (Domain name not found). Check the name of the host.");
+}
+
 TEST(RpcStatusTest, SurvivesGarbage) {
   EXPECT_EQ(FromCall(3, "words", "\xFF\xFF not a message", kSite).message(), "words");
   EXPECT_EQ(FromCall(99, "words", "", kSite).code(), absl::StatusCode::kUnknown);

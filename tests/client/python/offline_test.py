@@ -23,8 +23,8 @@ import sightline
 from sightline import _connection, _convert, _images, _picture, _requests, _schema, _snapshot_file, errors, types
 
 LIMIT = 16 << 20
-# RPCs that methods of another name stand for, and SearchStream, which `search` on several threads or tasks stands for.
-RENAMED = {"GetServerInfo": "server_info", "SearchStream": "search"}
+# RPCs that methods of another name stand for.
+RENAMED = {"GetServerInfo": "server_info"}
 EVIDENCE = types.Evidence((), None, None, 0.5, 0.25, 1.0, 0.75, 0.9, None, 0, 0)
 BOX = types.Box(0.25, 0.25, 0.5, 0.5, "fraction")
 PIXEL = (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">II", 4, 2) + b"\x08\x02\0\0\0")
@@ -143,8 +143,16 @@ class ValueTest(unittest.TestCase):
                 "list": ("b", "a"),
                 "none": ()
             })
-        _convert.set_attributes(record.attributes, {"a": numpy.int32(7), "b": numpy.float32(0.5), "c": {"y", "x"}})
-        self.assertEqual([_convert.attribute(record.attributes[key]) for key in "abc"], [7, 0.5, ("x", "y")])
+        given = {"a": numpy.int32(7), "b": numpy.float32(0.5), "c": {"y", "x"}, "d": numpy.bool_(True)}
+        _convert.set_attributes(record.attributes, given)
+        self.assertEqual([_convert.attribute(record.attributes[key]) for key in "abcd"], [7, 0.5, ("x", "y"), True])
+        self.assertIs(type(_convert.attribute(record.attributes["d"])), bool)
+
+    def test_evidence_is_asked_for_in_numbers_too(self):
+        for asked, results in ((None, None), (False, None), (0, None), (True, 0), (3, 3), (sightline.Explain(), 0)):
+            with self.subTest(str(asked)):
+                made = _requests.explain_options(asked)
+                self.assertEqual(None if made is None else made.results, results)
 
     def test_crops(self):
         for crop, unit in (((0, 0, 1, 1), 1), ((0.1, 0.2, 0.3, 0.4), 1), ((0, 0, 1, 2), 2), ((10, 20, 30, 40), 2),
@@ -218,34 +226,66 @@ class ValueTest(unittest.TestCase):
                     os.environ[name] = value
 
     def test_connections_that_cannot_be(self):
-        for reason, options in (("INVALID_ADDRESS", {
-                "address": "nowhere"
-        }), ("INVALID_ADDRESS", {
-                "address": 5
-        }), ("KEY_INVALID", {
-                "api_key": "a b"
-        }), ("KEY_INVALID", {
-                "api_key": "ü"
-        }), ("KEY_INVALID", {
-                "api_key": 5
-        }), ("TLS_INVALID", {
-                "tls": 5
-        }), ("FILE_UNREADABLE", {
-                "tls": "/there/is/none.pem"
-        }), ("TLS_INVALID", {
-                "tls": __file__
-        }), ("TLS_PAIR_INCOMPLETE", {
-                "tls": sightline.Tls(certificate=b"x")
-        }), ("TIMEOUT_INVALID", {
-                "timeout": -1
-        }), ("TIMEOUT_INVALID", {
-                "timeout": "5"
-        })):
+        wrong = [("INVALID_ADDRESS", "address", value)
+                 for value in ("nowhere", 5, "host:", ":1", "host:none", "host:0", "host:65536", "::1:5", "a b:1",
+                               "http://127.0.0.1:8080")]
+        wrong += [("KEY_INVALID", "api_key", value) for value in ("a b", "ü", 5)]
+        wrong += [("TLS_INVALID", "tls", value) for value in (5, __file__)]
+        wrong += [("FILE_UNREADABLE", "tls", value) for value in ("/there/is/none.pem", "a\0b", "\ud800")]
+        wrong += [("TLS_PAIR_INCOMPLETE", "tls", sightline.Tls(certificate=b"x"))]
+        wrong += [("TIMEOUT_INVALID", "timeout", value) for value in (-1, "5", float("nan"))]
+        wrong += [("FIELD_INVALID", name, value) for name in ("max_image_bytes", "max_message_bytes")
+                  for value in (0, -1, "5", 1 << 31, True)]
+        for reason, name, value in wrong:
             for kind in (sightline.Client, sightline.AsyncClient):
-                with self.subTest(f"{kind.__name__} {options}"):
+                with self.subTest(f"{kind.__name__} {name}={value!r}"):
                     with self.assertRaises(sightline.InvalidArgumentError) as caught:
-                        kind(**options)
+                        kind(**{name: value})
                     self.assertEqual(caught.exception.reason, reason)
+        for address in ("host:1", "[::1]:65535", "unix:/a/b", "dns:///host:5"):
+            sightline.Client(address).close()
+
+
+class WrongValueTest(unittest.TestCase):
+    """Whatever is given for a parameter of whatever method: the error is one of the package's, and a sentence."""
+
+    VALUES = (None, True, -1, 2**70, 1.5, float("nan"), float("inf"), "", "x", "\ud800", "a\0b", b"x", [], [1], (1, ),
+              {}, {1: 2}, object(), "/nonexistent")
+    # What methods need to get as far as to the value.
+    NEEDED = {"collection": "c", "id": "i", "name": "n", "key": "k", "snapshot": "snapshots/9", "alias": "a",
+              "image": PIXEL, "query": PIXEL, "result": PIXEL, "items": [], "queries": [], "path": "/nonexistent/x",
+              "operation": "operations/1"}
+    ALONE = {"search": {"image"}, "explain": {"query", "result"}, "index": {"image"}}
+
+    def test_all(self):
+        # Nobody is there: what passes as a value fails as a call.
+        with sightline.Client("127.0.0.1:1", timeout=5) as client:
+            for name, method in support.methods(client).items():
+                for parameter in inspect.signature(method).parameters.values():
+                    # A callback is the caller's own code, and so is how long a server is awaited.
+                    if parameter.name in ("on_progress", "patience") or parameter.kind is parameter.VAR_KEYWORD:
+                        continue
+                    for value in self.VALUES:
+                        self.check(client, name, method, parameter.name, value)
+
+    def check(self, client, name, method, parameter, value):
+        given = {one.name: self.NEEDED[one.name] for one in inspect.signature(method).parameters.values()
+                 if one.name in self.NEEDED and (one.default is one.empty or one.name in self.ALONE.get(name, ()))}
+        given[parameter] = value
+        if name == "wait_operation":
+            given.setdefault("timeout", 0.01)
+            if parameter == "timeout" and value in (None, 1.5, float("inf")):
+                return
+        if name == "close":
+            return
+        try:
+            made = method(**given)
+            if not isinstance(made, (int, str, type(None))):
+                list(made)
+        except sightline.SightlineError as error:
+            self.assertRegex(str(error), r"[.!]$", f"{name}({parameter}={value!r})")
+        except Exception as error:
+            self.fail(f"{name}({parameter}={value!r}) raises {error!r}")
 
 
 class Tags(html.parser.HTMLParser):

@@ -1,9 +1,8 @@
-"""index_stream: what is lost, doubled or held too long when servers refuse, fall and come back. Against a real server
-that is killed, and against one of a few lines whose answers the test chooses.
+"""index_stream and search_stream: what is lost, doubled or held too long when servers refuse, fall and come back.
+Against a server of a few lines whose answers the test chooses.
 """
 
 import asyncio
-import concurrent.futures
 import itertools
 import random
 import threading
@@ -12,59 +11,11 @@ import unittest
 
 import grpc
 import support
-from support import DIM, sightline_server, vector
+from fake_server import FakeServer, ok, refusal
+from support import vector
 
 import sightline
 from sightline import _schema
-
-_METHOD = "/sightline.v1.IndexService/IndexStream"
-
-
-def ok(request):
-    """The reply to a write that is stored."""
-    made = _schema.message("IndexStreamResponse", request_id=request.request.request_id)
-    made.response.id = request.request.item.id
-    made.response.revision = 1
-    return made
-
-
-def refusal(request, code, retry_after=None, reason="QUEUE_FULL"):
-    """The reply to one that is not."""
-    made = _schema.message("IndexStreamResponse", request_id=request.request.request_id)
-    made.status.code = code
-    made.status.message = "the queue is full. Try again later."
-    info = _schema.message_class("google.rpc.ErrorInfo")(reason=reason)
-    made.status.details.add(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=info.SerializeToString())
-    if retry_after is not None:
-        retry = _schema.message_class("google.rpc.RetryInfo")()
-        retry.retry_delay.nanos = int(retry_after * 1e9)
-        made.status.details.add(type_url="type.googleapis.com/google.rpc.RetryInfo", value=retry.SerializeToString())
-    return made
-
-
-class FakeServer:
-    """A server with IndexStream alone; `answer(requests, context)` gives its replies. A context manager."""
-    def __init__(self, answer):
-        method = _schema.METHODS["IndexService/IndexStream"]
-
-        class Handler(grpc.GenericRpcHandler):
-            def service(self, details):
-                if details.method != _METHOD:
-                    return None
-                return grpc.stream_stream_rpc_method_handler(answer, method.request.FromString,
-                                                             method.response.SerializeToString)
-
-        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(8),
-                                   handlers=[Handler()],
-                                   options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
-        self._server.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._server.stop(None).wait()
 
 
 def items(count, rng):
@@ -138,6 +89,43 @@ class FakeTest(unittest.TestCase):
             self.assertGreaterEqual(sent_at["i1"][1] - sent_at["i1"][0], 0.3)
             self.assertIsInstance(outcomes["i4"].error, sightline.InvalidArgumentError)
             self.assertEqual(outcomes["i4"].error.reason, "BAD")
+
+    def test_what_is_late_is_sent_again(self):
+        for run in self.both():
+            seen = []
+
+            def answer(requests, _):
+                for request in requests:
+                    seen.append(request.request.item.id)
+                    late = seen.count("i1") < 3 and seen[-1] == "i1"
+                    reason = "DEADLINE_EXCEEDED" if len(seen) % 2 else "DEADLINE_TOO_SHORT"
+                    yield refusal(request, 4, reason=reason) if late else ok(request)
+
+            with FakeServer(answer) as server:
+                outcomes = {one.id: one for one in run(server.address, items(3, self.rng))}
+            self.assertTrue(all(one.ok for one in outcomes.values()))
+            self.assertEqual(outcomes["i1"].attempts, 3)
+
+    def test_a_search_is_late_when_its_caller_says_so(self):
+        calls = []
+
+        def answer(requests, _):
+            for request in requests:
+                calls.append(request)
+                late = request.HasField("timeout") or len(calls) == 1
+                made = _schema.message("SearchStreamResponse", request_id=request.request.request_id)
+                if late:
+                    made.status.CopyFrom(refusal(request, 4, reason="DEADLINE_EXCEEDED").status)
+                yield made
+
+        with FakeServer(answer, "SearchService/SearchStream") as server, sightline.Client(server.address) as client:
+            one, = client.search_stream([sightline.Part(id="a")], collection="c", top_k=3)
+            self.assertEqual((one.ok, one.attempts), (True, 2))
+            self.assertEqual([call.request.top_k for call in calls], [3, 3])
+            one, = client.search_stream([sightline.Part(id="a")], collection="c", timeout=1.5)
+            self.assertEqual((one.ok, one.attempts), (False, 1))
+            self.assertIsInstance(one.error, sightline.DeadlineExceededError)
+            self.assertEqual((calls[-1].timeout.seconds, calls[-1].timeout.nanos), (1, 500_000_000))
 
     def test_an_item_that_is_refused_for_ever_has_an_end(self):
         for run in self.both():
@@ -260,16 +248,18 @@ class FakeTest(unittest.TestCase):
 
     def test_a_source_that_fails_is_raised_when_the_rest_has_ended(self):
         for run in self.both():
+            failed = threading.Event()
 
             def source():
                 yield from items(3, self.rng)
+                failed.set()
                 raise KeyError("mine")
 
             stored = []
 
-            def answer(requests, _):
+            def answer(requests, _, failed=failed):
                 for request in requests:
-                    time.sleep(0.02)
+                    failed.wait(20)
                     stored.append(request.request.item.id)
                     yield ok(request)
 
@@ -361,7 +351,7 @@ class FakeTest(unittest.TestCase):
                 break
             self.assertTrue(ended.wait(20))
         self.assertFalse(
-            [one for one in threading.enumerate() if one.name == "sightline-index-stream" and one.is_alive()])
+            [one for one in threading.enumerate() if one.name == "sightline-stream" and one.is_alive()])
 
     def test_a_source_that_is_silent_holds_no_error_up(self):
         def answer(requests, context):
@@ -423,133 +413,6 @@ class FakeTest(unittest.TestCase):
             }):
                 with self.subTest(str(options)), self.assertRaises(sightline.InvalidArgumentError):
                     client.index_stream([], collection="c", **options)
-
-
-class UnaryTest(unittest.TestCase):
-    """A single call that is refused for now is made again within its deadline, and no other."""
-    def answers(self, *refusals):
-        """A server whose GetServerInfo is refused so and then answers; the list grows with every call."""
-        calls = []
-        method = _schema.METHODS["ServerService/GetServerInfo"]
-
-        def answer(_, context):
-            calls.append(time.monotonic())
-            if len(calls) <= len(refusals):
-                code, retry_after = refusals[len(calls) - 1]
-                request = _schema.message("IndexStreamRequest")
-                status = refusal(request, code.value[0], retry_after).status
-                context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-                context.abort(code, status.message)
-            return method.response(version="1")
-
-        class Handler(grpc.GenericRpcHandler):
-            def service(self, details):
-                return grpc.unary_unary_rpc_method_handler(answer, method.request.FromString,
-                                                           method.response.SerializeToString)
-
-        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), handlers=[Handler()])
-        self.addCleanup(lambda: server.stop(None).wait())
-        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-        server.start()
-        return address, calls
-
-    def ask(self, address, **options):
-        """Both clients in turn."""
-        async def use():
-            async with sightline.AsyncClient(address) as client:
-                return (await client.server_info(**options)).version
-
-        def plain():
-            with sightline.Client(address) as client:
-                return client.server_info(**options).version
-
-        return plain, lambda: asyncio.run(use())
-
-    def test_it_waits_as_long_as_the_server_asks(self):
-        busy = grpc.StatusCode.RESOURCE_EXHAUSTED
-        for number in range(2):
-            address, calls = self.answers((busy, 0.2), (grpc.StatusCode.UNAVAILABLE, 0.1))
-            self.assertEqual(self.ask(address)[number](), "1")
-            self.assertEqual(len(calls), 3)
-            self.assertGreaterEqual(calls[1] - calls[0], 0.2)
-
-    def test_it_does_not_wait_beyond_its_deadline_or_in_vain(self):
-        busy = grpc.StatusCode.RESOURCE_EXHAUSTED
-        for first, kind in (((busy, 0.9), sightline.ResourceExhaustedError),
-                            ((busy, None), sightline.ResourceExhaustedError), ((grpc.StatusCode.UNAVAILABLE, None),
-                                                                               sightline.UnavailableError),
-                            ((grpc.StatusCode.INVALID_ARGUMENT, 0.1), sightline.InvalidArgumentError)):
-            for number in range(2):
-                address, calls = self.answers(first)
-                with self.assertRaises(kind) as caught:
-                    self.ask(address, timeout=0.8 if first[1] == 0.9 else 20)[number]()
-                self.assertEqual((len(calls), caught.exception.retry_after), (1, first[1]))
-
-
-class RealTest(unittest.TestCase):
-    """The server is killed in the midst, then stopped in the midst, and each time started again on its data."""
-
-    COUNT = 300
-
-    def run_with_kills(self, stream):
-        """`stream(client-address, source, on_outcome)` indexes; the server falls after a third and after two."""
-        server = sightline_server.Server()
-        port = server.ports["grpc"]
-        folder = server.folder
-        try:
-            with sightline.Client(server.address) as client:
-                client.create_collection("c", embedding_space="space", descriptor_dim=DIM)
-            rng = random.Random(support.SEED)
-            print("seed", support.SEED)
-            outcomes, kills = [], [self.COUNT // 3, 2 * self.COUNT // 3]
-            holder = {"server": server}
-
-            def on_outcome(one):
-                outcomes.append(one)
-                if kills and len(outcomes) == kills[0]:
-                    kills.pop(0)
-                    fallen = holder["server"]
-                    if kills:
-                        fallen.process.kill()
-                    else:
-                        fallen.process.terminate()
-                    fallen.process.wait()
-                    if fallen is not server:
-                        fallen.close()
-                    holder["server"] = sightline_server.Server(f"--listen=127.0.0.1:{port}", folder=folder)
-
-            stream(server.address, items(self.COUNT, rng), on_outcome)
-            self.assertEqual(kills, [])
-            self.assertEqual([one.error for one in outcomes if not one.ok], [])
-            names = [f"i{n}" for n in range(self.COUNT)]
-            self.assertEqual(sorted(one.id for one in outcomes), sorted(names), "one outcome an item")
-            with sightline.Client(holder["server"].address) as client:
-                stored = {one.id: one.revision for one in client.list_images("c", page_size=1000)}
-                self.assertEqual(stored, {name: 1 for name in names}, "stored once each")
-            self.assertGreater(max(one.attempts for one in outcomes), 1, "the kill met nothing")
-        finally:
-            if holder["server"] is not server:
-                holder["server"].close()
-            server.close()
-
-    def test_sync(self):
-        def stream(address, source, on_outcome):
-            with sightline.Client(address) as client:
-                for one in client.index_stream(source, collection="c"):
-                    on_outcome(one)
-
-        self.run_with_kills(stream)
-
-    def test_async(self):
-        def stream(address, source, on_outcome):
-            async def use():
-                async with sightline.AsyncClient(address) as client:
-                    async for one in client.index_stream(source, collection="c"):
-                        on_outcome(one)
-
-            asyncio.run(use())
-
-        self.run_with_kills(stream)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
     }
     v1::IndexStreamRequest request;
     for (int read = 0; stream->Read(&request); ++read) {
-      if (read == cut) {
+      if (read == cut || CutsAt(request.request().item().id())) {
         return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
       }
       v1::IndexStreamResponse reply;
@@ -81,6 +81,11 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
       stream->Write(reply);
     }
     return grpc::Status::OK;
+  }
+
+  bool CutsAt(const std::string& id) {
+    base::MutexLock lock(server_.mutex_);
+    return !server_.cut_at_.empty() && server_.cut_at_ == id;
   }
 
   grpc::Status Index(grpc::ServerContext*, const v1::IndexRequest* request, v1::IndexResponse* response) override {
@@ -102,6 +107,23 @@ class FakeServer::IndexFake : public v1::IndexService::Service {
     if (wants_bytes && kept != server_.kept_.end() && kept->second != request->view()) {
       return ToGrpc(base::FailedPrecondition("IMAGE_NOT_KEPT", "the collection keeps none. Ask for another view."));
     }
+    *response->mutable_image() = image->second;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UpdateAttributes(grpc::ServerContext*, const v1::UpdateAttributesRequest* request,
+                                v1::UpdateAttributesResponse* response) override {
+    base::MutexLock lock(server_.mutex_);
+    auto& images = server_.collections_[request->collection()];
+    const auto image = images.find(request->id());
+    if (image == images.end()) {
+      return ToGrpc(base::NotFound("IMAGE_NOT_FOUND",
+                                   absl::StrCat("there is no image \"", request->id(), "\". Index it first.")));
+    }
+    auto& attributes = *image->second.mutable_attributes();
+    if (request->replace()) attributes.clear();
+    for (const std::string& key : request->remove()) attributes.erase(key);
+    for (const auto& [key, value] : request->set()) attributes[key] = value;
     *response->mutable_image() = image->second;
     return grpc::Status::OK;
   }
@@ -460,6 +482,11 @@ void FakeServer::FailOperations(std::vector<absl::Status> statuses) {
 void FakeServer::SetValues(v1::ListAttributeValuesResponse values) {
   base::MutexLock lock(mutex_);
   values_ = std::move(values);
+}
+
+void FakeServer::CutStreamsAt(const std::string& id) {
+  base::MutexLock lock(mutex_);
+  cut_at_ = id;
 }
 
 absl::Status FakeServer::Write(const v1::IndexRequest& request, v1::IndexResponse* response) {

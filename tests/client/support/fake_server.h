@@ -60,6 +60,9 @@ class FakeServer {
   // What GetCollection tells of every collection.
   void SetConfidence(v1::ConfidenceModel confidence);
 
+  // Every stream that brings this id ends there.
+  void CutStreamsAt(const std::string& id);
+
   // How often a write of `id` arrived, and with which request_ids.
   std::vector<std::string> WritesOf(const std::string& id);
   int64_t images(const std::string& collection);
@@ -94,6 +97,7 @@ class FakeServer {
   std::map<std::string, std::vector<std::string>> writes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<absl::Status>> faults_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> cuts_ ABSL_GUARDED_BY(mutex_);
+  std::string cut_at_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::Status> search_faults_ ABSL_GUARDED_BY(mutex_);
   v1::SearchResponse search_response_ ABSL_GUARDED_BY(mutex_);
   std::function<v1::SearchResponse(const v1::SearchRequest&)> search_answer_ ABSL_GUARDED_BY(mutex_);

@@ -1,4 +1,4 @@
-"""IndexStream: one Client.index_stream at work.
+"""Stream: one Client.index_stream or search_stream at work.
 
 Threads: the caller's takes from the source and yields outcomes; gRPC's own sends what is in a queue; one of ours reads
 the replies. The state is touched by the caller's alone.
@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Generic, Iterable, Iterator, List, Optional, Tuple
 
 import grpc
 
 from ._caller import Caller
 from ._schema import Message
+from ._stream_kinds import O, StreamKind, iterator_of
 from ._stream_state import StreamState
 from .errors import SightlineError
-from .types import Outcome
 
-_METHOD = "IndexService/IndexStream"
 _END_SECONDS = 5.0  # for a stream that is over to say so
 
 
 class _Connection:
     """One call of the RPC. Its events, ("reply", message) and ("end", error), come out of `events`."""
-    def __init__(self, caller: Caller, events: queue.SimpleQueue[Tuple[Any, str, Any]]) -> None:
+    def __init__(self, caller: Caller, method: str, events: queue.SimpleQueue[Tuple[Any, str, Any]]) -> None:
         self._caller = caller
         self._events = events
         self._requests: queue.SimpleQueue[Optional[Message]] = queue.SimpleQueue()
         # No deadline: the whole may take hours. That replies come is watched.
-        self._call = caller._stub(_METHOD)(iter(self._requests.get, None), metadata=caller._settings.metadata)
-        self._reader = threading.Thread(target=self._read, name="sightline-index-stream", daemon=True)
+        self._call = caller._stub(method)(iter(self._requests.get, None), metadata=caller._settings.metadata)
+        self._reader = threading.Thread(target=self._read, name="sightline-stream", daemon=True)
         self._reader.start()
 
     def send(self, request: Message) -> None:
@@ -58,25 +57,25 @@ class _Connection:
         self._reader.join(_END_SECONDS)
 
 
-class IndexStream:
-    def __init__(self, caller: Caller, collection: str, items: Iterable[Any], max_in_flight: int,
-                 max_in_flight_bytes: int, model: str, patience: float, reply_timeout: float) -> None:
+class Stream(Generic[O]):
+    def __init__(self, caller: Caller, kind: StreamKind[O], source: Iterable[Any], max_in_flight: int,
+                 max_in_flight_bytes: int, patience: float, reply_timeout: float) -> None:
         self._caller = caller
-        self._source = iter(items)
-        self._state = StreamState(caller._settings, collection, max_in_flight, max_in_flight_bytes, model, patience,
-                                  reply_timeout)
+        self._method = kind.method
+        self._source = iterator_of(source, iter)
+        self._state = StreamState(caller._settings, kind, max_in_flight, max_in_flight_bytes, patience, reply_timeout)
         self._events: queue.SimpleQueue[Tuple[Any, str, Any]] = queue.SimpleQueue()
         self._connection: Optional[_Connection] = None
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self) -> Iterator[O]:
         """The outcomes as they come."""
         state = self._state
         try:
             while not state.finished:
                 if state.has_room:
                     yield from self._take()
-                if self._connection is None and state.has_writes and state.wait(False) == 0:
-                    self._connection = _Connection(self._caller, self._events)
+                if self._connection is None and state.has_messages and state.wait(False) == 0:
+                    self._connection = _Connection(self._caller, self._method, self._events)
                     state.opened()
                 if self._connection is not None:
                     for request in state.due():
@@ -91,7 +90,7 @@ class IndexStream:
             if self._connection is not None:
                 self._connection.cancel()
 
-    def _take(self) -> List[Outcome]:
+    def _take(self) -> List[O]:
         """Takes one item; its outcome, where it cannot be sent."""
         try:
             source = next(self._source)
@@ -107,7 +106,7 @@ class IndexStream:
             refused = self._state.refuse(source, error)
         return [refused] if refused else []
 
-    def _handle_events(self) -> Iterator[Outcome]:
+    def _handle_events(self) -> Iterator[O]:
         """Waits for an event only where there is nothing else to do."""
         state = self._state
         seconds = 0.0 if state.has_room else state.wait(self._connection is not None)

@@ -1,45 +1,47 @@
-"""AsyncIndexStream: one AsyncClient.index_stream at work. Everything runs on the caller's event loop, but for the
-reading of image files, which a thread does.
+"""AsyncStream: one AsyncClient.index_stream or search_stream at work. Everything runs on the caller's event loop, but
+for the reading of image files, which a thread does.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, AsyncIterable, AsyncIterator, Iterable, List, Optional, Set, Tuple, Union
+from typing import Any, AsyncIterable, AsyncIterator, Generic, Iterable, List, Optional, Set, Tuple, Union
 
 import grpc
 import grpc.aio
 
 from ._async_caller import AsyncCaller
 from ._schema import Message
+from ._stream_kinds import O, StreamKind, iterator_of
 from ._stream_state import StreamState
 from .errors import SightlineError
-from .types import Outcome
 
-_METHOD = "IndexService/IndexStream"
 _END_SECONDS = 5.0  # for a stream that is over to say so
 _NO_MORE = object()
 _Items = Union[Iterable[Any], AsyncIterable[Any]]
 
 
-async def _each(items: _Items) -> AsyncIterator[Any]:
+def _each(items: _Items) -> AsyncIterator[Any]:
     """Either kind of iterable as the asynchronous one."""
     if isinstance(items, AsyncIterable):
-        async for item in items:
+        return items.__aiter__()
+    plain = iter(items)
+
+    async def take() -> AsyncIterator[Any]:
+        for item in plain:
             yield item
-    else:
-        for item in items:
-            yield item
+
+    return take()
 
 
 class _Connection:
     """One call of the RPC. Its events, ("reply", message) and ("end", error), come out of `events`."""
-    def __init__(self, caller: AsyncCaller, events: asyncio.Queue[Tuple[Any, str, Any]]) -> None:
+    def __init__(self, caller: AsyncCaller, method: str, events: asyncio.Queue[Tuple[Any, str, Any]]) -> None:
         self._caller = caller
         self._events = events
         self._requests: asyncio.Queue[Optional[Message]] = asyncio.Queue()
         # No deadline: the whole may take hours. That replies come is watched.
-        self._call = caller._stub(_METHOD)(metadata=caller._settings.metadata)
+        self._call = caller._stub(method)(metadata=caller._settings.metadata)
         self._tasks = [asyncio.ensure_future(self._write()), asyncio.ensure_future(self._read())]
 
     def send(self, request: Message) -> None:
@@ -83,18 +85,18 @@ class _Connection:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-class AsyncIndexStream:
-    def __init__(self, caller: AsyncCaller, collection: str, items: _Items, max_in_flight: int,
-                 max_in_flight_bytes: int, model: str, patience: float, reply_timeout: float) -> None:
+class AsyncStream(Generic[O]):
+    def __init__(self, caller: AsyncCaller, kind: StreamKind[O], source: _Items, max_in_flight: int,
+                 max_in_flight_bytes: int, patience: float, reply_timeout: float) -> None:
         self._caller = caller
-        self._source = _each(items)
-        self._state = StreamState(caller._settings, collection, max_in_flight, max_in_flight_bytes, model, patience,
-                                  reply_timeout)
+        self._method = kind.method
+        self._source = iterator_of(source, _each)
+        self._state = StreamState(caller._settings, kind, max_in_flight, max_in_flight_bytes, patience, reply_timeout)
         self._connection: Optional[_Connection] = None
         self._taking: Optional[asyncio.Future[Any]] = None
         self._pulled = False  # an item is out of the source and not in the state yet
 
-    async def run(self) -> AsyncIterator[Outcome]:
+    async def run(self) -> AsyncIterator[O]:
         """The outcomes as they come."""
         state = self._state
         events: asyncio.Queue[Tuple[Any, str, Any]] = asyncio.Queue()
@@ -103,8 +105,8 @@ class AsyncIndexStream:
             while not state.finished or self._pulled:
                 if state.has_room and self._taking is None:
                     self._taking = asyncio.ensure_future(self._take())
-                if self._connection is None and state.has_writes and state.wait(False) == 0:
-                    self._connection = _Connection(self._caller, events)
+                if self._connection is None and state.has_messages and state.wait(False) == 0:
+                    self._connection = _Connection(self._caller, self._method, events)
                     state.opened()
                 if self._connection is not None:
                     for request in state.due():
@@ -113,7 +115,7 @@ class AsyncIndexStream:
                 # A source that is slow holds nothing up: its next item is one event among others.
                 waiting: Set[Any] = {getting} | ({self._taking} if self._taking else set())
                 await asyncio.wait(waiting, timeout=self._seconds(), return_when=asyncio.FIRST_COMPLETED)
-                outcomes: List[Outcome] = []
+                outcomes: List[O] = []
                 if self._taking is not None and self._taking.done():
                     outcomes += self._taken(self._taking.result())
                     self._taking, self._pulled = None, False
@@ -141,7 +143,7 @@ class AsyncIndexStream:
 
     def _seconds(self) -> float:
         """How long nothing has to be done without an event."""
-        if self._connection is None and not self._state.has_writes:
+        if self._connection is None and not self._state.has_messages:
             return 1.0
         return self._state.wait(self._connection is not None)
 
@@ -159,7 +161,7 @@ class AsyncIndexStream:
         except SightlineError as error:
             return source, error
 
-    def _taken(self, taken: Tuple[Any, Any]) -> List[Outcome]:
+    def _taken(self, taken: Tuple[Any, Any]) -> List[O]:
         source, made = taken
         if source is _NO_MORE:
             self._state.source_ended = True
@@ -171,7 +173,7 @@ class AsyncIndexStream:
             source, made)
         return [refused] if refused else []
 
-    def _happened(self, connection: _Connection, kind: str, value: Any) -> List[Outcome]:
+    def _happened(self, connection: _Connection, kind: str, value: Any) -> List[O]:
         if connection is not self._connection:
             return []  # of one that was given up
         if kind == "reply":
