@@ -230,10 +230,10 @@ bool RunBatching(const Doses& doses) {
 }
 
 // Of the answers that came so many seconds after the begin, or later.
-double P99From(const LoadFigures& figures, double seconds) {
+double P99From(const LoadFigures& figures, double since) {
   LoadFigures late;
   std::copy_if(figures.answers.begin(), figures.answers.end(), std::back_inserter(late.answers),
-               [&](const LoadAnswer& answer) { return answer.at >= seconds; });
+               [&](const LoadAnswer& answer) { return answer.at >= since; });
   return late.Percentile(0.99);
 }
 
