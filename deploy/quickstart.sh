@@ -67,11 +67,11 @@ listen=(--listen 127.0.0.1:0 --http_listen 127.0.0.1:0 --admin_listen 127.0.0.1:
 start=()
 if ((keep)); then
   listen=()
-  start=(setsid) # outlives this terminal
+  start=(setsid) # outlives this terminal; with its own streams, as who reads ours waits for the last to close them
 fi
 rm -f "$work/ports.json"
 "${start[@]}" "$bin/sightline-server" --data_dir "$work/data" --model_root "$root/model/zoo" --models "$model" \
-  --port_file "$work/ports.json" "${listen[@]}" 2>"$work/server.log" &
+  --port_file "$work/ports.json" "${listen[@]}" 2>"$work/server.log" >/dev/null </dev/null &
 server=$!
 stop_server() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
 trap stop_server EXIT
