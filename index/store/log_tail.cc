@@ -31,6 +31,14 @@ constexpr int64_t kMaxLogBytes = int64_t{1} << 30;
 
 uint32_t ByteAt(absl::string_view log, size_t at) { return static_cast<unsigned char>(log[at]); }
 
+uint32_t StoredCrc(absl::string_view log, size_t at) {
+  uint32_t stored = 0;
+  for (size_t i = 0; i < 4; ++i) stored |= ByteAt(log, at + i) << (8 * i);
+  return stored;
+}
+
+uint32_t Masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
+
 struct Fragment {
   uint8_t type = 0;
   size_t end = 0;
@@ -43,10 +51,7 @@ std::optional<Fragment> FragmentAt(absl::string_view log, size_t at) {
   const uint8_t type = static_cast<uint8_t>(log[at + 6]);
   const size_t end = at + kHeader + (ByteAt(log, at + 4) | ByteAt(log, at + 5) << 8);
   if (type < kFull || type > kLast || end > block_end) return std::nullopt;
-  uint32_t stored = 0;
-  for (size_t i = 0; i < 4; ++i) stored |= ByteAt(log, at + i) << (8 * i);
-  const uint32_t crc = base::Crc32c(log.substr(at + 6, end - at - 6));
-  if (((crc >> 15) | (crc << 17)) + 0xa282ead8U != stored) return std::nullopt;
+  if (Masked(base::Crc32c(log.substr(at + 6, end - at - 6))) != StoredCrc(log, at)) return std::nullopt;
   return Fragment{type, end};
 }
 
@@ -75,6 +80,33 @@ absl::StatusOr<std::string> ReadLog(const Files& files, const std::string& path)
   return log;
 }
 
+// What a log ends with that does not fill a block; a log that ends with a whole one is read to its end by RocksDB.
+absl::StatusOr<std::string> ReadLastBlock(const Files& files, const std::string& path) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<FileReader> reader, files.Open(path));
+  std::string block(static_cast<size_t>(reader->size()) % kLogBlock, '\0');
+  SIGHTLINE_RETURN_IF_ERROR(
+      reader->Read(reader->size() - static_cast<int64_t>(block.size()), block.size(), block.data()));
+  return block;
+}
+
+// The newest write-ahead log, and the manifest in use; what is not there is left out.
+absl::StatusOr<std::vector<std::string>> NewestLogs(const Files& files, const std::string& folder) {
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(folder));
+  std::vector<std::string> logs;
+  uint64_t newest = 0;
+  for (const std::string& name : names) {
+    uint64_t number = 0;
+    if (!absl::EndsWith(name, ".log") || !absl::SimpleAtoi(absl::StripSuffix(name, ".log"), &number)) continue;
+    if (logs.empty() || number > newest) logs = {name};
+    newest = std::max(newest, number);
+  }
+  if (const absl::StatusOr<std::string> current = ReadLog(files, absl::StrCat(folder, "/CURRENT")); current.ok()) {
+    const absl::string_view manifest = absl::StripSuffix(*current, "\n");
+    if (std::find(names.begin(), names.end(), manifest) != names.end()) logs.emplace_back(manifest);
+  }
+  return logs;
+}
+
 }  // namespace
 
 std::optional<size_t> EndBeforeHoles(absl::string_view log, bool one_batch) {
@@ -97,21 +129,40 @@ std::optional<size_t> EndBeforeHoles(absl::string_view log, bool one_batch) {
   return sound_end;
 }
 
+std::optional<size_t> HiddenRecord(absl::string_view last_block) {
+  size_t at = 0;
+  while (const std::optional<Fragment> fragment = FragmentAt(last_block, at)) at = fragment->end;
+  if (at + kHeader > last_block.size()) return std::nullopt;
+  const size_t size = ByteAt(last_block, at + 4) | ByteAt(last_block, at + 5) << 8;
+  // RocksDB finds one that ends within the log by its checksum.
+  if (at + kHeader + size <= last_block.size()) return std::nullopt;
+  uint32_t crc = base::Crc32c(last_block.substr(at + 6, 1));
+  const uint32_t stored = StoredCrc(last_block, at);
+  for (size_t end = at + kHeader;; ++end) {
+    if (Masked(crc) == stored) return at;
+    if (end == last_block.size()) return std::nullopt;
+    crc = base::Crc32c(last_block.substr(end, 1), crc);
+  }
+}
+
+absl::Status CheckLogEnds(rocksdb::Env* env, const std::string& folder) {
+  const Files files(env);
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> logs, NewestLogs(files, folder));
+  for (const std::string& name : logs) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    SIGHTLINE_ASSIGN_OR_RETURN(const std::string block, ReadLastBlock(files, path));
+    const std::optional<size_t> hidden = HiddenRecord(block);
+    if (hidden) {
+      return DamagedError(
+          path, absl::StrCat("the size of the record ", block.size() - *hidden, " bytes before its end is wrong"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> CutTornLogs(rocksdb::Env* env, const std::string& folder) {
   const Files files(env);
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(folder));
-  std::vector<std::string> logs;
-  uint64_t newest = 0;
-  for (const std::string& name : names) {
-    uint64_t number = 0;
-    if (!absl::EndsWith(name, ".log") || !absl::SimpleAtoi(absl::StripSuffix(name, ".log"), &number)) continue;
-    if (logs.empty() || number > newest) logs = {name};
-    newest = std::max(newest, number);
-  }
-  if (const absl::StatusOr<std::string> current = ReadLog(files, absl::StrCat(folder, "/CURRENT")); current.ok()) {
-    const absl::string_view manifest = absl::StripSuffix(*current, "\n");
-    if (std::find(names.begin(), names.end(), manifest) != names.end()) logs.emplace_back(manifest);
-  }
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> logs, NewestLogs(files, folder));
   bool cut = false;
   for (const std::string& name : logs) {
     const std::string path = absl::StrCat(folder, "/", name);

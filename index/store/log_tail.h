@@ -24,7 +24,15 @@ namespace sightline::index {
 // way. `one_batch`: whatever was not synced is one record, so that a sound one behind the hole means damage.
 std::optional<size_t> EndBeforeHoles(absl::string_view log, bool one_batch);
 
-// Cuts such ends off the logs of the RocksDB in `folder`. Whether there was one.
+// Where in the last block of a log a whole record begins whose size is damaged, so that it seems to go on behind the
+// end of the log; nullopt when there is none. RocksDB takes such a one for a record that was being written when the
+// power went off, and goes on without it and all that follows. One that really was has no size under which it is sound.
+std::optional<size_t> HiddenRecord(absl::string_view last_block);
+
+// DATA_LOSS when the newest logs of the RocksDB in `folder` end with such a record.
+absl::Status CheckLogEnds(rocksdb::Env* env, const std::string& folder);
+
+// Cuts records with holes off the ends of the logs of the RocksDB in `folder`. Whether there was one.
 absl::StatusOr<bool> CutTornLogs(rocksdb::Env* env, const std::string& folder);
 
 }  // namespace sightline::index

@@ -50,6 +50,9 @@ absl::Status RocksHandle::OpenFiles(const std::string& folder, const RocksResour
     db_.reset(db);
     return status;
   };
+  if (mode != Mode::kCreate && mode != Mode::kSalvage) {
+    SIGHTLINE_RETURN_IF_ERROR(CheckLogEnds(resources.env, folder));
+  }
   // Damaged files can make RocksDB ask for absurd amounts of memory.
   try {
     rocksdb::Status status = open();

@@ -15,7 +15,7 @@ class ServerBinding final : public Binding {
  public:
   ServerBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
     server->AddService(&async_, v1::ServerService::service_full_name());
-    server->AddUnary(&async_, &v1::ServerService::AsyncService::RequestGetServerInfo, "ServerService/GetServerInfo",
+    server->AddUnary(&async_, "ServerService/GetServerInfo",
                      [this](const RequestPtr& request, const v1::GetServerInfoRequest&,
                             v1::GetServerInfoResponse* reply, Done done) {
                        service_.GetServerInfo(request->call(), reply);
@@ -31,21 +31,20 @@ class ServerBinding final : public Binding {
 class ModelBinding final : public Binding {
  public:
   ModelBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    using Async = v1::ModelService::AsyncService;
     server->AddService(&async_, v1::ModelService::service_full_name());
     server->AddUnary(
-        &async_, &Async::RequestListModels, "ModelService/ListModels",
+        &async_, "ModelService/ListModels",
         [this](const RequestPtr& request, const v1::ListModelsRequest& message, v1::ListModelsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &Async::RequestGetModel, "ModelService/GetModel",
+    server->AddUnary(&async_, "ModelService/GetModel",
                      [this](const RequestPtr& request, const v1::GetModelRequest& message, v1::GetModelResponse* reply,
                             Done done) { service_.Get(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestLoadModel, "ModelService/LoadModel",
+        &async_, "ModelService/LoadModel",
         [this](const RequestPtr& request, const v1::LoadModelRequest& message, v1::LoadModelResponse* reply,
                Done done) { service_.Load(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestUnloadModel, "ModelService/UnloadModel",
+        &async_, "ModelService/UnloadModel",
         [this](const RequestPtr& request, const v1::UnloadModelRequest& message, v1::UnloadModelResponse* reply,
                Done done) { service_.Unload(request, message, reply, std::move(done)); });
   }
@@ -58,18 +57,17 @@ class ModelBinding final : public Binding {
 class OperationBinding final : public Binding {
  public:
   OperationBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    using Async = v1::OperationService::AsyncService;
     server->AddService(&async_, v1::OperationService::service_full_name());
     server->AddUnary(
-        &async_, &Async::RequestGetOperation, "OperationService/GetOperation",
+        &async_, "OperationService/GetOperation",
         [this](const RequestPtr& request, const v1::GetOperationRequest& message, v1::GetOperationResponse* reply,
                Done done) { service_.Get(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestListOperations, "OperationService/ListOperations",
+        &async_, "OperationService/ListOperations",
         [this](const RequestPtr& request, const v1::ListOperationsRequest& message, v1::ListOperationsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestCancelOperation, "OperationService/CancelOperation",
+        &async_, "OperationService/CancelOperation",
         [this](const RequestPtr& request, const v1::CancelOperationRequest& message, v1::CancelOperationResponse* reply,
                Done done) { service_.Cancel(request, message, reply, std::move(done)); });
   }

@@ -8,54 +8,52 @@
 namespace sightline::server {
 namespace {
 
-using CollectionAsync = v1::CollectionService::AsyncService;
-
 class CollectionBinding final : public Binding {
  public:
   CollectionBinding(const ServiceContext& context, RpcServer* server) : service_(context), snapshots_(context) {
     server->AddService(&async_, v1::CollectionService::service_full_name());
-    server->AddUnary(&async_, &CollectionAsync::RequestCreateCollection, "CollectionService/CreateCollection",
+    server->AddUnary(&async_, "CollectionService/CreateCollection",
                      [this](const RequestPtr& request, const v1::CreateCollectionRequest& message,
                             v1::CreateCollectionResponse* reply,
                             Done done) { service_.Create(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestGetCollection, "CollectionService/GetCollection",
+        &async_, "CollectionService/GetCollection",
         [this](const RequestPtr& request, const v1::GetCollectionRequest& message, v1::GetCollectionResponse* reply,
                Done done) { service_.Get(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestListCollections, "CollectionService/ListCollections",
+        &async_, "CollectionService/ListCollections",
         [this](const RequestPtr& request, const v1::ListCollectionsRequest& message, v1::ListCollectionsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &CollectionAsync::RequestUpdateCollection, "CollectionService/UpdateCollection",
+    server->AddUnary(&async_, "CollectionService/UpdateCollection",
                      [this](const RequestPtr& request, const v1::UpdateCollectionRequest& message,
                             v1::UpdateCollectionResponse* reply,
                             Done done) { service_.Update(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &CollectionAsync::RequestDeleteCollection, "CollectionService/DeleteCollection",
+    server->AddUnary(&async_, "CollectionService/DeleteCollection",
                      [this](const RequestPtr& request, const v1::DeleteCollectionRequest& message,
                             v1::DeleteCollectionResponse* reply,
                             Done done) { service_.Delete(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &CollectionAsync::RequestOptimizeCollection, "CollectionService/OptimizeCollection",
+    server->AddUnary(&async_, "CollectionService/OptimizeCollection",
                      [this](const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
                             v1::OptimizeCollectionResponse* reply,
                             Done done) { service_.Optimize(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &CollectionAsync::RequestListAttributeValues, "CollectionService/ListAttributeValues",
+    server->AddUnary(&async_, "CollectionService/ListAttributeValues",
                      [this](const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
                             v1::ListAttributeValuesResponse* reply,
                             Done done) { service_.ListValues(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &CollectionAsync::RequestReembedCollection, "CollectionService/ReembedCollection",
+    server->AddUnary(&async_, "CollectionService/ReembedCollection",
                      [this](const RequestPtr& request, const v1::ReembedCollectionRequest& message,
                             v1::ReembedCollectionResponse* reply,
                             Done done) { service_.Reembed(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestDropOtherSpace, "CollectionService/DropOtherSpace",
+        &async_, "CollectionService/DropOtherSpace",
         [this](const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
                Done done) { service_.DropOther(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestFindDuplicates, "CollectionService/FindDuplicates",
+        &async_, "CollectionService/FindDuplicates",
         [this](const RequestPtr& request, const v1::FindDuplicatesRequest& message, v1::FindDuplicatesResponse* reply,
                Done done) { service_.FindDuplicates(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestFitConfidence, "CollectionService/FitConfidence",
+        &async_, "CollectionService/FitConfidence",
         [this](const RequestPtr& request, const v1::FitConfidenceRequest& message, v1::FitConfidenceResponse* reply,
                Done done) { service_.FitConfidence(request, message, reply, std::move(done)); });
     BindAliases(server);
@@ -64,42 +62,41 @@ class CollectionBinding final : public Binding {
 
  private:
   void BindAliases(RpcServer* server) {
-    server->AddUnary(&async_, &CollectionAsync::RequestSetAlias, "CollectionService/SetAlias",
+    server->AddUnary(&async_, "CollectionService/SetAlias",
                      [this](const RequestPtr& request, const v1::SetAliasRequest& message, v1::SetAliasResponse* reply,
                             Done done) { service_.SetAlias(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestDeleteAlias, "CollectionService/DeleteAlias",
+        &async_, "CollectionService/DeleteAlias",
         [this](const RequestPtr& request, const v1::DeleteAliasRequest& message, v1::DeleteAliasResponse* reply,
                Done done) { service_.DeleteAlias(request, message, reply, std::move(done)); });
   }
 
   void BindSnapshots(RpcServer* server) {
     server->AddUnary(
-        &async_, &CollectionAsync::RequestCreateSnapshot, "CollectionService/CreateSnapshot",
+        &async_, "CollectionService/CreateSnapshot",
         [this](const RequestPtr& request, const v1::CreateSnapshotRequest& message, v1::CreateSnapshotResponse* reply,
                Done done) { snapshots_.Create(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestListSnapshots, "CollectionService/ListSnapshots",
+        &async_, "CollectionService/ListSnapshots",
         [this](const RequestPtr& request, const v1::ListSnapshotsRequest& message, v1::ListSnapshotsResponse* reply,
                Done done) { snapshots_.List(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestRestoreSnapshot, "CollectionService/RestoreSnapshot",
+        &async_, "CollectionService/RestoreSnapshot",
         [this](const RequestPtr& request, const v1::RestoreSnapshotRequest& message, v1::RestoreSnapshotResponse* reply,
                Done done) { snapshots_.Restore(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &CollectionAsync::RequestDeleteSnapshot, "CollectionService/DeleteSnapshot",
+        &async_, "CollectionService/DeleteSnapshot",
         [this](const RequestPtr& request, const v1::DeleteSnapshotRequest& message, v1::DeleteSnapshotResponse* reply,
                Done done) { snapshots_.Delete(request, message, reply, std::move(done)); });
-    server->AddDownload<SnapshotService::Download>(
-        &async_, &CollectionAsync::RequestDownloadSnapshot, "CollectionService/DownloadSnapshot",
-        &snapshots_.transfers(),
+    server->AddDownload<v1::DownloadSnapshotRequest, v1::DownloadSnapshotResponse, SnapshotService::Download>(
+        &async_, "CollectionService/DownloadSnapshot", &snapshots_.transfers(),
         [this](const v1::DownloadSnapshotRequest& message) { return snapshots_.StartDownload(message); });
-    server->AddUpload<SnapshotService::Upload>(&async_, &CollectionAsync::RequestUploadSnapshot,
-                                               "CollectionService/UploadSnapshot", &snapshots_.transfers(),
-                                               [this] { return snapshots_.StartUpload(); });
+    server->AddUpload<v1::UploadSnapshotRequest, v1::UploadSnapshotResponse, SnapshotService::Upload>(
+        &async_, "CollectionService/UploadSnapshot", &snapshots_.transfers(),
+        [this] { return snapshots_.StartUpload(); });
   }
 
-  CollectionAsync async_;
+  v1::CollectionService::AsyncService async_;
   CollectionService service_;
   SnapshotService snapshots_;
 };

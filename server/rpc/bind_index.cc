@@ -11,30 +11,29 @@ namespace {
 class IndexBinding final : public Binding {
  public:
   IndexBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    using Async = v1::IndexService::AsyncService;
     server->AddService(&async_, v1::IndexService::service_full_name());
     server->AddUnary(
-        &async_, &Async::RequestIndex, "IndexService/Index",
+        &async_, "IndexService/Index",
         [this](const RequestPtr& request, const v1::IndexRequest& message, v1::IndexResponse* reply, Done done) {
           service_.Index(request, message, reply, Priority::kInteractive, std::move(done));
         });
-    server->AddUnary(&async_, &Async::RequestGetImage, "IndexService/GetImage",
+    server->AddUnary(&async_, "IndexService/GetImage",
                      [this](const RequestPtr& request, const v1::GetImageRequest& message, v1::GetImageResponse* reply,
                             Done done) { service_.GetImage(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestListImages, "IndexService/ListImages",
+        &async_, "IndexService/ListImages",
         [this](const RequestPtr& request, const v1::ListImagesRequest& message, v1::ListImagesResponse* reply,
                Done done) { service_.ListImages(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, &Async::RequestDeleteImages, "IndexService/DeleteImages",
+        &async_, "IndexService/DeleteImages",
         [this](const RequestPtr& request, const v1::DeleteImagesRequest& message, v1::DeleteImagesResponse* reply,
                Done done) { service_.DeleteImages(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &Async::RequestUpdateAttributes, "IndexService/UpdateAttributes",
+    server->AddUnary(&async_, "IndexService/UpdateAttributes",
                      [this](const RequestPtr& request, const v1::UpdateAttributesRequest& message,
                             v1::UpdateAttributesResponse* reply,
                             Done done) { service_.UpdateAttributes(request, message, reply, std::move(done)); });
     server->AddStream(
-        &async_, &Async::RequestIndexStream, "IndexService/IndexStream",
+        &async_, "IndexService/IndexStream",
         [this](const RequestPtr& request, const v1::IndexStreamRequest& message,
                std::function<void(v1::IndexStreamResponse, const absl::Status&)> reply) {
           RunItem<v1::IndexResponse>(request, message, std::move(reply), [&](v1::IndexResponse* response, Done done) {

@@ -13,19 +13,18 @@ namespace {
 class SearchBinding final : public Binding {
  public:
   SearchBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    using Async = v1::SearchService::AsyncService;
     server->AddService(&async_, v1::SearchService::service_full_name());
-    server->AddUnary(&async_, &Async::RequestSearch, "SearchService/Search",
+    server->AddUnary(&async_, "SearchService/Search",
                      [this](const RequestPtr& request, const v1::SearchRequest& message, v1::SearchResponse* reply,
                             Done done) { service_.Search(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &Async::RequestEmbed, "SearchService/Embed",
+    server->AddUnary(&async_, "SearchService/Embed",
                      [this](const RequestPtr& request, const v1::EmbedRequest& message, v1::EmbedResponse* reply,
                             Done done) { service_.Embed(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, &Async::RequestExplain, "SearchService/Explain",
+    server->AddUnary(&async_, "SearchService/Explain",
                      [this](const RequestPtr& request, const v1::ExplainRequest& message, v1::ExplainResponse* reply,
                             Done done) { service_.Explain(request, message, reply, std::move(done)); });
     server->AddStream(
-        &async_, &Async::RequestSearchStream, "SearchService/SearchStream",
+        &async_, "SearchService/SearchStream",
         [this](const RequestPtr& stream_request, const v1::SearchStreamRequest& message,
                std::function<void(v1::SearchStreamResponse, const absl::Status&)> reply) {
           const RequestPtr request = WithTimeout(stream_request, message);

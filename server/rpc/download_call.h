@@ -22,6 +22,7 @@
 #include "base/thread_pool.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/collection_of.h"
+#include "server/rpc/guarded_message.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
@@ -29,22 +30,20 @@
 namespace sightline::server {
 
 // `Source` has `absl::StatusOr<bool> Next(Resp* piece)`: false after the last piece.
-template <typename Service, typename Req, typename Resp, typename Source>
+template <typename Req, typename Resp, typename Source>
 struct DownloadMethod {
-  using RequestFunction = void (Service::*)(grpc::ServerContext*, Req*, grpc::ServerAsyncWriter<Resp>*,
-                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  Service* service;
-  RequestFunction request;
+  grpc::Service* service;
+  int index;  // of the method in the service
   std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)> open;
   base::ThreadPool* pool;
   CallMethod call;
   CallEnvironment* environment;
 };
 
-template <typename Service, typename Req, typename Resp, typename Source>
-class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Resp, Source>> {
+template <typename Req, typename Resp, typename Source>
+class DownloadCall final : public StreamingCall<DownloadMethod<Req, Resp, Source>> {
  public:
-  using Method = DownloadMethod<Service, Req, Resp, Source>;
+  using Method = DownloadMethod<Req, Resp, Source>;
 
   static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new DownloadCall(method, queue); }
 
@@ -58,15 +57,18 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   using Base::queue_;
 
   DownloadCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
-    (method_.service->*method_.request)(&context_, &message_, &stream_, queue_, queue_, &arrive_tag_);
+    (method_.service->*GuardedRequests::kServerStream<Guarded<Req>>)(method_.index, &context_, &guarded_, &stream_,
+                                                                     queue_, queue_, &arrive_tag_);
   }
 
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(message_), request_.get());
+    absl::Status refusal =
+        method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message), request_.get());
     entered_ = refusal.ok();
     if (!entered_) return Answer(std::move(refusal));
+    if (!guarded_.status.ok()) return Answer(guarded_.status);
     Submit();
   }
 
@@ -80,7 +82,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
     absl::Status status = StillWanted();
     bool more = false;
     if (status.ok() && source_ == nullptr) {
-      absl::StatusOr<std::unique_ptr<Source>> source = method_.open(message_);
+      absl::StatusOr<std::unique_ptr<Source>> source = method_.open(guarded_.message);
       status = source.status();
       if (status.ok()) source_ = *std::move(source);
     }
@@ -128,7 +130,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Service, Req, Res
   }
 
   grpc::ServerAsyncWriter<Resp> stream_;
-  Req message_;
+  Guarded<Req> guarded_;
   RequestPtr request_;
   bool entered_ = false;
   std::unique_ptr<Source> source_;

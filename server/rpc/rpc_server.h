@@ -6,7 +6,7 @@
 // handlers live as long as the object. Failure: Start says which address cannot be bound.
 //
 //   RpcServer server(options, environment);
-//   server.AddUnary(&search, &SearchService::AsyncService::RequestSearch, "SearchService/Search", handler);
+//   server.AddUnary(&search, "SearchService/Search", [](const RequestPtr&, const v1::SearchRequest&, ...) {...});
 //   server.AddService(&search, SearchService::service_full_name());
 //   SIGHTLINE_RETURN_IF_ERROR(server.Start());
 #ifndef SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
@@ -57,58 +57,32 @@ class RpcServer {
     service_names_.push_back(name);
   }
 
-  template <typename Service, typename Base, typename Req, typename Resp>
-  void AddUnary(Service* service,
-                void (Base::*request)(grpc::ServerContext*, Req*, grpc::ServerAsyncResponseWriter<Resp>*,
-                                      grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-                const std::string& name, std::type_identity_t<UnaryHandler<Req, Resp>> handler) {
-    using Method = UnaryMethod<Service, Req, Resp>;
-    auto method = std::make_shared<Method>(Method{service, request, std::move(handler), Describe(name), environment_});
-    listeners_.push_back(
-        [method](grpc::ServerCompletionQueue* queue) { UnaryCall<Service, Req, Resp>::Listen(method.get(), queue); });
+  // `handler` is a UnaryHandler<Req, Resp> whose types say what the method takes and answers.
+  template <typename Handler>
+  void AddUnary(grpc::Service* service, const std::string& name, Handler handler) {
+    AddUnary(UnaryTypes(&Handler::operator()), service, name, std::move(handler));
   }
 
-  template <typename Service, typename Base, typename Req, typename Resp>
-  void AddStream(Service* service,
-                 void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Resp, Req>*,
-                                       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-                 const std::string& name, std::type_identity_t<StreamHandler<Req, Resp>> handler,
-                 std::type_identity_t<std::function<Resp(const Req&, const absl::Status&)>> refuse) {
-    using Method = StreamMethod<Service, Req, Resp>;
-    auto method = std::make_shared<Method>(
-        Method{service, request, std::move(handler), std::move(refuse), Describe(name), environment_});
-    listeners_.push_back(
-        [method](grpc::ServerCompletionQueue* queue) { StreamCall<Service, Req, Resp>::Listen(method.get(), queue); });
+  // `handler` likewise a StreamHandler<Req, Resp>.
+  template <typename Handler, typename Refuse>
+  void AddStream(grpc::Service* service, const std::string& name, Handler handler, Refuse refuse) {
+    AddStream(StreamTypes(&Handler::operator()), service, name, std::move(handler), std::move(refuse));
   }
 
   // A server stream; `Source` as DownloadCall wants it.
-  template <typename Source, typename Service, typename Base, typename Req, typename Resp>
-  void AddDownload(Service* service,
-                   void (Base::*request)(grpc::ServerContext*, Req*, grpc::ServerAsyncWriter<Resp>*,
-                                         grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-                   const std::string& name, base::ThreadPool* pool,
+  template <typename Req, typename Resp, typename Source>
+  void AddDownload(grpc::Service* service, const std::string& name, base::ThreadPool* pool,
                    std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)>> open) {
-    using Method = DownloadMethod<Service, Req, Resp, Source>;
-    auto method =
-        std::make_shared<Method>(Method{service, request, std::move(open), pool, Describe(name), environment_});
-    listeners_.push_back([method](grpc::ServerCompletionQueue* queue) {
-      DownloadCall<Service, Req, Resp, Source>::Listen(method.get(), queue);
-    });
+    Listen<DownloadCall<Req, Resp, Source>>(
+        {service, MethodIndex(name), std::move(open), pool, Describe(name), environment_});
   }
 
   // A client stream; `Sink` as UploadCall wants it.
-  template <typename Sink, typename Service, typename Base, typename Req, typename Resp>
-  void AddUpload(Service* service,
-                 void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReader<Resp, Req>*,
-                                       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-                 const std::string& name, base::ThreadPool* pool,
+  template <typename Req, typename Resp, typename Sink>
+  void AddUpload(grpc::Service* service, const std::string& name, base::ThreadPool* pool,
                  std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Sink>>()>> open) {
-    using Method = UploadMethod<Service, Req, Resp, Sink>;
-    auto method =
-        std::make_shared<Method>(Method{service, request, std::move(open), pool, Describe(name), environment_});
-    listeners_.push_back([method](grpc::ServerCompletionQueue* queue) {
-      UploadCall<Service, Req, Resp, Sink>::Listen(method.get(), queue);
-    });
+    Listen<UploadCall<Req, Resp, Sink>>(
+        {service, MethodIndex(name), std::move(open), pool, Describe(name), environment_});
   }
 
   absl::Status Start();
@@ -128,6 +102,35 @@ class RpcServer {
   void Shutdown(absl::Duration grace);
 
  private:
+  template <typename Req, typename Resp>
+  struct Types {};
+  template <typename Lambda, typename Req, typename Resp>
+  static Types<Req, Resp> UnaryTypes(void (Lambda::*)(const RequestPtr&, const Req&, Resp*, Done) const) {
+    return {};
+  }
+  template <typename Lambda, typename Req, typename Resp>
+  static Types<Req, Resp> StreamTypes(void (Lambda::*)(const RequestPtr&, const Req&,
+                                                       std::function<void(Resp, const absl::Status&)>) const) {
+    return {};
+  }
+  template <typename Req, typename Resp>
+  void AddUnary(Types<Req, Resp>, grpc::Service* service, const std::string& name,
+                std::type_identity_t<UnaryHandler<Req, Resp>> handler) {
+    Listen<UnaryCall<Req, Resp>>({service, MethodIndex(name), std::move(handler), Describe(name), environment_});
+  }
+  template <typename Req, typename Resp>
+  void AddStream(Types<Req, Resp>, grpc::Service* service, const std::string& name,
+                 std::type_identity_t<StreamHandler<Req, Resp>> handler,
+                 std::type_identity_t<std::function<Resp(const Req&, const absl::Status&)>> refuse) {
+    Listen<StreamCall<Req, Resp>>(
+        {service, MethodIndex(name), std::move(handler), std::move(refuse), Describe(name), environment_});
+  }
+  template <typename Call>
+  void Listen(typename Call::Method described) {
+    auto method = std::make_shared<typename Call::Method>(std::move(described));
+    listeners_.push_back([method](grpc::ServerCompletionQueue* queue) { Call::Listen(method.get(), queue); });
+  }
+
   CallMethod Describe(const std::string& name);
   void Serve(grpc::ServerCompletionQueue* queue);
 

@@ -25,6 +25,7 @@
 #include "base/status.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/collection_of.h"
+#include "server/rpc/guarded_message.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
@@ -36,12 +37,10 @@ template <typename Req, typename Resp>
 using StreamHandler =
     std::function<void(const RequestPtr&, const Req&, std::function<void(Resp, const absl::Status&)> reply)>;
 
-template <typename Service, typename Req, typename Resp>
+template <typename Req, typename Resp>
 struct StreamMethod {
-  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Resp, Req>*,
-                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  Service* service;
-  RequestFunction request;
+  grpc::Service* service;
+  int index;  // of the method in the service
   StreamHandler<Req, Resp> handler;
   // What is answered to a message that is refused before its handler runs.
   std::function<Resp(const Req&, const absl::Status&)> refuse;
@@ -49,10 +48,10 @@ struct StreamMethod {
   CallEnvironment* environment;
 };
 
-template <typename Service, typename Req, typename Resp>
-class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> {
+template <typename Req, typename Resp>
+class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
  public:
-  using Method = StreamMethod<Service, Req, Resp>;
+  using Method = StreamMethod<Req, Resp>;
 
   static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new StreamCall(method, queue); }
 
@@ -85,6 +84,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   struct Item {
     RequestPtr request;
     Req message;
+    absl::Status malformed;   // why the message is empty
     bool may_answer = false;  // headers
   };
   struct Outgoing {
@@ -93,7 +93,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   };
 
   StreamCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
-    (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
+    (method_.service->*GuardedRequests::kBidiStream)(method_.index, &context_, &stream_, queue_, queue_, &arrive_tag_);
   }
 
   void Begin() override {
@@ -124,7 +124,8 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
         MaybeFinish();
       } else {
         item = std::make_shared<Item>();
-        item->message.Swap(&incoming_);
+        item->message.Swap(&incoming_.message);
+        item->malformed = incoming_.status;
         item->request = method_.environment->MakeRequest(context_);
         if (cancelled_) item->request->Cancel();
         // While the first message is in hand, nothing is sent that would take the headers along.
@@ -145,8 +146,12 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
   }
 
   void Handle(const std::shared_ptr<Item>& item) {
-    const absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(item->message),
-                                                            item->request.get(), item->may_answer);
+    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(item->message),
+                                                      item->request.get(), item->may_answer);
+    if (refusal.ok() && !item->malformed.ok()) {
+      refusal = item->malformed;
+      method_.environment->Leave(method_.call, *item->request, refusal);
+    }
     if (!refusal.ok()) {
       Reply(item, method_.refuse(item->message, refusal));
     } else {
@@ -260,13 +265,13 @@ class StreamCall final : public StreamingCall<StreamMethod<Service, Req, Resp>> 
     Base::Release();
   }
 
-  grpc::ServerAsyncReaderWriter<Resp, Req> stream_;
+  grpc::ServerAsyncReaderWriter<Resp, Guarded<Req>> stream_;
   MethodTag<StreamCall, &StreamCall::Read> read_tag_{this};
   MethodTag<StreamCall, &StreamCall::Written> written_tag_{this};
   MethodTag<StreamCall, &StreamCall::Finished> finished_tag_{this};
 
   base::Mutex mutex_;
-  Req incoming_;  // belongs to gRPC while reading_
+  Guarded<Req> incoming_;  // belongs to gRPC while reading_
   std::set<std::shared_ptr<Item>> in_hand_ ABSL_GUARDED_BY(mutex_);
   std::deque<Outgoing> outgoing_ ABSL_GUARDED_BY(mutex_);      // the front is being written while writing_
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);               // of the whole stream

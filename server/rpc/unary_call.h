@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/collection_of.h"
+#include "server/rpc/guarded_message.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/tag.h"
 
@@ -33,21 +34,19 @@ template <typename Req, typename Resp>
 using UnaryHandler = std::function<void(const RequestPtr&, const Req&, Resp*, Done)>;
 
 // Everything the calls of one method share.
-template <typename Service, typename Req, typename Resp>
+template <typename Req, typename Resp>
 struct UnaryMethod {
-  using RequestFunction = void (Service::*)(grpc::ServerContext*, Req*, grpc::ServerAsyncResponseWriter<Resp>*,
-                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  Service* service;
-  RequestFunction request;
+  grpc::Service* service;
+  int index;  // of the method in the service
   UnaryHandler<Req, Resp> handler;
   CallMethod call;
   CallEnvironment* environment;
 };
 
-template <typename Service, typename Req, typename Resp>
+template <typename Req, typename Resp>
 class UnaryCall {
  public:
-  using Method = UnaryMethod<Service, Req, Resp>;
+  using Method = UnaryMethod<Req, Resp>;
 
   static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new UnaryCall(method, queue); }
 
@@ -55,7 +54,8 @@ class UnaryCall {
   UnaryCall(const Method* method, grpc::ServerCompletionQueue* queue)
       : method_(*method), queue_(queue), responder_(&context_) {
     context_.AsyncNotifyWhenDone(&over_tag_);
-    (method_.service->*method_.request)(&context_, &request_message_, &responder_, queue_, queue_, &arrive_tag_);
+    (method_.service->*GuardedRequests::kUnary<Guarded<Req>>)(method_.index, &context_, &guarded_, &responder_, queue_,
+                                                              queue_, &arrive_tag_);
   }
 
   void Arrive(bool ok) {
@@ -67,12 +67,13 @@ class UnaryCall {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
     if (absl::Status refusal =
-            method_.environment->Enter(method_.call, &context_, CollectionOf(request_message_), request_.get());
+            method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message), request_.get());
         !refusal.ok()) {
       responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);
       return;
     }
-    method_.handler(request_, request_message_, &reply_, [this](absl::Status status) { Finish(std::move(status)); });
+    if (!guarded_.status.ok()) return Finish(guarded_.status);
+    method_.handler(request_, guarded_.message, &reply_, [this](absl::Status status) { Finish(std::move(status)); });
   }
 
   void Finish(absl::Status status) {
@@ -109,7 +110,7 @@ class UnaryCall {
   grpc::ServerCompletionQueue* const queue_;
   grpc::ServerContext context_;
   grpc::ServerAsyncResponseWriter<Resp> responder_;
-  Req request_message_;
+  Guarded<Req> guarded_;
   Resp reply_;
   RequestPtr request_;
   int64_t reply_bytes_ = 0;

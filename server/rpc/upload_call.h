@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "server/rpc/call_environment.h"
+#include "server/rpc/guarded_message.h"
 #include "server/rpc/status_map.h"
 #include "server/rpc/streaming_call.h"
 #include "server/rpc/tag.h"
@@ -28,22 +29,20 @@
 namespace sightline::server {
 
 // `Sink` has `absl::Status Take(const Req& piece)` and `absl::Status Finish(Resp* reply)`.
-template <typename Service, typename Req, typename Resp, typename Sink>
+template <typename Req, typename Resp, typename Sink>
 struct UploadMethod {
-  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ServerAsyncReader<Resp, Req>*,
-                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  Service* service;
-  RequestFunction request;
+  grpc::Service* service;
+  int index;  // of the method in the service
   std::function<absl::StatusOr<std::unique_ptr<Sink>>()> open;
   base::ThreadPool* pool;
   CallMethod call;
   CallEnvironment* environment;
 };
 
-template <typename Service, typename Req, typename Resp, typename Sink>
-class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, Sink>> {
+template <typename Req, typename Resp, typename Sink>
+class UploadCall final : public StreamingCall<UploadMethod<Req, Resp, Sink>> {
  public:
-  using Method = UploadMethod<Service, Req, Resp, Sink>;
+  using Method = UploadMethod<Req, Resp, Sink>;
 
   static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new UploadCall(method, queue); }
 
@@ -61,7 +60,8 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
   using Base::queue_;
 
   UploadCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
-    (method_.service->*method_.request)(&context_, &stream_, queue_, queue_, &arrive_tag_);
+    (method_.service->*GuardedRequests::kClientStream)(method_.index, &context_, &stream_, queue_, queue_,
+                                                       &arrive_tag_);
   }
 
   void Begin() override {
@@ -106,12 +106,13 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
       base::MutexLock lock(mutex_);
       status = StillWanted();
     }
+    if (status.ok() && !last) status = piece_.status;
     if (status.ok() && sink_ == nullptr) {
       absl::StatusOr<std::unique_ptr<Sink>> sink = method_.open();
       status = sink.status();
       if (status.ok()) sink_ = *std::move(sink);
     }
-    if (status.ok()) status = last ? sink_->Finish(&reply_) : sink_->Take(piece_);
+    if (status.ok()) status = last ? sink_->Finish(&reply_) : sink_->Take(piece_.message);
     const bool over = last || !status.ok();
     if (over) sink_.reset();
     base::MutexLock lock(mutex_);
@@ -177,10 +178,10 @@ class UploadCall final : public StreamingCall<UploadMethod<Service, Req, Resp, S
   // Becomes true once, with the last tag.
   bool IsOver() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return over_ && ending_ && pending_ == 0; }
 
-  grpc::ServerAsyncReader<Resp, Req> stream_;
+  grpc::ServerAsyncReader<Resp, Guarded<Req>> stream_;
   RequestPtr request_;
   std::unique_ptr<Sink> sink_;  // the pool's while it works, else whoever ends the call
-  Req piece_;                   // belongs to gRPC while it is read
+  Guarded<Req> piece_;          // belongs to gRPC while it is read
   Resp reply_;
   absl::Status answer_;  // set before the end is sent
   base::Mutex mutex_;

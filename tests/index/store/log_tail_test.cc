@@ -114,12 +114,54 @@ TEST_P(LogTailTest, AFlippedBitIsDamage) {
   }
 }
 
+std::string LastBlock(const std::string& log) { return log.substr(log.size() / kBlock * kBlock); }
+
+// Where each fragment of a block begins.
+std::vector<size_t> Fragments(const std::string& block) {
+  std::vector<size_t> starts;
+  for (size_t at = 0; at + kHeader <= block.size();) {
+    starts.push_back(at);
+    at += kHeader + static_cast<unsigned char>(block[at + 4]) + 256 * static_cast<unsigned char>(block[at + 5]);
+  }
+  return starts;
+}
+
+TEST_P(LogTailTest, ASizeThatReachesBehindTheEndIsFound) {
+  int found = 0;
+  for (int records = 1; records < 12; ++records) {
+    Write(1);
+    const std::string block = LastBlock(log_);
+    EXPECT_EQ(HiddenRecord(block), std::nullopt);
+    for (const size_t at : Fragments(block)) {
+      for (size_t bit = 0; bit < 16; ++bit) {
+        std::string damaged = block;
+        damaged[at + 4 + bit / 8] ^= static_cast<char>(1 << bit % 8);
+        const size_t size =
+            static_cast<unsigned char>(damaged[at + 4]) + size_t{256} * static_cast<unsigned char>(damaged[at + 5]);
+        const bool behind = at + kHeader + size > block.size();
+        found += behind ? 1 : 0;
+        EXPECT_EQ(HiddenRecord(damaged), behind ? std::optional(at) : std::nullopt) << at << " " << bit;
+      }
+    }
+  }
+  EXPECT_GT(found, 0);
+}
+
+TEST_P(LogTailTest, ARecordThatIsCutOffHidesNothing) {
+  Write(6);
+  for (int i = 0; i < 200; ++i) {
+    const size_t cut = starts_[4] + random_() % (log_.size() - starts_[4]);
+    EXPECT_EQ(HiddenRecord(LastBlock(log_.substr(0, cut))), std::nullopt) << cut;
+  }
+}
+
 TEST_P(LogTailTest, AnythingIsRead) {
   for (int i = 0; i < 200; ++i) {
     std::string bytes = RandomBytes(random_() % 70'000);
     for (char& byte : bytes) byte = random_() % 4 == 0 ? '\0' : byte;
     const auto end = EndBeforeHoles(bytes, i % 2 == 0);
     EXPECT_LE(end.value_or(0), bytes.size());
+    EXPECT_EQ(HiddenRecord(LastBlock(bytes)), std::nullopt);
   }
 }
 
