@@ -54,7 +54,7 @@ class RowView {
     uint32_t end = 0;               // only rows before it
     // A bit for each row before `end` that may be seen, none of them for a row that is not in a block or not visible to
     // the view; empty takes all that are visible to the view.
-    absl::Span<const uint64_t> visible;
+    absl::Span<const uint64_t> visible = {};
   };
 
   virtual ~RowView() = default;
