@@ -61,7 +61,7 @@ class ResidentSegmentTest : public ::testing::Test {
     if (!rows_.empty() && random_() % 4 == 0) {
       std::vector<float> vector = rows_[random_() % rows_.size()].vector;
       if (random_() % 2 == 0 && !vector.empty()) vector[random_() % kRowDim] += 1e-6F;
-      if (!vector.empty()) return vector;
+      if (!vector.empty() && std::abs(vector.front()) <= 1) return vector;
     }
     std::vector<float> vector = RandomVector(random_, kRowDim);
     const double norm = std::sqrt(kernels::InnerProductReference(vector.data(), vector.data(), kRowDim));
@@ -340,7 +340,7 @@ TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
   Optimize();
   const gpu::Card& card = *options_.card->card();
   const int64_t used = card.used_bytes(), scans = card.counts().scans;
-  EXPECT_GE(used, 400 * kDim * 2);
+  EXPECT_GE(used, (400 - 64) * kDim * 2);
   CheckSome();
   EXPECT_GT(card.counts().scans, scans);
   Change();
