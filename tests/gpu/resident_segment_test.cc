@@ -282,6 +282,28 @@ TEST_F(ResidentSegmentTest, TheBudgetIsKeptAndWhatIsGivenBackIsUsed) {
   EXPECT_EQ(device_->card()->counts().failures, 2);
 }
 
+TEST_F(ResidentSegmentTest, ACardThatOthersHaveFilledIsAskedOnceAndThenWhenMemoryComesBack) {
+  SCOPED_TRACE(Seed());
+  Make();
+  Write(3 * kChunk, 0);
+  while (SealOne()) {
+  }
+  // One chunk of 1,024 bytes fits, its view beside it does not.
+  emulator::SetMemory(emulator::UsedMemory() + 1030);
+  int steps = 0;
+  while (steps < 100 && segment_->MoveToCard(kChunk)) ++steps;
+  EXPECT_LT(steps, 5);
+  EXPECT_EQ(segment_->rows_on_card(), 0);
+  Check(Now());
+  EXPECT_EQ(device_->card()->counts().scans, 0);
+  emulator::SetMemory(size_t{1} << 30);
+  EXPECT_FALSE(segment_->MoveToCard(kChunk));
+  (void)*gpu::Card::Reserve(device_->card(), 10);
+  while (steps < 100 && segment_->MoveToCard(kChunk)) ++steps;
+  EXPECT_EQ(segment_->rows_on_card(), 3 * kChunk);
+  Check(Now());
+}
+
 TEST_F(ResidentSegmentTest, AChunkThatTheCardCannotHoldStaysBehind) {
   SCOPED_TRACE(Seed());
   Make();
