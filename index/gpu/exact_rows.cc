@@ -73,6 +73,7 @@ class ExactDevice : public RowDevice, public std::enable_shared_from_this<ExactD
 
   std::vector<Request*> TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
   absl::Status Run(absl::Span<Request* const> batch);
+  absl::Status Answer(absl::Span<Request* const> batch);
   absl::Status Prepare(absl::Span<Request* const> batch, ScanQueries* queries);
   absl::StatusOr<const uint64_t*> Search(const ScanRows& rows, const ScanQueries& queries);
 
@@ -348,6 +349,13 @@ absl::StatusOr<const uint64_t*> ExactDevice::Search(const ScanRows& rows, const 
 }
 
 absl::Status ExactDevice::Run(absl::Span<Request* const> batch) {
+  absl::Status status = Answer(batch);
+  // What was put into the stream before the failure may still be reading pinned memory.
+  if (!status.ok() && searches_.get() != nullptr) (void)searches_.Wait("a search that failed");
+  return status;
+}
+
+absl::Status ExactDevice::Answer(absl::Span<Request* const> batch) {
   SIGHTLINE_RETURN_IF_ERROR(MakeCurrent(facts_.card->device()));
   if (searches_.get() == nullptr) {
     SIGHTLINE_ASSIGN_OR_RETURN(searches_, Stream::Create());
