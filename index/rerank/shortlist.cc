@@ -28,6 +28,9 @@ constexpr int kPortionsWithoutBounds = 4;
 // reach 1.
 constexpr double kRounding = 1e-5;
 
+// The first for a device, and the least: a call to it costs as much as a few pairs.
+constexpr size_t kDevicePortion = 100;
+
 // Of a portion, per thread: when one thread is late, the others take what it has not.
 constexpr size_t kPiecesPerThread = 4;
 
@@ -60,8 +63,9 @@ class Reranker {
   absl::Status Run() {
     // The rule of the reference code looks at all candidates at once.
     const bool together = options_.transport.stop == StopRule::kReference;
+    TransportDevice* device = together ? nullptr : options_.device;
     const size_t threads = ThreadsOf(options_.pool);
-    size_t portion = together ? waiting_.size() : 2 * threads;
+    size_t portion = together ? waiting_.size() : device != nullptr ? kDevicePortion : 2 * threads;
     while (true) {
       const std::vector<size_t> next = TakePortion(portion);
       if (next.empty()) return absl::OkStatus();
@@ -74,11 +78,20 @@ class Reranker {
         return absl::OkStatus();
       }
       const base::Clock::Ticks start = base::Clock::Real().Steady();
-      SIGHTLINE_RETURN_IF_ERROR(together ? ScoreTogether(next) : ScorePortion(next));
+      if (device == nullptr) {
+        SIGHTLINE_RETURN_IF_ERROR(together ? ScoreOn(nullptr, next) : ScorePortion(next));
+      } else if (!ScoreOn(device, next).ok()) {
+        // All of it waits again, for the CPU in its own portions.
+        device = nullptr;
+        waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(taken_), next.begin(), next.end());
+        portion = 2 * threads;
+        continue;
+      }
       const double each =
           base::MillisecondsBetween(start, base::Clock::Real().Steady()) / static_cast<double>(next.size());
       const double fitting = std::min(kPortionMilliseconds / std::max(each, 1e-6), 1e6);
-      portion = std::clamp(static_cast<size_t>(fitting), threads, portion * kMostGrowth);
+      portion =
+          std::clamp(static_cast<size_t>(fitting), device != nullptr ? kDevicePortion : threads, portion * kMostGrowth);
     }
   }
 
@@ -150,9 +163,11 @@ class Reranker {
   }
 
   // Adds each part's share of S_struct to `values`.
-  absl::Status AddStructural(absl::Span<const Patches> patches, absl::Span<double> values) const {
+  absl::Status AddStructural(absl::Span<const Patches> patches, TransportDevice* device,
+                             absl::Span<double> values) const {
     for (size_t q = 0; q < queries_.size(); ++q) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<TransportScore> scores, queries_[q].Score(patches));
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<TransportScore> scores,
+                                 device == nullptr ? queries_[q].Score(patches) : device->Score(queries_[q], patches));
       for (size_t i = 0; i < scores.size(); ++i) {
         values[i] += parts_[q].weight / total_weight_ * scores[i].structural;
       }
@@ -206,15 +221,16 @@ class Reranker {
     SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<size_t> places, WithoutHopeless(std::move(portion)));
     SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<double> structural,
                                Spread(places, [this](absl::Span<const Patches> patches, absl::Span<double> values) {
-                                 return AddStructural(patches, values);
+                                 return AddStructural(patches, nullptr, values);
                                }));
     for (size_t i = 0; i < places.size(); ++i) Keep(places[i], structural[i]);
     return absl::OkStatus();
   }
 
-  absl::Status ScoreTogether(absl::Span<const size_t> places) {
+  // In one call, of the device or, without one, of the calling thread.
+  absl::Status ScoreOn(TransportDevice* device, absl::Span<const size_t> places) {
     std::vector<double> structural(places.size());
-    SIGHTLINE_RETURN_IF_ERROR(AddStructural(PatchesOf(places), absl::MakeSpan(structural)));
+    SIGHTLINE_RETURN_IF_ERROR(AddStructural(PatchesOf(places), device, absl::MakeSpan(structural)));
     for (size_t i = 0; i < places.size(); ++i) Keep(places[i], structural[i]);
     return absl::OkStatus();
   }

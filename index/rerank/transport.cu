@@ -258,7 +258,8 @@ __device__ void ScaleColumns(int columns, int parts, float dummy_sum, const Vect
 }
 
 // Of each row of the plan but for r: its sum in `products`, its sum with the cosines in `next_r`. The cosines come back
-// out of K: 1 + epsilon * log K is as exact as they went in, and an entry that was lifted to kLeastKernel does not count.
+// out of K: 1 + epsilon * log K is as exact as they went in, and an entry that was lifted to kLeastKernel does not
+// count.
 __device__ void ScoreRows(const float* matrix, int rows, int columns, float epsilon, const Vectors& at) {
   for (int first = 2 * Warp(); first < rows; first += 2 * Warps()) {
     const float* const a = matrix + first * columns;
@@ -303,7 +304,7 @@ __device__ PairScore Score(const Vectors& at, int rows, int columns, const Dummi
   sum_c = SumOfLanes(sum_c);
   if (dummy > 0) *row_error += fabsf(dummies.r * dummy * sum_c - dummy_u);
   least_column = LeastOfLanes(least_column);
-  *reliable = least_column * kLostPart >= static_cast<double>(sum_r) * kLeastKernel && isfinite(score.structural);
+  *reliable = least_column * kLostPart >= static_cast<double>(sum_r) * kLeastKernel && fabs(score.structural) < kMostScaling;
   return score;
 }
 
@@ -386,9 +387,9 @@ __global__ void __launch_bounds__(kMostThreads)
   score.structural *= pair.columns.total->sum;
   score.mass *= pair.columns.total->sum;
   score.rounds = round;
-  score.outcome = !reliable                                    ? PairOutcome::kLeftToCpu
+  score.outcome = !reliable                                 ? PairOutcome::kLeftToCpu
                   : converged || row_error <= how.tolerance ? PairOutcome::kConverged
-                                                               : PairOutcome::kRoundsEnded;
+                                                            : PairOutcome::kRoundsEnded;
   if (Lane() == 0) scores[blockIdx.x] = score;
 }
 

@@ -40,6 +40,14 @@ struct TransportOptions {
 // Transport of less mass than this is partial; of this or more it is full, as in the reference code.
 inline constexpr double kFullMass = 0.999;
 
+// Float32 cannot tell whether a finer tolerance is met.
+inline constexpr double kFinestTolerance = 1e-5;
+
+// Whether the rounds need double precision, whatever the images.
+inline bool NeedsDouble(const TransportOptions& options) {
+  return options.stop == StopRule::kMarginalError && options.tolerance < kFinestTolerance;
+}
+
 absl::Status ValidateTransport(const TransportOptions& options);
 
 }  // namespace sightline::index::rerank
