@@ -291,7 +291,7 @@ TEST(CardTransportTest, TokensAreUploadedOnceAndThoseUsedLastStay) {
   Gallery gallery(random, 12, 4, 512);  // 10 KB each
   const PatchTokens query_tokens = Tokens(random, 2, 2, 512, TokenPrecision::kInt8);
   const TransportQuery query = Query({&query_tokens}, {.max_rounds = 2});
-  const auto card = Card(200 << 10);
+  const auto card = Card(150 << 10);
   const auto score = [&](size_t begin, size_t count) {
     const absl::Span<const Patches> results = absl::MakeConstSpan(gallery.views).subspan(begin, count);
     ExpectLike(query, results, card->Score(query, results));
@@ -306,7 +306,7 @@ TEST(CardTransportTest, TokensAreUploadedOnceAndThoseUsedLastStay) {
   EXPECT_EQ(stats.uploads, 15);
   EXPECT_GT(stats.evicted, 0);
   EXPECT_LE(stats.bytes_used, stats.bytes);
-  EXPECT_LE(emulator::UsedMemory(), 200u << 10);
+  EXPECT_LE(emulator::UsedMemory(), 150u << 10);
   const int64_t found = stats.found;
   EXPECT_EQ(score(6, 6).found, found + 6) << "those used last are there";
   EXPECT_EQ(score(0, 1).found, found + 6) << "the one used first has made room";
