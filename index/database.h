@@ -29,6 +29,10 @@ class Env;
 
 namespace sightline::index {
 
+namespace gpu {
+class RowDevice;
+}  // namespace gpu
+
 // Sizes of what searches work on. The defaults are for use; tests take smaller ones.
 struct SegmentOptions {
   uint32_t chunk_rows = 32'768;       // rows sealed into one file; a power of two
@@ -57,6 +61,9 @@ struct DatabaseOptions {
   // After a failed write the files of its collection are opened again, and reads wait. It is tried again after so many
   // times as long as that took, or once twice as much space is free.
   int recovery_rest = 9;
+  // Sealed rows of all collections are moved there, as many as fit, and compared there (index/gpu/row_device.h); null:
+  // none. Results are the same.
+  std::shared_ptr<gpu::RowDevice> card = nullptr;
   rocksdb::Env* env = nullptr;  // under every file of a collection; nullptr: the real one. Must outlive the database
   // Open only prepares the directory; until OpenCollections has been called there is no collection.
   bool open_later = false;

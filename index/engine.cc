@@ -29,6 +29,7 @@ Engine::Engine(Store& store, const DatabaseOptions& options, const EnginePools& 
       batch_rows_(static_cast<uint32_t>(std::max(kMinBatchRows, options.max_pending_writes))),
       pools_(pools),
       low_memory_(options.low_memory),
+      card_(options.card),
       policy_(options.low_memory ? IndexKind::kExact : store.config().index_kind,
               kernels::CodeLayout(static_cast<size_t>(store.config().descriptor_dim)).stride) {}
 
@@ -46,6 +47,7 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   if (config.hnsw_ef_construction > 0) shape.graph.ef_construction = config.hnsw_ef_construction;
   shape.inverted = policy_.kind() == IndexKind::kIvf;
   shape.map_codes = low_memory_;
+  shape.card = card_;
   return std::make_shared<Segment>(
       shape, [this](uint64_t key) { return store_.ReadDescriptor(key); }, augmented);
 }

@@ -81,6 +81,7 @@ class Engine {
   const uint32_t batch_rows_;  // a batch of writes has no more
   const EnginePools pools_;
   const bool low_memory_;
+  const std::shared_ptr<gpu::RowDevice> card_;
   mutable IndexPolicy policy_;
   std::unique_ptr<SegmentList> segments_;
   std::unique_ptr<Upkeep> upkeep_;  // after the segments: it ends first

@@ -14,9 +14,10 @@
 namespace sightline::index {
 namespace {
 
-// Rows linked and copied in one step: a few milliseconds each.
+// Rows linked, copied and moved to a card in one step: a few milliseconds each.
 constexpr uint32_t kLinkedPerStep = 256;
 constexpr uint32_t kCopiedPerStep = 1024;
+constexpr uint32_t kMovedPerStep = 1024;
 // So few are copied while writes wait.
 constexpr int64_t kCopiedAtTheEnd = 1024;
 // A graph is saved when it has grown by this share of what was saved, so that all saving costs a fixed share of
@@ -227,6 +228,10 @@ absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
   const auto segments = context_.segments.segments();
   SIGHTLINE_ASSIGN_OR_RETURN(bool done, SealOne(*segments, goals.all ? goals.until : 0));
   if (done) return true;
+  // Seconds until they are searched there; links take minutes.
+  for (const auto& segment : *segments) {
+    if (!OfOtherKind(*segment) && segment->MoveToCard(kMovedPerStep)) return true;
+  }
   SIGHTLINE_ASSIGN_OR_RETURN(done, TrainLists(*segments));
   if (done) return true;
   // What has grown enough is saved before it grows on: building for minutes must not be lost to a crash.

@@ -1,5 +1,5 @@
 // Upkeep: what a collection does in the background so that searches stay fast and starts short: seals full chunks into
-// files, grows and saves graphs, and replaces segments in which too many rows are dead.
+// files, moves them to a card, grows and saves graphs, and replaces segments in which too many rows are dead.
 //
 // Work is done in steps on a thread pool that all collections share at low priority; a collection has at most one step
 // in progress. Most take a few milliseconds, writing a file as long as the disk takes, and training inverted lists

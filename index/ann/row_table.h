@@ -35,8 +35,10 @@ class RowTable {
   void SetUnused(uint32_t row, uint64_t key);
   void Kill(uint32_t row, uint64_t clock) { At(row).died_at.store(clock, std::memory_order_relaxed); }
 
-  bool VisibleAt(uint32_t row, uint64_t clock) const { return At(row).died_at.load(std::memory_order_relaxed) > clock; }
-  bool Alive(uint32_t row) const { return At(row).died_at.load(std::memory_order_relaxed) == kAlive; }
+  // kAlive while it lives.
+  uint64_t DiedAt(uint32_t row) const { return At(row).died_at.load(std::memory_order_relaxed); }
+  bool VisibleAt(uint32_t row, uint64_t clock) const { return DiedAt(row) > clock; }
+  bool Alive(uint32_t row) const { return DiedAt(row) == kAlive; }
   uint64_t Key(uint32_t row) const { return At(row).key; }
   const std::string& Id(uint32_t row) const { return At(row).id; }
 

@@ -32,7 +32,10 @@ Segment::Segment(const SegmentShape& shape, ReadTruth truth, bool augmented)
       row_table_(shape.max_rows),
       codes_(kernels::CodeLayout(shape.chunk.dim), shape.chunk_rows, shape.max_rows),
       dead_(Roaring()),
-      links_(shape.inverted ? nullptr : MakeGraphLinks(codes_, shape.graph)) {}
+      links_(shape.inverted ? nullptr : MakeGraphLinks(codes_, shape.graph)),
+      resident_(shape.card == nullptr
+                    ? nullptr
+                    : std::make_unique<gpu::ResidentRows>(shape.card, shape.chunk.dim, shape.chunk_rows)) {}
 
 // ---- The writer's
 
@@ -287,6 +290,17 @@ bool Segment::GrowLinks(uint32_t most, base::ThreadPool* pool) {
   links_->Insert(begin, end, pool);
   linked_.store(end, std::memory_order_release);
   return true;
+}
+
+bool Segment::MoveToCard(uint32_t most) {
+  if (resident_ == nullptr) return false;
+  std::vector<uint32_t> sealed;
+  {
+    base::MutexLock lock(mutex_);
+    for (const Chunk& chunk : chunks_) sealed.push_back(chunk.file && chunk.memory == nullptr ? chunk.file->rows : 0);
+  }
+  return resident_->Advance(
+      sealed, row_table_, rows() - live(), [this](uint32_t row, float* out) { return Read(row, out); }, most);
 }
 
 std::optional<uint32_t> Segment::ChunkToSeal(uint64_t partial_until) const {

@@ -37,6 +37,7 @@
 #include "index/ann/segment_query.h"
 #include "index/filter/concurrent_attribute_index.h"
 #include "index/filter/left_right.h"
+#include "index/gpu/resident_rows.h"
 #include "index/record.h"
 #include "index/store/files.h"
 #include "roaring/roaring.hh"
@@ -53,6 +54,7 @@ struct SegmentShape {
   bool inverted = false;          // linked by inverted lists, not by a graph
   bool map_codes = false;         // codes of sealed chunks are read from their files, whatever searches go by
   Graph::Options graph;
+  std::shared_ptr<gpu::RowDevice> card;  // compares sealed rows; null: none
 };
 
 // Reads a descriptor from the store, which has the truth; NOT_FOUND when its record is gone.
@@ -143,6 +145,10 @@ class Segment {
   // Rows before the first one that no file holds.
   uint32_t sealed_rows() const;
 
+  // Moves sealed rows to the card, up to `most`. False when none was left, or none can be.
+  bool MoveToCard(uint32_t most);
+  int64_t rows_on_card() const { return resident_ == nullptr ? 0 : resident_->rows(); }
+
   // Writes the links of the first `rows` rows durably and completes `info`.
   absl::Status SaveLinks(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const;
   // Before anyone searches.
@@ -165,7 +171,8 @@ class Segment {
   void ApplyAttributeChanges();
   void ApplyDeaths();
   std::shared_ptr<const DescriptorChunk> Descriptors(uint32_t chunk) const;
-  // Compares the query with the rows from `first` on, or with those of them that satisfy the filter.
+  // Compares the query with the rows from `first` on, or with those of them that satisfy the filter; all of them on the
+  // card where that has them.
   void CompareRows(const SegmentQuery& query, uint32_t first, SegmentResult* result) const;
   std::vector<ScoredRow> Rescore(const SegmentQuery& query, const kernels::Int8Query& code,
                                  absl::Span<const ScoredRow> candidates, SegmentResult* result) const;
@@ -181,6 +188,7 @@ class Segment {
   LeftRight<Roaring> dead_;              // for counting
   Quantizers quantizers_;
   std::unique_ptr<Links> links_;  // null while inverted lists have no quantiser; set before linked_ is
+  const std::unique_ptr<gpu::ResidentRows> resident_;  // null without a card
   std::atomic<uint32_t> rows_ = 0;
   std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in links_
   std::atomic<int64_t> live_ = 0;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "index/ann/exact_scan.h"
@@ -80,22 +81,41 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
         return row_table_.VisibleAt(row, query.clock);
       }};
   ScanRun run{.pool = query.pool, .parts = 1, .cancelled = query.cancelled};
-  ScanResult scan;
-  if (query.matching == nullptr) {
-    run.parts = PartsFor(query, query.rows - first);
-    scan = ScanCodes(codes_, first, query.rows, request, source, run);
-  } else {
-    std::vector<uint32_t> rows(query.matching->cardinality());
-    query.matching->toUint32Array(rows.data());
-    rows.erase(std::lower_bound(rows.begin(), rows.end(), query.rows), rows.end());
-    rows.erase(rows.begin(), std::lower_bound(rows.begin(), rows.end(), first));
-    run.parts = PartsFor(query, static_cast<uint32_t>(rows.size()));
-    scan = ScanCodesAt(codes_, rows, request, source, run);
+  std::vector<ScanResult> scans;
+  std::vector<gpu::RowRange> left = {{first, query.rows}};
+  if (resident_ != nullptr && first == 0) {
+    std::optional<ScanResult> scan =
+        resident_->Scan({query.rows, query.clock, query.matching}, request, source, run, &left);
+    if (scan) scans.push_back(*std::move(scan));
   }
-  result->compared += scan.compared;
+  std::vector<uint32_t> matching;
+  if (query.matching != nullptr && !left.empty()) {
+    matching.resize(query.matching->cardinality());
+    query.matching->toUint32Array(matching.data());
+  }
+  for (const gpu::RowRange& range : left) {
+    if (query.matching == nullptr) {
+      run.parts = PartsFor(query, range.end - range.begin);
+      scans.push_back(ScanCodes(codes_, range.begin, range.end, request, source, run));
+    } else {
+      const auto begin = std::lower_bound(matching.begin(), matching.end(), range.begin);
+      const auto end = std::lower_bound(begin, matching.end(), range.end);
+      run.parts = PartsFor(query, static_cast<uint32_t>(end - begin));
+      scans.push_back(ScanCodesAt(codes_,
+                                  absl::MakeConstSpan(matching).subspan(static_cast<size_t>(begin - matching.begin()),
+                                                                        static_cast<size_t>(end - begin)),
+                                  request, source, run));
+    }
+  }
+  TopK top(query.k, query.min_score);
+  for (const ScanResult& scan : scans) {
+    result->compared += scan.compared;
+    result->cancelled = result->cancelled || scan.cancelled;
+    for (const ScoredRow& row : scan.best) top.Add(row.score, row.row);
+  }
   result->unreadable += source.unreadable();
-  result->cancelled = result->cancelled || scan.cancelled;
-  result->best.insert(result->best.end(), scan.best.begin(), scan.best.end());
+  const std::vector<ScoredRow> best = std::move(top).Take();
+  result->best.insert(result->best.end(), best.begin(), best.end());
 }
 
 // The candidates in full precision, the most promising first, until no other is likely to reach the best k.

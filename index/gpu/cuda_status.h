@@ -9,7 +9,7 @@
 //
 //   SIGHTLINE_RETURN_IF_ERROR(MakeCurrent(card));
 //   SIGHTLINE_RETURN_IF_ERROR(CudaStatus(LaunchScores(rows, scores, stream), "the scores of a search"));
-//   if (!status.ok() && IsCardLost(status)) card->MarkLost(status);
+//   card->Failed(status);  // card.h; IsCardLost is there too
 #ifndef SIGHTLINE_INDEX_GPU_CUDA_STATUS_H_
 #define SIGHTLINE_INDEX_GPU_CUDA_STATUS_H_
 
@@ -21,12 +21,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status.h"
+#include "index/gpu/card.h"
 
 namespace sightline::index::gpu {
-
-inline bool IsCardLost(const absl::Status& status) {
-  return !status.ok() && base::GetErrorInfo(status).reason == "CARD_LOST";
-}
 
 // `what` is what was being done: "the upload of rows".
 inline absl::Status CudaStatus(cudaError_t error, absl::string_view what) {

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "index/gpu/card.h"
 #include "index/gpu/cuda_status.h"
 #include "index/gpu/device_memory.h"
 #include "index/rerank/card_token_cache.h"
@@ -77,6 +76,13 @@ absl::Status TooLittle(size_t bytes) {
                      {{"limit", absl::StrCat(bytes)}});
 }
 
+absl::Status Lost(int device) {
+  return base::Error(absl::StatusCode::kInternal, "CARD_LOST",
+                     absl::StrCat("cuda:", device,
+                                  " has failed before. It is not used again by this process; restart it, and see the "
+                                  "driver's log."));
+}
+
 double RestOf(const TransportOptions& options) { return options.mass < kFullMass ? 1 - options.mass : 0; }
 
 CardRounds RoundsOf(const TransportOptions& options, int quads) {
@@ -90,8 +96,10 @@ CardRounds RoundsOf(const TransportOptions& options, int quads) {
 
 class CardTransport final : public TransportDevice {
  public:
-  CardTransport(int device, size_t shared_limit, std::unique_ptr<CardTokenCache> cache)
-      : device_(device), shared_limit_(shared_limit), cache_(std::move(cache)) {}
+  CardTransport(int device, const std::string& name, size_t shared_limit, std::unique_ptr<CardTokenCache> cache)
+      : card_(device, name, static_cast<int64_t>(cache->bytes())),
+        shared_limit_(shared_limit),
+        cache_(std::move(cache)) {}
 
   absl::StatusOr<std::vector<TransportScore>> Score(const TransportQuery& query,
                                                     absl::Span<const Patches> results) override;
@@ -115,14 +123,11 @@ class CardTransport final : public TransportDevice {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Run(const TransportOptions& options, int quads, std::vector<PlannedPair> pairs, char* pairs_at,
                    char* scores_at, Scores* scores) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Note(const absl::Status& failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const int device_;
+  gpu::Card card_;
   const size_t shared_limit_;  // of a block
   mutable base::Mutex mutex_;
   const std::unique_ptr<CardTokenCache> cache_ ABSL_PT_GUARDED_BY(mutex_);
-  absl::Status lost_ ABSL_GUARDED_BY(mutex_);  // why the card is not used any more
-  std::set<std::string> said_ ABSL_GUARDED_BY(mutex_);
   TransportDeviceStats stats_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -139,7 +144,8 @@ absl::StatusOr<std::vector<TransportScore>> CardTransport::Score(const Transport
     SIGHTLINE_RETURN_IF_ERROR(Check(query, results));
     absl::StatusOr<Scores> scored = ScoreOnCard(query, results);
     if (!scored.ok()) {
-      Note(scored.status());
+      card_.Failed(scored.status());
+      cache_->Forget();
       return scored.status();
     }
     on_card = *std::move(scored);
@@ -165,6 +171,7 @@ absl::StatusOr<std::vector<TransportScore>> CardTransport::Score(const Transport
 TransportDeviceStats CardTransport::Stats() const {
   base::MutexLock lock(mutex_);
   TransportDeviceStats stats = stats_;
+  stats.failures = card_.counts().failures;
   stats.uploads = cache_->uploads();
   stats.found = cache_->found();
   stats.evicted = cache_->evicted();
@@ -188,8 +195,8 @@ absl::Status CardTransport::Check(const TransportQuery& query, absl::Span<const 
 
 absl::StatusOr<CardTransport::Scores> CardTransport::ScoreOnCard(const TransportQuery& query,
                                                                  absl::Span<const Patches> results) {
-  SIGHTLINE_RETURN_IF_ERROR(lost_);
-  SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(device_));
+  if (card_.lost()) return Lost(card_.device());
+  SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(card_.device()));
   Scores scores(results.size(), {.outcome = PairOutcome::kLeftToCpu});
   if (TooLarge(*query.patches().tokens)) return scores;
   for (size_t next = 0; next < results.size();) {
@@ -305,27 +312,17 @@ absl::Status CardTransport::Run(const TransportOptions& options, int quads, std:
   return absl::OkStatus();
 }
 
-void CardTransport::Note(const absl::Status& failure) {
-  ++stats_.failures;
-  const std::string reason = base::GetErrorInfo(failure).reason;
-  if (said_.insert(reason).second) {
-    base::Log(
-        base::Severity::kWarning, "re-ranking goes on without the card; this is said once",
-        {{"device", absl::StrCat("cuda:", device_)}, {"reason", reason}, {"error", std::string(failure.message())}});
-  }
-  if (!lost_.ok()) return;
-  if (gpu::IsCardLost(failure)) lost_ = failure;
-  cache_->Forget();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TransportDevice>> OpenCardTransport(const CardTransportOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(options.device));
+  cudaDeviceProp properties;
+  SIGHTLINE_RETURN_IF_ERROR(
+      gpu::CudaStatus(cudaGetDeviceProperties(&properties, options.device), "the properties of the card"));
   size_t shared_limit = 0;
   SIGHTLINE_RETURN_IF_ERROR(gpu::CudaStatus(TransportSharedLimit(&shared_limit), "a look at the card's limits"));
   SIGHTLINE_ASSIGN_OR_RETURN(auto cache, CardTokenCache::Open(options.bytes, options.least_bytes));
-  return std::make_unique<CardTransport>(options.device, shared_limit, std::move(cache));
+  return std::make_unique<CardTransport>(options.device, properties.name, shared_limit, std::move(cache));
 }
 
 }  // namespace sightline::index::rerank

@@ -6,9 +6,9 @@
 //
 // Threading: thread-safe; calls wait for each other. Ownership: the device owns its part of the card's memory until it
 // is destroyed. Failure: of Score, RESOURCE_EXHAUSTED (CARD_FULL) where a pair does not fit, INTERNAL as in
-// index/gpu/cuda_status.h; after CARD_LOST every further call fails at once with the same. Each kind of failure is
-// logged the first time and counted every time. Opening fails with RESOURCE_EXHAUSTED where the card has not even the
-// least that is of use.
+// index/gpu/cuda_status.h; once the card is lost every call fails at once with CARD_LOST. Each kind of failure is
+// logged the first time and counted every time (index/gpu/card.h). Opening fails with RESOURCE_EXHAUSTED where the card
+// has not even the least that is of use, and with UNIMPLEMENTED (NO_CUDA_BUILD) in a build without CUDA.
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<TransportDevice> card, OpenCardTransport({.device = 0}));
 #ifndef SIGHTLINE_INDEX_RERANK_CARD_TRANSPORT_H_
