@@ -101,8 +101,8 @@ class CardTransport final : public TransportDevice {
         shared_limit_(shared_limit),
         cache_(std::move(cache)) {}
 
-  absl::StatusOr<std::vector<TransportScore>> Score(const TransportQuery& query,
-                                                    absl::Span<const Patches> results) override;
+  absl::StatusOr<std::vector<std::optional<TransportScore>>> Score(const TransportQuery& query,
+                                                                   absl::Span<const Patches> results) override;
   TransportDeviceStats Stats() const override;
 
  private:
@@ -131,40 +131,24 @@ class CardTransport final : public TransportDevice {
   TransportDeviceStats stats_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::StatusOr<std::vector<TransportScore>> CardTransport::Score(const TransportQuery& query,
-                                                                 absl::Span<const Patches> results) {
-  const TransportOptions& options = query.options();
-  // The reference's rule looks at all pairs after every round, and a fine tolerance at more than float32 has.
-  if (options.stop == StopRule::kReference || NeedsDouble(options)) return query.Score(results);
-  Scores on_card;
-  std::vector<Patches> left;
-  std::vector<size_t> left_places;
-  {
-    base::MutexLock lock(mutex_);
-    SIGHTLINE_RETURN_IF_ERROR(Check(query, results));
-    absl::StatusOr<Scores> scored = ScoreOnCard(query, results);
-    if (!scored.ok()) {
-      card_.Failed(scored.status());
-      cache_->Forget();
-      return scored.status();
-    }
-    on_card = *std::move(scored);
-    for (size_t i = 0; i < results.size(); ++i) {
-      if (on_card[i].outcome != PairOutcome::kLeftToCpu) continue;
-      left.push_back(results[i]);
-      left_places.push_back(i);
-    }
-    stats_.left_to_cpu += static_cast<int64_t>(left.size());
-    stats_.scored += static_cast<int64_t>(results.size() - left.size());
+absl::StatusOr<std::vector<std::optional<TransportScore>>> CardTransport::Score(const TransportQuery& query,
+                                                                                absl::Span<const Patches> results) {
+  base::MutexLock lock(mutex_);
+  SIGHTLINE_RETURN_IF_ERROR(Check(query, results));
+  const absl::StatusOr<Scores> on_card = ScoreOnCard(query, results);
+  if (!on_card.ok()) {
+    card_.Failed(on_card.status());
+    cache_->Forget();
+    return on_card.status();
   }
-  std::vector<TransportScore> scores;
-  scores.reserve(results.size());
-  for (const PairScore& score : on_card) {
-    scores.push_back({score.structural, score.mass, score.rounds, score.outcome == PairOutcome::kConverged});
+  std::vector<std::optional<TransportScore>> scores(results.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    const PairScore& score = (*on_card)[i];
+    const bool left = score.outcome == PairOutcome::kLeftToCpu;
+    ++(left ? stats_.left_to_cpu : stats_.scored);
+    if (left) continue;
+    scores[i] = {score.structural, score.mass, score.rounds, score.outcome == PairOutcome::kConverged};
   }
-  if (left.empty()) return scores;
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<TransportScore> others, query.Score(left));
-  for (size_t i = 0; i < left.size(); ++i) scores[left_places[i]] = others[i];
   return scores;
 }
 
@@ -198,7 +182,8 @@ absl::StatusOr<CardTransport::Scores> CardTransport::ScoreOnCard(const Transport
   if (card_.lost()) return Lost(card_.device());
   SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(card_.device()));
   Scores scores(results.size(), {.outcome = PairOutcome::kLeftToCpu});
-  if (TooLarge(*query.patches().tokens)) return scores;
+  const TransportOptions& options = query.options();
+  if (options.stop == StopRule::kReference || NeedsDouble(options) || TooLarge(*query.patches().tokens)) return scores;
   for (size_t next = 0; next < results.size();) {
     SIGHTLINE_ASSIGN_OR_RETURN(bool fitted, ScoreBatch(query, results, &next, &scores));
     if (!fitted) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -68,7 +69,14 @@ class Reranker {
     size_t portion = together ? waiting_.size() : device != nullptr ? kDevicePortion : 2 * threads;
     while (true) {
       const std::vector<size_t> next = TakePortion(portion);
-      if (next.empty()) return absl::OkStatus();
+      if (next.empty() && left_by_device_.empty()) return absl::OkStatus();
+      if (next.empty()) {
+        device = nullptr;
+        waiting_ = std::exchange(left_by_device_, {});
+        taken_ = 0;
+        portion = 2 * threads;
+        continue;
+      }
       if (options_.cancelled && options_.cancelled()) {
         return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
                            "the search was cancelled while its results were re-ranked. Send it again.");
@@ -79,8 +87,8 @@ class Reranker {
       }
       const base::Clock::Ticks start = base::Clock::Real().Steady();
       if (device == nullptr) {
-        SIGHTLINE_RETURN_IF_ERROR(together ? ScoreOn(nullptr, next) : ScorePortion(next));
-      } else if (!ScoreOn(device, next).ok()) {
+        SIGHTLINE_RETURN_IF_ERROR(together ? ScoreTogether(next) : ScorePortion(next));
+      } else if (!ScoreOnDevice(*device, next)) {
         // All of it waits again, for the CPU in its own portions.
         device = nullptr;
         waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(taken_), next.begin(), next.end());
@@ -163,11 +171,9 @@ class Reranker {
   }
 
   // Adds each part's share of S_struct to `values`.
-  absl::Status AddStructural(absl::Span<const Patches> patches, TransportDevice* device,
-                             absl::Span<double> values) const {
+  absl::Status AddStructural(absl::Span<const Patches> patches, absl::Span<double> values) const {
     for (size_t q = 0; q < queries_.size(); ++q) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<TransportScore> scores,
-                                 device == nullptr ? queries_[q].Score(patches) : device->Score(queries_[q], patches));
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<TransportScore> scores, queries_[q].Score(patches));
       for (size_t i = 0; i < scores.size(); ++i) {
         values[i] += parts_[q].weight / total_weight_ * scores[i].structural;
       }
@@ -221,18 +227,41 @@ class Reranker {
     SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<size_t> places, WithoutHopeless(std::move(portion)));
     SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<double> structural,
                                Spread(places, [this](absl::Span<const Patches> patches, absl::Span<double> values) {
-                                 return AddStructural(patches, nullptr, values);
+                                 return AddStructural(patches, values);
                                }));
     for (size_t i = 0; i < places.size(); ++i) Keep(places[i], structural[i]);
     return absl::OkStatus();
   }
 
-  // In one call, of the device or, without one, of the calling thread.
-  absl::Status ScoreOn(TransportDevice* device, absl::Span<const size_t> places) {
+  absl::Status ScoreTogether(absl::Span<const size_t> places) {
     std::vector<double> structural(places.size());
-    SIGHTLINE_RETURN_IF_ERROR(AddStructural(PatchesOf(places), device, absl::MakeSpan(structural)));
+    SIGHTLINE_RETURN_IF_ERROR(AddStructural(PatchesOf(places), absl::MakeSpan(structural)));
     for (size_t i = 0; i < places.size(); ++i) Keep(places[i], structural[i]);
     return absl::OkStatus();
+  }
+
+  // False where the device failed, which it has said itself.
+  bool ScoreOnDevice(TransportDevice& device, absl::Span<const size_t> places) {
+    const std::vector<Patches> patches = PatchesOf(places);
+    std::vector<double> structural(places.size());
+    std::vector<bool> left(places.size());
+    for (size_t q = 0; q < queries_.size(); ++q) {
+      const auto scores = device.Score(queries_[q], patches);
+      if (!scores.ok()) return false;
+      for (size_t i = 0; i < places.size(); ++i) {
+        const std::optional<TransportScore>& score = (*scores)[i];
+        if (score) structural[i] += parts_[q].weight / total_weight_ * score->structural;
+        if (!score) left[i] = true;
+      }
+    }
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (left[i]) {
+        left_by_device_.push_back(places[i]);
+      } else {
+        Keep(places[i], structural[i]);
+      }
+    }
+    return true;
   }
 
   const absl::Span<const QueryPatches> parts_;
@@ -242,6 +271,7 @@ class Reranker {
   double total_weight_ = 0;              // sum of |weight| of the parts
   std::vector<size_t> waiting_;          // candidates with tokens
   size_t taken_ = 0;                     // of those
+  std::vector<size_t> left_by_device_;   // that it has no score for
   std::vector<bool> left_out_;
   std::priority_queue<double, std::vector<double>, std::greater<>> best_;  // of the best `keep`; the least on top
   int portions_without_bounds_ = 0;

@@ -9,8 +9,8 @@
 // ones are left out besides may differ from call to call, since the portions follow the clock.
 //
 // With a device the transport is its, in portions that are large enough for it; what is left out is only what a perfect
-// match could not bring up, since bounds would cost the CPU more than scores cost the device. When the device cannot,
-// the CPU does, as without one.
+// match could not bring up, since bounds would cost the CPU more than scores cost the device. What the device leaves to
+// the CPU comes last; when the device fails, the CPU goes on as without one.
 //
 // StopRule::kReference lets the scores depend on each other. All are then scored in one call, on the calling thread,
 // and the time is looked at only before it.

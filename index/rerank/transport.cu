@@ -1,8 +1,8 @@
 // One block per pair: K, the rounds, the score; PairScorer on the card, line by line where the stop rule and the checks
 // of float32's range are concerned.
 //
-// What it costs, for 14x14x128 in int8, where K is 196 x 196 floats = 154 KB and stays in shared memory (a block per
-// multiprocessor; 160 KB with all vectors, of 163 KB on an A100 and 227 KB on an H200):
+// What it costs, as computed, for 14x14x128 in int8, where K is 196 x 196 floats = 154 KB and stays in shared memory (a
+// block per multiprocessor; 160 KB with all vectors, of 163 KB on an A100 and 227 KB on an H200):
 //
 //   similarities  196 * 196 * 32 = 1.23 M __dp4a, at 64 a clock 19 k clocks. Tiles of 4 x 4 need 8 words for 16 of
 //                 them: 8 wavefronts of the first-level cache for 8 clocks of arithmetic, so up to twice that.
@@ -304,7 +304,8 @@ __device__ PairScore Score(const Vectors& at, int rows, int columns, const Dummi
   sum_c = SumOfLanes(sum_c);
   if (dummy > 0) *row_error += fabsf(dummies.r * dummy * sum_c - dummy_u);
   least_column = LeastOfLanes(least_column);
-  *reliable = least_column * kLostPart >= static_cast<double>(sum_r) * kLeastKernel && fabs(score.structural) < kMostScaling;
+  *reliable =
+      least_column * kLostPart >= static_cast<double>(sum_r) * kLeastKernel && fabs(score.structural) < kMostScaling;
   return score;
 }
 

@@ -37,6 +37,7 @@ struct TransportScore {
   double mass = 0;        // transported
   int rounds = 0;
   bool converged = false;
+  friend bool operator==(const TransportScore&, const TransportScore&) = default;
 };
 
 class TransportQuery {

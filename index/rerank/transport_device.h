@@ -6,13 +6,14 @@
 // during the call. Failure: INVALID_ARGUMENT as of TransportQuery. Everything else (no memory left there, a card that
 // failed) is the device's own trouble, which it has logged and counted: score on the CPU then.
 //
-//   absl::StatusOr<std::vector<TransportScore>> scores = device->Score(query, results);
-//   if (!scores.ok()) scores = query.Score(results);
+//   const absl::StatusOr<std::vector<std::optional<TransportScore>>> scores = device->Score(query, results);
+//   if (!scores.ok()) return query.Score(results);
 #ifndef SIGHTLINE_INDEX_RERANK_TRANSPORT_DEVICE_H_
 #define SIGHTLINE_INDEX_RERANK_TRANSPORT_DEVICE_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,7 +25,7 @@ namespace sightline::index::rerank {
 // Since the device was opened.
 struct TransportDeviceStats {
   int64_t scored = 0;       // pairs, on the device
-  int64_t left_to_cpu = 0;  // pairs that the device passed on to the CPU: out of float32's range, or too large
+  int64_t left_to_cpu = 0;  // pairs that it has no score for: out of float32's range, or too large
   int64_t uploads = 0;      // of an image's tokens
   int64_t found = 0;        // images whose tokens were there already
   int64_t evicted = 0;      // images whose tokens made room for others
@@ -37,10 +38,12 @@ class TransportDevice {
  public:
   virtual ~TransportDevice() = default;
 
-  // What query.Score(results) gives, to 1e-4. The tokens of results that have a name of their own
-  // (PatchTokens::stored_as) stay on the device while there is room, and those used last the longest.
-  virtual absl::StatusOr<std::vector<TransportScore>> Score(const TransportQuery& query,
-                                                            absl::Span<const Patches> results) = 0;
+  // What query.Score(results) gives, to 1e-4; nullopt for what is left to the CPU: pairs out of float32's range, too
+  // large grids, and options that need double precision or look at all results together (kReference). The tokens of
+  // results that have a name of their own (PatchTokens::stored_as) stay on the device while there is room, and those
+  // used last the longest.
+  virtual absl::StatusOr<std::vector<std::optional<TransportScore>>> Score(const TransportQuery& query,
+                                                                           absl::Span<const Patches> results) = 0;
 
   virtual TransportDeviceStats Stats() const = 0;
 };

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "index/kernels/float16.h"
 #include "index/rerank/card_tokens.h"
 #include "index/rerank/card_transport.h"
+#include "index/rerank/patch_set.h"
 #include "index/rerank/shortlist.h"
 #include "index/rerank/transport_kernels.h"
 #include "tests/gpu/emulator/emulator.h"
@@ -89,15 +91,18 @@ std::unique_ptr<TransportDevice> Card(size_t bytes = 32 << 20) {
   return card.ok() ? *std::move(card) : nullptr;
 }
 
-// Scores of the card against the CPU's. Rounding may make one of them stop a round earlier.
-void ExpectLike(const TransportQuery& query, absl::Span<const Patches> results,
-                const absl::StatusOr<std::vector<TransportScore>>& scores, double tolerance = kTight) {
+using CardScores = absl::StatusOr<std::vector<std::optional<TransportScore>>>;
+
+// What the card says against what the CPU does. Rounding may make one of them stop a round earlier.
+void ExpectLike(const TransportQuery& query, absl::Span<const Patches> results, const CardScores& scores,
+                double tolerance = kTight) {
   ASSERT_TRUE(scores.ok()) << scores.status();
   const auto expected = query.Score(results);
   ASSERT_TRUE(expected.ok()) << expected.status();
   ASSERT_EQ(scores->size(), expected->size());
   for (size_t i = 0; i < results.size(); ++i) {
-    const TransportScore &score = (*scores)[i], &cpu = (*expected)[i];
+    if (!(*scores)[i]) continue;
+    const TransportScore &score = *(*scores)[i], &cpu = (*expected)[i];
     SCOPED_TRACE(absl::StrCat("result ", i, ", rounds ", score.rounds, " and ", cpu.rounds));
     EXPECT_NEAR(score.structural, cpu.structural, score.rounds == cpu.rounds ? tolerance : std::max(kLoose, tolerance));
     EXPECT_NEAR(score.mass, cpu.mass, score.rounds == cpu.rounds ? tolerance : 2e-3);
@@ -217,12 +222,36 @@ TEST(CardTransportTest, AgreesOnWhatIsDegenerate) {
   }
   EXPECT_GT(card->Stats().scored, 60);
   EXPECT_GT(card->Stats().left_to_cpu, 0) << "K spans more than float32 at the least epsilon";
+  // Nothing is off after no round at all, which is not looked at.
+  const TransportQuery same = Query({&one}, {});
+  EXPECT_EQ(card->Score(same, {{{&one}}})->at(0)->rounds, same.Score({{{&one}}})->at(0).rounds);
   const TransportQuery masked = Query({&image, nothing}, {});
   ExpectLike(masked, results, card->Score(masked, results));
   EXPECT_TRUE(card->Score(masked, {})->empty());
 }
 
-// What float32 cannot do is done on the CPU to the last digit, and never on the card.
+// K spans e^-400, where float32 ends at e^-87; so do the scalings.
+TEST(CardTransportTest, LeavesWhatFloat32CannotHold) {
+  std::mt19937 random(Seed() + 13);
+  const auto card = Card();
+  const PatchTokens image = Tokens(random, 4, 4, 16, TokenPrecision::kInt8, 0.9f);
+  PatchTokens mixed = Tokens(random, 4, 4, 16, TokenPrecision::kInt8, 0.9f);
+  std::fill(mixed.scales.begin(), mixed.scales.begin() + 8, -1.0f);
+  PatchTokens reversed = image;
+  for (float& scale : reversed.scales) scale = -scale;
+  const std::vector<Patches> results = {{&mixed}, {&reversed}};
+  for (const double epsilon : {0.005, 0.01, 0.02}) {
+    for (const double mass : {1.0, 0.7}) {
+      SCOPED_TRACE(absl::StrCat("epsilon ", epsilon, ", mass ", mass));
+      const TransportQuery query =
+          Query({&image}, {.epsilon = epsilon, .mass = mass, .marginals = Marginals::kUniform, .max_rounds = 40});
+      ExpectLike(query, results, card->Score(query, results));
+    }
+  }
+  EXPECT_GT(card->Stats().left_to_cpu, 0);
+}
+
+// Pairs of which the card says nothing.
 TEST(CardTransportTest, LeavesToTheCpuWhatNeedsMore) {
   std::mt19937 random(Seed() + 4);
   const auto card = Card();
@@ -234,17 +263,23 @@ TEST(CardTransportTest, LeavesToTheCpuWhatNeedsMore) {
   for (const TransportOptions& options :
        {TransportOptions{.stop = StopRule::kReference}, TransportOptions{.tolerance = 1e-7}}) {
     const TransportQuery query = Query({&image}, options);
-    ExpectLike(query, results, card->Score(query, results), 0);
+    const CardScores scores = card->Score(query, results);
+    ASSERT_TRUE(scores.ok()) << scores.status();
+    EXPECT_EQ(*scores, CardScores::value_type(2));
   }
   EXPECT_EQ(emulator::BlocksRun(), blocks);
+  EXPECT_EQ(card->Stats().left_to_cpu, 4);
   const PatchTokens few = Tokens(random, 2, 2, 4, TokenPrecision::kInt8);
   const TransportQuery query = Query({&few}, {.max_rounds = 3});
   const std::vector<Patches> mixed = {{&large}, {&few}};
-  ExpectLike(query, mixed, card->Score(query, mixed));
-  EXPECT_EQ(card->Stats().left_to_cpu, 1);
+  const CardScores scores = card->Score(query, mixed);
+  ExpectLike(query, mixed, scores);
+  EXPECT_FALSE(scores->at(0));
+  EXPECT_TRUE(scores->at(1));
+  EXPECT_EQ(card->Stats().left_to_cpu, 5);
   const TransportQuery too_large = Query({&large}, {.max_rounds = 3});
-  ExpectLike(too_large, mixed, card->Score(too_large, mixed), 0);
-  EXPECT_EQ(card->Stats().left_to_cpu, 3);
+  EXPECT_EQ(card->Score(too_large, mixed)->at(1), std::nullopt);
+  EXPECT_EQ(card->Stats().left_to_cpu, 7);
 }
 
 TEST(CardTransportTest, RefusesWhatTheCpuRefuses) {
@@ -260,7 +295,7 @@ TEST(CardTransportTest, RefusesWhatTheCpuRefuses) {
   const TransportQuery query = Query({&image}, {.max_rounds = 3});
   for (const Patches& result : {Patches{&wide}, Patches{&bad}, Patches{&image, short_mask}, Patches{}}) {
     const std::vector<Patches> results = {{&image}, result};
-    const auto scores = card->Score(query, results);
+    const CardScores scores = card->Score(query, results);
     EXPECT_EQ(scores.status(), query.Score(results).status());
     EXPECT_TRUE(absl::IsInvalidArgument(scores.status()));
   }
@@ -425,22 +460,57 @@ TEST(CardTransportTest, AShortlistIsTheSameWithACardAndWithOneThatFails) {
   }
 }
 
+TEST(CardTransportTest, AShortlistHasWhatTheCardLeavesToTheCpu) {
+  std::mt19937 random(Seed() + 12);
+  Gallery gallery(random, 4, 2, 8);
+  const PatchTokens large = Tokens(random, 33, 32, 8, TokenPrecision::kInt8);
+  std::vector<Candidate> candidates = {{0.5, &gallery.images[0]}, {0.4, &large}, {0.3, &gallery.images[1]}};
+  ShortlistOptions options;
+  options.transport.max_rounds = 2;
+  const std::vector<QueryPatches> query = {{{&gallery.images[2]}}};
+  const auto cpu = RerankShortlist(query, candidates, options);
+  const auto card = Card(1 << 20);
+  options.device = card.get();
+  const auto result = RerankShortlist(query, candidates, options);
+  ASSERT_TRUE(cpu.ok() && result.ok());
+  EXPECT_EQ(result->order, cpu->order);
+  EXPECT_EQ(result->scored, 3);
+  EXPECT_EQ(result->structural[1], cpu->structural[1]);
+  EXPECT_EQ(card->Stats().scored, 2);
+  EXPECT_EQ(card->Stats().left_to_cpu, 1);
+}
+
 // Every array in an allocation of its own, so that a kernel that reads or writes behind one of them ends the test.
-TEST(TransportKernelsTest, StayWithinTheirArrays) {
-  std::mt19937 random(Seed() + 11);
-  std::vector<void*> pieces;
-  const auto piece = [&](size_t bytes) {
+class TransportKernelsTest : public ::testing::Test {
+ protected:
+  ~TransportKernelsTest() override { FreeAll(); }
+
+  void FreeAll() {
+    for (void* memory : pieces_) cudaFree(memory);
+    pieces_.clear();
+  }
+
+  template <typename T>
+  T* Piece(size_t count) {
     void* memory = nullptr;
-    EXPECT_EQ(cudaMalloc(&memory, bytes), cudaSuccess);
-    pieces.push_back(memory);
-    return static_cast<char*>(memory);
-  };
-  const auto upload = [&](const void* from, size_t bytes) {
-    char* const to = piece(bytes);
-    EXPECT_EQ(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), cudaSuccess);
+    EXPECT_EQ(cudaMalloc(&memory, count * sizeof(T)), cudaSuccess);
+    pieces_.push_back(memory);
+    return static_cast<T*>(memory);
+  }
+  template <typename T>
+  T* Upload(const T* from, size_t count) {
+    T* const to = Piece<T>(count);
+    EXPECT_EQ(cudaMemcpy(to, from, count * sizeof(T), cudaMemcpyHostToDevice), cudaSuccess);
     return to;
-  };
-  const auto side = [&](const PatchTokens& tokens, int most) {
+  }
+  template <typename T>
+  std::vector<T> Download(const T* from, size_t count) {
+    std::vector<T> to(count);
+    EXPECT_EQ(cudaMemcpy(to.data(), from, count * sizeof(T), cudaMemcpyDeviceToHost), cudaSuccess);
+    return to;
+  }
+
+  CardSide Side(const PatchTokens& tokens, int most) {
     const CardTokensLayout layout(tokens);
     std::vector<char> bytes(layout.bytes());
     layout.Encode(tokens, bytes.data());
@@ -448,55 +518,87 @@ TEST(TransportKernelsTest, StayWithinTheirArrays) {
     const size_t cells = static_cast<size_t>(layout.cells()), quads = static_cast<size_t>(layout.quads());
     const size_t quad = layout.kind() == QuadKind::kInt8 ? 4 : layout.kind() == QuadKind::kFloat16 ? 8 : 16;
     const size_t room = most > 0 ? std::min(cells, static_cast<size_t>(most)) : cells;
-    CardSide made = {.tokens = host, .most = most};
-    made.tokens.quads = upload(host.quads, quads * cells * quad);
-    made.tokens.norms = reinterpret_cast<float*>(upload(host.norms, cells * 4));
-    made.tokens.centre = reinterpret_cast<float*>(upload(host.centre, quads * 16));
-    made.tokens.importance = reinterpret_cast<float*>(upload(host.importance, cells * 4));
     const std::vector<uint8_t> all(cells, 1);
-    made.mask = reinterpret_cast<uint8_t*>(upload(all.data(), cells));
-    made.total = reinterpret_cast<SideTotal*>(piece(sizeof(SideTotal)));
-    made.chosen = reinterpret_cast<int*>(piece(room * 4));
-    made.weights = reinterpret_cast<float*>(piece(room * 4));
-    return made;
-  };
+    CardSide side = {.tokens = host, .most = most};
+    side.tokens.quads = Upload(static_cast<const char*>(host.quads), quads * cells * quad);
+    side.tokens.norms = Upload(host.norms, cells);
+    side.tokens.centre = Upload(host.centre, quads * 4);
+    side.tokens.importance = Upload(host.importance, cells);
+    side.mask = Upload(all.data(), cells);
+    side.total = Piece<SideTotal>(1);
+    side.chosen = Piece<int>(room);
+    side.weights = Piece<float>(room);
+    return side;
+  }
+
+ private:
+  std::vector<void*> pieces_;
+};
+
+TEST_F(TransportKernelsTest, WeighAndChooseAsTheCpu) {
+  std::mt19937 random(20);  // of no near ties
+  const PatchTokens images[] = {Tokens(random, 12, 13, 10, TokenPrecision::kInt8, 0.3f),
+                                Tokens(random, 9, 8, 10, TokenPrecision::kFloat32, 0.3f)};
+  const PatchSet sets[] = {DecodePatches(images[0]), DecodePatches(images[1])};
+  for (const Marginals marginals : {Marginals::kUniform, Marginals::kCrossCorrelation, Marginals::kInverse,
+                                    Marginals::kMinus, Marginals::kSoftmax, Marginals::kImportance}) {
+    for (const int most : {0, 20}) {
+      SCOPED_TRACE(absl::StrCat("marginals ", static_cast<int>(marginals), ", most ", most));
+      const TransportOptions options = {.mass = 0.8, .marginals = marginals, .temperature = 0.1};
+      const CardPair pair = {.rows = Side(images[0], most), .columns = Side(images[1], most)};
+      const double rest = 1 - options.mass;
+      ASSERT_EQ(LaunchPatchWeights(Upload(&pair, 1), 1, {marginals, 3, options.temperature, rest}, nullptr),
+                cudaSuccess);
+      for (const int i : {0, 1}) {
+        const CardSide& side = i == 0 ? pair.rows : pair.columns;
+        const ChosenPatches expected = ChoosePatches({&images[i]}, Cosines(sets[i], sets[1 - i].centre), most, options);
+        const SideTotal total = Download(side.total, 1).front();
+        ASSERT_EQ(static_cast<size_t>(total.count), expected.cells.size());
+        EXPECT_EQ(Download(side.chosen, expected.cells.size()), expected.cells);
+        const std::vector<float> weights = Download(side.weights, expected.cells.size());
+        for (size_t k = 0; k < weights.size(); ++k) {
+          EXPECT_NEAR(weights[k] * total.sum, expected.weights[k], 2e-6 * expected.weights[k] + 1e-8);
+        }
+      }
+      FreeAll();
+    }
+  }
+}
+
+TEST_F(TransportKernelsTest, StayWithinTheirArrays) {
+  std::mt19937 random(Seed() + 11);
   for (int turn = 0; turn < 12; ++turn) {
     const auto precision = OneOf(random, {TokenPrecision::kInt8, TokenPrecision::kFloat16, TokenPrecision::kFloat32});
-    const int dim = OneOf(random, {4, 7, 18});
+    const int dim = OneOf(random, {4, 7, 18}), most = OneOf(random, {0, 3, 20});
     const auto tokens = [&] {
       return Tokens(random, 1 + static_cast<int>(random() % 6), 1 + static_cast<int>(random() % 7), dim, precision);
     };
     const PatchTokens query_tokens = tokens(), result = tokens();
-    TransportOptions options = {.mass = 0.8, .max_rounds = 3};
-    options.result_cells = options.query_cells = OneOf(random, {0, 3, 20});
-    CardPair pair = {.rows = side(result, options.result_cells), .columns = side(query_tokens, options.query_cells)};
-    CardShape shape = {.codes = precision == TokenPrecision::kInt8,
-                       .matrix_in_shared = turn % 2 == 0,
-                       .most_rows = result.cells(),
-                       .most_columns = query_tokens.cells()};
-    if (options.query_cells > 0) {
-      shape.most_rows = std::min(shape.most_rows, options.result_cells);
-      shape.most_columns = std::min(shape.most_columns, options.query_cells);
-    }
-    if (!shape.matrix_in_shared) {
-      pair.matrix = reinterpret_cast<float*>(piece(4 * static_cast<size_t>(shape.most_rows * shape.most_columns)));
-    }
-    const auto* const pairs = reinterpret_cast<CardPair*>(upload(&pair, sizeof pair));
-    auto* const on_card = reinterpret_cast<PairScore*>(piece(sizeof(PairScore)));
+    const TransportOptions options = {.mass = 0.8, .max_rounds = 3, .query_cells = most, .result_cells = most};
+    CardPair pair = {.rows = Side(result, most), .columns = Side(query_tokens, most)};
+    const auto patches = [most](const PatchTokens& side) {
+      return most > 0 ? std::min(most, side.cells()) : side.cells();
+    };
+    const CardShape shape = {.codes = precision == TokenPrecision::kInt8,
+                             .matrix_in_shared = turn % 2 == 0,
+                             .most_rows = patches(result),
+                             .most_columns = patches(query_tokens)};
+    if (!shape.matrix_in_shared) pair.matrix = Piece<float>(static_cast<size_t>(shape.most_rows * shape.most_columns));
+    const CardPair* const pairs = Upload(&pair, 1);
+    PairScore* const on_card = Piece<PairScore>(1);
     const int quads = (dim + 3) / 4;
     const double rest = 1 - options.mass;
     ASSERT_EQ(LaunchPatchWeights(pairs, 1, {options.marginals, quads, 1, rest}, nullptr), cudaSuccess);
     ASSERT_EQ(
         LaunchTransport(pairs, 1, shape, {quads, 3, 0.05f, static_cast<float>(rest), rest, 2e-3f}, on_card, nullptr),
         cudaSuccess);
-    PairScore score;
-    ASSERT_EQ(cudaMemcpy(&score, on_card, sizeof score, cudaMemcpyDeviceToHost), cudaSuccess);
-    const TransportQuery query = Query({&query_tokens}, options);
-    const std::vector<TransportScore> scores = {
-        {score.structural, score.mass, score.rounds, score.outcome == PairOutcome::kConverged}};
-    if (score.outcome != PairOutcome::kLeftToCpu) ExpectLike(query, {{{&result}}}, scores);
-    for (void* memory : pieces) cudaFree(memory);
-    pieces.clear();
+    const PairScore score = Download(on_card, 1).front();
+    CardScores scores = CardScores::value_type(1);
+    if (score.outcome != PairOutcome::kLeftToCpu) {
+      (*scores)[0] = {score.structural, score.mass, score.rounds, score.outcome == PairOutcome::kConverged};
+    }
+    ExpectLike(Query({&query_tokens}, options), {{{&result}}}, scores);
+    FreeAll();
   }
 }
 
