@@ -96,7 +96,9 @@ TEST_F(TokenReadsTest, NamesStandForTheTokensThatTheyWereGivenTo) {
   EXPECT_NE(first.store, 0u);
   EXPECT_EQ(name("a"), first);
   EXPECT_NE(name("b"), first);
-  ASSERT_TRUE(collection_->UpdateAttributes("a", {.set = {{"colour", std::string("red")}}}).ok());
+  AttributeChange change;
+  change.set["colour"] = std::string("red");
+  ASSERT_TRUE(collection_->UpdateAttributes("a", change).ok());
   EXPECT_EQ(name("a"), first);
   Put("a", RandomTokens(random_, 2, 2, 8));
   const StoredName second = name("a");
