@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "base/status.h"
 #include "index/filter/bitmap.h"
 #include "index/gpu/certified_scan.h"
@@ -14,6 +15,9 @@ namespace {
 // among those it asks the card for.
 constexpr int64_t kDeathsToHide = 16;
 constexpr int64_t kRowsPerDeathToHide = 16'384;
+
+// Others on the card, models say, give memory back without a word.
+constexpr absl::Duration kAskAgainAfter = absl::Seconds(30);
 
 constexpr uint32_t kWordBits = 64;
 
@@ -51,16 +55,23 @@ bool ResidentRows::Advance(absl::Span<const uint32_t> sealed, const RowTable& ta
   }
   if (growing_ != nullptr || Begin(sealed)) return Grow(table, dead, read, most);
   const int64_t rows_there = rows();
-  if (rows_there == 0 || dead - hidden_at_ < kDeathsToHide + rows_there / kRowsPerDeathToHide) return false;
+  const bool to_hide = rows_there > 0 && dead - hidden_at_ >= kDeathsToHide + rows_there / kRowsPerDeathToHide;
+  if (!to_hide && !(stale_ && MayAsk())) return false;
   Show(table, dead);
   return true;
 }
 
+bool ResidentRows::MayAsk() const { return refused_at_ != device_->card()->releases() || absl::Now() >= ask_again_; }
+
+// After what was reserved for the attempt has been given back.
+void ResidentRows::Refused() {
+  refused_at_ = device_->card()->releases();
+  ask_again_ = absl::Now() + kAskAgainAfter;
+}
+
 // The next chunk that is not on the card; false when there is none, or no room.
 bool ResidentRows::Begin(absl::Span<const uint32_t> sealed) {
-  Card& card = *device_->card();
-  const int64_t releases = card.releases();
-  if (refused_at_ == releases) return false;
+  if (!MayAsk()) return false;
   places_.resize(std::max(places_.size(), sealed.size()), Place::kCpu);
   chunk_sizes_.resize(places_.size());
   blocks_.resize(places_.size());
@@ -68,9 +79,9 @@ bool ResidentRows::Begin(absl::Span<const uint32_t> sealed) {
     if (sealed[chunk] == 0 || places_[chunk] != Place::kCpu) continue;
     absl::StatusOr<std::unique_ptr<RowBlock>> block = device_->MakeBlock(dim_, sealed[chunk]);
     if (!block.ok()) {
-      card.Failed(block.status());
+      device_->card()->Failed(block.status());
       if (IsNoRoom(block.status())) {
-        refused_at_ = releases;
+        Refused();
         return false;
       }
       places_[chunk] = Place::kNever;
@@ -101,10 +112,9 @@ bool ResidentRows::Grow(const RowTable& table, int64_t dead,
   }
   if (const absl::Status appended = growing_->Append(values_.data(), count); !appended.ok()) {
     growing_.reset();
-    Card& card = *device_->card();
-    card.Failed(appended);
+    device_->card()->Failed(appended);
     if (IsNoRoom(appended)) {
-      refused_at_ = card.releases();
+      Refused();
     } else {
       places_[growing_chunk_] = Place::kNever;
     }
@@ -148,9 +158,11 @@ void ResidentRows::Show(const RowTable& table, int64_t dead) {
     next->most += chunk_sizes_[chunk];
   }
   absl::StatusOr<std::shared_ptr<const RowView>> rows = device_->MakeView(blocks_, chunk_rows_, next->visible);
-  if (!rows.ok()) {
+  stale_ = !rows.ok();
+  if (stale_) {
     // Searches go on with what they had.
     device_->card()->Failed(rows.status());
+    Refused();
     return;
   }
   next->rows = *std::move(rows);

@@ -61,7 +61,7 @@ class ResidentSegmentTest : public ::testing::Test {
     if (!rows_.empty() && random_() % 4 == 0) {
       std::vector<float> vector = rows_[random_() % rows_.size()].vector;
       if (random_() % 2 == 0 && !vector.empty()) vector[random_() % kRowDim] += 1e-6F;
-      if (!vector.empty()) return vector;
+      if (!vector.empty() && std::abs(vector.front()) <= 1) return vector;
     }
     std::vector<float> vector = RandomVector(random_, kRowDim);
     const double norm = std::sqrt(kernels::InnerProductReference(vector.data(), vector.data(), kRowDim));
@@ -282,6 +282,28 @@ TEST_F(ResidentSegmentTest, TheBudgetIsKeptAndWhatIsGivenBackIsUsed) {
   EXPECT_EQ(device_->card()->counts().failures, 2);
 }
 
+TEST_F(ResidentSegmentTest, ACardThatOthersHaveFilledIsAskedOnceAndThenWhenMemoryComesBack) {
+  SCOPED_TRACE(Seed());
+  Make();
+  Write(3 * kChunk, 0);
+  while (SealOne()) {
+  }
+  // One chunk of 1,024 bytes fits, its view beside it does not.
+  emulator::SetMemory(emulator::UsedMemory() + 1030);
+  int steps = 0;
+  while (steps < 100 && segment_->MoveToCard(kChunk)) ++steps;
+  EXPECT_LT(steps, 5);
+  EXPECT_EQ(segment_->rows_on_card(), 0);
+  Check(Now());
+  EXPECT_EQ(device_->card()->counts().scans, 0);
+  emulator::SetMemory(size_t{1} << 30);
+  EXPECT_FALSE(segment_->MoveToCard(kChunk));
+  (void)*gpu::Card::Reserve(device_->card(), 10);
+  while (steps < 100 && segment_->MoveToCard(kChunk)) ++steps;
+  EXPECT_EQ(segment_->rows_on_card(), 3 * kChunk);
+  Check(Now());
+}
+
 TEST_F(ResidentSegmentTest, AChunkThatTheCardCannotHoldStaysBehind) {
   SCOPED_TRACE(Seed());
   Make();
@@ -340,7 +362,7 @@ TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
   Optimize();
   const gpu::Card& card = *options_.card->card();
   const int64_t used = card.used_bytes(), scans = card.counts().scans;
-  EXPECT_GE(used, 400 * kDim * 2);
+  EXPECT_GE(used, (400 - 64) * kDim * 2);
   CheckSome();
   EXPECT_GT(card.counts().scans, scans);
   Change();

@@ -1,0 +1,17 @@
+// A build without CUDA says so.
+#include <gtest/gtest.h>
+
+#include "base/status.h"
+#include "index/gpu/row_device.h"
+
+namespace sightline::index::gpu {
+namespace {
+
+TEST(NoCardTest, ABuildWithoutCudaRefuses) {
+  const absl::Status refused = OpenRows({}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(base::GetErrorInfo(refused).reason, "NO_CUDA_BUILD");
+}
+
+}  // namespace
+}  // namespace sightline::index::gpu
