@@ -62,8 +62,8 @@ class PairScorer {
   // The cosines, and K.
   void MakeMatrix(const TransportOptions& options);
 
-  // The rounds, by kMarginalError or up to options.max_rounds, and the score. Adds to `steps`, where given, one for
-  // each of options.max_rounds. False: out of the range of float32.
+  // The rounds, by kMarginalError or up to options.max_rounds, and the score. Adds to `steps`, where given, one for each
+  // of options.max_rounds. False: out of the range of float32.
   bool Run(const TransportOptions& options, absl::Span<RoundStep> steps);
 
   const TransportScore& score() const { return score_; }

@@ -23,7 +23,7 @@
 #include <cfloat>
 
 #include "index/gpu/launch.h"
-#include "index/rerank/token_quads.h"
+#include "index/rerank/card_matrix.h"
 #include "index/rerank/transport_kernels.h"
 
 namespace sightline::index::rerank {
@@ -32,16 +32,14 @@ namespace {
 constexpr int kMostThreads = 512;
 // Small matrices give more threads nothing to do.
 constexpr int kSmallMatrix = 4096, kFewThreads = 128;
-constexpr int kTile = 4;
 constexpr size_t kSharedWithoutAsking = 48 << 10;
 // Of a block's, for what the kernels declare besides.
 constexpr int kSharedBesides = 1 << 10;
 constexpr unsigned kAllLanes = 0xffffffffu;
 
-// Those of pair_scorer.cc and scaling.h.
+// Those of pair_scorer.cc.
 constexpr double kLostPart = 1e-6;
 constexpr float kMostScaling = 1e30f;
-constexpr float kLeastKernel = 9.4039548e-38f;  // 2^-123
 
 int ThreadsFor(const CardShape& shape) {
   return shape.most_rows * shape.most_columns <= kSmallMatrix ? kFewThreads : kMostThreads;
@@ -108,78 +106,6 @@ __device__ float SumsOfFour(float a, float b, float c, float d) {
   sum += __shfl_xor_sync(kAllLanes, odd ? first : second, 8);
   for (int lanes = 4; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(kAllLanes, sum, lanes);
   return sum;
-}
-
-// K, tile by tile. The columns of a tile are far apart, so that those of neighbouring threads are neighbours.
-template <bool kCodes>
-__device__ void FillMatrix(const CardPair& pair, int rows, int columns, const CardRounds& how, float* matrix) {
-  const CardTokens& of_rows = pair.rows.tokens;
-  const CardTokens& of_columns = pair.columns.tokens;
-  const int row_tiles = (rows + kTile - 1) / kTile, column_tiles = (columns + kTile - 1) / kTile;
-  const float inverse = 1 / how.epsilon;
-  for (int tile = static_cast<int>(threadIdx.x); tile < row_tiles * column_tiles;
-       tile += static_cast<int>(blockDim.x)) {
-    const int row = tile / column_tiles * kTile, column = tile % column_tiles;
-    int row_cells[kTile], column_cells[kTile];
-#pragma unroll
-    for (int i = 0; i < kTile; ++i) {
-      row_cells[i] = pair.rows.chosen[min(row + i, rows - 1)];
-      column_cells[i] = pair.columns.chosen[min(column + i * column_tiles, columns - 1)];
-    }
-    float products[kTile][kTile];
-    if constexpr (kCodes) {
-      int sums[kTile][kTile] = {};
-#pragma unroll 2
-      for (int quad = 0; quad < how.quads; ++quad) {
-        int a[kTile], b[kTile];
-#pragma unroll
-        for (int i = 0; i < kTile; ++i) {
-          a[i] = CodesAt(of_rows.quads, quad * of_rows.cells + row_cells[i]);
-          b[i] = CodesAt(of_columns.quads, quad * of_columns.cells + column_cells[i]);
-        }
-#pragma unroll
-        for (int i = 0; i < kTile; ++i) {
-#pragma unroll
-          for (int j = 0; j < kTile; ++j) sums[i][j] = __dp4a(a[i], b[j], sums[i][j]);
-        }
-      }
-#pragma unroll
-      for (int i = 0; i < kTile; ++i) {
-#pragma unroll
-        for (int j = 0; j < kTile; ++j) products[i][j] = static_cast<float>(sums[i][j]);
-      }
-    } else {
-#pragma unroll
-      for (int i = 0; i < kTile; ++i) {
-#pragma unroll
-        for (int j = 0; j < kTile; ++j) products[i][j] = 0;
-      }
-      for (int quad = 0; quad < how.quads; ++quad) {
-        float4 a[kTile], b[kTile];
-#pragma unroll
-        for (int i = 0; i < kTile; ++i) {
-          a[i] = QuadAt(of_rows.quads, of_rows.kind, quad * of_rows.cells + row_cells[i]);
-          b[i] = QuadAt(of_columns.quads, of_columns.kind, quad * of_columns.cells + column_cells[i]);
-        }
-#pragma unroll
-        for (int i = 0; i < kTile; ++i) {
-#pragma unroll
-          for (int j = 0; j < kTile; ++j) {
-            products[i][j] += a[i].x * b[j].x + a[i].y * b[j].y + a[i].z * b[j].z + a[i].w * b[j].w;
-          }
-        }
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < kTile; ++i) {
-#pragma unroll
-      for (int j = 0; j < kTile; ++j) {
-        if (row + i >= rows || column + j * column_tiles >= columns) continue;
-        const float cosine = products[i][j] * of_rows.norms[row_cells[i]] * of_columns.norms[column_cells[j]];
-        matrix[(row + i) * columns + column + j * column_tiles] = fmaxf(expf((cosine - 1) * inverse), kLeastKernel);
-      }
-    }
-  }
 }
 
 // next_r = u / (K c).
@@ -258,7 +184,7 @@ __device__ void ScaleColumns(int columns, int parts, float dummy_sum, const Vect
 }
 
 // Of each row of the plan but for r: its sum in `products`, its sum with the cosines in `next_r`. The cosines come back
-// out of K: 1 + epsilon * log K is as exact as they went in, and an entry that was lifted to kLeastKernel does not
+// out of K: 1 + epsilon * log K is as exact as they went in, and an entry that was lifted to kLeastEntry does not
 // count.
 __device__ void ScoreRows(const float* matrix, int rows, int columns, float epsilon, const Vectors& at) {
   for (int first = 2 * Warp(); first < rows; first += 2 * Warps()) {
@@ -305,7 +231,7 @@ __device__ PairScore Score(const Vectors& at, int rows, int columns, const Dummi
   if (dummy > 0) *row_error += fabsf(dummies.r * dummy * sum_c - dummy_u);
   least_column = LeastOfLanes(least_column);
   *reliable =
-      least_column * kLostPart >= static_cast<double>(sum_r) * kLeastKernel && fabs(score.structural) < kMostScaling;
+      least_column * kLostPart >= static_cast<double>(sum_r) * kLeastEntry && fabs(score.structural) < kMostScaling;
   return score;
 }
 
@@ -362,8 +288,8 @@ __global__ void __launch_bounds__(kMostThreads)
     }
     // False for NaN, of which a sum tells.
     reliable = verdict.sum_r < kMostScaling && verdict.sum_c < kMostScaling &&
-               least * kLostPart >= static_cast<double>(verdict.sum_c) * kLeastKernel &&
-               verdict.least_column * kLostPart >= static_cast<double>(sum_r) * kLeastKernel;
+               least * kLostPart >= static_cast<double>(verdict.sum_c) * kLeastEntry &&
+               verdict.least_column * kLostPart >= static_cast<double>(sum_r) * kLeastEntry;
     // A round tells how far off the one before it ended.
     converged = round > 0 && row_error <= how.tolerance;
     if (!reliable || converged) break;

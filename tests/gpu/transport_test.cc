@@ -1,5 +1,5 @@
 // Transport on an emulated card against TransportQuery on the CPU, and what becomes of a card that has no memory, or
-// fails. The seed of the random cases is printed; SIGHTLINE_SEED repeats it.
+// fails.
 #include <cuda_runtime.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,116 +7,30 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "index/kernels/float16.h"
-#include "index/rerank/card_tokens.h"
 #include "index/rerank/card_transport.h"
-#include "index/rerank/patch_set.h"
 #include "index/rerank/shortlist.h"
-#include "index/rerank/transport_kernels.h"
 #include "tests/gpu/emulator/emulator.h"
+#include "tests/gpu/transport_scene.h"
 
 namespace sightline::index::rerank {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr double kTight = 2e-5;  // of the 1e-4 that is promised
-constexpr double kLoose = 1e-4;  // between rounds that are both within the tolerance
-
-uint32_t Seed() {
-  static const uint32_t seed = [] {
-    const char* const given = std::getenv("SIGHTLINE_SEED");
-    const uint32_t chosen = given != nullptr ? static_cast<uint32_t>(std::atoi(given)) : std::random_device()();
-    std::printf("SIGHTLINE_SEED=%u\n", chosen);
-    emulator::SetSeed(chosen);
-    return chosen;
-  }();
-  return seed;
-}
-
-template <typename T>
-T OneOf(std::mt19937& random, std::initializer_list<T> values) {
-  return values.begin()[random() % values.size()];
-}
-
-// Cells of about this cosine with a direction that all images of a test have in common.
-PatchTokens Tokens(std::mt19937& random, int height, int width, int dim, TokenPrecision precision,
-                   float cosine = 0.5f) {
-  std::mt19937 same(static_cast<uint32_t>(dim));
-  std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(dim)));
-  std::vector<float> direction(static_cast<size_t>(dim));
-  for (float& value : direction) value = normal(same);
-  PatchTokens tokens;
-  tokens.height = height;
-  tokens.width = width;
-  tokens.dim = dim;
-  tokens.precision = precision;
-  for (const float value : direction) tokens.centre.push_back(value + 0.5f * normal(random));
-  const float across = std::sqrt(1 - cosine * cosine);
-  for (int cell = 0; cell < tokens.cells(); ++cell) {
-    tokens.importance.push_back(1.0f / static_cast<float>(1 + random() % 9));
-    if (precision == TokenPrecision::kInt8) tokens.scales.push_back(0.001f * static_cast<float>(1 + random() % 9));
-    for (int i = 0; i < dim; ++i) {
-      const float value = cosine * direction[static_cast<size_t>(i)] + across * normal(random);
-      if (precision == TokenPrecision::kInt8) {
-        tokens.values.push_back(static_cast<int8_t>(std::lround(std::clamp(value * 200, -128.0f, 127.0f))));
-      } else if (precision == TokenPrecision::kFloat16) {
-        tokens.floats.push_back(kernels::FloatFromFloat16(kernels::Float16FromFloat(value)));
-      } else {
-        tokens.floats.push_back(value);
-      }
-    }
-  }
-  return tokens;
-}
-
-std::vector<uint8_t> Mask(std::mt19937& random, int cells) {
-  std::vector<uint8_t> mask;
-  for (int i = 0; i < cells; ++i) mask.push_back(random() % 4 != 0);
-  return mask;
-}
-
 std::unique_ptr<TransportDevice> Card(size_t bytes = 32 << 20) {
   auto card = OpenCardTransport({.bytes = bytes, .least_bytes = bytes});
   EXPECT_TRUE(card.ok()) << card.status();
   return card.ok() ? *std::move(card) : nullptr;
-}
-
-using CardScores = absl::StatusOr<std::vector<std::optional<TransportScore>>>;
-
-// What the card says against what the CPU does. Rounding may make one of them stop a round earlier.
-void ExpectLike(const TransportQuery& query, absl::Span<const Patches> results, const CardScores& scores,
-                double tolerance = kTight) {
-  ASSERT_TRUE(scores.ok()) << scores.status();
-  const auto expected = query.Score(results);
-  ASSERT_TRUE(expected.ok()) << expected.status();
-  ASSERT_EQ(scores->size(), expected->size());
-  for (size_t i = 0; i < results.size(); ++i) {
-    if (!(*scores)[i]) continue;
-    const TransportScore &score = *(*scores)[i], &cpu = (*expected)[i];
-    SCOPED_TRACE(absl::StrCat("result ", i, ", rounds ", score.rounds, " and ", cpu.rounds));
-    EXPECT_NEAR(score.structural, cpu.structural, score.rounds == cpu.rounds ? tolerance : std::max(kLoose, tolerance));
-    EXPECT_NEAR(score.mass, cpu.mass, score.rounds == cpu.rounds ? tolerance : 2e-3);
-    EXPECT_LE(std::abs(score.rounds - cpu.rounds), 2 + cpu.rounds / 10);
-    if (score.rounds == cpu.rounds) {
-      EXPECT_EQ(score.converged, cpu.converged);
-    }
-  }
-}
-
-TransportQuery Query(const Patches& patches, const TransportOptions& options) {
-  auto query = TransportQuery::Make(patches, options);
-  EXPECT_TRUE(query.ok()) << query.status();
-  return *std::move(query);
 }
 
 TransportOptions RandomOptions(std::mt19937& random) {
@@ -409,6 +323,21 @@ TEST(CardTransportTest, OpensWithLessOrNotAtAllWhereMemoryIsShort) {
   emulator::SetMemory(size_t{1} << 30);
 }
 
+TEST(CardTransportTest, SeveralThreadsShareACardThatIsTooSmallForThem) {
+  std::mt19937 random(Seed() + 14);
+  const Gallery gallery(random, 10, 3, 256);
+  const auto card = Card(100 << 10);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      const TransportQuery query = Query({&gallery.images[static_cast<size_t>(t)]}, {.max_rounds = 2});
+      for (int turn = 0; turn < 3; ++turn) ExpectLike(query, gallery.views, card->Score(query, gallery.views));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(card->Stats().scored, 90);
+}
+
 TEST(CardTransportTest, AFailingLaunchEndsTheUseOfTheCard) {
   std::mt19937 random(Seed() + 9);
   Gallery gallery(random, 3, 3, 16);
@@ -478,128 +407,6 @@ TEST(CardTransportTest, AShortlistHasWhatTheCardLeavesToTheCpu) {
   EXPECT_EQ(result->structural[1], cpu->structural[1]);
   EXPECT_EQ(card->Stats().scored, 2);
   EXPECT_EQ(card->Stats().left_to_cpu, 1);
-}
-
-// Every array in an allocation of its own, so that a kernel that reads or writes behind one of them ends the test.
-class TransportKernelsTest : public ::testing::Test {
- protected:
-  ~TransportKernelsTest() override { FreeAll(); }
-
-  void FreeAll() {
-    for (void* memory : pieces_) cudaFree(memory);
-    pieces_.clear();
-  }
-
-  template <typename T>
-  T* Piece(size_t count) {
-    void* memory = nullptr;
-    EXPECT_EQ(cudaMalloc(&memory, count * sizeof(T)), cudaSuccess);
-    pieces_.push_back(memory);
-    return static_cast<T*>(memory);
-  }
-  template <typename T>
-  T* Upload(const T* from, size_t count) {
-    T* const to = Piece<T>(count);
-    EXPECT_EQ(cudaMemcpy(to, from, count * sizeof(T), cudaMemcpyHostToDevice), cudaSuccess);
-    return to;
-  }
-  template <typename T>
-  std::vector<T> Download(const T* from, size_t count) {
-    std::vector<T> to(count);
-    EXPECT_EQ(cudaMemcpy(to.data(), from, count * sizeof(T), cudaMemcpyDeviceToHost), cudaSuccess);
-    return to;
-  }
-
-  CardSide Side(const PatchTokens& tokens, int most) {
-    const CardTokensLayout layout(tokens);
-    std::vector<char> bytes(layout.bytes());
-    layout.Encode(tokens, bytes.data());
-    const CardTokens host = layout.At(bytes.data());
-    const size_t cells = static_cast<size_t>(layout.cells()), quads = static_cast<size_t>(layout.quads());
-    const size_t quad = layout.kind() == QuadKind::kInt8 ? 4 : layout.kind() == QuadKind::kFloat16 ? 8 : 16;
-    const size_t room = most > 0 ? std::min(cells, static_cast<size_t>(most)) : cells;
-    const std::vector<uint8_t> all(cells, 1);
-    CardSide side = {.tokens = host, .most = most};
-    side.tokens.quads = Upload(static_cast<const char*>(host.quads), quads * cells * quad);
-    side.tokens.norms = Upload(host.norms, cells);
-    side.tokens.centre = Upload(host.centre, quads * 4);
-    side.tokens.importance = Upload(host.importance, cells);
-    side.mask = Upload(all.data(), cells);
-    side.total = Piece<SideTotal>(1);
-    side.chosen = Piece<int>(room);
-    side.weights = Piece<float>(room);
-    return side;
-  }
-
- private:
-  std::vector<void*> pieces_;
-};
-
-TEST_F(TransportKernelsTest, WeighAndChooseAsTheCpu) {
-  std::mt19937 random(20);  // of no near ties
-  const PatchTokens images[] = {Tokens(random, 12, 13, 10, TokenPrecision::kInt8, 0.3f),
-                                Tokens(random, 9, 8, 10, TokenPrecision::kFloat32, 0.3f)};
-  const PatchSet sets[] = {DecodePatches(images[0]), DecodePatches(images[1])};
-  for (const Marginals marginals : {Marginals::kUniform, Marginals::kCrossCorrelation, Marginals::kInverse,
-                                    Marginals::kMinus, Marginals::kSoftmax, Marginals::kImportance}) {
-    for (const int most : {0, 20}) {
-      SCOPED_TRACE(absl::StrCat("marginals ", static_cast<int>(marginals), ", most ", most));
-      const TransportOptions options = {.mass = 0.8, .marginals = marginals, .temperature = 0.1};
-      const CardPair pair = {.rows = Side(images[0], most), .columns = Side(images[1], most)};
-      const double rest = 1 - options.mass;
-      ASSERT_EQ(LaunchPatchWeights(Upload(&pair, 1), 1, {marginals, 3, options.temperature, rest}, nullptr),
-                cudaSuccess);
-      for (const int i : {0, 1}) {
-        const CardSide& side = i == 0 ? pair.rows : pair.columns;
-        const ChosenPatches expected = ChoosePatches({&images[i]}, Cosines(sets[i], sets[1 - i].centre), most, options);
-        const SideTotal total = Download(side.total, 1).front();
-        ASSERT_EQ(static_cast<size_t>(total.count), expected.cells.size());
-        EXPECT_EQ(Download(side.chosen, expected.cells.size()), expected.cells);
-        const std::vector<float> weights = Download(side.weights, expected.cells.size());
-        for (size_t k = 0; k < weights.size(); ++k) {
-          EXPECT_NEAR(weights[k] * total.sum, expected.weights[k], 2e-6 * expected.weights[k] + 1e-8);
-        }
-      }
-      FreeAll();
-    }
-  }
-}
-
-TEST_F(TransportKernelsTest, StayWithinTheirArrays) {
-  std::mt19937 random(Seed() + 11);
-  for (int turn = 0; turn < 12; ++turn) {
-    const auto precision = OneOf(random, {TokenPrecision::kInt8, TokenPrecision::kFloat16, TokenPrecision::kFloat32});
-    const int dim = OneOf(random, {4, 7, 18}), most = OneOf(random, {0, 3, 20});
-    const auto tokens = [&] {
-      return Tokens(random, 1 + static_cast<int>(random() % 6), 1 + static_cast<int>(random() % 7), dim, precision);
-    };
-    const PatchTokens query_tokens = tokens(), result = tokens();
-    const TransportOptions options = {.mass = 0.8, .max_rounds = 3, .query_cells = most, .result_cells = most};
-    CardPair pair = {.rows = Side(result, most), .columns = Side(query_tokens, most)};
-    const auto patches = [most](const PatchTokens& side) {
-      return most > 0 ? std::min(most, side.cells()) : side.cells();
-    };
-    const CardShape shape = {.codes = precision == TokenPrecision::kInt8,
-                             .matrix_in_shared = turn % 2 == 0,
-                             .most_rows = patches(result),
-                             .most_columns = patches(query_tokens)};
-    if (!shape.matrix_in_shared) pair.matrix = Piece<float>(static_cast<size_t>(shape.most_rows * shape.most_columns));
-    const CardPair* const pairs = Upload(&pair, 1);
-    PairScore* const on_card = Piece<PairScore>(1);
-    const int quads = (dim + 3) / 4;
-    const double rest = 1 - options.mass;
-    ASSERT_EQ(LaunchPatchWeights(pairs, 1, {options.marginals, quads, 1, rest}, nullptr), cudaSuccess);
-    ASSERT_EQ(
-        LaunchTransport(pairs, 1, shape, {quads, 3, 0.05f, static_cast<float>(rest), rest, 2e-3f}, on_card, nullptr),
-        cudaSuccess);
-    const PairScore score = Download(on_card, 1).front();
-    CardScores scores = CardScores::value_type(1);
-    if (score.outcome != PairOutcome::kLeftToCpu) {
-      (*scores)[0] = {score.structural, score.mass, score.rounds, score.outcome == PairOutcome::kConverged};
-    }
-    ExpectLike(Query({&query_tokens}, options), {{{&result}}}, scores);
-    FreeAll();
-  }
 }
 
 }  // namespace
