@@ -19,6 +19,14 @@ using Attributes = std::map<std::string, AttributeValue>;
 // How the values of patch tokens are kept.
 enum class TokenPrecision { kInt8, kFloat16, kFloat32 };
 
+// Names tokens as a store holds them, for copies of them elsewhere: within this process, equal names are equal tokens.
+// Whoever changes tokens takes their name off.
+struct StoredName {
+  uint64_t store = 0;  // 0: not from a store
+  uint64_t key = 0;
+  friend bool operator==(const StoredName&, const StoredName&) = default;
+};
+
 // A height x width grid of local features, row-major. In int8, token t is scales[t] * values[t * dim + i]; in float16
 // and float32 it is floats[t * dim + i], of which float16 keeps what that type can hold.
 struct PatchTokens {
@@ -31,6 +39,7 @@ struct PatchTokens {
   std::vector<float> centre;      // dim
   TokenPrecision precision = TokenPrecision::kInt8;
   std::vector<float> floats = {};  // height * width * dim in float16 and float32, else empty
+  StoredName stored_as = {};
 
   int cells() const { return height * width; }
 };

@@ -1,12 +1,27 @@
 // Of builds without CUDA.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/status.h"
 #include "index/gpu/row_device.h"
+#include "index/rerank/card_transport.h"
 
-namespace sightline::index::gpu {
+namespace sightline::index {
+namespace {
 
-absl::StatusOr<std::shared_ptr<RowDevice>> OpenRows(const RowDeviceOptions& /*options*/) {
+absl::Status NoCuda(absl::string_view what) {
   return base::Error(absl::StatusCode::kUnimplemented, "NO_CUDA_BUILD",
-                     "this build has no CUDA. Use a build that has, or leave the index on the CPU.");
+                     absl::StrCat("this build has no CUDA. Use a build that has, or leave ", what, " on the CPU."));
 }
 
-}  // namespace sightline::index::gpu
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<gpu::RowDevice>> gpu::OpenRows(const RowDeviceOptions& /*options*/) {
+  return NoCuda("the index");
+}
+
+absl::StatusOr<std::unique_ptr<rerank::TransportDevice>> rerank::OpenCardTransport(
+    const CardTransportOptions& /*options*/) {
+  return NoCuda("re-ranking");
+}
+
+}  // namespace sightline::index

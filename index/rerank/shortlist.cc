@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -27,6 +28,9 @@ constexpr int kPortionsWithoutBounds = 4;
 // Bounds and scores are rounded differently. Also how far above 1 S_struct can be, whose weights sum to 1 and cosines
 // reach 1.
 constexpr double kRounding = 1e-5;
+
+// The first for a device, and the least: a call to it costs as much as a few pairs.
+constexpr size_t kDevicePortion = 100;
 
 // Of a portion, per thread: when one thread is late, the others take what it has not.
 constexpr size_t kPiecesPerThread = 4;
@@ -60,11 +64,19 @@ class Reranker {
   absl::Status Run() {
     // The rule of the reference code looks at all candidates at once.
     const bool together = options_.transport.stop == StopRule::kReference;
+    TransportDevice* device = together ? nullptr : options_.device;
     const size_t threads = ThreadsOf(options_.pool);
-    size_t portion = together ? waiting_.size() : 2 * threads;
+    size_t portion = together ? waiting_.size() : device != nullptr ? kDevicePortion : 2 * threads;
     while (true) {
       const std::vector<size_t> next = TakePortion(portion);
-      if (next.empty()) return absl::OkStatus();
+      if (next.empty() && left_by_device_.empty()) return absl::OkStatus();
+      if (next.empty()) {
+        device = nullptr;
+        waiting_ = std::exchange(left_by_device_, {});
+        taken_ = 0;
+        portion = 2 * threads;
+        continue;
+      }
       if (options_.cancelled && options_.cancelled()) {
         return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
                            "the search was cancelled while its results were re-ranked. Send it again.");
@@ -74,11 +86,20 @@ class Reranker {
         return absl::OkStatus();
       }
       const base::Clock::Ticks start = base::Clock::Real().Steady();
-      SIGHTLINE_RETURN_IF_ERROR(together ? ScoreTogether(next) : ScorePortion(next));
+      if (device == nullptr) {
+        SIGHTLINE_RETURN_IF_ERROR(together ? ScoreTogether(next) : ScorePortion(next));
+      } else if (!ScoreOnDevice(*device, next)) {
+        // All of it waits again, for the CPU in its own portions.
+        device = nullptr;
+        waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(taken_), next.begin(), next.end());
+        portion = 2 * threads;
+        continue;
+      }
       const double each =
           base::MillisecondsBetween(start, base::Clock::Real().Steady()) / static_cast<double>(next.size());
       const double fitting = std::min(kPortionMilliseconds / std::max(each, 1e-6), 1e6);
-      portion = std::clamp(static_cast<size_t>(fitting), threads, portion * kMostGrowth);
+      portion =
+          std::clamp(static_cast<size_t>(fitting), device != nullptr ? kDevicePortion : threads, portion * kMostGrowth);
     }
   }
 
@@ -219,6 +240,30 @@ class Reranker {
     return absl::OkStatus();
   }
 
+  // False where the device failed, which it has said itself.
+  bool ScoreOnDevice(TransportDevice& device, absl::Span<const size_t> places) {
+    const std::vector<Patches> patches = PatchesOf(places);
+    std::vector<double> structural(places.size());
+    std::vector<bool> left(places.size());
+    for (size_t q = 0; q < queries_.size(); ++q) {
+      const auto scores = device.Score(queries_[q], patches);
+      if (!scores.ok()) return false;
+      for (size_t i = 0; i < places.size(); ++i) {
+        const std::optional<TransportScore>& score = (*scores)[i];
+        if (score) structural[i] += parts_[q].weight / total_weight_ * score->structural;
+        if (!score) left[i] = true;
+      }
+    }
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (left[i]) {
+        left_by_device_.push_back(places[i]);
+      } else {
+        Keep(places[i], structural[i]);
+      }
+    }
+    return true;
+  }
+
   const absl::Span<const QueryPatches> parts_;
   const absl::Span<const Candidate> candidates_;
   const ShortlistOptions& options_;
@@ -226,6 +271,7 @@ class Reranker {
   double total_weight_ = 0;              // sum of |weight| of the parts
   std::vector<size_t> waiting_;          // candidates with tokens
   size_t taken_ = 0;                     // of those
+  std::vector<size_t> left_by_device_;   // that it has no score for
   std::vector<bool> left_out_;
   std::priority_queue<double, std::vector<double>, std::greater<>> best_;  // of the best `keep`; the least on top
   int portions_without_bounds_ = 0;

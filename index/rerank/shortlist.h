@@ -8,6 +8,10 @@
 // its score (TransportQuery::UpperBounds, after the much cheaper S_struct <= 1) is below that of `keep` others. Which
 // ones are left out besides may differ from call to call, since the portions follow the clock.
 //
+// With a device the transport is its, in portions that are large enough for it; what is left out is only what a perfect
+// match could not bring up, since bounds would cost the CPU more than scores cost the device. What the device leaves to
+// the CPU comes last; when the device fails, the CPU goes on as without one.
+//
 // StopRule::kReference lets the scores depend on each other. All are then scored in one call, on the calling thread,
 // and the time is looked at only before it.
 //
@@ -29,6 +33,7 @@
 #include "absl/types/span.h"
 #include "base/thread_pool.h"
 #include "index/rerank/transport.h"
+#include "index/rerank/transport_device.h"
 
 namespace sightline::index::rerank {
 
@@ -52,6 +57,7 @@ struct ShortlistOptions {
   std::function<bool()> out_of_time;  // asked before every portion; may be null
   std::function<bool()> cancelled;    // likewise
   base::ThreadPool* pool = nullptr;   // null: the calling thread alone
+  TransportDevice* device = nullptr;  // null: the CPU
 };
 
 struct ShortlistResult {

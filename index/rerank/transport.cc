@@ -68,13 +68,6 @@ JointStop FindJointStop(absl::Span<const RoundStep> steps, double rows) {
   return stop;
 }
 
-// Float32 cannot tell whether a finer tolerance is met.
-constexpr double kFinestTolerance = 1e-5;
-
-bool TooFine(const TransportOptions& options) {
-  return options.stop == StopRule::kMarginalError && options.tolerance < kFinestTolerance;
-}
-
 }  // namespace
 
 // The query as it was packed. Its tokens may be gone by the time of a score; what weights and the plain version need of
@@ -178,10 +171,13 @@ absl::StatusOr<TransportQuery> TransportQuery::Make(const Patches& query, const 
   return TransportQuery(std::make_unique<Packed>(query, options));
 }
 
+const TransportOptions& TransportQuery::options() const { return packed_->options; }
+Patches TransportQuery::patches() const { return packed_->View(); }
+
 absl::StatusOr<std::vector<TransportScore>> TransportQuery::Score(absl::Span<const Patches> results) const {
   const TransportOptions& options = packed_->options;
   SIGHTLINE_RETURN_IF_ERROR(packed_->Check(results));
-  if (TooFine(options)) return packed_->ScorePlain(results);
+  if (NeedsDouble(options)) return packed_->ScorePlain(results);
   if (options.stop == StopRule::kReference) return packed_->ScoreTogether(results);
   PairScorer& scorer = PairScorer::OfThisThread();
   std::vector<TransportScore> scores(results.size(), {.converged = true});

@@ -3,7 +3,7 @@
 //
 // Grids may have any shape, and the two sides different ones. Tokens are used as unit vectors, whatever their scale.
 //
-// This is what a device with its own memory can stand behind too: queries are made once, results scored in batches.
+// transport_device.h has the same on a device with its own memory.
 //
 // Threading: a TransportQuery is read-only once made, and may be used from any thread; Score uses the calling thread.
 // Ownership: it keeps a packed copy of the query's tokens; results are only looked at. Failure: INVALID_ARGUMENT for
@@ -37,6 +37,7 @@ struct TransportScore {
   double mass = 0;        // transported
   int rounds = 0;
   bool converged = false;
+  friend bool operator==(const TransportScore&, const TransportScore&) = default;
 };
 
 class TransportQuery {
@@ -45,6 +46,10 @@ class TransportQuery {
   ~TransportQuery();
   TransportQuery(TransportQuery&&) noexcept;
   TransportQuery& operator=(TransportQuery&&) noexcept;
+
+  const TransportOptions& options() const;
+  // The query as it was passed, valid as long as this.
+  Patches patches() const;
 
   // One score per result, in order. Each is that of the result alone, except with StopRule::kReference.
   absl::StatusOr<std::vector<TransportScore>> Score(absl::Span<const Patches> results) const;

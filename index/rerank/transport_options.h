@@ -5,19 +5,9 @@
 #define SIGHTLINE_INDEX_RERANK_TRANSPORT_OPTIONS_H_
 
 #include "absl/status/status.h"
+#include "index/rerank/marginal_modes.h"
 
 namespace sightline::index::rerank {
-
-// Where the weights of the patches come from (METHODS.md 3.2). a is the cosine of a patch to the *other* image's
-// centre.
-enum class Marginals {
-  kUniform,           // 1 / R
-  kCrossCorrelation,  // relu(a)
-  kInverse,           // exp(-relu(a) / temperature)
-  kMinus,             // 1 - relu(a)
-  kSoftmax,           // softmax(a / temperature)
-  kImportance,        // what is stored with the tokens: attention, rollout or norm
-};
 
 // When the rounds end.
 enum class StopRule {
@@ -49,6 +39,14 @@ struct TransportOptions {
 
 // Transport of less mass than this is partial; of this or more it is full, as in the reference code.
 inline constexpr double kFullMass = 0.999;
+
+// Float32 cannot tell whether a finer tolerance is met.
+inline constexpr double kFinestTolerance = 1e-5;
+
+// Whether the rounds need double precision, whatever the images.
+inline bool NeedsDouble(const TransportOptions& options) {
+  return options.stop == StopRule::kMarginalError && options.tolerance < kFinestTolerance;
+}
 
 absl::Status ValidateTransport(const TransportOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
 #include <exception>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,16 @@
 #include "index/store/log_tail.h"
 
 namespace sightline::index {
+namespace {
+
+uint64_t NextNumber() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+}  // namespace
+
+RocksHandle::RocksHandle(rocksdb::SequenceNumber last) : number_(NextNumber()), up_to_(last) {}
 
 rocksdb::WalFilter::WalProcessingOption RocksHandle::UpTo::LogRecord(const rocksdb::WriteBatch& batch,
                                                                      rocksdb::WriteBatch* /*new_batch*/,

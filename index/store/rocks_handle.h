@@ -8,6 +8,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/wal_filter.h>
 
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
@@ -37,6 +38,8 @@ class RocksHandle {
   RocksHandle(const RocksHandle&) = delete;
   RocksHandle& operator=(const RocksHandle&) = delete;
 
+  // Another for every handle of this process, from 1: under one number a record key never comes to mean something else.
+  uint64_t number() const { return number_; }
   rocksdb::DB& db() const { return *db_; }
   rocksdb::ColumnFamilyHandle* family(Family family) const { return handles_[static_cast<size_t>(family)]; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return handles_; }
@@ -54,9 +57,10 @@ class RocksHandle {
     const rocksdb::SequenceNumber last_;
   };
 
-  explicit RocksHandle(rocksdb::SequenceNumber last) : up_to_(last) {}
+  explicit RocksHandle(rocksdb::SequenceNumber last);
   absl::Status OpenFiles(const std::string& folder, const RocksResources& resources, Mode mode);
 
+  const uint64_t number_;
   UpTo up_to_;  // outlives db_
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // destroyed through db_, as RocksDB asks

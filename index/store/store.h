@@ -55,6 +55,7 @@ class StoreLease {
 
   // OK when there is a database to read; only then the others may be called.
   absl::Status status() const;
+  uint64_t number() const { return rocks_->number(); }
   rocksdb::DB& db() const { return rocks_->db(); }
   rocksdb::ColumnFamilyHandle* family(Family family) const { return rocks_->family(family); }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return rocks_->families(); }

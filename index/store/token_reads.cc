@@ -54,6 +54,7 @@ absl::StatusOr<std::optional<PatchTokens>> StoreView::DecodeTokensOf(
   SIGHTLINE_RETURN_IF_ERROR(value.status());
   if (*value) {
     SIGHTLINE_ASSIGN_OR_RETURN(PatchTokens tokens, DecodeTokens(RecordKey(key), ToView(**value)));
+    tokens.stored_as = {lease_.number(), key};
     return std::optional<PatchTokens>(std::move(tokens));
   }
   SIGHTLINE_ASSIGN_OR_RETURN(const StoredRecord stored, ReadRecord(key));

@@ -102,6 +102,7 @@ absl::StatusOr<RerankOutcome> Rerank(const RerankJob& job, std::vector<index::Hi
   };
   options.cancelled = [&job] { return job.request.cancelled(); };
   options.pool = job.pool;
+  options.device = job.device;
   index::rerank::ShortlistResult ranked;
   {
     StageTimer timer(job.request, "rerank");

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "index/collection.h"
+#include "index/rerank/transport_device.h"
 #include "server/request.h"
 #include "server/services/query_tokens.h"
 #include "server/services/rerank_choice.h"
@@ -38,6 +39,7 @@ struct RerankJob {
   int keep = 0;            // how many of the best are wanted
   base::Clock::Ticks end;  // when there is no more time
   int64_t max_token_bytes = kMaxTokenBytes;
+  index::rerank::TransportDevice* device = nullptr;  // null: the CPU
 };
 
 struct RankedHit {

@@ -3,14 +3,16 @@
 
 #include "base/status.h"
 #include "index/gpu/row_device.h"
+#include "index/rerank/card_transport.h"
 
 namespace sightline::index::gpu {
 namespace {
 
 TEST(NoCardTest, ABuildWithoutCudaRefuses) {
-  const absl::Status refused = OpenRows({}).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(base::GetErrorInfo(refused).reason, "NO_CUDA_BUILD");
+  for (const absl::Status& refused : {OpenRows({}).status(), rerank::OpenCardTransport({}).status()}) {
+    EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented);
+    EXPECT_EQ(base::GetErrorInfo(refused).reason, "NO_CUDA_BUILD");
+  }
 }
 
 }  // namespace

@@ -83,6 +83,30 @@ TEST_F(TokenReadsTest, GivesWhatSingleReadsGive) {
   ExpectAsOneByOne(ids);
 }
 
+// Who keeps copies of tokens elsewhere goes by their names.
+TEST_F(TokenReadsTest, NamesStandForTheTokensThatTheyWereGivenTo) {
+  Put("a", RandomTokens(random_, 2, 2, 8));
+  Put("b", RandomTokens(random_, 2, 2, 8));
+  const auto name = [this](const std::string& id) {
+    const auto tokens = collection_->ReadTokens({{id}});
+    EXPECT_TRUE(tokens.ok()) << tokens.status();
+    return tokens->front()->stored_as;
+  };
+  const StoredName first = name("a");
+  EXPECT_NE(first.store, 0u);
+  EXPECT_EQ(name("a"), first);
+  EXPECT_NE(name("b"), first);
+  AttributeChange change;
+  change.set["colour"] = std::string("red");
+  ASSERT_TRUE(collection_->UpdateAttributes("a", change).ok());
+  EXPECT_EQ(name("a"), first);
+  Put("a", RandomTokens(random_, 2, 2, 8));
+  const StoredName second = name("a");
+  EXPECT_NE(second, first);
+  Restart();
+  EXPECT_NE(name("a").store, second.store) << "what comes back from a snapshot may have the same keys";
+}
+
 TEST_F(TokenReadsTest, RefusesWhatCanBeNoId) {
   EXPECT_EQ(base::GetErrorInfo(collection_->ReadTokens({""}).status()).reason, "ID_INVALID");
   EXPECT_EQ(base::GetErrorInfo(collection_->ReadTokens({"a", std::string(600, 'x')}).status()).reason, "ID_INVALID");

@@ -228,11 +228,35 @@ class Block {
 
 // ---- Launches
 
+// A block's dynamic shared memory; the byte behind it cannot be touched either.
+class SharedMemory {
+ public:
+  SharedMemory() {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), pages = (kMostSharedOptin / page + 1) * page;
+    void* const memory = mmap(nullptr, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mprotect(static_cast<char*>(memory) + pages, page, PROT_NONE) != 0) {
+      Die("no memory for shared memory");
+    }
+    end_ = begin_ = static_cast<char*>(memory) + pages;
+  }
+
+  void Assign(size_t bytes) {
+    bytes = (bytes + 15) / 16 * 16;
+    begin_ = end_ - bytes;
+    std::memset(begin_, kDeviceGarbage, bytes);
+  }
+  void* data() const { return begin_; }
+
+ private:
+  char* end_;
+  char* begin_;
+};
+
 struct Launches {
   std::mutex mutex;
   std::mt19937 random;
   std::map<const void*, int> dynamic_shared;
-  std::vector<char> shared;
+  SharedMemory shared;
   int left = -1;
   int64_t blocks = 0;
 };
@@ -303,7 +327,7 @@ void Launch(const void* kernel, dim3 grid, dim3 block, size_t shared_bytes, cons
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {
         block_index = {x, y, z};
-        launches.shared.assign(shared_bytes, kDeviceGarbage);
+        launches.shared.Assign(shared_bytes);
         fibers.Run(&launches.random);
         ++launches.blocks;
       }

@@ -5,8 +5,8 @@
 // Threads of a block are fibers that run one after the other, in a random order between barriers (SIGHTLINE_SEED, see
 // SetSeed), so that what two of them do to the same word without a barrier comes out differently from run to run. What
 // a card would leave undefined ends the process with a sentence: a barrier or a shuffle that some threads of the block
-// or warp never reach, a launch beyond a card's limits. Device memory ends at a page that cannot be touched, and starts
-// out as garbage, as does a block's dynamic shared memory.
+// or warp never reach, a launch beyond a card's limits. Each piece of device memory, and a
+// block's dynamic shared memory, ends at a page that cannot be touched and starts out as garbage.
 //
 // Not modelled: asynchrony (everything is done when a call returns), more than one card, tensor cores, textures.
 //
