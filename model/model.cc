@@ -339,22 +339,7 @@ class LoadedModel : public Model {
   ModelInfo info_;
 };
 
-// A batch of a model that computes while it is started.
-class ComputedBatch : public Model::Batch {
- public:
-  explicit ComputedBatch(std::vector<Embedding> embeddings) : embeddings_(std::move(embeddings)) {}
-  absl::StatusOr<std::vector<Embedding>> Finish() override { return std::move(embeddings_); }
-
- private:
-  std::vector<Embedding> embeddings_;
-};
-
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<Model::Batch>> Model::Start(absl::Span<const PreparedImage* const> batch) {
-  SIGHTLINE_ASSIGN_OR_RETURN(std::vector<Embedding> embeddings, Embed(batch));
-  return std::make_unique<ComputedBatch>(std::move(embeddings));
-}
 
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(const std::string& directory, const LoadOptions& options) {
   SIGHTLINE_ASSIGN_OR_RETURN(const std::string text,

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -148,7 +149,10 @@ class Model {
   // The same without waiting, so that a device has the next batch before it is done with this one: at most `depth`
   // batches, which are finished in the order they began, on the thread that begins them. A model on a CPU computes
   // here.
-  virtual absl::StatusOr<std::unique_ptr<Batch>> Start(absl::Span<const PreparedImage* const> batch);
+  virtual absl::StatusOr<std::unique_ptr<Batch>> Start(absl::Span<const PreparedImage* const> batch) {
+    SIGHTLINE_ASSIGN_OR_RETURN(std::vector<Embedding> embeddings, Embed(batch));
+    return std::make_unique<Computed>(std::move(embeddings));
+  }
   virtual int depth() const { return 1; }
 
   // The scales for int8 that the images embedded so far ask for. FAILED_PRECONDITION when there were none, or when the
@@ -157,6 +161,17 @@ class Model {
     return base::FailedPrecondition("NOT_OBSERVING",
                                     "the model was not loaded to observe its inputs. Load it with observe set.");
   }
+
+ private:
+  // A batch that was computed when it began.
+  class Computed final : public Batch {
+   public:
+    explicit Computed(std::vector<Embedding> embeddings) : embeddings_(std::move(embeddings)) {}
+    absl::StatusOr<std::vector<Embedding>> Finish() override { return std::move(embeddings_); }
+
+   private:
+    std::vector<Embedding> embeddings_;
+  };
 };
 
 }  // namespace sightline::model
