@@ -14,17 +14,32 @@
 #include "model/config/model_config.h"
 #include "model/model.h"
 #include "model/registry.h"
+#include "model/tokens/extract.h"
 
 namespace sightline::model {
 
-// (B, 3, H, W) from the plane `scale` of every image.
-torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t scale);
+// (B, 3, H, W) from the plane `scale` of every image, into main memory: `out` where it is defined and of that size.
+torch::Tensor StackPlanes(absl::Span<const PreparedImage* const> batch, size_t scale, torch::Tensor out = {});
 
 // L2((mean of L2(d)^p)^(1/p)) over descriptors (B, N), one per scale. Beside p = 1 they must not be negative.
 torch::Tensor MergeScales(const std::vector<torch::Tensor>& descriptors, double p = 1);
 
-// `batch` holds at least one image, all of one bucket with the planes the configuration asks for. Tokens go through
-// `projection` (D, form.dim) and have the form of `form`.
+// What a network has to say of a batch, on the device it is on.
+struct InferenceResult {
+  torch::Tensor descriptors;  // (B, N), float32
+  TokenMaps tokens;
+};
+
+// `planes` are (B, 3, H, W) for each scale of the configuration, on the network's device, where `projection`
+// (D, form.dim) is too. No value is looked at on the way: nothing waits for the device.
+InferenceResult Infer(Network& network, const torch::Tensor& projection, const TokensConfig& form,
+                      const ModelConfig& config, absl::Span<const torch::Tensor> planes);
+
+// From results in main memory. Tokens have the form of `form`.
+std::vector<Embedding> ToEmbeddings(const InferenceResult& result, const TokensConfig& form);
+
+// All of it, on the CPU. `batch` holds at least one image, all of one bucket with the planes the configuration asks
+// for.
 std::vector<Embedding> RunInference(Network& network, const torch::Tensor& projection, const TokensConfig& form,
                                     const ModelConfig& config, absl::Span<const PreparedImage* const> batch);
 

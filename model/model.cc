@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "model/calibration/input_observer.h"
 #include "model/config/model_config.h"
+#include "model/device/device_network.h"
 #include "model/engine/int8_weights.h"
 #include "model/image/resize.h"
 #include "model/inference.h"
@@ -145,7 +146,7 @@ class LoadedModel : public Model {
     Describe(ComputeSpaces(config_, tensors, projection_));
     if (config_.whitening.has_value()) info_.bare_space = BareSpace(tensors);
     if (options.whole_tokens) KeepTokensWhole();
-    return Plan(directory, options);
+    return options.device.cuda ? MoveToCard(options) : Plan(directory, options);
   }
 
   const ModelInfo& info() const override { return info_; }
@@ -187,7 +188,7 @@ class LoadedModel : public Model {
       const c10::InferenceMode inference_mode;
       const torch::Tensor row = torch::empty({1, static_cast<int64_t>(size)});
       std::copy(descriptor.begin(), descriptor.end(), row.data_ptr<float>());
-      const torch::Tensor whitened = network_->Finish(row).contiguous();
+      const torch::Tensor whitened = network_->Finish(row.to(torch_device_)).to(torch::kCPU).contiguous();
       return std::vector<float>(whitened.data_ptr<float>(), whitened.data_ptr<float>() + whitened.numel());
     } catch (const std::exception& error) {
       return LibraryError("whitening a descriptor", error);
@@ -202,6 +203,10 @@ class LoadedModel : public Model {
 
   absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) override {
     if (batch.empty()) return std::vector<Embedding>();
+    if (on_card_ != nullptr) {
+      SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<Batch> started, Start(batch));
+      return started->Finish();
+    }
     SIGHTLINE_RETURN_IF_ERROR(CheckBatch(batch));
     try {
       images_ += static_cast<int64_t>(batch.size());
@@ -212,6 +217,15 @@ class LoadedModel : public Model {
       return LibraryError("embedding a batch", error);
     }
   }
+
+  absl::StatusOr<std::unique_ptr<Batch>> Start(absl::Span<const PreparedImage* const> batch) override {
+    if (on_card_ == nullptr || batch.empty()) return Model::Start(batch);
+    SIGHTLINE_RETURN_IF_ERROR(CheckBatch(batch));
+    const c10::InferenceMode inference_mode;
+    return on_card_->Start(batch);
+  }
+
+  int depth() const override { return on_card_ != nullptr ? DeviceNetwork::kDepth : 1; }
 
   absl::StatusOr<Calibration> MeasuredCalibration() const override {
     if (!observer_) return Model::MeasuredCalibration();
@@ -237,6 +251,24 @@ class LoadedModel : public Model {
     PlanInference(*network_, plan);
     if (plan.numeric == Numeric::kInt8) LogInt8(info_.name, *plan.report);
     if (plan.report->int8_layers > 0) info_.numeric = "int8/cpu";
+    return absl::OkStatus();
+  }
+
+  absl::Status MoveToCard(const LoadOptions& options) {
+    if (options.numeric == Numeric::kInt8 || options.observe) {
+      return base::InvalidArgument(
+          "NUMERIC_NOT_ON_CARD", absl::StrCat("model ", info_.name, " is to compute in int8, or to be calibrated, on ",
+                                              options.device.Name(), ". Do that on the CPU."));
+    }
+    SIGHTLINE_RETURN_IF_ERROR(CheckDevice(options.device));
+    SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<Accelerator> card, OpenCard(options.device.index));
+    const auto [type, name] = options.numeric == Numeric::kBf16   ? std::pair(torch::kBFloat16, "bf16/")
+                              : options.numeric == Numeric::kFp16 ? std::pair(torch::kHalf, "fp16/")
+                                                                  : std::pair(torch::kFloat, "fp32/");
+    torch_device_ = card->device();
+    on_card_ = std::make_unique<DeviceNetwork>(network_, projection_, token_form_, config_, std::move(card),
+                                               DeviceNetwork::Options{.type = type});
+    info_.numeric = name + options.device.Name();
     return absl::OkStatus();
   }
 
@@ -302,6 +334,8 @@ class LoadedModel : public Model {
   torch::Tensor projection_;                 // (D, Ct)
   std::shared_ptr<InputObserver> observer_;  // null unless loaded to observe
   int64_t images_ = 0;                       // embedded so far
+  torch::Device torch_device_ = torch::kCPU;
+  std::unique_ptr<DeviceNetwork> on_card_;  // null on the CPU
   ModelInfo info_;
 };
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,6 +26,7 @@
 #include "absl/types/span.h"
 #include "base/status.h"
 #include "model/calibration/calibration.h"
+#include "model/device/device.h"
 #include "model/image/geometry.h"
 #include "model/image/image.h"
 #include "model/numeric.h"
@@ -61,7 +63,7 @@ struct ModelInfo {
   // For a model that ends with a whitening: the embedding space of the same model without it, whose descriptors Whiten
   // takes. Empty otherwise.
   std::string bare_space;
-  std::string numeric;     // "fp32/cpu", "int8/cpu"
+  std::string numeric;     // "fp32/cpu", "int8/cpu", "bf16/cuda:0"
   std::string provenance;  // where the weights come from, in words
   int descriptor_dim = 0;
   int token_dim = 0;
@@ -83,6 +85,8 @@ struct LoadOptions {
   // kInt8 is a wish: on a machine without AVX-512 VNNI the model runs in fp32, and convolutions do where the directory
   // has no calibration.json. The log says so, and info().numeric.
   Numeric numeric = Numeric::kFp32;
+  // Where it computes. A card does not know kInt8, nor a CPU kBf16 and kFp16.
+  Device device = {};
   // Patch tokens as the backbone gives them: not projected, in float32. For fitting a projection; info() describes the
   // model as its directory does.
   bool whole_tokens = false;
@@ -105,6 +109,14 @@ class PreparedImage {
 
 class Model {
  public:
+  // Images that a device works on.
+  class Batch {
+   public:
+    virtual ~Batch() = default;
+    // Waits for it. Once.
+    virtual absl::StatusOr<std::vector<Embedding>> Finish() = 0;
+  };
+
   virtual ~Model() = default;
 
   // Reads a model directory. Every missing, unexpected and wrongly shaped tensor is reported in one error.
@@ -134,12 +146,32 @@ class Model {
   // One embedding per image of the batch, in order. All must have the same bucket.
   virtual absl::StatusOr<std::vector<Embedding>> Embed(absl::Span<const PreparedImage* const> batch) = 0;
 
+  // The same without waiting, so that a device has the next batch before it is done with this one: at most `depth`
+  // batches, which are finished in the order they began, on the thread that begins them. A model on a CPU computes
+  // here.
+  virtual absl::StatusOr<std::unique_ptr<Batch>> Start(absl::Span<const PreparedImage* const> batch) {
+    SIGHTLINE_ASSIGN_OR_RETURN(std::vector<Embedding> embeddings, Embed(batch));
+    return std::make_unique<Computed>(std::move(embeddings));
+  }
+  virtual int depth() const { return 1; }
+
   // The scales for int8 that the images embedded so far ask for. FAILED_PRECONDITION when there were none, or when the
   // model was not loaded to observe them.
   virtual absl::StatusOr<Calibration> MeasuredCalibration() const {
     return base::FailedPrecondition("NOT_OBSERVING",
                                     "the model was not loaded to observe its inputs. Load it with observe set.");
   }
+
+ private:
+  // A batch that was computed when it began.
+  class Computed final : public Batch {
+   public:
+    explicit Computed(std::vector<Embedding> embeddings) : embeddings_(std::move(embeddings)) {}
+    absl::StatusOr<std::vector<Embedding>> Finish() override { return std::move(embeddings_); }
+
+   private:
+    std::vector<Embedding> embeddings_;
+  };
 };
 
 }  // namespace sightline::model

@@ -208,7 +208,14 @@ void Batcher::Run() {
   for (;;) {
     std::vector<Item> batch = NextBatch(was_busy);
     if (batch.empty()) return;
-    RunBatch(std::move(batch));
+    Running running = Begin(std::move(batch));
+    while (model_->depth() > 1 && !(batch = BatchBehind()).empty()) {
+      Running behind = Begin(std::move(batch));
+      const base::Clock::Ticks end = End(std::move(running), /*more=*/true);
+      behind.begin = std::max(behind.begin, end);
+      running = std::move(behind);
+    }
+    End(std::move(running), /*more=*/false);
     was_busy = true;
   }
 }
@@ -338,29 +345,56 @@ void Batcher::TakeBucket(const std::string& bucket, size_t most, base::Clock::Ti
   if (lane->queue.empty()) lane->milliseconds = 0;
 }
 
-void Batcher::RunBatch(std::vector<Item> batch) {
-  const base::Clock& clock = batch.front().request->clock();
-  std::vector<const model::PreparedImage*> images;
-  images.reserve(batch.size());
-  for (const Item& item : batch) images.push_back(&item.image);
-  const int size = static_cast<int>(batch.size());
-  const base::Clock::Ticks begin = clock.Steady();
-  const std::string& bucket = batch.front().image.bucket;
+std::vector<Batcher::Item> Batcher::BatchBehind() {
+  std::vector<Item> batch;
+  std::vector<std::pair<Item, absl::Status>> dead;
   {
     base::MutexLock lock(mutex_);
-    running_ = true;
-    expected_end_ = begin + absl::ToChronoNanoseconds(absl::Milliseconds(pace_.Expect(bucket, size).mean));
+    const Lane& first = interactive_.queue.empty() ? bulk_ : interactive_;
+    if (stopping_ || first.queue.empty()) return batch;
+    const std::string& bucket = first.queue.front().image.bucket;
+    if (CountBucket(bucket) < static_cast<size_t>(pace_.WorthHaving(bucket, options_.max_batch))) return batch;
+    batch = TakeBatch(/*was_busy=*/false, &dead);
   }
-  absl::StatusOr<std::vector<model::Embedding>> embeddings;
+  for (auto& [item, status] : dead) item.done(status);
+  return batch;
+}
+
+Batcher::Running Batcher::Begin(std::vector<Item> items) {
+  const base::Clock& clock = items.front().request->clock();
+  std::vector<const model::PreparedImage*> images;
+  images.reserve(items.size());
+  for (const Item& item : items) images.push_back(&item.image);
+  const base::Clock::Ticks begin = clock.Steady();
   {
-    const RunGate::Pass pass(options_.gate);
-    embeddings = model_->Embed(images);
+    base::MutexLock lock(mutex_);
+    const double milliseconds = pace_.Expect(items.front().image.bucket, static_cast<int>(items.size())).mean;
+    const base::Clock::Ticks from = running_ ? std::max(begin, expected_end_) : begin;
+    running_ = true;
+    expected_end_ = from + absl::ToChronoNanoseconds(absl::Milliseconds(milliseconds));
+  }
+  // Cores are not what a device's batches compete for.
+  const RunGate::Pass pass(model_->depth() > 1 ? nullptr : options_.gate);
+  return {.items = std::move(items), .started = model_->Start(images), .begin = begin};
+}
+
+base::Clock::Ticks Batcher::End(Running running, bool more) {
+  std::vector<Item>& batch = running.items;
+  const base::Clock& clock = batch.front().request->clock();
+  const std::string& bucket = batch.front().image.bucket;
+  const int size = static_cast<int>(batch.size());
+  absl::StatusOr<std::vector<model::Embedding>> embeddings;
+  if (running.started.ok()) {
+    embeddings = (*running.started)->Finish();
+    running.started->reset();
+  } else {
+    embeddings = running.started.status();
   }
   const base::Clock::Ticks end = clock.Steady();
-  const double milliseconds = base::MillisecondsBetween(begin, end);
+  const double milliseconds = base::MillisecondsBetween(running.begin, end);
   {
     base::MutexLock lock(mutex_);
-    running_ = false;
+    running_ = more;
     if (embeddings.ok()) pace_.Observe(bucket, size, milliseconds, end);
   }
   const auto dead =
@@ -373,7 +407,7 @@ void Batcher::RunBatch(std::vector<Item> batch) {
   }
   for (size_t i = 0; i < batch.size(); ++i) {
     Item& item = batch[i];
-    item.request->AddStage("queue", base::MillisecondsBetween(item.arrival, begin));
+    item.request->AddStage("queue", base::MillisecondsBetween(item.arrival, running.begin));
     item.request->AddStage("embed", milliseconds, size);
     if (embeddings.ok()) {
       item.done(std::move((*embeddings)[i]));
@@ -381,6 +415,7 @@ void Batcher::RunBatch(std::vector<Item> batch) {
       item.done(embeddings.status());
     }
   }
+  return end;
 }
 
 }  // namespace sightline::server

@@ -1,12 +1,14 @@
 // Batcher: puts single images together into batches for one model.
 //
-// One thread runs the model. When it comes back from a batch and more images wait, it closes the next batch when that
-// has as many images as a batch is worth having (of the model's measured pace, `max_batch` at most) or when the oldest
-// of them has waited `max_delay`; when it was idle, it takes what arrives at once. No batch of several images runs
-// longer than half of `max_queue_delay`: what comes meanwhile waits for its end. Interactive work goes before bulk
-// work, but bulk work gets every eighth batch, so it is slowed down and never stopped. Images of different sizes
-// (buckets) never share a batch. Work that has expired, was cancelled, or cannot end before its deadline leaves the
-// queue before it reaches the model.
+// One thread runs the model. A model that works beside the processor (Model::depth) gets its next batch while it is at
+// the one before, if that has as many images as a batch is worth having: those of a smaller one are better off together
+// with what comes until the first is done. When it comes back from a batch and more images wait, it closes the next
+// batch when that has as many images as a batch is worth having (of the model's measured pace, `max_batch` at most) or
+// when the oldest of them has waited `max_delay`; when it was idle, it takes what arrives at once. No batch of several
+// images runs longer than half of `max_queue_delay`: what comes meanwhile waits for its end. Interactive work goes
+// before bulk work, but bulk work gets every eighth batch, so it is slowed down and never stopped. Images of different
+// sizes (buckets) never share a batch. Work that has expired, was cancelled, or cannot end before its deadline leaves
+// the queue before it reaches the model.
 //
 // The queue is bounded by time. The batcher learns the model's pace, and Reserve refuses an image that would wait
 // longer than `max_queue_delay`, or past its deadline, before anything is done for it; a place is taken when a request
@@ -123,10 +125,19 @@ class Batcher {
     double expected() const { return milliseconds + reserved_milliseconds; }
   };
 
+  // A batch that the model is at.
+  struct Running {
+    std::vector<Item> items;
+    absl::StatusOr<std::unique_ptr<model::Model::Batch>> started;
+    base::Clock::Ticks begin;  // when the model had time for it
+  };
+
   void Run();
   // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come
   // back from a batch, and more images may be about to come.
   std::vector<Item> NextBatch(bool was_busy) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A batch to put behind the one that runs; empty when what waits is not worth one.
+  std::vector<Item> BatchBehind() ABSL_LOCKS_EXCLUDED(mutex_);
   Lane& LaneOf(Priority priority) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return priority == Priority::kInteractive ? interactive_ : bulk_;
   }
@@ -149,7 +160,9 @@ class Batcher {
   // How many images a batch may have that runs no longer than what comes meanwhile may wait.
   size_t MostInTime(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t CountBucket(const std::string& bucket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunBatch(std::vector<Item> batch);
+  Running Begin(std::vector<Item> items) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits for the model and answers. `more`: another batch is behind it. When the model was done.
+  base::Clock::Ticks End(Running running, bool more) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::shared_ptr<model::Model> model_;
   const Options options_;
@@ -159,7 +172,7 @@ class Batcher {
   Lane bulk_ ABSL_GUARDED_BY(mutex_);
   Pace pace_ ABSL_GUARDED_BY(mutex_);
   bool running_ ABSL_GUARDED_BY(mutex_) = false;                  // the model is at work
-  base::Clock::Ticks expected_end_ ABSL_GUARDED_BY(mutex_) = {};  // of the batch that runs
+  base::Clock::Ticks expected_end_ ABSL_GUARDED_BY(mutex_) = {};  // of what the model is at
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int batches_since_bulk_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;

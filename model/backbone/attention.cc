@@ -46,7 +46,8 @@ torch::Tensor Attention::Mix(const torch::Tensor& x, torch::Tensor* cls_attentio
   const torch::Tensor k = part(1).transpose(1, 2);
   const torch::Tensor v = part(2);
 
-  const int64_t rows = std::clamp<int64_t>(max_scores / (batch * heads_ * tokens), 1, tokens);
+  // A device has room for all scores, and starting a kernel costs it more than their traffic.
+  const int64_t rows = x.is_cpu() ? std::clamp<int64_t>(max_scores / (batch * heads_ * tokens), 1, tokens) : tokens;
   std::vector<torch::Tensor> pieces;
   for (int64_t begin = 0; begin < tokens; begin += rows) {
     const int64_t count = std::min(rows, tokens - begin);

@@ -8,9 +8,9 @@ namespace {
 
 constexpr double kDropped = 0.1;  // the share of a block's attention values that is set to 0
 
-// q (heads, n, d), k (heads, T, d) -> (n, T)
+// q (heads, n, d), k (heads, T, d) -> (n, T), in float32 whatever the layers around compute in.
 torch::Tensor LeastAttention(const torch::Tensor& q, const torch::Tensor& k) {
-  return torch::softmax(torch::bmm(q, k.transpose(1, 2)), -1).amin(0);
+  return torch::softmax(torch::bmm(q, k.transpose(1, 2)).to(torch::kFloat), -1).amin(0);
 }
 
 // Columns (n, prefix + cells) averaged to (n, height * width).
@@ -62,7 +62,7 @@ void Rollout::Add(const torch::Tensor& q, const torch::Tensor& k, const TokenGri
   torch::Tensor block = torch::stack(images);
   block = block + torch::eye(block.size(1), block.options());
   block = block / block.sum(-1, /*keepdim=*/true);
-  product_ = product_.defined() ? torch::bmm(block, product_) : block;
+  product_ = product_.defined() ? torch::bmm(block, product_).to(torch::kFloat) : block;
 }
 
 torch::Tensor Rollout::Weights(int64_t height, int64_t width) const {

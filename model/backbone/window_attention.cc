@@ -111,10 +111,11 @@ torch::Tensor WindowAttention::Mix(const torch::Tensor& windows, const torch::Te
   const int64_t head_dim = dim / heads_;
   const torch::Tensor fused = qkv_->Forward(windows);
   if (buffers_ != nullptr && !is_training() && IsPlain(fused)) return MixFast(fused, mask);
-  const torch::Tensor bias = Bias();
+  const torch::Tensor bias = planned_bias_.defined() && !is_training() ? planned_bias_ : Bias();
   const torch::Tensor qkv = fused.view({count, batch, cells, 3, heads_, head_dim});
 
-  const int64_t step = std::max<int64_t>(kMaxWindowScores / (batch * heads_ * cells * cells), 1);
+  const int64_t step =
+      fused.is_cpu() ? std::max<int64_t>(kMaxWindowScores / (batch * heads_ * cells * cells), 1) : count;
   std::vector<torch::Tensor> pieces;
   for (int64_t begin = 0; begin < count; begin += step) {
     const int64_t n = std::min(step, count - begin);

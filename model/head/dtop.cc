@@ -18,6 +18,11 @@ class Dtop::LocalConv : public Layer {
   }
   void Plan(const PlanOptions& options) override {
     planned_.reset();
+    if (options.settle.has_value()) {
+      SettleParameter(weight_, weight_, *options.settle);
+      SettleParameter(bias_, bias_, *options.settle);
+      return;
+    }
     if (IsPlain(weight_)) planned_.emplace(options, weight_, bias_);
   }
 

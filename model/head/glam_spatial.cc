@@ -29,7 +29,8 @@ LocalSpatialAttention::LocalSpatialAttention(int64_t dim, int64_t reduced) {
   out_ = register_module("out", std::make_shared<Conv>(ConvShape{.in = 4 * reduced, .out = 1}));
 }
 
-void LocalSpatialAttention::Plan(const PlanOptions&) {
+void LocalSpatialAttention::Plan(const PlanOptions& options) {
+  if (options.settle.has_value()) return;
   const auto wide = [](const torch::Tensor& x) { return x.to(torch::kDouble); };
   const int64_t reduced = reduce_->shape().out;
   const torch::Tensor out = wide(out_->weight()).view({4, reduced});

@@ -69,6 +69,11 @@ StdConv::StdConv(int64_t in, int64_t out, int64_t kernel, int64_t stride)
 
 void StdConv::Plan(const PlanOptions& options) {
   planned_.reset();
+  if (options.settle.has_value()) {
+    SettleParameter(weight_, StandardiseFilters(weight_), *options.settle);
+    settled_ = true;
+    return;
+  }
   if (IsPlain(weight_)) {
     planned_.emplace(options, path(), StandardiseFilters(weight_), torch::Tensor(), shape_, Pad::kSame);
   }
@@ -76,7 +81,8 @@ void StdConv::Plan(const PlanOptions& options) {
 
 torch::Tensor StdConv::Forward(const torch::Tensor& x) const {
   if (planned_ && !is_training() && IsPlain(x)) return planned_->Forward(x, Activation::kNone);
-  return Convolve(PadSame(x, shape_.kernel, shape_.stride, 0), StandardiseFilters(weight_), {}, shape_);
+  return Convolve(PadSame(x, shape_.kernel, shape_.stride, 0), settled_ ? weight_ : StandardiseFilters(weight_), {},
+                  shape_);
 }
 
 Conv::Conv(const ConvShape& shape)
@@ -85,8 +91,18 @@ Conv::Conv(const ConvShape& shape)
           register_parameter("weight", torch::empty({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}))),
       bias_(shape.bias ? register_parameter("bias", torch::empty({shape.out})) : torch::Tensor()) {}
 
+void Conv::Settle(const torch::Tensor& weight, const torch::Tensor& bias, torch::ScalarType type) {
+  SettleParameter(weight_, weight, type);
+  if (bias.defined() && !bias_.defined()) bias_ = register_parameter("bias", torch::empty_like(bias));
+  SettleParameter(bias_, bias, type);
+}
+
 void Conv::Plan(const PlanOptions& options) {
   planned_.reset();
+  if (options.settle.has_value()) {
+    if (!left_to_norm_) Settle(weight_, bias_, *options.settle);
+    return;
+  }
   if (IsPlain(weight_) && !left_to_norm_) planned_.emplace(options, path(), weight_, bias_, shape_, Pad::kShape);
 }
 
@@ -102,15 +118,22 @@ ConvNorm::ConvNorm(std::shared_ptr<Conv> conv, std::shared_ptr<BatchNorm> norm)
 
 void ConvNorm::Plan(const PlanOptions& options) {
   planned_.reset();
-  if (!IsPlain(conv_->weight())) return;
+  if (!options.settle.has_value() && !IsPlain(conv_->weight())) return;
   const torch::Tensor scale = norm_->Scale();
   const torch::Tensor shift = norm_->Shift();
-  planned_.emplace(options, conv_->path(), conv_->weight() * scale.view({-1, 1, 1, 1}),
-                   conv_->bias().defined() ? shift + conv_->bias() * scale : shift, conv_->shape(), Pad::kShape);
+  const torch::Tensor weight = conv_->weight() * scale.view({-1, 1, 1, 1});
+  const torch::Tensor bias = conv_->bias().defined() ? shift + conv_->bias() * scale : shift;
+  if (options.settle.has_value()) {
+    conv_->Settle(weight, bias, *options.settle);
+    settled_ = true;
+    return;
+  }
+  planned_.emplace(options, conv_->path(), weight, bias, conv_->shape(), Pad::kShape);
 }
 
 torch::Tensor ConvNorm::Forward(const torch::Tensor& x, Activation activation) const {
   if (planned_ && !conv_->is_training() && IsPlain(x)) return planned_->Forward(x, activation);
+  if (settled_) return conv_->Forward(x, activation);
   return Activate(norm_->Forward(conv_->Forward(x)), activation);
 }
 

@@ -41,6 +41,9 @@ class Conv : public Layer {
   // Says that inference uses the weights by way of a ConvNorm: there is nothing to plan here.
   void LeaveToNorm() { left_to_norm_ = true; }
 
+  // Takes the weights and the bias of a norm folded in, in `type`.
+  void Settle(const torch::Tensor& weight, const torch::Tensor& bias, torch::ScalarType type);
+
  private:
   const ConvShape shape_;
   torch::Tensor weight_;
@@ -67,6 +70,7 @@ class ConvNorm {
   std::shared_ptr<Conv> conv_;
   std::shared_ptr<BatchNorm> norm_;
   std::optional<PlannedConv> planned_;
+  bool settled_ = false;  // the norm is in the convolution's own weights
 };
 
 // A convolution under the name "conv" and its norm under "bn".
@@ -93,6 +97,7 @@ class StdConv : public Layer {
   const ConvShape shape_;
   torch::Tensor weight_;
   std::optional<PlannedConv> planned_;
+  bool settled_ = false;  // weight_ is standardised
 };
 
 }  // namespace sightline::model

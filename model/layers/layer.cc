@@ -29,7 +29,16 @@ void PlanInference(torch::nn::Module& module, const PlanOptions& options) {
     layer->path_ = child.key();
     layers.push_back(layer);
   }
-  for (Layer* const layer : layers) layer->Plan(options);
+  PlanOptions plan = options;
+  if (plan.settle.has_value()) plan.buffers.reset();
+  for (Layer* const layer : layers) layer->Plan(plan);
+}
+
+void SettleParameter(torch::Tensor& parameter, const torch::Tensor& values, torch::ScalarType type) {
+  if (!parameter.defined()) return;
+  const bool is_filter = values.dim() == 4;
+  parameter.set_data(values.detach().to(type).contiguous(is_filter ? torch::MemoryFormat::ChannelsLast
+                                                                   : torch::MemoryFormat::Contiguous));
 }
 
 torch::Tensor Borrow(const std::shared_ptr<engine::BufferPool>& buffers, torch::IntArrayRef sizes) {

@@ -5,6 +5,9 @@
 // for the fast path of model/engine. A module in training mode, a pass with gradients on and a pass on another device
 // or number type ignore the plan: plain LibTorch operations, which are also what tests compare the fast path with.
 //
+// A network that is to compute on another device is moved there first and planned with `settle`: its parameters become
+// what LibTorch's operations take.
+//
 // Threading: a module belongs to one thread at a time. Ownership: as LibTorch's, by shared_ptr. Failure: exceptions of
 // LibTorch and oneDNN; they are caught where the room's boundary is, in model.cc.
 #ifndef SIGHTLINE_MODEL_LAYERS_LAYER_H_
@@ -13,6 +16,7 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +34,7 @@ struct PlanReport {
 };
 
 struct PlanOptions {
-  // What all planned layers of one network take their memory from.
+  // What all planned layers of one network take their memory from; null in a settled one.
   std::shared_ptr<engine::BufferPool> buffers = std::make_shared<engine::BufferPool>();
   // kInt8 only where engine::HasInt8().
   Numeric numeric = Numeric::kFp32;
@@ -40,6 +44,9 @@ struct PlanOptions {
   std::shared_ptr<InputObserver> observer = nullptr;
   // Filled while planning, if not null.
   std::shared_ptr<PlanReport> report = nullptr;
+  // Set: nothing is packed. Linear maps and convolutions keep their weights in this type, with filters standardised and
+  // norms folded in; what such a network was trained with is gone.
+  std::optional<torch::ScalarType> settle = std::nullopt;
 };
 
 class Layer : public torch::nn::Module {
@@ -62,6 +69,9 @@ void PlanInference(torch::nn::Module& module, const PlanOptions& options = {});
 inline bool IsPlain(const torch::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == torch::kFloat && !torch::GradMode::is_enabled();
 }
+
+// Puts `values` in the place of a parameter's, in the type that a settled network computes in.
+void SettleParameter(torch::Tensor& parameter, const torch::Tensor& values, torch::ScalarType type);
 
 // A contiguous tensor of any content from `buffers`, to which its memory goes back.
 torch::Tensor Borrow(const std::shared_ptr<engine::BufferPool>& buffers, torch::IntArrayRef sizes);

@@ -44,6 +44,11 @@ Linear::Linear(int64_t in, int64_t out, bool bias)
 
 void Linear::Plan(const PlanOptions& options) {
   planned_.reset();
+  if (options.settle.has_value()) {
+    SettleParameter(weight_, weight_, *options.settle);
+    SettleParameter(bias_, bias_, *options.settle);
+    return;
+  }
   if (IsPlain(weight_)) planned_.emplace(options, weight_, bias_);
 }
 

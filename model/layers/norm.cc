@@ -6,6 +6,8 @@
 namespace sightline::model {
 namespace {
 
+// Norms compute in the type of their parameters, float32, also between layers that compute in a shorter one.
+
 constexpr double kGroupNormEpsilon = 1e-5;
 
 }  // namespace
@@ -26,7 +28,7 @@ torch::Tensor LayerNorm::Forward(const torch::Tensor& x) const {
                       bias_.data_ptr<float>(), static_cast<float>(epsilon_), y.data_ptr<float>());
     return y;
   }
-  return torch::layer_norm(x, weight_.sizes(), weight_, bias_, epsilon_);
+  return torch::layer_norm(x.to(weight_.scalar_type()), weight_.sizes(), weight_, bias_, epsilon_);
 }
 
 GroupNorm::GroupNorm(int64_t groups, int64_t channels)
@@ -51,7 +53,8 @@ torch::Tensor GroupNorm::InPlace(const torch::Tensor& x, const torch::Tensor* re
 torch::Tensor GroupNorm::Forward(const torch::Tensor& x, Activation activation) const {
   const bool relu = activation == Activation::kRelu;
   if (IsFast(x)) return Activate(InPlace(x, nullptr, relu), relu ? Activation::kNone : activation);
-  return Activate(torch::group_norm(x, groups_, weight_, bias_, kGroupNormEpsilon), activation);
+  const torch::Tensor y = x.to(weight_.scalar_type());
+  return Activate(torch::group_norm(y, groups_, weight_, bias_, kGroupNormEpsilon), activation);
 }
 
 torch::Tensor GroupNorm::AddToAndRelu(const torch::Tensor& residual, const torch::Tensor& x) const {
@@ -69,7 +72,8 @@ BatchNorm::BatchNorm(int64_t channels)
 torch::Tensor BatchNorm::Forward(const torch::Tensor& x) {
   constexpr double kMomentum = 0.1;
   if (is_training()) num_batches_tracked_.add_(1);
-  return torch::batch_norm(x, weight_, bias_, running_mean_, running_var_, is_training(), kMomentum, kEpsilon,
+  return torch::batch_norm(x.to(weight_.scalar_type()), weight_, bias_, running_mean_, running_var_, is_training(),
+                           kMomentum, kEpsilon,
                            /*cudnn_enabled=*/true);
 }
 

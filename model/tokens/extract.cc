@@ -4,7 +4,6 @@
 
 #include "absl/types/span.h"
 #include "model/layers/norm.h"
-#include "model/tokens/grid.h"
 #include "model/tokens/quantise.h"
 
 namespace sightline::model {
@@ -58,32 +57,39 @@ void KeepValues(absl::Span<const float> values, PatchTokens& tokens) {
 
 }  // namespace
 
-std::vector<PatchTokens> ExtractTokens(const Features& features, const Head& head, const torch::Tensor& projection,
-                                       const TokensConfig& config) {
+TokenMaps ComputeTokens(const Features& features, const Head& head, const torch::Tensor& projection,
+                        const TokensConfig& config) {
   const auto project = [&](const torch::Tensor& x) {
     return config.projection == TokenProjection::kHead ? head.ProjectTokens(x) : torch::matmul(x, projection);
   };
-  const GridSize grid =
-      PooledGrid(static_cast<int>(features.height), static_cast<int>(features.width), config.max_cells);
-  const int64_t cells = int64_t{grid.height} * grid.width;
-  const torch::Tensor pooled = Pool(LastMap(features), grid);
-  const int64_t batch = pooled.size(0);
-  const torch::Tensor tokens = project(pooled).contiguous();
-  const torch::Tensor centres = L2(project(Centre(features))).contiguous();
-  const torch::Tensor weights = ImportanceWeights(features, pooled, tokens, centres, grid, config.importance);
+  TokenMaps maps;
+  maps.grid = PooledGrid(static_cast<int>(features.height), static_cast<int>(features.width), config.max_cells);
+  const torch::Tensor pooled = Pool(LastMap(features), maps.grid);
+  const torch::Tensor tokens = project(pooled);
+  const torch::Tensor centres = L2(project(Centre(features)));
+  const torch::Tensor weights = ImportanceWeights(features, pooled, tokens, centres, maps.grid, config.importance);
+  const auto finish = [](const torch::Tensor& x) { return x.to(torch::kFloat).contiguous(); };
+  maps.tokens = finish(tokens);
+  maps.centres = finish(centres);
+  maps.weights = finish(weights);
+  return maps;
+}
 
+std::vector<PatchTokens> KeepTokens(const TokenMaps& maps, const TokensConfig& config) {
+  const auto batch = static_cast<size_t>(maps.tokens.size(0));
+  const auto cells = static_cast<size_t>(maps.tokens.size(1));
   const auto dim = static_cast<size_t>(config.dim);
-  std::vector<PatchTokens> result(static_cast<size_t>(batch));
-  for (int64_t b = 0; b < batch; ++b) {
-    PatchTokens& one = result[static_cast<size_t>(b)];
-    one.height = grid.height;
-    one.width = grid.width;
+  std::vector<PatchTokens> result(batch);
+  for (size_t b = 0; b < batch; ++b) {
+    PatchTokens& one = result[b];
+    one.height = maps.grid.height;
+    one.width = maps.grid.width;
     one.dim = config.dim;
     one.precision = config.precision;
-    KeepValues(absl::MakeConstSpan(tokens[b].data_ptr<float>(), static_cast<size_t>(cells) * dim), one);
-    const float* const importance = weights[b].data_ptr<float>();
-    one.importance = NormaliseImportance(absl::MakeConstSpan(importance, static_cast<size_t>(cells)));
-    const float* const centre = centres[b].data_ptr<float>();
+    KeepValues(absl::MakeConstSpan(maps.tokens.data_ptr<float>() + b * cells * dim, cells * dim), one);
+    const float* const importance = maps.weights.data_ptr<float>() + b * cells;
+    one.importance = NormaliseImportance(absl::MakeConstSpan(importance, cells));
+    const float* const centre = maps.centres.data_ptr<float>() + b * dim;
     one.centre.assign(centre, centre + dim);
     if (config.precision != TokenPrecision::kFloat32) {
       RoundToHalf(one.importance);

@@ -1,8 +1,10 @@
-// From the last block's tokens of a batch to the patch tokens that are kept.
+// From the last block's tokens of a batch to the patch tokens that are kept: first where the network computes, then in
+// main memory.
 //
 // Threading: pure functions. Failure: LibTorch's exceptions.
 //
-//   std::vector<PatchTokens> tokens = ExtractTokens(features, head, projection, config.tokens);
+//   const TokenMaps maps = ComputeTokens(features, head, projection, config.tokens);
+//   std::vector<PatchTokens> tokens = KeepTokens(maps, config.tokens);
 #ifndef SIGHTLINE_MODEL_TOKENS_EXTRACT_H_
 #define SIGHTLINE_MODEL_TOKENS_EXTRACT_H_
 
@@ -12,14 +14,25 @@
 #include "model/config/model_config.h"
 #include "model/head/head.h"
 #include "model/model.h"
+#include "model/tokens/grid.h"
 
 namespace sightline::model {
 
-// The last grid or map averaged to at most max_cells cells, times `projection` (D, Ct) or through the head's own map,
-// L2-normalised, in the precision of `config`. The centre is the class token, or the mean of the map, through the same.
-// One entry per image.
-std::vector<PatchTokens> ExtractTokens(const Features& features, const Head& head, const torch::Tensor& projection,
-                                       const TokensConfig& config);
+// Of a batch, float32, on the network's device. Undefined tensors: no tokens.
+struct TokenMaps {
+  GridSize grid;
+  torch::Tensor tokens;   // (B, cells, Ct), not normalised
+  torch::Tensor centres;  // (B, Ct), L2-normalised
+  torch::Tensor weights;  // (B, cells), not normalised
+};
+
+// The last grid or map averaged to at most max_cells cells, times `projection` (D, Ct) or through the head's own map.
+// The centre is the class token, or the mean of the map, through the same.
+TokenMaps ComputeTokens(const Features& features, const Head& head, const torch::Tensor& projection,
+                        const TokensConfig& config);
+
+// L2-normalised, in the precision of `config`, one entry per image. The maps are contiguous and in main memory.
+std::vector<PatchTokens> KeepTokens(const TokenMaps& maps, const TokensConfig& config);
 
 }  // namespace sightline::model
 
