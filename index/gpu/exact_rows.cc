@@ -374,7 +374,8 @@ absl::Status ExactDevice::Answer(absl::Span<Request* const> batch) {
 }
 
 absl::Status NoCard(absl::string_view reason, absl::string_view what) {
-  return base::FailedPrecondition(reason, absl::StrCat(what, " Leave the index on the CPU, or see docs/gpu.md."));
+  return base::FailedPrecondition(reason,
+                                  absl::StrCat(what, " Leave the index on the CPU, or see docs/troubleshooting.md."));
 }
 
 }  // namespace

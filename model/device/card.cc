@@ -123,9 +123,9 @@ absl::StatusOr<std::unique_ptr<Accelerator>> OpenCard(int index) {
     return std::make_unique<Card>(index);
   } catch (const std::exception& error) {
     const absl::string_view text = error.what();
-    return base::FailedPrecondition("DEVICE_MISSING",
-                                    absl::StrCat("cuda:", index, " cannot be used: ", text.substr(0, text.find('\n')),
-                                                 ". Use --device cpu, or docs/gpu.md to find out what is missing."));
+    return base::FailedPrecondition(
+        "DEVICE_MISSING", absl::StrCat("cuda:", index, " cannot be used: ", text.substr(0, text.find('\n')),
+                                       ". Use --device cpu, or docs/troubleshooting.md on what may be missing."));
   }
 }
 

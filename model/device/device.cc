@@ -66,10 +66,11 @@ absl::Status CheckDevice(const Device& device) {
   if (!device.cuda || device.index < cards) return absl::OkStatus();
   const std::string there = cards == 0 ? "LibTorch finds no card on this machine, or was built without CUDA"
                                        : absl::StrCat("this machine has ", cards, ", cuda:0 to cuda:", cards - 1);
-  return base::FailedPrecondition("DEVICE_MISSING",
-                                  absl::StrCat("the device ", device.Name(), " is not there: ", there,
-                                               ". Use --device cpu, or docs/gpu.md to find out what is missing."),
-                                  {{"actual", device.Name()}});
+  return base::FailedPrecondition(
+      "DEVICE_MISSING",
+      absl::StrCat("the device ", device.Name(), " is not there: ", there,
+                   ". Use --device cpu, or docs/troubleshooting.md on what may be missing."),
+      {{"actual", device.Name()}});
 }
 
 }  // namespace sightline::model
