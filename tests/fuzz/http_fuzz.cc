@@ -8,6 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -30,15 +34,27 @@ Pages::Routes Routes() {
   return {{"/healthz", page}, {"/readyz", [] { return HttpReply{.code = 503, .body = kPage}; }}, {"/metrics", page}};
 }
 
-// Sends all of it and nothing more; what came back until the other side closed, or had nothing more to say.
-std::string Exchange(int port, absl::string_view bytes) {
-  const bool complete = absl::StrContains(bytes, "\r\n\r\n") || absl::StrContains(bytes, "\n\n");
-  const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
+int Connect(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  testing::Expect(::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  while (true) {
+    const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return connection;
+    const int error = errno;
+    ::close(connection);
+    // libFuzzer's clock interrupts a connection that waits for the listener. Anything else is the machine's trouble.
+    if (error == EINTR) continue;
+    std::fprintf(stderr, "http_fuzz: no connection: %s\n", std::strerror(error));
+    std::abort();
+  }
+}
+
+// Sends all of it and nothing more; what came back until the other side closed, or had nothing more to say.
+std::string Exchange(int port, absl::string_view bytes) {
+  const bool complete = absl::StrContains(bytes, "\r\n\r\n") || absl::StrContains(bytes, "\n\n");
+  const int connection = Connect(port);
   // The other side may close before it has read everything.
   while (!bytes.empty()) {
     const ssize_t sent = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -83,7 +99,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!absl::StrContains(reply, server::kPage)) return 0;
   const bool asked = absl::StrContains(bytes, "/healthz") || absl::StrContains(bytes, "/readyz") ||
                      absl::StrContains(bytes, "/metrics") || absl::StrContains(bytes, "%");
-  testing::Expect(asked && absl::StrContains(bytes, "GET"));
+  // To libmicrohttpd HEAD with a zero behind it is no HEAD: it sends the body.
+  testing::Expect(asked &&
+                  (absl::StrContains(bytes, "GET") || absl::StrContains(bytes, absl::string_view("HEAD\0", 5))));
   testing::Expect(absl::StrContains(reply, "X-Content-Type-Options: nosniff"));
   return 0;
 }
