@@ -184,6 +184,12 @@ std::map<int, Try> CheckedMethods() {
 }  // namespace
 }  // namespace sightline::server
 
+// Making the collection is no input's time.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  sightline::server::World();
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::map<int, sightline::server::Try> methods = sightline::server::CheckedMethods();
   if (size < 1) return 0;
