@@ -2,9 +2,11 @@
 
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -190,7 +192,12 @@ absl::StatusOr<Header> ReadPngHeader(absl::string_view encoded) {
     } else if (type == "eXIf") {
       header.orientation = ExifOrientation(data);
     } else if (type == "IEND") {
-      if (interlaced) header.work_bytes = int64_t{header.width} * header.height * (alpha ? 4 : 3);
+      if (interlaced) {
+        // Sides that no limit has been put to yet: all the bytes of an image may be more than a number holds.
+        const int64_t channels = alpha ? 4 : 3;
+        const int64_t pixels = int64_t{header.width} * header.height;
+        header.work_bytes = std::min(pixels, std::numeric_limits<int64_t>::max() / channels) * channels;
+      }
       return header;
     }
     first = false;
