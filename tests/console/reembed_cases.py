@@ -32,12 +32,16 @@ class ReembedTest(ConsoleCase):
         self.server = server_with(f"--models={FIRST},{SECOND}", f"--model_root={models_in(self.world.folder)}")
         self.addCleanup(self.server.close)
 
-    def index(self, keep, *photos):
+    def index(self, keep, photos):
         cli("collections", "create", "shop", "--model", FIRST, "--keep_image", keep, "--address", self.server.address)
-        self.add(*photos)
+        folder = self.server.folder / "photos"
+        folder.mkdir()
+        for photo in photos:
+            (folder / photo.name).symlink_to(photo)
+        self.add(folder)
 
-    def add(self, *photos):
-        cli("index", *photos, "--collection", "shop", "--address", self.server.address)
+    def add(self, *what):
+        cli("index", *what, "--collection", "shop", "--address", self.server.address)
 
     def show_index(self):
         self.open("index", home=f"http://127.0.0.1:{self.server.ports['http']}/")
@@ -70,7 +74,7 @@ class ReembedTest(ConsoleCase):
 
     def test_there_and_back(self):
         photos = sorted((self.world.scenes / "index").glob("instance_00[0-2]*.jpg"))
-        self.index("original", *photos)
+        self.index("original", photos)
         self.show_index()
         self.assertEqual(self.model(), FIRST)
         self.reembed()
@@ -89,18 +93,18 @@ class ReembedTest(ConsoleCase):
         self.click("dialog[open] .primary")
         self.wait(lambda: self.model() == FIRST, "it does not go back")
         self.assertTrue(self.text(".other-space p").startswith(f"{SECOND}, {len(photos) + 1} images"), self.text(".other-space p"))
-        self.find_first(self.world.queries[4], self.world.queries[4].name)
+        self.find_first(self.world.queries[4], str(self.world.queries[4]))
         # The way back ends where somebody ends it.
         self.press("Drop it …")
         self.assertIn("There is no way back then", self.text("dialog[open]"))
         self.click("dialog[open] .danger")
         self.wait(lambda: not self.find(".other-space"), "the other space stays")
         self.assertEqual(self.model(), FIRST)
-        self.assert_clean()
+        self.assert_clean(allow=["400"])  # previews: originals are kept instead
 
     def test_without_originals_the_page_says_why_and_the_half_filled_space_can_go(self):
         photos = sorted((self.world.scenes / "index").glob("instance_000*.jpg"))
-        self.index("preview", *photos)
+        self.index("preview", photos)
         self.show_index()
         self.reembed()
         self.wait(lambda: f"{len(photos)} images" in self.text(".notice.error"), "nobody says that it failed")
