@@ -2,26 +2,34 @@
 # From a fresh Debian 12 to images indexed and found: installs what is missing, builds, starts a server on a data directory of
 # its own, makes sample images, indexes them, and searches with views that were held out of the index.
 #
-#   deploy/quickstart.sh [--keep]
-#     --keep   leave the server running, on the default ports (gRPC 50051, HTTP 8080, metrics 9464)
+#   deploy/quickstart.sh [--keep [--free_ports]] [--programs FOLDER] [--work FOLDER]
+#     --keep              leave the server running, on the default ports (gRPC 50051, HTTP 8080, metrics 9464)
+#     --free_ports        leave it running on ports that are free instead; the last lines say which
+#     --programs FOLDER   use the programs there as they are; install and build nothing
+#     --work FOLDER       what the pictures, the data and the log are written to (build/quickstart)
 #
 # Everything is written below build/. Run again, it skips what is done. Exit status: 0 when the held-out views find their own
 # instance often enough (see the last lines), 1 when not, or when a step failed.
 set -euo pipefail
 
-keep=0
-for arg in "$@"; do
-  case $arg in
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+keep=0 free_ports=0 programs='' work=$root/build/quickstart
+while (($#)); do
+  case $1 in
     --keep) keep=1 ;;
-    -h | --help) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
-    *) echo "quickstart.sh: unknown argument '$arg'. Use --keep or --help." >&2; exit 2 ;;
+    --free_ports) free_ports=1 ;;
+    --programs | --work)
+      (($# > 1)) || { echo "quickstart.sh: $1 names no folder. Give one after it." >&2; exit 2; }
+      if [[ $1 == --work ]]; then work=$2; else programs=$2; fi
+      shift ;;
+    -h | --help) sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    *) echo "quickstart.sh: unknown argument '$1'. Use --help for those there are." >&2; exit 2 ;;
   esac
+  shift
 done
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
-bin=$build/bin
-work=$root/build/quickstart
+bin=${programs:-$build/bin}
 scenes=$work/scenes
 model=dtop_tiny
 required=0.90      # of the held-out views must find their own instance first
@@ -35,10 +43,10 @@ if [[ -e $work/server.pid ]]; then
     exit 1
   fi
 fi
-if ((keep)); then
+if ((keep && !free_ports)); then
   for port in 50051 8080 9464; do
     if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      echo "quickstart.sh: something listens on port $port already. End it, or run without --keep, which takes free ports." >&2
+      echo "quickstart.sh: something listens on port $port already. End it, or add --free_ports." >&2
       exit 1
     fi
   done
@@ -47,16 +55,18 @@ fi
 begin=$SECONDS
 step() { printf '\n== %s  [%d s]\n' "$*" $((SECONDS - begin)); }
 
-step "Installing what is missing"
-"$root/deploy/install-deps.sh" --no-tests
+if [[ -z $programs ]]; then
+  step "Installing what is missing"
+  "$root/deploy/install-deps.sh" --no-tests
 
-step "Building (the first time takes some minutes)"
-if [[ ! -e $build/CMakeCache.txt ]]; then
-  mkdir -p "$root/build"
-  cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF -DCMAKE_UNITY_BUILD=ON >"$root/build/configure-release.log" 2>&1 ||
-    { cat "$root/build/configure-release.log" >&2; exit 1; }
+  step "Building (the first time takes some minutes)"
+  if [[ ! -e $build/CMakeCache.txt ]]; then
+    mkdir -p "$root/build"
+    cmake -S "$root" --preset release -DSIGHTLINE_TESTS=OFF -DCMAKE_UNITY_BUILD=ON >"$root/build/configure-release.log" 2>&1 ||
+      { cat "$root/build/configure-release.log" >&2; exit 1; }
+  fi
+  cmake --build "$build" --target bin/sightline bin/sightline-server bin/sightline-train
 fi
-cmake --build "$build" --target bin/sightline bin/sightline-server bin/sightline-train
 
 step "Making sample images"
 mkdir -p "$work"
@@ -66,7 +76,7 @@ step "Starting the server"
 listen=(--listen 127.0.0.1:0 --http_listen 127.0.0.1:0 --admin_listen 127.0.0.1:0)
 start=()
 if ((keep)); then
-  listen=()
+  ((free_ports)) || listen=()
   start=(setsid) # outlives this terminal; with its own streams, as who reads ours waits for the last to close them
 fi
 rm -f "$work/ports.json"
@@ -81,7 +91,8 @@ for ((i = 0; i < 1200; ++i)); do
   sleep 0.1
 done
 [[ -e $work/ports.json ]] || { echo "quickstart.sh: the server was not ready within 2 min; see $work/server.log" >&2; exit 1; }
-SIGHTLINE_ADDRESS=127.0.0.1:$(sed -n 's/.*"grpc": \([0-9]*\).*/\1/p' "$work/ports.json")
+port_of() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$work/ports.json"; }
+SIGHTLINE_ADDRESS=127.0.0.1:$(port_of grpc)
 export SIGHTLINE_ADDRESS
 echo "listening on $SIGHTLINE_ADDRESS"
 
@@ -129,10 +140,10 @@ if ((keep)); then
   echo "$server" >"$work/server.pid"
   cat <<DONE
 The server goes on (process $server; \`kill $server\` ends it):
-  console  http://127.0.0.1:8080/    drop a photo there, of $scenes/query for example
-  gRPC     127.0.0.1:50051           metrics  http://127.0.0.1:9464/metrics
+  console  http://127.0.0.1:$(port_of http)/    drop a photo there, of $scenes/query for example
+  gRPC     $SIGHTLINE_ADDRESS           metrics  http://127.0.0.1:$(port_of admin)/metrics
 
-Search your own photos:
+Search your own photos:$( ((free_ports)) && printf '\n  export SIGHTLINE_ADDRESS=%s' "$SIGHTLINE_ADDRESS")
   $bin/sightline index ~/Pictures --collection photos --create
   $bin/sightline search some-photo.jpg --collection photos
   $bin/sightline doctor

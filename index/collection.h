@@ -136,6 +136,9 @@ struct Refinement {
   double alpha = 3;    // of kAlphaWeighted
 };
 
+// Asked now and then by what looks through many rows; true ends it with CANCELLED. May be empty.
+using Cancelled = std::function<bool()>;
+
 struct SearchQuery {
   absl::Span<const float> descriptor;  // normalised by the collection; must outlive the call
   int top_k = 10;
@@ -148,8 +151,7 @@ struct SearchQuery {
   std::optional<int> ef_search;     // search width of a graph, 1 to 10,000
   std::optional<int> nprobe;        // lists an inverted index looks into, 1 to 65,536
   Refinement refinement;
-  // Asked now and then; true ends the search with CANCELLED.
-  std::function<bool()> cancelled;
+  Cancelled cancelled;
 };
 
 struct Hit {
@@ -201,9 +203,8 @@ class Collection {
  public:
   virtual ~Collection() = default;
 
-  // As it is now. What is returned lives as long as the collection and does not change: a later change makes another
-  // one.
-  virtual const CollectionConfig& config() const = 0;
+  // As it is now.
+  virtual CollectionConfig config() const = 0;
   // Durable on OK, and in force for every write that begins afterwards; what was written stays as it is. Another kind
   // of index is built in the background, while searches use what there is.
   virtual absl::Status ChangeSettings(const SettingsChange& change) = 0;
@@ -225,13 +226,18 @@ class Collection {
   // Those that satisfy `filter`, in the order of writing. `page_size` is 1 to 1,000; a page of more than 16 MiB ends
   // early.
   virtual absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
-                                          const std::string& filter) const = 0;
+                                          const std::string& filter, const Cancelled& cancelled) const = 0;
+  absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
+                                  const std::string& filter) const {
+    return List(page_size, page_token, view, filter, nullptr);
+  }
 
   // Durable, all or nothing.
   virtual absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) = 0;
 
-  // Every image that satisfies `filter` when the call begins. Durable, in batches: after a failure some may be left.
-  virtual absl::StatusOr<DeleteResult> DeleteMatching(const std::string& filter) = 0;
+  // Every image that satisfies `filter` when the call begins. Durable, in batches: after a failure, and when it is
+  // cancelled, some may be left.
+  virtual absl::StatusOr<DeleteResult> DeleteMatching(const std::string& filter, const Cancelled& cancelled) = 0;
 
   // The values of an attribute among the images that satisfy `filter`. `page_size` is 1 to 1,000.
   virtual absl::StatusOr<AttributeCountPage> CountValues(const std::string& key, const std::string& filter,

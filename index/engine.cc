@@ -20,6 +20,8 @@ namespace {
 constexpr size_t kMinBatchRows = 65'536;
 // About as many rows does a search of a graph look at.
 constexpr int64_t kRowsOfGraphSearch = 3'000;
+// A caller who has gone is noticed within about a millisecond.
+constexpr uint32_t kRowsBetweenLooks = 1'024;
 
 }  // namespace
 
@@ -107,26 +109,45 @@ absl::Status Engine::ForEachMatching(const std::string& filter_text, Visit visit
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<uint64_t>> Engine::MatchingKeys(const std::string& filter, uint64_t after,
-                                                           size_t most) const {
-  std::vector<uint64_t> keys;
-  SIGHTLINE_RETURN_IF_ERROR(ForEachMatching(filter, [&](const Segment& segment, const Roaring& rows) {
-    // Keys ascend with the rows, and from segment to segment.
-    for (auto it = rows.begin(); it != rows.end() && keys.size() < most; ++it) {
-      const uint64_t key = segment.row_table().Key(*it);
-      if (key > after && segment.row_table().Alive(*it)) keys.push_back(key);
+// Calls visit(row table, row) for each of those rows, until it says false or the caller has gone.
+template <typename Visit>
+absl::Status Engine::ForEachMatchingRow(const std::string& filter, const Cancelled& cancelled, Visit visit) const {
+  absl::Status gone;
+  const auto go_on = [&] {
+    if (cancelled && cancelled()) {
+      gone = base::Error(absl::StatusCode::kCancelled, "CANCELLED",
+                         "the caller went away while the images that satisfy the filter were looked for; nothing was "
+                         "changed. Send it again if it is still wanted.");
     }
+    return gone.ok();
+  };
+  SIGHTLINE_RETURN_IF_ERROR(ForEachMatching(filter, [&](const Segment& segment, const Roaring& rows) {
+    uint32_t looked_at = 0;
+    for (const uint32_t row : rows) {
+      if (looked_at++ % kRowsBetweenLooks == 0 && !go_on()) return false;
+      if (segment.row_table().Alive(row) && !visit(segment.row_table(), row)) return false;
+    }
+    return go_on();
+  }));
+  return gone;
+}
+
+absl::StatusOr<std::vector<uint64_t>> Engine::MatchingKeys(const std::string& filter, uint64_t after, size_t most,
+                                                           const Cancelled& cancelled) const {
+  std::vector<uint64_t> keys;
+  // Keys ascend with the rows, and from segment to segment.
+  SIGHTLINE_RETURN_IF_ERROR(ForEachMatchingRow(filter, cancelled, [&](const RowTable& table, uint32_t row) {
+    if (const uint64_t key = table.Key(row); key > after) keys.push_back(key);
     return keys.size() < most;
   }));
   return keys;
 }
 
-absl::StatusOr<std::vector<std::string>> Engine::MatchingIds(const std::string& filter) const {
+absl::StatusOr<std::vector<std::string>> Engine::MatchingIds(const std::string& filter,
+                                                             const Cancelled& cancelled) const {
   std::vector<std::string> ids;
-  SIGHTLINE_RETURN_IF_ERROR(ForEachMatching(filter, [&](const Segment& segment, const Roaring& rows) {
-    for (const uint32_t row : rows) {
-      if (segment.row_table().Alive(row)) ids.push_back(segment.row_table().Id(row));
-    }
+  SIGHTLINE_RETURN_IF_ERROR(ForEachMatchingRow(filter, cancelled, [&](const RowTable& table, uint32_t row) {
+    ids.push_back(table.Id(row));
     return true;
   }));
   return ids;

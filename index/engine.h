@@ -48,9 +48,10 @@ class Engine {
   absl::StatusOr<SearchOutcome> Search(const SearchQuery& query) const;
 
   // The record keys above `after` that satisfy `filter`, ascending, at most `most`.
-  absl::StatusOr<std::vector<uint64_t>> MatchingKeys(const std::string& filter, uint64_t after, size_t most) const;
-  // The same as ids.
-  absl::StatusOr<std::vector<std::string>> MatchingIds(const std::string& filter) const;
+  absl::StatusOr<std::vector<uint64_t>> MatchingKeys(const std::string& filter, uint64_t after, size_t most,
+                                                     const Cancelled& cancelled) const;
+  // The ids of all that satisfy it.
+  absl::StatusOr<std::vector<std::string>> MatchingIds(const std::string& filter, const Cancelled& cancelled) const;
 
   absl::StatusOr<std::vector<AttributeCount>> CountValues(const std::string& key, const std::string& filter) const;
 
@@ -75,6 +76,8 @@ class Engine {
   absl::Status Augment(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor) const;
   template <typename Visit>
   absl::Status ForEachMatching(const std::string& filter, Visit visit) const;
+  template <typename Visit>
+  absl::Status ForEachMatchingRow(const std::string& filter, const Cancelled& cancelled, Visit visit) const;
 
   Store& store_;
   const SegmentOptions options_;

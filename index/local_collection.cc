@@ -92,7 +92,7 @@ LocalCollection::LocalCollection(State state, std::optional<FittedConfidence> co
       queue_({.max_items = options.max_pending_writes, .max_bytes = options.max_pending_bytes},
              [this](std::vector<Operation> batch) { Commit(std::move(batch)); }) {
   base::MutexLock lock(mutex_);
-  AddConfig(state_.store->config());
+  SetConfig(state_.store->config());
   confidence_ = std::move(confidence);
   sequence_ = counters_.sequence;
   if (state_.store->only_what_is_left()) read_only_ = OnlyWhatIsLeft(config().name);
@@ -184,7 +184,7 @@ absl::StatusOr<std::vector<std::optional<PatchTokens>>> LocalCollection::ReadTok
 }
 
 absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::string& page_token, RecordView view,
-                                                 const std::string& filter) const {
+                                                 const std::string& filter, const Cancelled& cancelled) const {
   const State state = this->state();
   if (state.store == nullptr) return CollectionDeleted(config().name);
   SIGHTLINE_RETURN_IF_ERROR(CheckPageSize(page_size));
@@ -195,8 +195,9 @@ absl::StatusOr<RecordPage> LocalCollection::List(int page_size, const std::strin
   if (filter.empty() && !state.store->only_what_is_left()) {
     SIGHTLINE_ASSIGN_OR_RETURN(page.records, state.store->View().ReadPage(after, page_size, view, &last_key));
   } else {
-    SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<uint64_t> keys,
-                               state.engine->MatchingKeys(filter, after, static_cast<size_t>(page_size) + 1));
+    SIGHTLINE_ASSIGN_OR_RETURN(
+        const std::vector<uint64_t> keys,
+        state.engine->MatchingKeys(filter, after, static_cast<size_t>(page_size) + 1, cancelled));
     SIGHTLINE_ASSIGN_OR_RETURN(page.records, state.store->View().ReadKeys(keys, page_size, view, &last_key));
   }
   if (last_key) page.next_page_token = PageToken(*last_key);
@@ -238,7 +239,7 @@ int64_t LocalCollection::SearchCost() const {
 // ---- Asking for writes
 
 absl::StatusOr<PutOperation> LocalCollection::Prepare(Write write) const {
-  const CollectionConfig& config = this->config();
+  const CollectionConfig config = this->config();
   Record& record = write.record;
   SIGHTLINE_ASSIGN_OR_RETURN(std::vector<float> descriptor,
                              NormalizeDescriptor(record.descriptor, config.descriptor_dim));
@@ -326,12 +327,18 @@ absl::StatusOr<DeleteResult> LocalCollection::Delete(absl::Span<const std::strin
   });
 }
 
-absl::StatusOr<DeleteResult> LocalCollection::DeleteMatching(const std::string& filter) {
+absl::StatusOr<DeleteResult> LocalCollection::DeleteMatching(const std::string& filter, const Cancelled& cancelled) {
   const State state = this->state();
   if (state.engine == nullptr) return CollectionDeleted(config().name);
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, state.engine->MatchingIds(filter));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, state.engine->MatchingIds(filter, cancelled));
   DeleteResult all;
   for (size_t i = 0; i < ids.size(); i += kDeleteBatch) {
+    if (cancelled && cancelled()) {
+      return base::Error(
+          absl::StatusCode::kCancelled, "CANCELLED",
+          absl::StrCat("deleting was cancelled by its caller when ", all.deleted, " images were gone, of ", ids.size(),
+                       " that satisfy the filter. Send it again to delete the rest."));
+    }
     SIGHTLINE_ASSIGN_OR_RETURN(const DeleteResult some, Delete(absl::MakeConstSpan(ids).subspan(i, kDeleteBatch)));
     all.deleted += some.deleted;
   }
@@ -421,9 +428,19 @@ absl::Status LocalCollection::SetConfidence(const FittedConfidence& confidence) 
 
 // ---- Settings
 
-void LocalCollection::AddConfig(CollectionConfig config) {
-  configs_.push_back(std::make_unique<const CollectionConfig>(std::move(config)));
-  config_.store(configs_.back().get(), std::memory_order_release);
+CollectionConfig LocalCollection::config() const {
+  std::shared_ptr<const CollectionConfig> now;
+  {
+    base::MutexLock lock(config_mutex_);
+    now = config_;
+  }
+  return *now;
+}
+
+void LocalCollection::SetConfig(CollectionConfig config) {
+  auto next = std::make_shared<const CollectionConfig>(std::move(config));
+  base::MutexLock lock(config_mutex_);
+  config_.swap(next);
 }
 
 absl::Status LocalCollection::ChangeSettings(const SettingsChange& change) {
@@ -465,16 +482,13 @@ absl::Status LocalCollection::Reconfigure(const CollectionConfig& changed) {
   if (state.store == nullptr) return CollectionDeleted(changed.name);
   if (moved_) return CollectionMoved(changed.name);
   SIGHTLINE_RETURN_IF_ERROR(ValidateConfig(changed, options_.limits));
-  const CollectionConfig& before = config();
+  const CollectionConfig before = config();
   if (changed == before) return absl::OkStatus();
   SIGHTLINE_RETURN_IF_ERROR(Recover(*state.store));
   SIGHTLINE_KILL_POINT("settings.before_write");
   SIGHTLINE_RETURN_IF_ERROR(state.store->WriteConfig(changed));
   SIGHTLINE_KILL_POINT("settings.after_write");
-  {
-    base::MutexLock lock(mutex_);
-    AddConfig(changed);
-  }
+  SetConfig(changed);
   if (changed.index_kind != before.index_kind) state.engine->SetIndexKind(changed.index_kind);
   return absl::OkStatus();
 }

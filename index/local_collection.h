@@ -11,7 +11,6 @@
 #ifndef SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
 #define SIGHTLINE_INDEX_LOCAL_COLLECTION_H_
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,7 +45,7 @@ class LocalCollection : public Collection {
                                                                const DatabaseOptions& options, const Shared& shared);
   ~LocalCollection() override;
 
-  const CollectionConfig& config() const override { return *config_.load(std::memory_order_acquire); }
+  CollectionConfig config() const override;
   absl::Status ChangeSettings(const SettingsChange& change) override;
   // Takes over what ChangeSettings can change, from the collection whose place this one is to take.
   absl::Status TakeSettings(const CollectionConfig& from);
@@ -57,10 +56,11 @@ class LocalCollection : public Collection {
   void PutAsync(Write write, std::function<void(absl::StatusOr<WriteResult>)> done) override;
   absl::StatusOr<Record> Get(const std::string& id, RecordView view) const override;
   absl::StatusOr<std::vector<std::optional<PatchTokens>>> ReadTokens(absl::Span<const std::string> ids) const override;
+  using Collection::List;
   absl::StatusOr<RecordPage> List(int page_size, const std::string& page_token, RecordView view,
-                                  const std::string& filter) const override;
+                                  const std::string& filter, const Cancelled& cancelled) const override;
   absl::StatusOr<DeleteResult> Delete(absl::Span<const std::string> ids) override;
-  absl::StatusOr<DeleteResult> DeleteMatching(const std::string& filter) override;
+  absl::StatusOr<DeleteResult> DeleteMatching(const std::string& filter, const Cancelled& cancelled) override;
   absl::StatusOr<AttributeCountPage> CountValues(const std::string& key, const std::string& filter, int page_size,
                                                  const std::string& page_token) const override;
   absl::StatusOr<Record> UpdateAttributes(const std::string& id, const AttributeChange& change) override;
@@ -103,7 +103,7 @@ class LocalCollection : public Collection {
                   const Shared& shared);
 
   State state() const;
-  void AddConfig(CollectionConfig config) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetConfig(CollectionConfig config);
   absl::Status Reconfigure(const CollectionConfig& changed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   absl::StatusOr<PutOperation> Prepare(Write write) const;
   // nullopt when accepted.
@@ -122,9 +122,9 @@ class LocalCollection : public Collection {
   const DatabaseOptions options_;
   const Shared shared_;
   mutable base::Mutex mutex_;
-  // Every version there was: callers hold references to them.
-  std::vector<std::unique_ptr<const CollectionConfig>> configs_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<const CollectionConfig*> config_ = nullptr;  // the last of them
+  // Of its own, as errors that are made under mutex_ name the collection; held for copying a pointer.
+  mutable base::Mutex config_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  std::shared_ptr<const CollectionConfig> config_ ABSL_GUARDED_BY(config_mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<FittedConfidence> confidence_ ABSL_GUARDED_BY(mutex_);

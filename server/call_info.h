@@ -2,6 +2,7 @@
 #ifndef SIGHTLINE_SERVER_CALL_INFO_H_
 #define SIGHTLINE_SERVER_CALL_INFO_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,7 @@ struct CallInfo {
   std::string method = "";  // "SearchService/Search"
   Access access = Access::kAdmin;
   std::string collection = "";                   // empty where the message names none
+  int64_t message_bytes = 0;                     // that it had on the wire; 0 where it is not held while it is handled
   std::string peer = "";                         // "ipv4:127.0.0.1:54321"
   std::string caller = "";                       // name of the key or certificate that was shown; empty: anonymous
   std::shared_ptr<const Grant> grant = nullptr;  // null: every collection

@@ -150,7 +150,7 @@ void ToProto(const index::FittedConfidence& confidence, v1::ConfidenceModel* out
 
 void ToProto(const index::Collection& collection, v1::Collection* out) {
   using S = v1::CollectionSettings;
-  const index::CollectionConfig& config = collection.config();
+  const index::CollectionConfig config = collection.config();
   const index::CollectionStats stats = collection.Stats();
   out->set_name(config.name);
   out->set_model(config.model);

@@ -30,9 +30,10 @@ const prometheus::Histogram::BucketBoundaries kBatch = {1, 2, 4, 8, 16, 32, 64};
 constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",  "queue",        "embed",
                                                        "search_queue", "search",  "fetch_tokens", "rerank",
                                                        "fetch",        "explain", "store",        "total"};
-constexpr auto kRejections = std::to_array<absl::string_view>(
-    {"connections", "connections_of_address", "in_flight", "unsent_replies", "decode_queue", "model_queue", "deadline",
-     "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight"});
+constexpr auto kRejections =
+    std::to_array<absl::string_view>({"connections", "connections_of_address", "in_flight", "message_memory",
+                                      "unsent_replies", "decode_queue", "model_queue", "deadline", "search_queue",
+                                      "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight"});
 constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",
                                                             "scope",   "collection", "listener"};
 constexpr std::array<absl::string_view, 3> kIndexes = {"exact", "hnsw", "ivf"};

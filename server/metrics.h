@@ -42,8 +42,8 @@ class Metrics {
   // Time that models worked, and how much of it for requests that were dead when their batch ended.
   void AddModelTime(double seconds, double wasted);
   // A connection ("connections", "connections_of_address") or a request refused before any work: "in_flight",
-  // "unsent_replies", "decode_queue", "model_queue", "deadline" (too short for the model), "search_queue",
-  // "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight".
+  // "message_memory", "unsent_replies", "decode_queue", "model_queue", "deadline" (too short for the model),
+  // "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight".
   void CountRejected(absl::string_view reason);
   // A call whose caller is not known or not allowed: "missing", "malformed", "unknown", "expired", "scope",
   // "collection", "listener".

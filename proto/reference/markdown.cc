@@ -61,7 +61,7 @@ with a `reason` to branch on and the facts ([troubleshooting.md](troubleshooting
 
 ```json
 {"error": {"code": 404, "status": "NOT_FOUND",
-           "message": "There is no collection 'shop'. Create it with CreateCollection.",
+           "message": "there is no collection named shop. List the collections for the right name, or create it.",
            "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "COLLECTION_NOT_FOUND",
                         "domain": "sightline.dev", "metadata": {"collection": "shop"}}]}}
 ```
@@ -152,8 +152,7 @@ class Page {
     }
     text_ +=
         "\nHTTP alone also answers 405 (another verb, with `Allow`), 408 (the body came too slowly), 413 (the body is "
-        "larger "
-        "than the\nlimit) and 415 (a content type that the method does not take), in the same form.\n\n";
+        "larger than the\nlimit) and 415 (a content type that the method does not take), in the same form.\n\n";
   }
 
   void WriteService(const Service& service) {

@@ -21,10 +21,9 @@ namespace {
 
 constexpr char kAbout[] =
     "A self-hosted visual search service for instances. Messages are in protobuf's JSON mapping: names in "
-    "lowerCamelCase "
-    "(the proto's own are taken too), 64-bit numbers as text, bytes as base64, enums as names, times as RFC 3339, "
-    "durations "
-    "as seconds with an `s`. A name that a message does not have is refused. The same methods are served by gRPC.";
+    "lowerCamelCase (the proto's own are taken too), 64-bit numbers as text, bytes as base64, enums as names, times as "
+    "RFC 3339, durations as seconds with an `s`. A name that a message does not have is refused. The same methods are "
+    "served by gRPC.";
 
 Json ErrorContent() { return Json{{"application/json", {{"schema", SchemaReference("Error")}}}}; }
 

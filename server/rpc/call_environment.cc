@@ -73,8 +73,9 @@ RequestPtr CallEnvironment::MakeRequest(const grpc::ServerContext& context) cons
   return std::make_shared<Request>(clock_, now + absl::ToChronoNanoseconds(limits_.TimeFor(asked)));
 }
 
-absl::Status CallEnvironment::TakePlace() {
+absl::Status CallEnvironment::TakePlace(int64_t message_bytes) {
   const int now = ++in_flight_;
+  const int64_t held = message_bytes_ += message_bytes;
   if (draining()) {
     return base::RetryableError(absl::StatusCode::kUnavailable, "DRAINING",
                                 "the server is shutting down. Try again, on another server if there is one.",
@@ -95,6 +96,15 @@ absl::Status CallEnvironment::TakePlace() {
                      limits_.grpc_memory_bytes, ". Read the replies of earlier requests, or raise --grpc_memory."),
         absl::Seconds(1), {{"limit", absl::StrCat(limits_.grpc_memory_bytes)}, {"actual", absl::StrCat(unsent)}});
   }
+  // One alone always fits: no message is larger than that memory.
+  if (held > limits_.grpc_memory_bytes && held > message_bytes) {
+    metrics_.CountRejected("message_memory");
+    return base::RetryableError(
+        absl::StatusCode::kResourceExhausted, "MESSAGES_FULL",
+        absl::StrCat("the requests in hand and this one have ", held, " bytes; the limit is ",
+                     limits_.grpc_memory_bytes, ". Try again after the delay given, or raise --grpc_memory."),
+        absl::Milliseconds(250), {{"limit", absl::StrCat(limits_.grpc_memory_bytes)}, {"actual", absl::StrCat(held)}});
+  }
   if (now <= limits_.max_in_flight) return absl::OkStatus();
   metrics_.CountRejected("in_flight");
   return base::RetryableError(
@@ -105,14 +115,16 @@ absl::Status CallEnvironment::TakePlace() {
 }
 
 absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContext* context,
-                                    absl::string_view collection, Request* request, bool may_answer) {
+                                    absl::string_view collection, int64_t message_bytes, Request* request,
+                                    bool may_answer) {
   metrics_.RequestStarted();
   CallInfo& call = *request->mutable_call();
   call.method = method.name;
   call.access = method.access;
   call.collection = std::string(collection);
+  call.message_bytes = message_bytes;
   const GrpcMetadata metadata(context, may_answer);
-  absl::Status refusal = TakePlace();
+  absl::Status refusal = TakePlace(message_bytes);
   if (refusal.ok()) refusal = metadata.Check();
   size_t asked = 0;
   while (asked < observers_.size() && (refusal.ok() || asked == 0)) {
@@ -121,13 +133,13 @@ absl::Status CallEnvironment::Enter(const CallMethod& method, grpc::ServerContex
   }
   if (refusal.ok()) return refusal;
   while (asked > 0) observers_[--asked]->Ended(*request, refusal);
-  ReleasePlace();
+  ReleasePlace(message_bytes);
   metrics_.RequestEnded(method.metrics, refusal.code(), 0);
   return refusal;
 }
 
 void CallEnvironment::Leave(const CallMethod& method, const Request& request, const absl::Status& status) {
-  ReleasePlace();
+  ReleasePlace(request.call().message_bytes);
   const double milliseconds = request.ElapsedMilliseconds();
   for (const Stage& stage : request.stages()) metrics_.ObserveStage(stage.name, stage.milliseconds / 1e3);
   metrics_.ObserveStage("total", milliseconds / 1e3);
@@ -135,7 +147,8 @@ void CallEnvironment::Leave(const CallMethod& method, const Request& request, co
   for (size_t i = observers_.size(); i > 0; --i) observers_[i - 1]->Ended(request, status);
 }
 
-void CallEnvironment::ReleasePlace() {
+void CallEnvironment::ReleasePlace(int64_t message_bytes) {
+  message_bytes_ -= message_bytes;
   if (--in_flight_ == 0 && draining()) {
     base::MutexLock lock(mutex_);
     changed_.NotifyAll();

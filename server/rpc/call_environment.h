@@ -7,6 +7,7 @@
 #include <grpcpp/server_context.h>
 
 #include <atomic>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -52,10 +53,10 @@ class CallEnvironment {
   RequestPtr MakeRequest(const grpc::ServerContext& context) const;
 
   // Takes a place among the requests in hand, or says why there is none. Every OK is followed by one Leave.
-  // `collection` is what the message is about, empty where it names none. Observers may answer headers only while
-  // nothing was sent yet: `may_answer` is false for what follows on a stream.
+  // `collection` is what the message is about, empty where it names none; `message_bytes` are held until it leaves.
+  // Observers may answer headers only while nothing was sent yet: `may_answer` is false for what follows on a stream.
   absl::Status Enter(const CallMethod& method, grpc::ServerContext* context, absl::string_view collection,
-                     Request* request, bool may_answer = true);
+                     int64_t message_bytes, Request* request, bool may_answer = true);
   void Leave(const CallMethod& method, const Request& request, const absl::Status& status);
 
   // Until then calls are refused with UNAVAILABLE, so that addresses can be bound before there is anything to serve.
@@ -80,12 +81,16 @@ class CallEnvironment {
   void HoldReply(int64_t bytes) { unsent_bytes_ += bytes; }
   void ReplyTaken(int64_t bytes) { unsent_bytes_ -= bytes; }
 
+  // Whether a stream that has requests in hand should read another one. Their bytes may take half of the memory for
+  // calls; the rest is for calls that cannot be held back.
+  bool RoomToReadOn() const { return message_bytes_ < limits_.grpc_memory_bytes / 2; }
+
   void AddStream(DrainableStream* stream);
   void RemoveStream(DrainableStream* stream);
 
  private:
-  absl::Status TakePlace();
-  void ReleasePlace();
+  absl::Status TakePlace(int64_t message_bytes);
+  void ReleasePlace(int64_t message_bytes);
 
   const base::Clock& clock_;
   const Limits& limits_;
@@ -94,6 +99,7 @@ class CallEnvironment {
   std::atomic<int> in_flight_ = 0;
   std::atomic<int> live_calls_ = 0;
   std::atomic<bool> starting_ = true;
+  std::atomic<int64_t> message_bytes_ = 0;  // of requests in hand
   std::atomic<int64_t> unsent_bytes_ = 0;
   std::atomic<bool> draining_ = false;
   base::Mutex mutex_;

@@ -64,8 +64,8 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Req, Resp, Source
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status refusal =
-        method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message), request_.get());
+    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message),
+                                                      /*message_bytes=*/0, request_.get());
     entered_ = refusal.ok();
     if (!entered_) return Answer(std::move(refusal));
     if (!guarded_.status.ok()) return Answer(guarded_.status);

@@ -19,6 +19,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -32,6 +33,7 @@ template <typename Message>
 struct Guarded {
   Message message;
   absl::Status status;
+  int64_t bytes = 0;  // that it had on the wire
 };
 
 // Counts the fields of a message of `type` on the wire: INVALID_ARGUMENT for too many, for messages nested deeper than
@@ -74,6 +76,7 @@ class SerializationTraits<sightline::server::Guarded<Message>> {
   // Never fails for gRPC: what is wrong is answered with our own words.
   static Status Deserialize(ByteBuffer* bytes, sightline::server::Guarded<Message>* guarded) {
     guarded->message.Clear();
+    guarded->bytes = static_cast<int64_t>(bytes->Length());
     guarded->status = sightline::server::ReadGuarded(bytes, &guarded->message);
     return Status::OK;
   }

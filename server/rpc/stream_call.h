@@ -1,9 +1,9 @@
 // StreamCall: one bidirectional stream whose messages are independent requests, answered in any order.
 //
-// The stream reads on only while fewer than `max_stream_in_flight` of its requests are unanswered or unsent, so a fast
-// sender, and one that does not read its replies, is slowed down by flow control. When the server drains, the stream
-// ends with UNAVAILABLE as soon as what it has in hand is answered. One whose caller neither sends nor reads anything
-// for long is ended.
+// The stream reads on only while fewer than `max_stream_in_flight` of its requests are unanswered or unsent, and, where
+// it has any in hand, only while there is memory for more: so a fast sender, one of large messages, and one that does
+// not read its replies, are slowed down by flow control. When the server drains, the stream ends with UNAVAILABLE as
+// soon as what it has in hand is answered. One whose caller neither sends nor reads anything for long is ended.
 //
 // Threading: as UnaryCall; handlers may answer from any thread. Ownership: the object owns itself.
 #ifndef SIGHTLINE_SERVER_RPC_STREAM_CALL_H_
@@ -84,6 +84,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
   struct Item {
     RequestPtr request;
     Req message;
+    int64_t bytes = 0;
     absl::Status malformed;   // why the message is empty
     bool may_answer = false;  // headers
   };
@@ -102,7 +103,8 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
     absl::Status refusal;
     if (method_.environment->draining()) {
       const RequestPtr request = method_.environment->MakeRequest(context_);
-      refusal = method_.environment->Enter(method_.call, &context_, /*collection=*/"", request.get());
+      refusal =
+          method_.environment->Enter(method_.call, &context_, /*collection=*/"", /*message_bytes=*/0, request.get());
     }
     base::MutexLock lock(mutex_);
     last_move_ = method_.environment->Now();
@@ -125,6 +127,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
       } else {
         item = std::make_shared<Item>();
         item->message.Swap(&incoming_.message);
+        item->bytes = incoming_.bytes;
         item->malformed = incoming_.status;
         item->request = method_.environment->MakeRequest(context_);
         if (cancelled_) item->request->Cancel();
@@ -146,7 +149,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
   }
 
   void Handle(const std::shared_ptr<Item>& item) {
-    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(item->message),
+    absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(item->message), item->bytes,
                                                       item->request.get(), item->may_answer);
     if (refusal.ok() && !item->malformed.ok()) {
       refusal = item->malformed;
@@ -169,6 +172,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
     method_.environment->HoldReply(bytes);
     outgoing_.push_back({std::move(reply), bytes});
     MaybeWrite();
+    MaybeRead();
     MaybeFinish();
   }
 
@@ -216,6 +220,8 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
         in_hand_.size() + outgoing_.size() >= window) {
       return;
     }
+    // Each of its own that is answered asks again. One that has nothing in hand waits for nobody.
+    if (!in_hand_.empty() && !method_.environment->RoomToReadOn()) return;
     reading_ = true;
     reader_active_ = true;
     ++pending_tags_;

@@ -66,9 +66,10 @@ class UnaryCall {
     method_.environment->CallBegins();
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    if (absl::Status refusal =
-            method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message), request_.get());
+    if (absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message),
+                                                          guarded_.bytes, request_.get());
         !refusal.ok()) {
+      DropMessage();
       responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);
       return;
     }
@@ -79,6 +80,7 @@ class UnaryCall {
   void Finish(absl::Status status) {
     // An answer that nobody may use any more is not sent as if it were one in time.
     if (status.ok()) status = request_->Check();
+    DropMessage();
     method_.environment->Leave(method_.call, *request_, status);
     if (status.ok()) {
       reply_bytes_ = static_cast<int64_t>(reply_.ByteSizeLong());
@@ -88,6 +90,9 @@ class UnaryCall {
       responder_.FinishWithError(ToGrpcStatus(status), &sent_tag_);
     }
   }
+
+  // Its bytes count no more from here on, however long the caller takes for the answer.
+  void DropMessage() { Req().Swap(&guarded_.message); }
 
   void Sent(bool) {
     method_.environment->ReplyTaken(reply_bytes_);

@@ -67,7 +67,8 @@ class UploadCall final : public StreamingCall<UploadMethod<Req, Resp, Sink>> {
   void Begin() override {
     Listen(&method_, queue_);
     request_ = method_.environment->MakeRequest(context_);
-    absl::Status status = method_.environment->Enter(method_.call, &context_, /*collection=*/"", request_.get());
+    absl::Status status = method_.environment->Enter(method_.call, &context_, /*collection=*/"",
+                                                     /*message_bytes=*/0, request_.get());
     base::MutexLock lock(mutex_);
     entered_ = status.ok();
     if (entered_) status = StillWanted();

@@ -143,7 +143,7 @@ void CollectionService::Update(const RequestPtr& request, const v1::UpdateCollec
       [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("name", message.name(), "Name the collection to change."));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.name()));
-        const index::CollectionConfig& config = collection->config();
+        const index::CollectionConfig config = collection->config();
         SIGHTLINE_ASSIGN_OR_RETURN(index::SettingsChange change, ReadSettingsChange(message, config));
         if (change.drop_tokens == false && config.token_space.empty()) {
           SIGHTLINE_ASSIGN_OR_RETURN(change.token_space, TokenSpaceOf(config));
@@ -224,7 +224,7 @@ void CollectionService::FitConfidence(const RequestPtr& request, const v1::FitCo
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection to fit."));
         SIGHTLINE_RETURN_IF_ERROR(CheckFitConfidence(message, context_.limits));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
-        const std::string& name = collection->config().name;
+        const std::string name = collection->config().name;
         // Not repeatable: the pairs may be many megabytes, and are the caller's to keep.
         SIGHTLINE_ASSIGN_OR_RETURN(
             *reply->mutable_operation(),

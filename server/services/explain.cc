@@ -41,12 +41,15 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
   void Start() {
     absl::Status status = Prepare();
     if (!status.ok()) return done_(std::move(status));
-    for (const Side& side : sides_) images_left_ += side.image->has_image() ? 1 : 0;
-    if (images_left_ == 0) return Finish();
-    if (status = CheckWorkers(context_); !status.ok()) return done_(std::move(status));
+    std::vector<Side*> to_embed;
     for (Side& side : sides_) {
-      if (side.image->has_image()) EmbedSide(&side);
+      if (side.image->has_image()) to_embed.push_back(&side);
     }
+    images_left_ = static_cast<int>(to_embed.size());
+    if (to_embed.empty()) return Finish();
+    if (status = CheckWorkers(context_); !status.ok()) return done_(std::move(status));
+    // Once the last one is on its way, the answer may come and the request be gone.
+    for (Side* const side : to_embed) EmbedSide(side);
   }
 
  private:
@@ -87,7 +90,7 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
       SIGHTLINE_ASSIGN_OR_RETURN(model_, context_.models.Find(""));
     } else {
       SIGHTLINE_ASSIGN_OR_RETURN(collection_, context_.database.Find(message_.collection()));
-      const index::CollectionConfig& config = collection_->config();
+      const index::CollectionConfig config = collection_->config();
       // Also for two ids: the model knows what of an image its patches cover.
       if (any_image || !config.model.empty()) {
         SIGHTLINE_ASSIGN_OR_RETURN(model_, FindCollectionModel(context_, config));

@@ -51,6 +51,16 @@ void KeepViewed(v1::ImageView view, index::Record* record) {
   record->image_mime_type.clear();
 }
 
+// What `scan` returns; where it was ended early, why the request has ended.
+template <typename Scan>
+auto WhileWanted(const Request& request, Scan scan) {
+  auto result = scan([&request] { return !request.Check().ok(); });
+  if (absl::IsCancelled(result.status())) {
+    if (absl::Status ended = request.Check(); !ended.ok()) result = std::move(ended);
+  }
+  return result;
+}
+
 // One write under way.
 class IndexCall : public std::enable_shared_from_this<IndexCall> {
  public:
@@ -160,7 +170,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   }
 
   absl::Status PrepareDescriptor(const v1::ImageItem& item) {
-    const index::CollectionConfig& config = target_->config();
+    const index::CollectionConfig config = target_->config();
     if (item.has_crop()) {
       return base::InvalidArgument("CROP_WITHOUT_IMAGE",
                                    "the item has a crop box but no image. Send the image itself, or leave the box out.",
@@ -184,7 +194,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   }
 
   absl::Status PrepareImage(const v1::ImageItem& item) {
-    const index::CollectionConfig& config = target_->config();
+    const index::CollectionConfig config = target_->config();
     if (item.has_tokens()) {
       return base::InvalidArgument(
           "TOKENS_WITH_IMAGE",
@@ -202,7 +212,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
   }
 
   void TakeEmbedding(EmbedResult result) {
-    const index::CollectionConfig& config = target_->config();
+    const index::CollectionConfig config = target_->config();
     index::Record& record = write_.record;
     record.descriptor = std::move(result.embeddings.front().descriptor);
     if (!config.drop_tokens && model_->info().token_space == config.token_space) {
@@ -292,7 +302,7 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
                               v1::ListImagesResponse* reply, Done done) {
   RunOnWorkers(
       context_, request,
-      [this, &message, reply]() -> absl::Status {
+      [this, request, &message, reply]() -> absl::Status {
         SIGHTLINE_RETURN_IF_ERROR(Required("collection", message.collection(), "Name the collection."));
         if (message.view() == v1::IMAGE_VIEW_ORIGINAL) {
           return base::InvalidArgument("VIEW_NOT_LISTED",
@@ -302,11 +312,14 @@ void IndexService::ListImages(const RequestPtr& request, const v1::ListImagesReq
         SIGHTLINE_ASSIGN_OR_RETURN(const int page_size, PageSize(message.page_size(), context_.limits.max_page_size));
         SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
         SIGHTLINE_ASSIGN_OR_RETURN(const index::RecordView view, RecordViewOf(message.view(), collection->config()));
-        SIGHTLINE_ASSIGN_OR_RETURN(index::RecordPage page,
-                                   collection->List(page_size, message.page_token(), view, message.filter()));
+        SIGHTLINE_ASSIGN_OR_RETURN(
+            index::RecordPage page, WhileWanted(*request, [&](const index::Cancelled& cancelled) {
+              return collection->List(page_size, message.page_token(), view, message.filter(), cancelled);
+            }));
+        const index::CollectionConfig config = collection->config();
         for (index::Record& record : page.records) {
           KeepViewed(message.view(), &record);
-          ToProto(record, collection->config(), reply->add_images());
+          ToProto(record, config, reply->add_images());
         }
         reply->set_next_page_token(std::move(page.next_page_token));
         return absl::OkStatus();
@@ -327,7 +340,10 @@ void IndexService::DeleteImages(const RequestPtr& request, const v1::DeleteImage
                                          {{"field", "filter"}});
           }
           SIGHTLINE_ASSIGN_OR_RETURN(const auto collection, context_.database.Find(message.collection()));
-          SIGHTLINE_ASSIGN_OR_RETURN(const index::DeleteResult result, collection->DeleteMatching(message.filter()));
+          SIGHTLINE_ASSIGN_OR_RETURN(const index::DeleteResult result,
+                                     WhileWanted(*request, [&](const index::Cancelled& cancelled) {
+                                       return collection->DeleteMatching(message.filter(), cancelled);
+                                     }));
           reply->set_deleted(result.deleted);
           request->SetItems(result.deleted);
           return absl::OkStatus();

@@ -1,7 +1,7 @@
 // QueryParts: what the parts of a query come to: one descriptor, q = sum of weight_i * descriptor_i, and the patch
 // tokens of every image and crop among them.
 //
-// Threading: one thread at a time. Ownership: `query` and `config` must outlive it. Failure: INVALID_ARGUMENT and
+// Threading: one thread at a time. Ownership: `query` must outlive it. Failure: INVALID_ARGUMENT and
 // FAILED_PRECONDITION, as query_tokens.h and ValidateVector say.
 //
 //   QueryParts parts(message.query(), config);
@@ -10,6 +10,7 @@
 #ifndef SIGHTLINE_SERVER_SERVICES_QUERY_PARTS_H_
 #define SIGHTLINE_SERVER_SERVICES_QUERY_PARTS_H_
 
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,8 +25,8 @@ namespace sightline::server {
 
 class QueryParts {
  public:
-  QueryParts(const v1::Query& query, const index::CollectionConfig& config)
-      : query_(query), config_(config), sum_(static_cast<size_t>(config.descriptor_dim), 0.0) {}
+  QueryParts(const v1::Query& query, index::CollectionConfig config)
+      : query_(query), config_(std::move(config)), sum_(static_cast<size_t>(config_.descriptor_dim), 0.0) {}
 
   // A part that is a descriptor of the caller's, perhaps with tokens.
   absl::Status AddDescriptor(int part, const index::RecordLimits& limits);
@@ -50,7 +51,7 @@ class QueryParts {
   void AddVector(absl::Span<const float> values, double weight);
 
   const v1::Query& query_;
-  const index::CollectionConfig& config_;
+  const index::CollectionConfig config_;
   std::vector<double> sum_;
   std::vector<QueryTokens> tokens_;
 };

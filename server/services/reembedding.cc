@@ -196,7 +196,7 @@ absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
   const auto request = std::make_shared<Request>(clock, clock.Steady() + kEmbedTime);
   std::vector<size_t> waiting(records.size());
   for (size_t i = 0; i < records.size(); ++i) waiting[i] = i;
-  const index::CollectionConfig& config = transfer_->to()->config();
+  const index::CollectionConfig config = transfer_->to()->config();
   std::vector<index::Record> ready;
   while (!waiting.empty()) {
     Answers<absl::StatusOr<EmbedResult>> answers(waiting.size());
@@ -249,7 +249,7 @@ bool Reembedding::Whitens() const {
 
 absl::Status Reembedding::WhitenAndWrite(std::vector<index::Record> records) {
   const index::Collection& from = *transfer_->from();
-  const std::string& token_space = transfer_->to()->config().token_space;
+  const std::string token_space = transfer_->to()->config().token_space;
   std::vector<index::Record> ready;
   for (const index::Record& record : records) {
     absl::StatusOr<index::Record> whole = from.Get(record.id, index::RecordView::kVectors);

@@ -68,7 +68,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     SIGHTLINE_RETURN_IF_ERROR(ValidateSearch(message_, context_.limits));
     reply_.set_request_id(message_.request_id());
     SIGHTLINE_ASSIGN_OR_RETURN(collection_, context_.database.Find(message_.collection()));
-    const index::CollectionConfig& config = collection_->config();
+    const index::CollectionConfig config = collection_->config();
     SIGHTLINE_RETURN_IF_ERROR(PrepareRerank(config));
     confidence_ = collection_->Confidence();
     if (message_.has_min_confidence() && !confidence_) return ConfidenceNotFitted(config.name);

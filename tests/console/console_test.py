@@ -8,5 +8,5 @@ import sys
 import unittest
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or ["search_cases", "label_cases", "pages_cases", "safety_cases"]
+    names = sys.argv[1:] or ["quickstart_cases", "search_cases", "label_cases", "pages_cases", "reembed_cases", "safety_cases"]
     unittest.main(module=None, argv=[sys.argv[0], *names], verbosity=2)

@@ -47,7 +47,7 @@ class KeptCollection final : public testing::FakeCollection {
   explicit KeptCollection(std::shared_ptr<index::Collection> real)
       : FakeCollection(real->config().name), real_(std::move(real)) {}
 
-  const index::CollectionConfig& config() const override { return real_->config(); }
+  index::CollectionConfig config() const override { return real_->config(); }
   index::CollectionStats Stats() const override { return real_->Stats(); }
   absl::StatusOr<index::Record> Get(const std::string& id, index::RecordView view) const override {
     return real_->Get(id, view);
@@ -57,8 +57,8 @@ class KeptCollection final : public testing::FakeCollection {
     return real_->ReadTokens(ids);
   }
   absl::StatusOr<index::RecordPage> List(int page_size, const std::string& page_token, index::RecordView view,
-                                         const std::string& filter) const override {
-    return real_->List(page_size, page_token, view, filter);
+                                         const std::string& filter, const index::Cancelled& cancelled) const override {
+    return real_->List(page_size, page_token, view, filter, cancelled);
   }
   absl::StatusOr<index::AttributeCountPage> CountValues(const std::string& key, const std::string& filter,
                                                         int page_size, const std::string& page_token) const override {
@@ -81,8 +81,9 @@ class KeptCollection final : public testing::FakeCollection {
     SIGHTLINE_RETURN_IF_ERROR(index::ValidateAttributes(change.set, {}));
     return real_->Get(id, index::RecordView::kMetadata);
   }
-  absl::StatusOr<index::DeleteResult> DeleteMatching(const std::string& filter) override {
-    SIGHTLINE_RETURN_IF_ERROR(real_->List(1, "", index::RecordView::kMetadata, filter).status());
+  absl::StatusOr<index::DeleteResult> DeleteMatching(const std::string& filter,
+                                                     const index::Cancelled& cancelled) override {
+    SIGHTLINE_RETURN_IF_ERROR(real_->List(1, "", index::RecordView::kMetadata, filter, cancelled).status());
     return index::DeleteResult();
   }
 

@@ -96,7 +96,7 @@ TEST_F(AliasesCrashTest, SettingsAreTheOldOrTheNew) {
     EXPECT_EQ(RunApart("",
                        [&] {
                          Open();
-                         const CollectionConfig& config = (*database_->Find("shop"))->config();
+                         const CollectionConfig config = (*database_->Find("shop"))->config();
                          return config.description == expected &&
                                 (config.index_kind == IndexKind::kHnsw) == (config.description == "new");
                        }),

@@ -93,7 +93,7 @@ TEST_F(DatabaseTest, KeepsSettingsOverARestart) {
   const CollectionConfig before = collection_->config();
   EXPECT_EQ(before.create_time, clock_.Now());
   Restart();
-  const CollectionConfig& after = collection_->config();
+  const CollectionConfig after = collection_->config();
   EXPECT_EQ(after.model, before.model);
   EXPECT_EQ(after.description, before.description);
   EXPECT_EQ(after.index_kind, before.index_kind);

@@ -1,4 +1,6 @@
 // Searches of the engine: tails, chunks, graphs, filters, groups and refinement.
+#include <gmock/gmock.h>
+
 #include "tests/index/engine_fixture.h"
 
 namespace sightline::index {
@@ -96,7 +98,7 @@ TEST_F(EngineTest, AttributesChangeInSealedSegmentsAndOverRestarts) {
   EXPECT_EQ(std::get<std::string>(counts->counts[0].value), "even");
   EXPECT_EQ(counts->counts[0].images, 150);
   EXPECT_EQ(counts->counts[1].images, 149);
-  const auto deleted = collection_->DeleteMatching("number < 100");
+  const auto deleted = collection_->DeleteMatching("number < 100", nullptr);
   ASSERT_TRUE(deleted.ok());
   EXPECT_EQ(deleted->deleted, 99);
   const auto left = collection_->List(1000, "", RecordView::kMetadata, "parity = \"even\"");
@@ -119,6 +121,35 @@ TEST_F(EngineTest, ListsThePagesOfAFilter) {
   ASSERT_EQ(ids.size(), 75u);
   EXPECT_EQ(ids[0], "r1");
   EXPECT_EQ(ids[74], "r149");
+}
+
+TEST_F(EngineTest, ACallerWhoHasGoneEndsTheLookThroughAFilter) {
+  options_.segments.segment_rows = 4096;  // the rows below are in one
+  Start();
+  Fill(2100);
+  const std::string every = "number >= 0";
+  const auto first = collection_->List(1000, "", RecordView::kMetadata, every);
+  ASSERT_TRUE(first.ok()) << first.status();
+  // In the middle of the rows, not only before them.
+  for (const int question : {1, 2}) {
+    int asked = 0;
+    const auto gone = [&] { return ++asked == question; };
+    const absl::Status listed =
+        collection_->List(1000, first->next_page_token, RecordView::kMetadata, every, gone).status();
+    EXPECT_EQ(listed.code(), absl::StatusCode::kCancelled) << question;
+    asked = 0;
+    EXPECT_EQ(collection_->DeleteMatching(every, gone).status().code(), absl::StatusCode::kCancelled) << question;
+    EXPECT_EQ(collection_->Stats().images, 2100);
+  }
+  // Between two batches: what was deleted stays so.
+  const absl::Status deleted =
+      collection_->DeleteMatching(every, [this] { return collection_->Stats().images < 2100; }).status();
+  EXPECT_EQ(deleted.code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(std::string(deleted.message()), ::testing::HasSubstr("when 1000 images were gone, of 2100"));
+  EXPECT_EQ(collection_->Stats().images, 1100);
+  const auto never = [] { return false; };
+  EXPECT_EQ(collection_->List(1000, "", RecordView::kMetadata, every, never)->records.size(), 1000u);
+  EXPECT_EQ(collection_->DeleteMatching(every, never)->deleted, 1100);
 }
 
 TEST_F(EngineTest, GroupsTakeTheBestOfEach) {

@@ -38,7 +38,7 @@ class SettingsTest : public SpacesFixture {
 
 TEST_F(SettingsTest, StayOverARestart) {
   Start();
-  const CollectionConfig& before = collection_->config();
+  const CollectionConfig before = collection_->config();
   ASSERT_TRUE(collection_
                   ->ChangeSettings({.keep_image = KeepImage::kNone,
                                     .index_kind = IndexKind::kHnsw,
@@ -49,7 +49,7 @@ TEST_F(SettingsTest, StayOverARestart) {
   EXPECT_EQ(before.description, "");
   EXPECT_EQ(before.keep_image, KeepImage::kOriginal);
   for (int round = 0; round < 2; ++round) {
-    const CollectionConfig& now = collection_->config();
+    const CollectionConfig now = collection_->config();
     EXPECT_EQ(now.keep_image, KeepImage::kNone);
     EXPECT_EQ(now.index_kind, IndexKind::kHnsw);
     EXPECT_TRUE(now.drop_tokens);
@@ -79,11 +79,10 @@ TEST_F(SettingsTest, WhatIsWrongChangesNothing) {
   EXPECT_EQ(Reason(collection_->ChangeSettings({.description = "x", .token_space = "other"})), "TOKEN_SPACE_FIXED");
   EXPECT_TRUE(collection_->config() == before);
   EXPECT_TRUE(collection_->ChangeSettings({}).ok());
-  EXPECT_EQ(&collection_->config(), &collection_->config());
   const auto held = collection_;
   ASSERT_TRUE(database_->Delete("shop").ok());
   EXPECT_TRUE(absl::IsNotFound(held->ChangeSettings({.description = "x"})));
-  EXPECT_EQ(held->config().name, "shop") << "the reference stays good";
+  EXPECT_EQ(held->config().name, "shop") << "what it was is known for ever";
 }
 
 TEST_F(SettingsTest, EveryImageStaysWhatItWas) {
@@ -176,7 +175,7 @@ TEST_F(SettingsTest, UnderWritesAndReaders) {
     });
     threads.emplace_back([&] {
       while (!stop) {
-        const CollectionConfig& config = collection_->config();
+        const CollectionConfig config = collection_->config();
         const std::string description = config.description;
         ASSERT_TRUE(description.empty() || description.size() == 100) << "half a change";
         ASSERT_EQ(config.name, "shop");

@@ -307,6 +307,22 @@ class RealPrometheus(unittest.TestCase):
                     else:
                         self.prometheus.wait_for(value, lambda value=value: self.prometheus.query(value))
 
+    def test_every_value_that_a_selector_names_is_there(self):
+        """Rules and panels that name a value which no series has would be silent for ever."""
+        _, sometimes = watched_server.listed_metrics()
+        expressions = [expression for _, expression in expressions_of_dashboard()]
+        expressions += [rule["query"] for kind in ("alerting", "recording") for rule in self.rules(kind)]
+        named = {(metric, label, value) for expression in expressions
+                 for metric, labels in re.findall(r"\b([a-z][\w:]*)\{([^}]*)\}", expression)
+                 for label, values in re.findall(r'(\w+)=~?"([^"$]*)"', labels)
+                 for value in values.split("|") if re.fullmatch(r"[\w/]+", value)}
+        self.assertGreater(len(named), 10)
+        for metric, label, value in sorted(named):
+            if metric in sometimes:
+                continue
+            with self.subTest(metric, label=label, value=value):
+                self.prometheus.wait_for("it is there", lambda selector=f'{metric}{{{label}="{value}"}}': self.prometheus.query(selector))
+
     def test_every_expression_of_the_dashboard_finds_something(self):
         asked = 0
         for title, expression in expressions_of_dashboard():

@@ -20,10 +20,10 @@ def problems_of(comment):
     table = [line for line in comment if line.startswith("|")]
     if not table:
         return ["has no code table"]
-    if comment[-len(table):] != table or comment[-len(table) - 1] != "":
-        return ["has text inside or after its code table, or no empty line before it"]
     if len(comment) < len(table) + 2:
         return ["has no words before its code table"]
+    if comment[-len(table):] != table or comment[-len(table) - 1] != "":
+        return ["has text inside or after its code table, or no empty line before it"]
     if table[:2] != HEADER:
         return ["starts its code table with another header than " + HEADER[0]]
     found = []
@@ -58,7 +58,19 @@ def check(path):
     return problems, rpcs
 
 
+def check_itself():
+    """A comment that is right passes, and each way to spoil it is noticed."""
+    rows = [f"| {code} | cause | action |" for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED", "PERMISSION_DENIED")]
+    table = HEADER + rows
+    assert not problems_of(["Words.", "", *table])
+    for spoilt in ([], ["Words."], table, ["", *table], ["Words.", *table], ["Words.", "", *table, "More."], ["Words.", "", *rows],
+                   ["Words.", "", *table[:-1]], ["Words.", "", *table, rows[0]], ["Words.", "", *table, "| NO_SUCH | a | b |"],
+                   ["Words.", "", *table, "| ABORTED | a |"], ["Words.", "", *table, "| ABORTED | | b |"]):
+        assert problems_of(spoilt), f"nothing is wrong with {spoilt}"
+
+
 def main():
+    check_itself()
     problems, rpcs = [], 0
     for path in sorted(pathlib.Path(sys.argv[1], "proto", "sightline").rglob("*.proto")):
         found, count = check(path)

@@ -1,4 +1,5 @@
 // More work than the server can do: what is refused is refused well, and nothing stays behind.
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -146,6 +147,40 @@ TEST_F(OverloadTest, SearchesAndWritesOfStreamsDoNotStarveEachOther) {
   for (std::thread& stream : streams) stream.join();
   EXPECT_EQ(found, kSearches) << "no search is refused for writes that can wait";
   EXPECT_GT(meanwhile, 0) << "and searches do not stop the writes";
+  ExpectNothingLeft();
+}
+
+// Flow control holds back what would take the memory, and nothing is refused for it.
+TEST_F(OverloadTest, AStreamOfLargeImagesIsReadNoFasterThanMemoryAllows) {
+  constexpr size_t kBytes = 200 << 10;
+  Start({"--max_image_bytes=262144", "--max_message_bytes=262144", "--grpc_memory=1048576"});
+  // Half of that memory is for streams: three such images begin within it.
+  constexpr double kMostInHand = 3;
+  constexpr int kImages = 60;
+  grpc::ClientContext context;
+  const auto stream = rpc().index->IndexStream(&context);
+  std::thread writer([&] {
+    for (int i = 0; i < kImages; ++i) {
+      v1::IndexStreamRequest item;
+      *item.mutable_request() = NewWrite(absl::StrCat("large-", i), static_cast<unsigned>(i));
+      item.mutable_request()->set_request_id(absl::StrCat(i));
+      item.mutable_request()->mutable_item()->mutable_image()->resize(kBytes);  // what follows a JPEG's end is ignored
+      if (!stream->Write(item)) break;
+    }
+    stream->WritesDone();
+  });
+  double most = 0;
+  int written = 0;
+  v1::IndexStreamResponse response;
+  while (stream->Read(&response)) {
+    EXPECT_TRUE(response.has_response()) << response.status().message();
+    ++written;
+    most = std::max(most, server_->Metric("sightline_requests_in_flight"));
+  }
+  writer.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(written, kImages);
+  EXPECT_LE(most, kMostInHand);
   ExpectNothingLeft();
 }
 

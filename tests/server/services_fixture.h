@@ -37,8 +37,14 @@ class ServicesTest : public ::testing::Test {
                     void (Service::*method)(const RequestPtr&, const Message&, Reply*,
                                             std::function<void(absl::Status)>),
                     const Message& message, Reply* reply, bool* inline_answer = nullptr) {
-    const auto request =
-        std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::seconds(20));
+    return Call(std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::seconds(20)),
+                service, method, message, reply, inline_answer);
+  }
+  template <typename Service, typename Message, typename Reply>
+  absl::Status Call(const RequestPtr& request, Service& service,
+                    void (Service::*method)(const RequestPtr&, const Message&, Reply*,
+                                            std::function<void(absl::Status)>),
+                    const Message& message, Reply* reply, bool* inline_answer = nullptr) {
     std::promise<std::pair<absl::Status, std::thread::id>> answer;
     (service.*method)(request, message, reply, [&](absl::Status status) {
       answer.set_value({std::move(status), std::this_thread::get_id()});

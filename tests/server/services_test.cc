@@ -10,6 +10,7 @@
 #include "server/services/operation_service.h"
 #include "server/status_page.h"
 #include "tests/server/services_fixture.h"
+#include "tests/support/fake_clock.h"
 
 namespace sightline::server {
 namespace {
@@ -171,6 +172,30 @@ TEST_F(ServicesTest, ListsAndDeletesByFilter) {
   remove.clear_filter();
   ASSERT_TRUE(Call(service, &IndexService::DeleteImages, remove, &removed).ok());
   EXPECT_THAT(collection_->deleted_ids, ElementsAre("x"));
+}
+
+TEST_F(ServicesTest, AFilterIsNotLookedThroughForACallerWhoHasGone) {
+  IndexService service(context_);
+  v1::ListImagesRequest list;
+  list.set_collection("shop");
+  v1::ListImagesResponse listed;
+  v1::DeleteImagesRequest remove;
+  remove.set_collection("shop");
+  remove.set_filter("b = 2");
+  v1::DeleteImagesResponse removed;
+  for (const bool cancels : {true, false}) {
+    const absl::StatusCode code = cancels ? absl::StatusCode::kCancelled : absl::StatusCode::kDeadlineExceeded;
+    testing::FakeClock clock;
+    RequestPtr request;
+    const auto begin = [&] {
+      request = std::make_shared<Request>(clock, clock.Steady() + std::chrono::seconds(20));
+      return request;
+    };
+    collection_->while_looking = [&] { cancels ? request->Cancel() : clock.Advance(absl::Minutes(1)); };
+    EXPECT_EQ(Call(begin(), service, &IndexService::ListImages, list, &listed).code(), code);
+    EXPECT_EQ(Call(begin(), service, &IndexService::DeleteImages, remove, &removed).code(), code);
+    EXPECT_EQ(removed.deleted(), 0);
+  }
 }
 
 TEST_F(ServicesTest, CountsValuesOfEveryKind) {

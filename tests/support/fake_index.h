@@ -26,7 +26,7 @@ class FakeCollection : public index::Collection {
     config_.descriptor_dim = 4;
   }
 
-  const index::CollectionConfig& config() const override { return config_; }
+  index::CollectionConfig config() const override { return config_; }
   absl::Status ChangeSettings(const index::SettingsChange& change) override {
     changed = change;
     if (change.description) config_.description = *change.description;
@@ -48,17 +48,21 @@ class FakeCollection : public index::Collection {
     }
     return found;
   }
-  absl::StatusOr<index::RecordPage> List(int, const std::string&, index::RecordView,
-                                         const std::string& filter) const override {
+  using Collection::List;
+  absl::StatusOr<index::RecordPage> List(int, const std::string&, index::RecordView, const std::string& filter,
+                                         const index::Cancelled& cancelled) const override {
     asked_filter = filter;
+    if (Looks(cancelled)) return absl::CancelledError("gone");
     return index::RecordPage();
   }
   absl::StatusOr<index::DeleteResult> Delete(absl::Span<const std::string> ids) override {
     deleted_ids.assign(ids.begin(), ids.end());
     return index::DeleteResult{static_cast<int64_t>(ids.size()), 0};
   }
-  absl::StatusOr<index::DeleteResult> DeleteMatching(const std::string& filter) override {
+  absl::StatusOr<index::DeleteResult> DeleteMatching(const std::string& filter,
+                                                     const index::Cancelled& cancelled) override {
     asked_filter = filter;
+    if (Looks(cancelled)) return absl::CancelledError("gone");
     return index::DeleteResult{7, 0};
   }
   absl::StatusOr<index::AttributeCountPage> CountValues(const std::string& key, const std::string& filter,
@@ -109,7 +113,14 @@ class FakeCollection : public index::Collection {
   index::SettingsChange changed;
   index::OptimizeOptions optimized;
 
+  // Called in the middle of List and of DeleteMatching.
+  std::function<void()> while_looking;
+
  private:
+  bool Looks(const index::Cancelled& cancelled) const {
+    if (while_looking) while_looking();
+    return cancelled && cancelled();
+  }
   index::Record RecordOf(const std::string& id) const {
     index::Record record;
     record.descriptor = {1, 0, 0, 0};

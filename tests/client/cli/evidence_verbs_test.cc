@@ -2,61 +2,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/cli/run.h"
+#include "tests/client/support/cli_test.h"
 #include "tests/client/support/evidence.h"
-#include "tests/client/support/fake_server.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/temp_folder.h"
 
 namespace sightline::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class EvidenceVerbsTest : public ::testing::Test {
+class EvidenceVerbsTest : public testing::StillCliTest {
  protected:
-  EvidenceVerbsTest() { server_.AddCollection("shop"); }
-
-  std::string File(const std::string& name, const std::string& content) {
-    const fs::path path = folder_ / name;
-    std::ofstream(path) << content;
-    return path.string();
-  }
-
-  std::string Content(const std::string& name) {
-    std::stringstream content;
-    content << std::ifstream(folder_ / name).rdbuf();
-    return content.str();
-  }
-
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-
-  int RunWords(const std::vector<std::string>& words) {
-    StringSink out;
-    StringSink err;
-    Context context{.out = out,
-                    .err = err,
-                    .clock = clock_,
-                    .default_address = server_.address(),
-                    .sleep = [this](absl::Duration wait) { clock_.Advance(wait); }};
-    const int code = cli::Run(context, words);
-    out_ = out.text();
-    err_ = err.text();
-    return code;
-  }
-
   void Keep(const std::string& id, v1::ImageView view) {
     v1::ImageRecord image;
     image.set_id(id);
@@ -80,13 +44,6 @@ class EvidenceVerbsTest : public ::testing::Test {
     operation.set_state(v1::Operation::STATE_PENDING);
     return operation;
   }
-
-  const ::sightline::testing::TempFolder temporary_;
-  const fs::path folder_ = temporary_.path();
-  testing::FakeServer server_;
-  testing::FakeClock clock_;
-  std::string out_;
-  std::string err_;
 };
 
 v1::ConfidenceModel Fitted() {

@@ -7,15 +7,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "base/clock.h"
 #include "client/cli/image_files.h"
 #include "client/cli/item_attributes.h"
 #include "client/cli/run.h"
-#include "tests/client/support/fake_server.h"
-#include "tests/support/temp_folder.h"
+#include "tests/client/support/cli_test.h"
 
 namespace sightline::cli {
 namespace {
@@ -27,51 +24,26 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class IndexVerbTest : public ::testing::Test {
+class IndexVerbTest : public testing::CliTest {
  protected:
-  IndexVerbTest() { server_.AddCollection("shop"); }
-
   std::string File(const std::string& name, const std::string& content) {
-    const fs::path path = folder_ / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << content;
-    return path.string();
+    return CliTest::File("photos/" + name, content);
   }
 
   int Index(std::vector<std::string> more) {
-    std::vector<std::string> words = {"index", folder_.string(), "-c", "shop"};
+    std::vector<std::string> words = {"index", photos_.string(), "-c", "shop"};
     words.insert(words.end(), more.begin(), more.end());
     return RunWords(words);
   }
 
-  int RunWords(const std::vector<std::string>& words) {
-    StringSink out;
-    StringSink err;
-    Context context{.out = out, .err = err, .clock = base::Clock::Real(), .default_address = server_.address()};
-    const int code = cli::Run(context, words);
-    out_ = out.text();
-    err_ = err.text();
-    return code;
-  }
-
-  std::string AttributesOf(const std::string& id) {
-    RunWords({"get", id, "-c", "shop"});
-    const size_t at = out_.find("attributes   ");
-    return at == std::string::npos ? "" : out_.substr(at + 13, out_.find('\n', at) - at - 13);
-  }
-
   std::vector<std::string> Ids(const WalkOptions& options) {
     std::vector<std::string> ids;
-    FileWalk walk({folder_.string()}, options);
+    FileWalk walk({photos_.string()}, options);
     while (const auto found = walk.Next()) ids.push_back(found->problem.ok() ? found->file.id : "!");
     return ids;
   }
 
-  const ::sightline::testing::TempFolder temporary_;
-  const fs::path folder_ = fs::path(temporary_.path()) / "photos";
-  testing::FakeServer server_;
-  std::string out_;
-  std::string err_;
+  const fs::path photos_ = Path("photos");
 };
 
 TEST_F(IndexVerbTest, TakesWhatIncludeAndExcludeLeave) {
@@ -96,13 +68,13 @@ TEST_F(IndexVerbTest, WalksLinksPipesAndClosedFoldersToTheEnd) {
   File("a/1.jpg", "1");
   File("closed/2.jpg", "2");
   File("z.jpg", "3");
-  fs::create_directory_symlink(folder_, folder_ / "a" / "up");
-  fs::create_symlink("self.jpg", folder_ / "self.jpg");
-  ASSERT_EQ(::mkfifo((folder_ / "pipe.jpg").c_str(), 0600), 0);
+  fs::create_directory_symlink(photos_, photos_ / "a" / "up");
+  fs::create_symlink("self.jpg", photos_ / "self.jpg");
+  ASSERT_EQ(::mkfifo((photos_ / "pipe.jpg").c_str(), 0600), 0);
   if (::geteuid() != 0) {
-    fs::permissions(folder_ / "closed", fs::perms::none);
+    fs::permissions(photos_ / "closed", fs::perms::none);
     EXPECT_THAT(Ids({}), ElementsAre("a/1.jpg", "!", "z.jpg"));
-    fs::permissions(folder_ / "closed", fs::perms::owner_all);
+    fs::permissions(photos_ / "closed", fs::perms::owner_all);
   }
   EXPECT_THAT(Ids({}), ElementsAre("a/1.jpg", "closed/2.jpg", "z.jpg"));
 }

@@ -18,12 +18,6 @@ class UpdateVerbTest : public testing::CliTest {
     }
   }
 
-  std::string AttributesOf(const std::string& id) {
-    EXPECT_EQ(RunWords({"get", id, "-c", "shop"}), kOk) << err_;
-    const size_t at = out_.find("attributes   ");
-    return at == std::string::npos ? "" : out_.substr(at + 13, out_.find('\n', at) - at - 13);
-  }
-
   std::vector<std::string> ids_;
 };
 

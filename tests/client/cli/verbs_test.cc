@@ -3,15 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/clock.h"
 #include "base/status.h"
 #include "client/cli/run.h"
-#include "tests/client/support/fake_server.h"
-#include "tests/support/temp_folder.h"
+#include "tests/client/support/cli_test.h"
 
 namespace sightline::cli {
 namespace {
@@ -22,39 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class VerbsTest : public ::testing::Test {
- protected:
-  VerbsTest() { server_.AddCollection("shop"); }
-
-  std::string File(const std::string& name, const std::string& content) {
-    const fs::path path = folder_ / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << content;
-    return path.string();
-  }
-
-  // Runs the words against the server; output is in out_ and err_.
-  int RunWords(const std::vector<std::string>& words) {
-    StringSink out;
-    StringSink err;
-    Context context{.out = out,
-                    .err = err,
-                    .clock = base::Clock::Real(),
-                    .default_address = server_.address(),
-                    .interrupted = [this] { return interrupted_; }};
-    const int code = cli::Run(context, words);
-    out_ = out.text();
-    err_ = err.text();
-    return code;
-  }
-
-  const ::sightline::testing::TempFolder temporary_;
-  const fs::path folder_ = temporary_.path();
-  testing::FakeServer server_;
-  std::string out_;
-  std::string err_;
-  bool interrupted_ = false;
-};
+class VerbsTest : public testing::CliTest {};
 
 v1::SearchResponse TwoResults() {
   v1::SearchResponse response;
@@ -131,7 +96,7 @@ TEST_F(VerbsTest, IndexSendsAFolderAndSkipsItTheSecondTime) {
   File("photos/b.JPG", "b");
   File("photos/sub/a.png", "a");
   File("photos/notes.txt", "no image");
-  const std::string photos = (folder_ / "photos").string();
+  const std::string photos = Path("photos");
   EXPECT_EQ(RunWords({"index", photos, "-c", "shop"}), kOk) << err_;
   EXPECT_THAT(out_, StartsWith("indexed 2 images in "));
   EXPECT_EQ(server_.WritesOf("sub/a.png").size(), 1u);
@@ -145,19 +110,19 @@ TEST_F(VerbsTest, IndexSendsAFolderAndSkipsItTheSecondTime) {
 
 TEST_F(VerbsTest, IndexWritesAgainWhatWasDeleted) {
   const std::string file = File("a.jpg", "a");
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kOk);
   EXPECT_EQ(RunWords({"delete", "a.jpg", "gone.jpg", "-c", "shop"}), kOk);
   EXPECT_EQ(out_, "deleted 1 image; 1 not found\n");
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kOk);
   EXPECT_EQ(server_.images("shop"), 1);
 }
 
 TEST_F(VerbsTest, IndexSendsAgainWhenAttributesDiffer) {
   File("a.jpg", "a");
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop", "--attribute", "n:int64=1"}), kOk);
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop", "--attribute", "n:int64=1"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop", "--attribute", "n:int64=1"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop", "--attribute", "n:int64=1"}), kOk);
   EXPECT_EQ(server_.WritesOf("a.jpg").size(), 1u);
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop", "--attribute", "n:int64=2"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop", "--attribute", "n:int64=2"}), kOk);
   EXPECT_EQ(server_.WritesOf("a.jpg").size(), 2u);
 }
 
@@ -166,7 +131,7 @@ TEST_F(VerbsTest, IndexListsFailuresWithReasons) {
   const std::string bad = File("bad.jpg", "b");
   const std::string large = File("large.jpg", std::string((1 << 20) + 1, 'x'));
   server_.FailNext("bad.jpg", {base::InvalidArgument("IMAGE_CORRUPT", "the image is broken. Send another.")});
-  EXPECT_EQ(RunWords({"index", folder_.string(), "/nowhere/at/all", "-c", "shop"}), kPartial);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "/nowhere/at/all", "-c", "shop"}), kPartial);
   EXPECT_THAT(out_, StartsWith("indexed 1 image in "));
   EXPECT_THAT(err_,
               AllOf(HasSubstr("failed 3:\n"), HasSubstr(absl::StrCat(bad, ": the image is broken. Send another.\n")),
@@ -178,7 +143,7 @@ TEST_F(VerbsTest, IndexJsonIsOneObjectPerLine) {
   File("a.jpg", "a");
   File("b.jpg", "b");
   server_.FailNext("b.jpg", {base::InvalidArgument("IMAGE_CORRUPT", "broken. Send another.")});
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop", "--json"}), kPartial);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop", "--json"}), kPartial);
   const std::vector<std::string> lines = absl::StrSplit(out_, '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_THAT(out_, HasSubstr(R"({"event":"indexed","id":"a.jpg","path":)"));
@@ -188,19 +153,19 @@ TEST_F(VerbsTest, IndexJsonIsOneObjectPerLine) {
 
 TEST_F(VerbsTest, IndexCreatesOnlyWhenAsked) {
   File("a.jpg", "a");
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "new"}), kError);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "new"}), kError);
   EXPECT_THAT(err_, HasSubstr("there is no collection"));
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "new", "--create"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "new", "--create"}), kOk);
   EXPECT_EQ(server_.images("new"), 1);
 }
 
 TEST_F(VerbsTest, IndexStopsWhenInterruptedAndSaysHowToGoOn) {
   for (int i = 0; i < 5; ++i) File(absl::StrCat(i, ".jpg"), absl::StrCat(i));
   interrupted_ = true;
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kInterrupted);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kInterrupted);
   EXPECT_THAT(err_, HasSubstr("5 not reached. Run the same command again to go on"));
   interrupted_ = false;
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kOk);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kOk);
   EXPECT_EQ(server_.images("shop"), 5);
 }
 
@@ -208,46 +173,46 @@ TEST_F(VerbsTest, IndexRefusesNamesThatAreNoIds) {
   File("ok.jpg", "a");
   File("bad\xFF.jpg", "b");
   File("bad\n.jpg", "c");
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kPartial);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kPartial);
   EXPECT_THAT(err_, AllOf(HasSubstr("failed 2:\n"), HasSubstr("bad\\xff.jpg"), HasSubstr("Rename the file.")));
   EXPECT_EQ(server_.images("shop"), 1);
 }
 
 TEST_F(VerbsTest, IndexSurvivesLinkLoopsAndEmptyFolders) {
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kNothingFound);
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kNothingFound);
   EXPECT_THAT(err_, HasSubstr("no .jpg, .jpeg, .png or .webp file in"));
   File("sub/a.jpg", "a");
-  fs::create_directory_symlink(folder_, folder_ / "sub" / "loop");
-  fs::create_symlink("nowhere.jpg", folder_ / "dangling.jpg");
-  EXPECT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kOk) << err_;
+  fs::create_directory_symlink(folder_.path(), Path("sub/loop"));
+  fs::create_symlink("nowhere.jpg", Path("dangling.jpg"));
+  EXPECT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kOk) << err_;
   EXPECT_EQ(server_.images("shop"), 1);
 }
 
 TEST_F(VerbsTest, IndexTakesTwoFoldersWithPrefix) {
   File("x/a.jpg", "a");
   File("y/a.jpg", "b");
-  EXPECT_EQ(RunWords({"index", (folder_ / "x").string(), (folder_ / "y").string(), "-c", "shop"}), kPartial);
+  EXPECT_EQ(RunWords({"index", Path("x"), Path("y"), "-c", "shop"}), kPartial);
   EXPECT_THAT(err_, HasSubstr("the id \"a.jpg\" belongs to another file of this run."));
-  EXPECT_EQ(RunWords({"index", (folder_ / "y").string(), "-c", "shop", "--id_prefix", "y/"}), kOk);
+  EXPECT_EQ(RunWords({"index", Path("y"), "-c", "shop", "--id_prefix", "y/"}), kOk);
   EXPECT_EQ(server_.WritesOf("y/a.jpg").size(), 1u);
 }
 
 TEST_F(VerbsTest, GetListDelete) {
   File("a.jpg", "a");
-  ASSERT_EQ(RunWords({"index", folder_.string(), "-c", "shop", "--attribute", "brand=acme"}), kOk);
+  ASSERT_EQ(RunWords({"index", folder_.path(), "-c", "shop", "--attribute", "brand=acme"}), kOk);
   EXPECT_EQ(RunWords({"get", "a.jpg", "-c", "shop"}), kOk);
   EXPECT_THAT(out_, AllOf(HasSubstr("id           a.jpg\n"), HasSubstr("attributes   brand=acme\n")));
   EXPECT_EQ(RunWords({"get", "b.jpg", "-c", "shop"}), kNothingFound);
   EXPECT_EQ(RunWords({"list", "-c", "shop", "--json"}), kOk);
   EXPECT_THAT(out_, HasSubstr(R"("attributes":{"brand":{"string_value":"acme"}})"));
   EXPECT_EQ(RunWords({"delete", "b.jpg", "-c", "shop"}), kNothingFound);
-  EXPECT_EQ(RunWords({"get", "a.jpg", "-c", "shop", "--output", (folder_ / "o").string()}), kError);
+  EXPECT_EQ(RunWords({"get", "a.jpg", "-c", "shop", "--output", Path("o")}), kError);
   EXPECT_THAT(err_, HasSubstr("keeps no original of"));
 }
 
 TEST_F(VerbsTest, ListGoesThroughAllPages) {
   for (int i = 0; i < 12; ++i) File(absl::StrCat(i, ".jpg"), absl::StrCat(i));
-  ASSERT_EQ(RunWords({"index", folder_.string(), "-c", "shop"}), kOk);
+  ASSERT_EQ(RunWords({"index", folder_.path(), "-c", "shop"}), kOk);
   EXPECT_EQ(RunWords({"list", "-c", "shop", "--json", "--limit", "7"}), kOk);
   EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 7);
   EXPECT_EQ(err_, "more follow: add --page_token 7\n");

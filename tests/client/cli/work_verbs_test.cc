@@ -2,14 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/cli/run.h"
-#include "tests/client/support/fake_server.h"
-#include "tests/support/fake_clock.h"
+#include "tests/client/support/cli_test.h"
 
 namespace sightline::cli {
 namespace {
@@ -18,27 +18,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class WorkVerbsTest : public ::testing::Test {
+class WorkVerbsTest : public testing::StillCliTest {
  protected:
-  WorkVerbsTest() { server_.AddCollection("shop"); }
-
-  int RunWords(const std::vector<std::string>& words) {
-    StringSink out;
-    StringSink err;
-    Context context{.out = out,
-                    .err = err,
-                    .clock = clock_,
-                    .err_is_terminal = terminal_,
-                    .default_address = server_.address(),
-                    .confirm = confirm_,
-                    .sleep = [this](absl::Duration wait) {
-                      clock_.Advance(wait);
-                      slept_ += wait;
-                    }};
-    const int code = cli::Run(context, words);
-    out_ = out.text();
-    err_ = err.text();
-    return code;
+  void Prepare(Context* context) override {
+    StillCliTest::Prepare(context);
+    context->err_is_terminal = terminal_;
+    context->confirm = confirm_;
   }
 
   v1::Operation Step(v1::Operation::State state, int64_t done = 0, int64_t total = 0) const {
@@ -53,13 +38,8 @@ class WorkVerbsTest : public ::testing::Test {
     return operation;
   }
 
-  testing::FakeServer server_;
-  testing::FakeClock clock_;
   bool terminal_ = false;
   std::function<bool(const std::string&)> confirm_;
-  absl::Duration slept_;
-  std::string out_;
-  std::string err_;
 };
 
 TEST_F(WorkVerbsTest, SearchSendsEveryOption) {

@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,24 +9,21 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/cli/run.h"
-#include "tests/client/support/fake_server.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/temp_folder.h"
+#include "tests/client/support/cli_test.h"
 
 namespace sightline::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class ServerEvaluationTest : public ::testing::Test {
+class ServerEvaluationTest : public testing::StillCliTest {
  protected:
   ServerEvaluationTest() {
     for (const char* const name : {"q", "right", "junk", "other"}) {
-      std::ofstream(folder_.Path(absl::StrCat(name, ".jpg"))) << name;
+      File(absl::StrCat(name, ".jpg"), name);
     }
-    std::ofstream(folder_.Path("truth.csv")) << "query,image,relevance\nq.jpg,right.jpg,easy\nq.jpg,junk.jpg,junk\n";
+    File("truth.csv", "query,image,relevance\nq.jpg,right.jpg,easy\nq.jpg,junk.jpg,junk\n");
     server_.AnswerSearches([](const v1::SearchRequest&) {
       v1::SearchResponse response;
       for (const char* const id : {"junk.jpg", "other.jpg", "right.jpg"}) {
@@ -44,13 +39,7 @@ class ServerEvaluationTest : public ::testing::Test {
   int Evaluate(std::vector<std::string> more) {
     std::vector<std::string> words = {"evaluate", folder_.Path("truth.csv"), "--images", folder_.path()};
     words.insert(words.end(), more.begin(), more.end());
-    StringSink out;
-    StringSink err;
-    Context context{.out = out, .err = err, .clock = clock_, .default_address = server_.address()};
-    const int code = cli::Run(context, words);
-    out_ = out.text();
-    err_ = err.text();
-    return code;
+    return RunWords(words);
   }
 
   static v1::Model Reranking() {
@@ -58,12 +47,6 @@ class ServerEvaluationTest : public ::testing::Test {
     model.mutable_rerank()->set_method(v1::RerankOptions::METHOD_OPTIMAL_TRANSPORT);
     return model;
   }
-
-  const ::sightline::testing::TempFolder folder_;
-  testing::FakeServer server_;
-  testing::FakeClock clock_;
-  std::string out_;
-  std::string err_;
 };
 
 TEST_F(ServerEvaluationTest, AShortlistIsLongerByWhatIsIgnored) {
