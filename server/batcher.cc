@@ -183,7 +183,9 @@ absl::Status Batcher::Admit(const Request& request, Priority priority, int image
 Batcher::Expectation Batcher::Expect(const Request& request, Priority priority, int images) const {
   base::MutexLock lock(mutex_);
   const double wait = ExpectedWait(priority, request.clock().Steady());
-  return {.milliseconds = wait + pace_.ExpectAny(images).mean, .ahead = interactive_.images() + bulk_.images()};
+  // A batch that runs counts as something, also while nothing is known of how long it takes.
+  const size_t ahead = interactive_.images() + bulk_.images() + (running_ ? 1 : 0);
+  return {.milliseconds = wait + pace_.ExpectAny(images).mean, .ahead = ahead};
 }
 
 double Batcher::ExpectedWait(Priority priority, base::Clock::Ticks now) const {

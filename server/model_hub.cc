@@ -258,7 +258,10 @@ absl::StatusOr<std::unique_ptr<Batcher>> ModelHub::LoadOn(const std::string& nam
   if (draining_) return Draining();
   std::unique_ptr<Batcher> batcher = MakeBatcher(name, load.device.Name(), std::move(model));
   const absl::Status warm = RunWarmUp(*batcher, start);
-  SIGHTLINE_RETURN_IF_ERROR(batcher->lost());  // which says more
+  // Which says more than what the image was answered.
+  if (const absl::Status lost = batcher->lost(); !lost.ok()) {
+    return base::Error(lost.code(), kDeviceLost, lost.message());
+  }
   SIGHTLINE_RETURN_IF_ERROR(warm);
   return batcher;
 }
@@ -307,7 +310,7 @@ absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name, const std::v
     base::Log(base::Severity::kError, "model not loaded on a device; it is served on others",
               {{"model", name}, {"device", one.device}, {"error", std::string(one.status.message())}});
     // One that was lost on the way is counted already.
-    if (base::GetErrorInfo(one.status).reason != model::kDeviceFailed) metrics_.CountDeviceFailure(one.device);
+    if (base::GetErrorInfo(one.status).reason != kDeviceLost) metrics_.CountDeviceFailure(one.device);
     left_out.push_back(std::move(one));
   }
   start.time = base::Clock::Real().Now();

@@ -201,11 +201,12 @@ TEST_F(HubDevicesTest, ADeviceThatRefusesIsLeftOut) {
 }
 
 TEST_F(HubDevicesTest, ADeviceThatDoesNotGetThroughItsWarmUpIsLeftOut) {
-  for (const absl::Status& failure : {Full(), CardFailed()}) {
+  for (const auto& [failure, reason] : {std::pair(Full(), "MODEL_FAILED"), std::pair(CardFailed(), "DEVICE_LOST")}) {
     Make(two_cards_, /*or_cpu=*/true);
     failing_["cuda:1"] = failure;
     ASSERT_TRUE(hub_->Load("a").ok());
-    EXPECT_THAT(Devices(), ElementsAre("cuda:0", absl::StrCat("cuda:1 ", Reason(failure))));
+    EXPECT_THAT(Devices(), ElementsAre("cuda:0", absl::StrCat("cuda:1 ", reason)));
+    EXPECT_EQ((*hub_->Find("a"))->devices()[1].status.message(), failure.message());
     hub_.reset();
   }
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_device_failures_total{device="cuda:1"} 2)"));
