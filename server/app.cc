@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mutex.h"
@@ -57,6 +58,7 @@ ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel&
   hub.load = load;
   hub.load_options.allow_untrained = options.allow_untrained;
   hub.load_options.intra_op_threads = options.intra_op_threads;
+  hub.placement = PlacementOf(options);
   hub.decode_threads = options.decode_threads;
   hub.decoder = decoder;
   hub.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -137,6 +139,7 @@ class AppImpl final : public App {
          {"tls", security_->has_tls() ? "on" : "off"},
          {"keys", security_->has_keys() ? "on" : "off"},
          {"simd", facts_.simd_level},
+         {"devices", absl::StrJoin(models_.devices(), ",")},
          {"collections", absl::StrCat(database_->List().size())},
          {"models", absl::StrCat(models_.List().size())},
          {"milliseconds", absl::StrCat(absl::ToInt64Milliseconds(base::Clock::Real().Now() - facts_.start_time))}});

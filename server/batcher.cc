@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "model/device/device.h"
 
 namespace sightline::server {
 namespace {
@@ -76,6 +77,17 @@ absl::Status Stopping() {
                               absl::Seconds(1));
 }
 
+// Long enough for a model that is loaded elsewhere instead to be there soon.
+constexpr absl::Duration kLostRetry = absl::Seconds(1);
+
+absl::Status DeviceLost(absl::string_view device) {
+  return base::RetryableError(absl::StatusCode::kUnavailable, kDeviceLost,
+                              absl::StrCat("the device ", device,
+                                           " has failed and is not used any more. Try again after the delay given: "
+                                           "another device, or another server, may take the image."),
+                              kLostRetry, {{"actual", std::string(device)}});
+}
+
 double MillisecondsLeft(const Request& request, base::Clock::Ticks now) {
   return base::MillisecondsBetween(now, request.deadline());
 }
@@ -115,9 +127,19 @@ void Batcher::Stop() {
   changed_.NotifyAll();
 }
 
+absl::Status Batcher::Closed() const {
+  if (stopping_) return Stopping();
+  return lost_.ok() ? absl::OkStatus() : DeviceLost(options_.device);
+}
+
+absl::Status Batcher::lost() const {
+  base::MutexLock lock(mutex_);
+  return lost_;
+}
+
 absl::StatusOr<Batcher::Place> Batcher::Reserve(const Request& request, Priority priority, int images) {
   base::MutexLock lock(mutex_);
-  if (stopping_) return Stopping();
+  SIGHTLINE_RETURN_IF_ERROR(Closed());
   SIGHTLINE_RETURN_IF_ERROR(Admit(request, priority, images));
   Place place(this, priority, images, pace_.ExpectAny(1).mean);
   Lane& lane = LaneOf(priority);
@@ -158,6 +180,14 @@ absl::Status Batcher::Admit(const Request& request, Priority priority, int image
   return absl::OkStatus();
 }
 
+Batcher::Expectation Batcher::Expect(const Request& request, Priority priority, int images) const {
+  base::MutexLock lock(mutex_);
+  const double wait = ExpectedWait(priority, request.clock().Steady());
+  // A batch that runs counts as something, also while nothing is known of how long it takes.
+  const size_t ahead = interactive_.images() + bulk_.images() + (running_ ? 1 : 0);
+  return {.milliseconds = wait + pace_.ExpectAny(images).mean, .ahead = ahead};
+}
+
 double Batcher::ExpectedWait(Priority priority, base::Clock::Ticks now) const {
   const double rest = running_ ? std::max(0.0, base::MillisecondsBetween(now, expected_end_)) : 0;
   if (priority == Priority::kBulk) return rest + interactive_.expected() + bulk_.expected();
@@ -177,12 +207,12 @@ void Batcher::Submit(RequestPtr request, model::PreparedImage image, Priority pr
 }
 
 void Batcher::Submit(Place& place, RequestPtr request, model::PreparedImage image, Done done) {
-  bool stopping = false;
+  absl::Status closed;
   {
     base::MutexLock lock(mutex_);
-    stopping = stopping_;
+    closed = Closed();
     Unreserve(place, 1);
-    if (!stopping) {
+    if (closed.ok()) {
       const base::Clock::Ticks now = request->clock().Steady();
       const double milliseconds = pace_.Expect(image.bucket, 1).mean;
       Lane& lane = LaneOf(place.priority_);
@@ -190,10 +220,7 @@ void Batcher::Submit(Place& place, RequestPtr request, model::PreparedImage imag
       lane.queue.push_back({std::move(request), std::move(image), std::move(done), now, milliseconds});
     }
   }
-  if (stopping) {
-    done(Stopping());
-    return;
-  }
+  if (!closed.ok()) return done(std::move(closed));
   changed_.NotifyOne();
 }
 
@@ -209,42 +236,65 @@ void Batcher::Run() {
     std::vector<Item> batch = NextBatch(was_busy);
     if (batch.empty()) return;
     Running running = Begin(std::move(batch));
-    while (model_->depth() > 1 && !(batch = BatchBehind()).empty()) {
+    while (model_->depth() > 1 && doubted_.empty() && !(batch = BatchBehind()).empty()) {
       Running behind = Begin(std::move(batch));
       const base::Clock::Ticks end = End(std::move(running), /*more=*/true);
       behind.begin = std::max(behind.begin, end);
       running = std::move(behind);
     }
     End(std::move(running), /*more=*/false);
+    if (!doubted_.empty()) SettleDoubt();
     was_busy = true;
   }
+}
+
+void Batcher::SettleDoubt() {
+  std::vector<std::pair<Item, absl::Status>> failed = std::exchange(doubted_, {});
+  if (!DeviceAnswers()) {
+    const absl::Status why = failed.front().second;
+    {
+      base::MutexLock lock(mutex_);
+      lost_ = why;
+    }
+    if (options_.on_lost) options_.on_lost(why);
+    for (auto& [item, status] : failed) status = DeviceLost(options_.device);
+  }
+  for (auto& [item, status] : failed) item.done(std::move(status));
+}
+
+bool Batcher::DeviceAnswers() {
+  const std::vector<model::PreparedImage> images = model_->WarmUpImages();
+  if (images.empty()) return false;  // nothing speaks for it
+  const model::PreparedImage* const smallest = &images.front();
+  const absl::Status status = model_->Embed(absl::MakeConstSpan(&smallest, 1)).status();
+  return base::GetErrorInfo(status).reason != model::kDeviceFailed;
 }
 
 std::vector<Batcher::Item> Batcher::NextBatch(bool was_busy) {
   for (;;) {
     std::vector<Item> batch;
     std::vector<std::pair<Item, absl::Status>> dead;
-    bool stopping = false;
+    absl::Status closed;
     {
       base::MutexLock lock(mutex_);
       const auto nothing_waits = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
         return interactive_.queue.empty() && bulk_.queue.empty();
       };
       if (nothing_waits()) was_busy = false;
-      while (nothing_waits() && !stopping_) changed_.Wait(mutex_);
-      if (!stopping_) {
+      while (nothing_waits() && Closed().ok()) changed_.Wait(mutex_);
+      closed = Closed();
+      if (closed.ok()) {
         batch = TakeBatch(was_busy, &dead);
       } else {
-        stopping = true;
         for (Lane* lane : {&interactive_, &bulk_}) {
-          for (Item& item : lane->queue) dead.emplace_back(std::move(item), Stopping());
+          for (Item& item : lane->queue) dead.emplace_back(std::move(item), closed);
           lane->queue.clear();
           lane->milliseconds = 0;
         }
       }
     }
     for (auto& [item, status] : dead) item.done(status);
-    if (stopping || !batch.empty()) return batch;
+    if (!closed.ok() || !batch.empty()) return batch;
   }
 }
 
@@ -405,12 +455,15 @@ base::Clock::Ticks Batcher::End(Running running, bool more) {
                              absl::StrCat("the model answered ", embeddings->size(), " of ", batch.size(),
                                           " images. Report this as a fault."));
   }
+  const bool doubted = base::GetErrorInfo(embeddings.status()).reason == model::kDeviceFailed;
   for (size_t i = 0; i < batch.size(); ++i) {
     Item& item = batch[i];
     item.request->AddStage("queue", base::MillisecondsBetween(item.arrival, running.begin));
     item.request->AddStage("embed", milliseconds, size);
     if (embeddings.ok()) {
       item.done(std::move((*embeddings)[i]));
+    } else if (doubted) {
+      doubted_.emplace_back(std::move(item), embeddings.status());
     } else {
       item.done(embeddings.status());
     }

@@ -16,6 +16,10 @@
 // always wait, or callers of a slow model could never come together. Bulk work, which callers slow down by themselves,
 // is bounded by its number and its deadline alone, and takes no places from interactive work.
 //
+// A device that fails a batch is asked once more, with the smallest image there is. One that fails that too is lost:
+// what waits and what comes is answered with UNAVAILABLE, and the thread ends. Its images are not handed to another
+// device: that happens once in a device's life, and callers try again by themselves what is UNAVAILABLE.
+//
 // Threading: Reserve, Submit and the gauges from any thread. Ownership: the batcher keeps the model alive and owns its
 // thread; the destructor answers what waits with UNAVAILABLE and joins. Places must not outlive it. Failure: Reserve
 // says why there is no place, with the time after which to try again; Submit's `done` is called exactly once in any
@@ -50,6 +54,8 @@ enum class Priority { kInteractive, kBulk };
 
 // The reason of requests whose time would not do even if nothing waited.
 inline constexpr char kDeadlineTooShort[] = "DEADLINE_TOO_SHORT";
+// The reason of requests that were with a device when it failed for good, or come after that.
+inline constexpr char kDeviceLost[] = "DEVICE_LOST";
 
 class Batcher {
  public:
@@ -61,7 +67,10 @@ class Batcher {
     // Called on the batcher's thread after each batch, for metrics. `wasted`: the share of the time that went into
     // requests which were dead when the batch ended.
     std::function<void(int batch_size, double milliseconds, double wasted)> on_batch = {};
-    RunGate* gate = nullptr;  // passed for each batch; must outlive the batcher
+    RunGate* gate = nullptr;     // passed for each batch; must outlive the batcher
+    std::string device = "cpu";  // where the model computes, for what is said of it
+    // Called once, on the batcher's thread, when the device is lost: before anyone who waits is told.
+    std::function<void(const absl::Status& why)> on_lost = {};
   };
   using Done = std::function<void(absl::StatusOr<model::Embedding>)>;
 
@@ -73,6 +82,8 @@ class Batcher {
     Place& operator=(Place&& other) noexcept;
     ~Place() { GiveBack(); }
     Priority priority() const { return priority_; }
+    // Whose it is. Not of one that was given back.
+    Batcher& batcher() const { return *batcher_; }
 
    private:
     friend class Batcher;
@@ -95,6 +106,15 @@ class Batcher {
   // waits, DEADLINE_EXCEEDED where the request's time would not do even if nothing waited.
   absl::StatusOr<Place> Reserve(const Request& request, Priority priority, int images);
 
+  // What batchers of one model are compared by: how long until images that come now would be embedded, and how many are
+  // ahead of them. Less is better.
+  struct Expectation {
+    double milliseconds = 0;
+    size_t ahead = 0;
+    friend auto operator<=>(const Expectation&, const Expectation&) = default;
+  };
+  Expectation Expect(const Request& request, Priority priority, int images) const;
+
   // Uses one of the place's images.
   void Submit(Place& place, RequestPtr request, model::PreparedImage image, Done done);
   // Reserves and submits.
@@ -104,6 +124,9 @@ class Batcher {
   void Stop();
 
   const model::Model& model() const { return *model_; }
+  const std::string& device() const { return options_.device; }
+  // Why the device is lost; OK while it is not.
+  absl::Status lost() const;
   size_t queue_depth() const;
 
  private:
@@ -133,6 +156,11 @@ class Batcher {
   };
 
   void Run();
+  // OK while images are taken.
+  absl::Status Closed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Answers what the device has failed, once it is known whether the device is lost.
+  void SettleDoubt() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool DeviceAnswers();
   // Waits for work and takes the next batch; empty when the batcher is stopping. `was_busy`: the model has just come
   // back from a batch, and more images may be about to come.
   std::vector<Item> NextBatch(bool was_busy) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -174,7 +202,9 @@ class Batcher {
   bool running_ ABSL_GUARDED_BY(mutex_) = false;                  // the model is at work
   base::Clock::Ticks expected_end_ ABSL_GUARDED_BY(mutex_) = {};  // of what the model is at
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status lost_ ABSL_GUARDED_BY(mutex_);  // what the device said last; OK while it is not lost
   int batches_since_bulk_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::pair<Item, absl::Status>> doubted_;  // failed by the device and not answered yet; of the thread
   std::thread thread_;
 };
 

@@ -16,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/version.h"
@@ -78,6 +79,15 @@ uint64_t AvailableMemory() {
     if (absl::SimpleAtoi(SystemFile(path), &limit) && limit > 0) available = std::min(available, limit);
   }
   return available;
+}
+
+DoctorLine CheckDevices(const ServerOptions& options, const absl::Status& devices) {
+  if (!devices.ok()) return Fault("devices", std::string(devices.message()));
+  const auto name = [](std::string* out, const model::Device& device) { absl::StrAppend(out, device.Name()); };
+  const std::string found =
+      absl::StrCat("--device=", options.device, ": models compute on ", absl::StrJoin(options.devices, ", ", name));
+  if (options.device != "auto" || options.devices.front().cuda) return Ok("devices", found);
+  return Ok("devices", absl::StrCat(found, "; there is no card that LibTorch can use"));
 }
 
 DoctorLine CheckMemory(const ServerOptions& options) {
@@ -184,26 +194,35 @@ void CheckPorts(const ServerOptions& options, bool runs, std::vector<DoctorLine>
   }
 }
 
+DoctorLine CheckModel(const std::string& what, const absl::StatusOr<std::unique_ptr<model::Model>>& model,
+                      const model::Device& device, bool or_cpu) {
+  if (!model.ok() && or_cpu && device.cuda) {
+    return Warn(what, absl::StrCat("cannot be loaded on ", device.Name(), ": ", model.status().message(),
+                                   " Where no card takes it, it is served on the CPU."));
+  }
+  if (!model.ok()) return Fault(what, std::string(model.status().message()));
+  const model::ModelInfo& info = (*model)->info();
+  if (info.untrained) {
+    return Warn(what,
+                "has no weights and runs UNTRAINED, because --allow_untrained is set. Put "
+                "weights.safetensors beside its model.json.");
+  }
+  return Ok(what, absl::StrCat(info.architecture, ", ", info.numeric, ", space ", info.embedding_space.substr(0, 12)));
+}
+
 void CheckModels(const ServerOptions& options, const App::LoadModel& load_model, std::vector<DoctorLine>* lines) {
+  const Placement placement = PlacementOf(options);
   if (options.models.empty()) lines->push_back(Ok("models", "none named: the server takes descriptors only"));
   for (const std::string& name : options.models) {
     const std::string what = absl::StrCat("model ", name);
-    absl::Status status = ModelHub::CheckName(name);
+    const absl::Status status = ModelHub::CheckName(name);
     if (status.ok()) {
-      const auto model = load_model(absl::StrCat(options.model_root, "/", name),
-                                    {.allow_untrained = options.allow_untrained, .intra_op_threads = 1});
-      status = model.status();
-      if (model.ok() && (*model)->info().untrained) {
-        lines->push_back(Warn(what,
-                              "has no weights and runs UNTRAINED, because --allow_untrained is set. Put "
-                              "weights.safetensors beside its model.json."));
-        continue;
+      for (const model::LoadOptions& load :
+           placement.LoadsOf(name, {.allow_untrained = options.allow_untrained, .intra_op_threads = 1})) {
+        const auto model = load_model(absl::StrCat(options.model_root, "/", name), load);
+        lines->push_back(CheckModel(what, model, load.device, placement.or_cpu));
       }
-      if (model.ok()) {
-        lines->push_back(Ok(what, absl::StrCat((*model)->info().architecture, ", space ",
-                                               (*model)->info().embedding_space.substr(0, 12))));
-        continue;
-      }
+      continue;
     }
     lines->push_back(Fault(what, std::string(status.message())));
   }
@@ -211,8 +230,8 @@ void CheckModels(const ServerOptions& options, const App::LoadModel& load_model,
 
 }  // namespace
 
-std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadModel& load_model,
-                                 const BlasCheck& blas) {
+std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadModel& load_model, const BlasCheck& blas,
+                                 const absl::Status& devices) {
   std::vector<DoctorLine> lines;
   const std::string folder = NearestFolder(options.data_dir);
   const bool runs = ServerRuns(options.data_dir);
@@ -220,6 +239,7 @@ std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadMo
   lines.push_back(CheckCpu());
   lines.push_back(blas.warning.empty() ? Ok("BLAS", blas.name)
                                        : Warn("BLAS", absl::StrCat(blas.name, ". ", blas.warning)));
+  lines.push_back(CheckDevices(options, devices));
   lines.push_back(CheckMemory(options));
   lines.push_back(CheckFiles());
   lines.push_back(CheckClock(options.data_dir));

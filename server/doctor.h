@@ -3,7 +3,7 @@
 //
 // Threading: a pure function of the machine. Failure: every line has its own verdict.
 //
-//   const std::vector<DoctorLine> lines = Diagnose(options, load_model, CheckBlas());
+//   const std::vector<DoctorLine> lines = Diagnose(options, load_model, CheckBlas(), devices.status());
 //   std::fputs(DoctorTable(lines).c_str(), stdout);
 //   return AnyFailed(lines) ? 1 : 0;
 #ifndef SIGHTLINE_SERVER_DOCTOR_H_
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "server/app.h"
 #include "server/blas_check.h"
 #include "server/options.h"
@@ -25,7 +26,9 @@ struct DoctorLine {
   std::string found;  // what is there; with kWarn and kFail also what to do, in sentences
 };
 
-std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadModel& load_model, const BlasCheck& blas);
+// `devices`: why what --device names cannot be used; OK where options.devices says what it came to.
+std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadModel& load_model, const BlasCheck& blas,
+                                 const absl::Status& devices);
 
 std::string DoctorTable(const std::vector<DoctorLine>& lines);
 bool AnyFailed(const std::vector<DoctorLine>& lines);

@@ -10,14 +10,15 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "base/version.h"
 #include "model/cpu.h"
+#include "model/device/device.h"
 #include "model/model.h"
 #include "server/app.h"
 #include "server/blas_check.h"
 #include "server/doctor.h"
 #include "server/end_watch.h"
-#include "server/int8_choice.h"
 #include "server/manual.h"
 #include "server/options.h"
 #include "server/signals.h"
@@ -52,6 +53,12 @@ int Fail(const absl::Status& status, int code) {
   return code;
 }
 
+// Sets the devices that --device comes to on this machine.
+absl::Status FindDevices(sightline::server::ServerOptions* options) {
+  SIGHTLINE_ASSIGN_OR_RETURN(options->devices, sightline::model::FindDevices(options->device));
+  return absl::OkStatus();
+}
+
 void Reload(sightline::server::App& app) {
   const auto reloaded = sightline::server::ReloadOptions();
   if (reloaded.ok()) {
@@ -73,7 +80,7 @@ int main(int argc, char** argv) {
   GuardFiles();
   sightline::server::MainBegins();
   sightline::model::UseWholeCpu();
-  const absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
+  absl::StatusOr<sightline::server::ServerOptions> options = sightline::server::ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
   if (options->help != sightline::server::Help::kNone) {
     const bool page = options->help == sightline::server::Help::kManPage;
@@ -83,9 +90,10 @@ int main(int argc, char** argv) {
   sightline::base::SetLogLevel(options->log_level);
 
   const sightline::server::BlasCheck blas = sightline::server::CheckBlas();
-  const auto load = sightline::server::WithInt8(options->int8_models, &sightline::model::Model::Load);
+  const auto load = &sightline::model::Model::Load;
   if (options->doctor) {
-    const auto lines = sightline::server::Diagnose(*options, load, blas);
+    const absl::Status devices = FindDevices(&*options);
+    const auto lines = sightline::server::Diagnose(*options, load, blas, devices);
     std::fputs(sightline::server::DoctorTable(lines).c_str(), stdout);
     return sightline::server::AnyFailed(lines) ? kExitError : 0;
   }
@@ -93,6 +101,8 @@ int main(int argc, char** argv) {
   // Before any thread: it starts a process, and nothing does so later.
   auto decoder = sightline::server::StartDecoder(*options);
   if (!decoder.ok()) return Fail(decoder.status(), kExitError);
+  // After it: a driver may start threads.
+  if (const absl::Status devices = FindDevices(&*options); !devices.ok()) return Fail(devices, kExitUsage);
   sightline::server::Signals signals;
   Log(Severity::kInfo, "starting", {{"version", sightline::base::VersionText()}, {"data_dir", options->data_dir}});
   auto app =

@@ -58,6 +58,8 @@ constexpr auto kCollected = std::to_array<CollectedSpec>({
     {"sightline_decode_memory_bytes", "Memory taken by images that are being decoded, as --decode_memory counts it."},
     {"sightline_model_load_seconds", "Time that reading a loaded model took, by model."},
     {"sightline_model_warm_up_seconds", "Time that a loaded model ran before it was ready, by model."},
+    {"sightline_model_device_up",
+     "1 for a device that a loaded model computes on, 0 for one that it should and does not."},
     {"sightline_operations", "Operations that are known, by state; ended ones are kept for a while."},
     {"sightline_memory_budget_bytes", "Memory that the collections may use together; 0 for no limit."},
     {"sightline_memory_bytes", "Memory that the collections use together, as the budget counts it."},
@@ -119,6 +121,7 @@ struct Metrics::State {
   prometheus::Family<prometheus::Gauge>* model_loaded;
   prometheus::Counter* models_loaded_well;
   prometheus::Counter* models_refused;
+  prometheus::Family<prometheus::Counter>* device_failures;
   prometheus::Family<prometheus::Gauge>* build_info;
   prometheus::Gauge* serving;
   std::map<std::string, prometheus::Counter*, std::less<>> ignored_headers;
@@ -150,7 +153,8 @@ Metrics::Metrics(int max_collections) : state_(std::make_unique<State>(max_colle
   for (const absl::string_view stage : kStages) {
     s.stages[String(stage)] = &stage_family.Add({{"stage", String(stage)}}, kSeconds);
   }
-  s.batch_size = &BuildHistogram().Name("sightline_batch_size").Help("Images in one batch, by model.").Register(r);
+  s.batch_size =
+      &BuildHistogram().Name("sightline_batch_size").Help("Images in one batch, by model and device.").Register(r);
   auto& rejected_family = BuildCounter()
                               .Name("sightline_rejected_total")
                               .Help("Requests refused before any work, by the queue that was full.")
@@ -213,6 +217,10 @@ Metrics::Metrics(int max_collections) : state_(std::make_unique<State>(max_colle
                            .Register(r);
   s.models_loaded_well = &loads_family.Add({{"result", "ok"}});
   s.models_refused = &loads_family.Add({{"result", "refused"}});
+  s.device_failures = &BuildCounter()
+                           .Name("sightline_device_failures_total")
+                           .Help("Models that could not be loaded on a device, or have lost it, by device.")
+                           .Register(r);
   s.build_info = &BuildGauge().Name("sightline_build_info").Help("1; the labels say what was built.").Register(r);
   s.serving = &BuildGauge()
                    .Name("sightline_serving")
@@ -278,8 +286,8 @@ void Metrics::ObserveStage(absl::string_view stage, double seconds) {
   if (it != state_->stages.end()) it->second->Observe(seconds);
 }
 
-void Metrics::ObserveBatch(const std::string& model, int size) {
-  state_->batch_size->Add({{"model", model}}, kBatch).Observe(size);
+void Metrics::ObserveBatch(const std::string& model, const std::string& device, int size) {
+  state_->batch_size->Add({{"model", model}, {"device", device}}, kBatch).Observe(size);
 }
 
 void Metrics::AddModelTime(double seconds, double wasted) {
@@ -318,7 +326,16 @@ void Metrics::CountRerank(bool all) { (all ? state_->reranked_whole : state_->re
 
 void Metrics::SetModelLoaded(const std::string& model, bool untrained, bool loaded) {
   state_->model_loaded->Add({{"model", model}, {"untrained", untrained ? "true" : "false"}}).Set(loaded ? 1 : 0);
-  state_->batch_size->Add({{"model", model}}, kBatch);
+}
+
+void Metrics::AddModelDevice(const std::string& model, const std::string& device) {
+  state_->batch_size->Add({{"model", model}, {"device", device}}, kBatch);
+}
+
+void Metrics::AddDevice(const std::string& device) { state_->device_failures->Add({{"device", device}}); }
+
+void Metrics::CountDeviceFailure(const std::string& device) {
+  state_->device_failures->Add({{"device", device}}).Increment();
 }
 
 void Metrics::CountModelLoad(bool ok) { (ok ? state_->models_loaded_well : state_->models_refused)->Increment(); }

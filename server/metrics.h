@@ -38,7 +38,7 @@ class Metrics {
   // "store" or "total". The first and the fifth are waits for a thread that decodes or searches, "queue" is that for
   // the model.
   void ObserveStage(absl::string_view stage, double seconds);
-  void ObserveBatch(const std::string& model, int size);
+  void ObserveBatch(const std::string& model, const std::string& device, int size);
   // Time that models worked, and how much of it for requests that were dead when their batch ended.
   void AddModelTime(double seconds, double wasted);
   // A connection ("connections", "connections_of_address") or a request refused before any work: "in_flight",
@@ -63,6 +63,12 @@ class Metrics {
 
   void SetModelLoaded(const std::string& model, bool untrained, bool loaded);
   void CountModelLoad(bool ok);
+  // The series of a model on a device that it was loaded on.
+  void AddModelDevice(const std::string& model, const std::string& device);
+  // The series of a device that models are placed on.
+  void AddDevice(const std::string& device);
+  // A model that could not be loaded on the device, or has lost it.
+  void CountDeviceFailure(const std::string& device);
   void SetBuildInfo(const std::string& version, const std::string& commit, const std::string& simd_level);
   void SetServing(bool serving);
 

@@ -69,6 +69,17 @@ absl::Status Draining() {
                               absl::Seconds(1));
 }
 
+// Not one and the same model, though it is of the same folder: somebody has written to it.
+absl::Status FolderChanged(const std::string& name, const model::ModelInfo& before, const model::ModelInfo& now) {
+  if (now.embedding_space == before.embedding_space && now.token_space == before.token_space) return absl::OkStatus();
+  return base::FailedPrecondition(
+      "MODEL_FOLDER_CHANGED",
+      absl::StrCat("the folder of the model '", name, "' has changed: on one device it embeds into space ",
+                   before.embedding_space, ", on the next into ", now.embedding_space,
+                   ". Load the model again once its files are whole."),
+      {{"actual", now.embedding_space}, {"limit", before.embedding_space}});
+}
+
 bool HasFolder(const std::string& root, const std::string& name) {
   std::error_code error;
   return std::filesystem::exists(absl::StrCat(root, "/", name, "/model.json"), error);
@@ -118,15 +129,24 @@ ModelHub::ModelHub(Options options, const Limits& limits, Metrics& metrics)
       decode_pool_({.name = "decode",
                     .threads = options_.decode_threads,
                     .max_queue = static_cast<size_t>(limits.max_queue),
-                    .on_thread_start = {}}) {}
+                    .on_thread_start = {}}) {
+  for (const model::Device& device : options_.placement.devices) metrics_.AddDevice(device.Name());
+  if (options_.placement.or_cpu) {
+    stand_in_pool_ = std::make_unique<base::ThreadPool>(
+        base::ThreadPool::Options{.name = "stand-in", .threads = 1, .max_queue = SIZE_MAX, .on_thread_start = {}});
+  }
+}
 
 ModelHub::~ModelHub() {
+  draining_ = true;
   std::map<std::string, ModelPtr> models;
   {
+    // A stand-in that is being loaded is waited for; none comes after it.
+    base::MutexLock load_lock(load_mutex_);
     base::MutexLock lock(mutex_);
     models.swap(models_);
     // Who still waits is told so, and lets go of its model.
-    for (ServedModel* const model : alive_) model->batcher().Stop();
+    for (ServedModel* const model : alive_) model->Stop();
   }
   models.clear();
   base::MutexLock lock(mutex_);
@@ -168,27 +188,33 @@ void ModelHub::Reap(ServedModel* model) {
   if (!reaper_.TrySubmit(end)) end();
 }
 
-ModelPtr ModelHub::Serve(const std::string& name, std::unique_ptr<model::Model> model) {
+ModelPtr ModelHub::Share(std::unique_ptr<ServedModel> model) {
+  base::MutexLock lock(mutex_);
+  alive_.insert(model.get());
+  // The last one to let go may be a batcher's own thread.
+  return {model.release(), [this](ServedModel* gone) { Reap(gone); }};
+}
+
+std::unique_ptr<Batcher> ModelHub::MakeBatcher(const std::string& name, const std::string& device,
+                                               std::unique_ptr<model::Model> model) {
   Batcher::Options options;
   options.max_batch = limits_.max_batch;
   options.max_delay = limits_.max_batch_delay;
   options.max_queue = static_cast<size_t>(limits_.max_queue);
   options.max_queue_delay = limits_.max_queue_delay;
-  options.on_batch = [this, name](int size, double milliseconds, double wasted) {
-    metrics_.ObserveBatch(name, size);
+  options.on_batch = [this, name, device](int size, double milliseconds, double wasted) {
+    metrics_.ObserveBatch(name, device, size);
     metrics_.AddModelTime(milliseconds / 1e3, wasted * milliseconds / 1e3);
   };
   options.gate = &gate_;
-  auto made = std::make_unique<ServedModel>(name, std::move(model), std::move(options));
-  base::MutexLock lock(mutex_);
-  alive_.insert(made.get());
-  // The last one to let go may be the batcher's own thread.
-  return {made.release(), [this](ServedModel* gone) { Reap(gone); }};
+  options.device = device;
+  options.on_lost = [this, name, device](const absl::Status& why) { OnDeviceLost(name, device, why); };
+  return std::make_unique<Batcher>(std::move(model), std::move(options));
 }
 
-absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start) {
+absl::Status ModelHub::RunWarmUp(Batcher& batcher, ServedModel::Start* start) {
   if (options_.warm_up == WarmUp::kNone) return absl::OkStatus();
-  std::vector<model::PreparedImage> images = served.model().WarmUpImages();
+  std::vector<model::PreparedImage> images = batcher.model().WarmUpImages();
   start->sizes = static_cast<int>(images.size());
   if (options_.warm_up == WarmUp::kOne && images.size() > 1) images.resize(1);
   const base::Clock& clock = base::Clock::Real();
@@ -199,7 +225,7 @@ absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start)
   const auto run = [&](model::PreparedImage image) -> absl::StatusOr<double> {
     const base::Clock::Ticks begin = clock.Steady();
     std::promise<absl::Status> answer;
-    served.batcher().Submit(
+    batcher.Submit(
         request, std::move(image), Priority::kInteractive,
         [&answer](const absl::StatusOr<model::Embedding>& embedding) { answer.set_value(embedding.status()); });
     SIGHTLINE_RETURN_IF_ERROR(answer.get_future().get());
@@ -222,7 +248,26 @@ absl::Status ModelHub::RunWarmUp(ServedModel& served, ServedModel::Start* start)
   return absl::OkStatus();
 }
 
-absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
+absl::StatusOr<std::unique_ptr<Batcher>> ModelHub::LoadOn(const std::string& name, const model::LoadOptions& load,
+                                                          ServedModel::Start* start) {
+  const base::Clock& clock = base::Clock::Real();
+  const base::Clock::Ticks begin = clock.Steady();
+  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<model::Model> model,
+                             options_.load(absl::StrCat(options_.root, "/", name), load));
+  start->load_milliseconds = base::MillisecondsBetween(begin, clock.Steady());
+  if (draining_) return Draining();
+  std::unique_ptr<Batcher> batcher = MakeBatcher(name, load.device.Name(), std::move(model));
+  const absl::Status warm = RunWarmUp(*batcher, start);
+  // Which says more than what the image was answered.
+  if (const absl::Status lost = batcher->lost(); !lost.ok()) {
+    return base::Error(lost.code(), kDeviceLost, lost.message());
+  }
+  SIGHTLINE_RETURN_IF_ERROR(warm);
+  return batcher;
+}
+
+absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name, const std::vector<model::LoadOptions>& loads,
+                                           std::vector<ServedModel::DeviceState> left_out) {
   if (draining_) return Draining();
   {
     base::MutexLock lock(mutex_);
@@ -238,18 +283,40 @@ absl::StatusOr<ModelPtr> ModelHub::LoadNow(const std::string& name) {
     return base::FailedPrecondition("MODELS_NOT_BUILT",
                                     "this server was built without models. Send descriptors instead of images.");
   }
-  const base::Clock& clock = base::Clock::Real();
-  const base::Clock::Ticks begin = clock.Steady();
-  SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<model::Model> loaded,
-                             options_.load(absl::StrCat(options_.root, "/", name), options_.load_options));
   ServedModel::Start start;
-  start.load_milliseconds = base::MillisecondsBetween(begin, clock.Steady());
-  if (draining_) return Draining();
-  ModelPtr served = Serve(name, std::move(loaded));
-  SIGHTLINE_RETURN_IF_ERROR(RunWarmUp(*served, &start));
-  start.time = clock.Now();
+  std::vector<std::unique_ptr<Batcher>> batchers;
+  std::vector<ServedModel::DeviceState> refused;
+  const auto load_on = [&](const model::LoadOptions& load) -> absl::Status {
+    ServedModel::Start of_device;
+    absl::StatusOr<std::unique_ptr<Batcher>> batcher = LoadOn(name, load, &of_device);
+    if (!batcher.ok() && !draining_) {
+      refused.push_back({load.device.Name(), batcher.status()});
+      return absl::OkStatus();
+    }
+    SIGHTLINE_RETURN_IF_ERROR(batcher.status());
+    start.load_milliseconds += of_device.load_milliseconds;
+    start.warm_up_milliseconds += of_device.warm_up_milliseconds;
+    start.warm_sizes = batchers.empty() ? of_device.warm_sizes : std::min(start.warm_sizes, of_device.warm_sizes);
+    start.sizes = of_device.sizes;
+    batchers.push_back(*std::move(batcher));
+    return FolderChanged(name, batchers.front()->model().info(), batchers.back()->model().info());
+  };
+  for (const model::LoadOptions& load : loads) SIGHTLINE_RETURN_IF_ERROR(load_on(load));
+  if (batchers.empty() && options_.placement.or_cpu && loads.front().device.cuda) {
+    SIGHTLINE_RETURN_IF_ERROR(load_on(Placement::OnCpu(options_.load_options)));
+  }
+  if (batchers.empty()) return refused.front().status;
+  for (ServedModel::DeviceState& one : refused) {
+    base::Log(base::Severity::kError, "model not loaded on a device; it is served on others",
+              {{"model", name}, {"device", one.device}, {"error", std::string(one.status.message())}});
+    // One that was lost on the way is counted already.
+    if (base::GetErrorInfo(one.status).reason != kDeviceLost) metrics_.CountDeviceFailure(one.device);
+    left_out.push_back(std::move(one));
+  }
+  start.time = base::Clock::Real().Now();
+  auto served = std::make_unique<ServedModel>(name, std::move(batchers), std::move(left_out));
   served->set_start(start);
-  return served;
+  return Share(std::move(served));
 }
 
 absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
@@ -258,11 +325,19 @@ absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
     base::MutexLock lock(mutex_);
     loading_.insert(name);
   }
-  absl::StatusOr<ModelPtr> served;
+  base::MutexLock load_lock(load_mutex_);
+  return Publish(name, LoadNow(name, options_.placement.LoadsOf(name, options_.load_options), {}));
+}
+
+absl::StatusOr<ModelPtr> ModelHub::Publish(const std::string& name, absl::StatusOr<ModelPtr> served) {
   ModelPtr replaced;
+  std::vector<std::string> devices;
+  if (served.ok()) {
+    for (const ServedModel::DeviceState& one : (*served)->devices()) {
+      if (one.status.ok()) devices.push_back(one.device);
+    }
+  }
   {
-    base::MutexLock load_lock(load_mutex_);
-    served = LoadNow(name);
     base::MutexLock lock(mutex_);
     loading_.erase(loading_.find(name));
     if (served.ok()) {
@@ -277,6 +352,7 @@ absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
     if (served.ok()) {
       if (replaced != nullptr) metrics_.SetModelLoaded(name, replaced->info().untrained, false);
       metrics_.SetModelLoaded(name, (*served)->info().untrained, true);
+      for (const std::string& device : devices) metrics_.AddModelDevice(name, device);
     }
   }
   if (!served.ok()) {
@@ -292,11 +368,43 @@ absl::StatusOr<ModelPtr> ModelHub::Load(const std::string& name) {
              {"parameters", absl::StrCat(info.parameters)},
              {"embedding_space", info.embedding_space},
              {"numeric", info.numeric},
+             {"devices", absl::StrJoin(devices, ",")},
              {"replaces", replaced == nullptr ? "" : replaced->info().embedding_space},
              {"milliseconds", absl::StrCat(static_cast<int64_t>(start.load_milliseconds))},
              {"warm_up_milliseconds", absl::StrCat(static_cast<int64_t>(start.warm_up_milliseconds))},
              {"warm_sizes", absl::StrCat(start.warm_sizes, " of ", start.sizes)}});
   return served;
+}
+
+void ModelHub::OnDeviceLost(const std::string& name, const std::string& device, const absl::Status& why) {
+  metrics_.CountDeviceFailure(device);
+  base::Log(base::Severity::kError, "device lost: the model does not use it any more",
+            {{"model", name}, {"device", device}, {"error", std::string(why.message())}});
+  if (stand_in_pool_ == nullptr) return;
+  // Not on this thread, which answers what waits.
+  const bool accepted = stand_in_pool_->TrySubmit([this, name] { StandIn(name); });
+  if (!accepted) base::Log(base::Severity::kInfo, "nothing stands in: the server ends", {{"model", name}});
+}
+
+void ModelHub::StandIn(const std::string& name) {
+  base::MutexLock load_lock(load_mutex_);
+  if (draining_) return;
+  ModelPtr lost;
+  {
+    base::MutexLock lock(mutex_);
+    const auto it = models_.find(name);
+    // What was lost may have been replaced since, or may have had other devices.
+    if (it == models_.end() || !it->second->lost()) return;
+    lost = it->second;
+    loading_.insert(name);
+  }
+  absl::StatusOr<ModelPtr> served =
+      LoadNow(name, {Placement::OnCpu(options_.load_options)}, /*left_out=*/lost->devices());
+  // Nobody has asked for what else may be in the folder by now.
+  if (served.ok()) {
+    if (absl::Status changed = FolderChanged(name, lost->info(), (*served)->info()); !changed.ok()) served = changed;
+  }
+  Publish(name, std::move(served)).IgnoreError();  // the log says what became of it
 }
 
 absl::Status ModelHub::Unload(const std::string& name) {
@@ -382,6 +490,17 @@ absl::StatusOr<ModelHub::Known> ModelHub::FindKnown(const std::string& name) con
                         {{"model", name}});
 }
 
+std::vector<std::string> ModelHub::devices() const {
+  std::vector<std::string> names;
+  for (const model::Device& device : options_.placement.devices) names.push_back(device.Name());
+  for (const ModelPtr& model : List()) {
+    for (const ServedModel::DeviceState& one : model->devices()) {
+      if (std::find(names.begin(), names.end(), one.device) == names.end()) names.push_back(one.device);
+    }
+  }
+  return names;
+}
+
 std::string ModelHub::default_model() const {
   base::MutexLock lock(mutex_);
   return models_.contains(default_model_) ? default_model_ : "";
@@ -417,7 +536,7 @@ absl::StatusOr<Batcher::Place> ModelHub::Admit(const EmbedJob& job) {
         {{"limit", absl::FormatDuration(limits_.max_queue_delay)}, {"actual", absl::FormatDuration(wait)}});
   }
   const int images = static_cast<int>(std::max<size_t>(1, job.crops.size()));
-  absl::StatusOr<Batcher::Place> place = job.model->batcher().Reserve(*job.request, job.priority, images);
+  absl::StatusOr<Batcher::Place> place = job.model->Reserve(*job.request, job.priority, images);
   if (absl::IsResourceExhausted(place.status())) metrics_.CountRejected("model_queue");
   if (base::GetErrorInfo(place.status()).reason == kDeadlineTooShort) metrics_.CountRejected("deadline");
   return place;
@@ -499,7 +618,7 @@ void ModelHub::DecodeAndSubmit(EmbedWork& work) {
   const auto gather = std::make_shared<Gather>(prepared.size(), std::move(result), std::move(work.done));
   for (size_t i = 0; i < prepared.size(); ++i) {
     // The model stays until it has answered.
-    job.model->batcher().Submit(work.place, job.request, std::move(prepared[i]),
+    work.place.batcher().Submit(work.place, job.request, std::move(prepared[i]),
                                 [gather, i, model = job.model](absl::StatusOr<model::Embedding> embedding) {
                                   gather->Set(i, std::move(embedding));
                                 });

@@ -1,9 +1,13 @@
-// ModelHub: the models a server has loaded, each with its batcher, and the way from image bytes to embeddings.
+// ModelHub: the models a server has loaded, each with its batchers, and the way from image bytes to embeddings.
 //
 // Models come and go while requests run. A request finds a model once and keeps it until it is done, so that it is
 // embedded by the model whose space was checked; a model that is unloaded, or replaced by a new load of its name, takes
 // no new requests and goes when the last one is done. A model is loaded and warmed up beside the one it replaces, and
 // takes its place only when it is ready; one that is refused changes nothing.
+//
+// A model is loaded on every device of the placement. One that a device refuses, or does not get through its warm-up
+// there, is served on the others; where none is left, on the CPU if the placement says so. The same when devices are
+// lost later: with the last one goes the model, until it is loaded again or the CPU stands in.
 //
 // Threading: all methods may be called from any thread. Load and Unload take turns; one that waits blocks its caller.
 // Ownership: owns models, batchers and threads. The destructor answers what still waits with UNAVAILABLE.
@@ -38,6 +42,7 @@
 #include "server/decode_budget.h"
 #include "server/limits.h"
 #include "server/metrics.h"
+#include "server/placement.h"
 #include "server/run_gate.h"
 #include "server/served_model.h"
 
@@ -77,7 +82,8 @@ class ModelHub {
   struct Options {
     std::string root;  // folder of model directories
     LoadModel load = {};
-    model::LoadOptions load_options = {};
+    model::LoadOptions load_options = {};  // but for device and numbers, which the placement says
+    Placement placement = {};
     int decode_threads = 2;
     image::Decoder* decoder = nullptr;  // must outlive the hub; null: images are decoded by the hub's own threads
     int cores = 1;
@@ -119,6 +125,9 @@ class ModelHub {
   // NOT_FOUND when there is no such name.
   absl::StatusOr<Known> FindKnown(const std::string& name) const;
 
+  // The devices that models are placed on, and those they are on instead.
+  std::vector<std::string> devices() const;
+
   // The model for requests that name none; empty when there is none.
   std::string default_model() const;
 
@@ -135,9 +144,24 @@ class ModelHub {
   static absl::Status CheckName(const std::string& name);
 
  private:
-  ModelPtr Serve(const std::string& name, std::unique_ptr<model::Model> model);
-  absl::StatusOr<ModelPtr> LoadNow(const std::string& name);
-  absl::Status RunWarmUp(ServedModel& served, ServedModel::Start* start);
+  // Hands a model out that ends by Reap.
+  ModelPtr Share(std::unique_ptr<ServedModel> model);
+  std::unique_ptr<Batcher> MakeBatcher(const std::string& name, const std::string& device,
+                                       std::unique_ptr<model::Model> model);
+  // Loaded and warmed up on one device.
+  absl::StatusOr<std::unique_ptr<Batcher>> LoadOn(const std::string& name, const model::LoadOptions& load,
+                                                  ServedModel::Start* start);
+  // On the devices of `loads`, or else on the CPU. `left_out`: devices that were lost before.
+  absl::StatusOr<ModelPtr> LoadNow(const std::string& name, const std::vector<model::LoadOptions>& loads,
+                                   std::vector<ServedModel::DeviceState> left_out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(load_mutex_);
+  // Puts what was loaded in the place of what was there.
+  absl::StatusOr<ModelPtr> Publish(const std::string& name, absl::StatusOr<ModelPtr> served)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(load_mutex_);
+  absl::Status RunWarmUp(Batcher& batcher, ServedModel::Start* start);
+  void OnDeviceLost(const std::string& name, const std::string& device, const absl::Status& why);
+  // Loads a model whose devices are all lost on the CPU.
+  void StandIn(const std::string& name);
   absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   struct EmbedWork;
   // A place for the job with its model, or why it is refused.
@@ -167,6 +191,7 @@ class ModelHub {
   int ending_ ABSL_GUARDED_BY(mutex_) = 0;  // not alive any more, and not gone yet
   base::ThreadPool reaper_;                 // ends models: a batcher cannot be joined by its own thread
   base::ThreadPool decode_pool_;
+  std::unique_ptr<base::ThreadPool> stand_in_pool_;  // null where the CPU does not stand in
 };
 
 }  // namespace sightline::server

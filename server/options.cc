@@ -121,7 +121,10 @@ ABSL_FLAG(std::string, port_file, "", "write the ports bound to this file, as JS
 ABSL_FLAG(std::string, model_root, "model/zoo", "folder of model directories");
 ABSL_FLAG(std::vector<std::string>, models, {}, "models to load, the default one first; none: descriptors only");
 ABSL_FLAG(std::vector<std::string>, int8_models, {},
-          "models that compute in int8 where the machine has AVX-512 VNNI, or `all`; see `sightline-train calibrate`");
+          "models that compute in int8 on a CPU that has AVX-512 VNNI, or `all`; see `sightline-train calibrate`");
+ABSL_FLAG(std::string, device, "auto",
+          "where models compute: cpu, cuda:N, several cards with commas between them, or auto: every card there is, "
+          "or the CPU where there is none or none works");
 ABSL_FLAG(bool, allow_untrained, false, "let a model without weights run from a seeded initialisation, for trials");
 ABSL_FLAG(int, grpc_threads, 1, "completion-queue threads; one is fastest on small machines");
 ABSL_FLAG(int, search_threads, 2, "requests that are searched or read from disk at once");
@@ -334,6 +337,7 @@ absl::StatusOr<ServerOptions> FromFlags() {
     if (!name.empty()) options.models.push_back(name);
   }
   options.int8_models = absl::GetFlag(FLAGS_int8_models);
+  options.device = absl::GetFlag(FLAGS_device);
   options.allow_untrained = absl::GetFlag(FLAGS_allow_untrained);
   options.grpc_threads = absl::GetFlag(FLAGS_grpc_threads);
   options.search_threads = absl::GetFlag(FLAGS_search_threads);
@@ -391,6 +395,12 @@ absl::StatusOr<ServerOptions> FromFlags() {
 }
 
 }  // namespace
+
+Placement PlacementOf(const ServerOptions& options) {
+  return {.devices = options.devices,
+          .or_cpu = options.device == "auto" && options.devices.front().cuda,
+          .int8_models = options.int8_models};
+}
 
 Listening ListeningOf(const ServerOptions& options) {
   return {.grpc = options.listen,

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
+#include "server/placement.h"
 #include "server/rpc/connections.h"
 #include "server/security/address_warnings.h"
 #include "server/security/security.h"
@@ -52,6 +53,9 @@ struct ServerOptions {
   std::string model_root;
   std::vector<std::string> models;       // the first is the default one; empty: descriptors only
   std::vector<std::string> int8_models;  // those that compute in int8; "all": every one
+  std::string device = "cpu";            // where models compute, as the operator says it
+  // What the program makes of it: it alone can ask LibTorch for cards.
+  std::vector<model::Device> devices = {model::Device{}};
   bool allow_untrained = false;
   int grpc_threads = 1;
   int search_threads = 2;
@@ -79,6 +83,9 @@ struct ServerOptions {
 // The settings that change while the server runs; the others need a restart.
 inline constexpr std::array kLiveSettings = {absl::string_view("drain_grace"), absl::string_view("log_level"),
                                              absl::string_view("memory_budget"), absl::string_view("models")};
+
+// How models are loaded. Where no device was named, the CPU stands in for cards.
+Placement PlacementOf(const ServerOptions& options);
 
 // The addresses as their warnings need them.
 Listening ListeningOf(const ServerOptions& options);

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
@@ -76,6 +77,13 @@ std::string ModelText(const ModelHub::Known& known, const std::string& default_m
                           info.name, info.name == default_model ? " (default)" : "", info.architecture, info.numeric,
                           info.embedding_space.substr(0, kShownSpace), static_cast<int>(known.model->queue_depth()),
                           start.load_milliseconds, start.warm_up_milliseconds, start.warm_sizes, start.sizes);
+    const std::vector<ServedModel::DeviceState> devices = known.model->devices();
+    if (devices.size() > 1 || !devices.front().status.ok()) {
+      for (const ServedModel::DeviceState& one : devices) {
+        absl::StrAppend(&out, "  ", one.device, one.status.ok() ? "" : ": NOT USED: ", Printable(one.status.message()),
+                        "\n");
+      }
+    }
   }
   if (known.loading) absl::StrAppend(&out, "model ", known.name, ": being loaded\n");
   if (!known.refused.ok())
@@ -145,7 +153,7 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
       absl::StrCat("sightline-server ", base::VersionText(), "\nup ",
                    absl::FormatDuration(absl::Trunc(base::Clock::Real().Now() - facts.start_time, absl::Seconds(1))),
                    ", simd ", facts.simd_level, facts.cpu_capability.empty() ? "" : ", models ", facts.cpu_capability,
-                   serving ? ", serving\n\n" : ", not serving\n\n");
+                   ", on ", absl::StrJoin(models.devices(), ", "), serving ? ", serving\n\n" : ", not serving\n\n");
   for (const std::string& warning : WarningsOf(facts, models))
     absl::StrAppend(&out, "warning: ", Printable(warning), "\n\n");
   absl::StrAppend(&out, SettingsText(extras.settings), "\n", metrics.StageTable(), "\n");
@@ -185,6 +193,10 @@ void AddSamples(const index::Database& database, const ModelHub& models, const O
     const std::map<std::string, std::string> labels = {{"model", model->info().name}};
     add("sightline_model_load_seconds", labels, model->start().load_milliseconds / 1e3);
     add("sightline_model_warm_up_seconds", labels, model->start().warm_up_milliseconds / 1e3);
+    for (const ServedModel::DeviceState& one : model->devices()) {
+      add("sightline_model_device_up", {{"model", model->info().name}, {"device", one.device}},
+          one.status.ok() ? 1 : 0);
+    }
   }
   add("sightline_memory_budget_bytes", {}, limits.memory_budget_bytes);
   add("sightline_memory_bytes", {}, database.memory_bytes());

@@ -24,8 +24,6 @@ absl::Status NoSuchDevice(absl::string_view text, absl::string_view why) {
 
 }  // namespace
 
-std::string Device::Name() const { return cuda ? absl::StrCat("cuda:", index) : "cpu"; }
-
 absl::StatusOr<Device> ParseDevice(absl::string_view text) {
   if (text == "cpu") return Device{};
   if (text == "cuda") return Device{.cuda = true};
@@ -71,6 +69,12 @@ absl::Status CheckDevice(const Device& device) {
       absl::StrCat("the device ", device.Name(), " is not there: ", there,
                    ". Use --device cpu, or docs/troubleshooting.md on what may be missing."),
       {{"actual", device.Name()}});
+}
+
+absl::StatusOr<std::vector<Device>> FindDevices(absl::string_view text) {
+  SIGHTLINE_ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDevices(text));
+  for (const Device& device : devices) SIGHTLINE_RETURN_IF_ERROR(CheckDevice(device));
+  return devices;
 }
 
 }  // namespace sightline::model

@@ -1,10 +1,10 @@
 // Device: where a model computes.
 //
-// Threading: values and pure functions; Resolve asks the driver. Failure: INVALID_ARGUMENT for text that names no
-// device, FAILED_PRECONDITION for one that is not there, with what is.
+// Threading: values and functions that any thread may call; "auto", CardCount, CheckDevice and FindDevices ask the
+// driver. Failure: INVALID_ARGUMENT for text that names no device, FAILED_PRECONDITION for one that is not there, with
+// what is.
 //
-//   SIGHTLINE_ASSIGN_OR_RETURN(const Device device, ParseDevice("cuda:1"));
-//   SIGHTLINE_RETURN_IF_ERROR(CheckDevice(device));
+//   SIGHTLINE_ASSIGN_OR_RETURN(const std::vector<Device> devices, FindDevices("cuda:0,cuda:1"));
 #ifndef SIGHTLINE_MODEL_DEVICE_DEVICE_H_
 #define SIGHTLINE_MODEL_DEVICE_DEVICE_H_
 
@@ -13,15 +13,20 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace sightline::model {
+
+// The reason of a batch that a device did not compute. The next one may fare better, or the device is lost.
+inline constexpr char kDeviceFailed[] = "DEVICE_FAILED";
 
 struct Device {
   bool cuda = false;
   int index = 0;  // of the card; 0 for the CPU
 
-  std::string Name() const;  // "cpu", "cuda:0"
+  // "cpu", "cuda:0". Here, for those who know of devices and link no LibTorch.
+  std::string Name() const { return cuda ? absl::StrCat("cuda:", index) : "cpu"; }
   friend bool operator==(const Device&, const Device&) = default;
 };
 
@@ -37,6 +42,9 @@ int CardCount();
 
 // Whether the device can be used by this process.
 absl::Status CheckDevice(const Device& device);
+
+// ParseDevices, and CheckDevice of each.
+absl::StatusOr<std::vector<Device>> FindDevices(absl::string_view text);
 
 }  // namespace sightline::model
 

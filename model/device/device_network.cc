@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "model/device/autocast.h"
+#include "model/device/device.h"
 #include "model/preprocess/sizes.h"
 
 namespace sightline::model {
@@ -19,9 +20,9 @@ constexpr size_t kMostShapes = 256;
 
 absl::Status DeviceFailed(const std::exception& error) {
   const absl::string_view text = error.what();
-  return base::Error(absl::StatusCode::kInternal, "DEVICE_FAILED",
+  return base::Error(absl::StatusCode::kInternal, kDeviceFailed,
                      absl::StrCat("the device failed: ", text.substr(0, text.find('\n')),
-                                  ". Start the server again; if it happens again, with --device cpu."));
+                                  ". Try again; where it happens again, use another device, or --device cpu."));
 }
 
 absl::Status DoesNotFit(const torch::Device& device, const PreparedImage& image) {

@@ -32,6 +32,8 @@ constexpr char kQueueFullReason[] = "TOO_MANY_PENDING_WRITES";
 constexpr auto kEmbedTime = std::chrono::hours(1);
 constexpr auto kPoll = std::chrono::milliseconds(100);
 constexpr auto kBusyWait = std::chrono::milliseconds(50);
+// Rounds of kBusyWait that a model without a device is waited for: a minute, in which the CPU may stand in.
+constexpr int kMostLostRounds = 1200;
 
 absl::Status CancelledByCaller() {
   return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
@@ -191,6 +193,11 @@ absl::Status Reembedding::Write(std::vector<index::Record> records) {
   return absl::OkStatus();
 }
 
+void Reembedding::TakeStandIn() {
+  const absl::StatusOr<ModelPtr> found = models_.Find(model_->info().name);
+  if (found.ok() && (*found)->info().embedding_space == model_->info().embedding_space) model_ = *found;
+}
+
 absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
   const base::Clock& clock = base::Clock::Real();
   const auto request = std::make_shared<Request>(clock, clock.Steady() + kEmbedTime);
@@ -198,7 +205,9 @@ absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
   for (size_t i = 0; i < records.size(); ++i) waiting[i] = i;
   const index::CollectionConfig config = transfer_->to()->config();
   std::vector<index::Record> ready;
+  int lost_rounds = 0;
   while (!waiting.empty()) {
+    bool lost = false;
     Answers<absl::StatusOr<EmbedResult>> answers(waiting.size());
     for (size_t i = 0; i < waiting.size(); ++i) {
       EmbedJob job;
@@ -223,6 +232,9 @@ absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
       index::Record& record = records[waiting[i]];
       if (absl::IsResourceExhausted(result.status())) {
         busy.push_back(waiting[i]);
+      } else if (base::GetErrorInfo(result.status()).reason == kDeviceLost && lost_rounds < kMostLostRounds) {
+        busy.push_back(waiting[i]);
+        lost = true;
       } else if (IsAboutTheImage(result.status())) {
         left_out_[record.id] = std::string(result.status().message());
       } else {
@@ -235,8 +247,14 @@ absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
         ready.push_back(std::move(record));
       }
     }
+    if (lost) {
+      ++lost_rounds;
+      TakeStandIn();
+    }
     waiting = std::move(busy);
-    if (!waiting.empty()) std::this_thread::sleep_for(kBusyWait);
+    if (waiting.empty()) break;
+    SIGHTLINE_RETURN_IF_ERROR(Report());
+    std::this_thread::sleep_for(kBusyWait);
   }
   embedded_ += static_cast<int64_t>(ready.size());
   return Write(std::move(ready));

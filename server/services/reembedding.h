@@ -45,6 +45,8 @@ class Reembedding {
   // Whether the other space has the image already, perhaps after its attributes were brought up to date.
   absl::StatusOr<bool> IsThere(const index::Record& record);
   absl::Status EmbedAndWrite(std::vector<index::Record> records);
+  // The model may have been loaded again, elsewhere, since the devices it was on are lost.
+  void TakeStandIn();
   // For a model that is the collection's own with a whitening behind it: no image is needed.
   absl::Status WhitenAndWrite(std::vector<index::Record> records);
   bool Whitens() const;

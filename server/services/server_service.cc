@@ -12,7 +12,7 @@ void ServerService::GetServerInfo(const CallInfo& call, v1::GetServerInfoRespons
   ToProto(facts.start_time, reply->mutable_start_time());
   reply->set_simd_level(facts.simd_level);
   reply->set_blas(facts.blas);
-  reply->add_devices("cpu");
+  for (const std::string& device : context_.models.devices()) reply->add_devices(device);
   ToProto(context_.limits, reply->mutable_limits());
   reply->set_cpu_capability(facts.cpu_capability);
   reply->set_decode_isolation(facts.decodes_apart ? v1::GetServerInfoResponse::DECODE_ISOLATION_PROCESS

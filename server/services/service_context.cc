@@ -77,6 +77,11 @@ bool CoversCollection(const index::Database& database, const CallInfo& call, abs
 std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& models) {
   std::vector<std::string> warnings = facts.warnings;
   for (const ModelPtr& model : models.List()) {
+    for (const ServedModel::DeviceState& one : model->devices()) {
+      if (one.status.ok()) continue;
+      warnings.push_back(
+          absl::StrCat("the model '", model->info().name, "' does not use ", one.device, ": ", one.status.message()));
+    }
     if (!model->info().untrained) continue;
     warnings.push_back(absl::StrCat("the model '", model->info().name,
                                     "' is UNTRAINED: it runs from a seeded initialisation, because --allow_untrained "

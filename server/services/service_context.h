@@ -58,7 +58,8 @@ absl::StatusOr<ModelPtr> FindCollectionModel(const ServiceContext& context, cons
 // Whether the caller may see the collection of this name: by the name itself, or by an alias of it.
 bool CoversCollection(const index::Database& database, const CallInfo& call, absl::string_view collection);
 
-// What an operator should know: the facts' own warnings, and one for each model without trained weights.
+// What an operator should know: the facts' own warnings, and one for each model without trained weights and for each
+// device that a model should compute on and does not.
 std::vector<std::string> WarningsOf(const ServerFacts& facts, const ModelHub& models);
 
 }  // namespace sightline::server

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "model/device/device.h"
 #include "server/batcher.h"
 #include "tests/support/fake_model.h"
 
@@ -67,7 +68,8 @@ class DeepModel final : public model::Model {
 };
 
 // The first image holds the model in its begin, so that the others wait when it has begun.
-std::vector<std::string> EventsBehindTheFirst(int images, bool fail = false) {
+std::vector<std::string> EventsBehindTheFirst(int images, const absl::Status& failure = absl::OkStatus(),
+                                              const absl::Status& told = absl::OkStatus()) {
   FakeModel fake;
   std::vector<std::string> events;
   {
@@ -85,11 +87,12 @@ std::vector<std::string> EventsBehindTheFirst(int images, bool fail = false) {
     submit(0);
     fake.WaitForBatches(1);
     for (int i = 1; i <= images; ++i) submit(static_cast<float>(i));
-    if (fail) fake.Fail(absl::InternalError("the card fell off the bus"));
+    fake.Fail(failure);
     fake.Release();
     for (size_t i = 0; i < answers.size(); ++i) {
       const DeepAnswer answer = answers[i].get();
-      EXPECT_EQ(answer.ok(), !fail) << i;
+      EXPECT_EQ(base::GetErrorInfo(answer.status()).reason, base::GetErrorInfo(told).reason) << i;
+      EXPECT_EQ(answer.status().code(), told.code()) << i;
       if (answer.ok()) {
         EXPECT_EQ(answer->descriptor.front(), static_cast<float>(i));
       }
@@ -107,7 +110,15 @@ TEST(DeepBatcherTest, ASmallerOneWaitsForMore) {
 }
 
 TEST(DeepBatcherTest, BatchesThatDoNotBeginAreAnswered) {
-  EXPECT_THAT(EventsBehindTheFirst(4, /*fail=*/true), ElementsAre("begin 0", "begin 1 2", "begin 3 4"));
+  const absl::Status failure = absl::InternalError("it has no such layer");
+  EXPECT_THAT(EventsBehindTheFirst(4, failure, failure), ElementsAre("begin 0", "begin 1 2", "begin 3 4"));
+}
+
+TEST(DeepBatcherTest, BehindOneThatTheDeviceFailedNoneIsBegun) {
+  const absl::Status failure = base::Error(absl::StatusCode::kInternal, model::kDeviceFailed, "it fell off. Try.");
+  const absl::Status lost = base::Error(absl::StatusCode::kUnavailable, kDeviceLost, "it is lost. Try again.");
+  // The second was begun before the first one's end was known.
+  EXPECT_THAT(EventsBehindTheFirst(6, failure, lost), ElementsAre("begin 0", "begin 1 2"));
 }
 
 }  // namespace

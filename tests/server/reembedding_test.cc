@@ -1,4 +1,4 @@
-// Embedding again with a model that only adds a whitening, which needs no images.
+// Embedding again: with a model that only adds a whitening, which needs no images; on a device that is lost on the way.
 #include "server/services/reembedding.h"
 
 #include <gtest/gtest.h>
@@ -8,10 +8,13 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "model/device/device.h"
+#include "model/image/encode.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/temp_folder.h"
 
@@ -31,10 +34,12 @@ class WhiteningAgain : public ::testing::Test {
     ModelHub::Options options;
     options.root = folder_.path() + "/models";
     options.warm_up = WarmUp::kNone;
+    options.placement = {.devices = {{.cuda = true}}, .or_cpu = true};
     options.load = [this](const std::string&,
-                          const model::LoadOptions&) -> absl::StatusOr<std::unique_ptr<model::Model>> {
-      auto model = std::make_unique<FakeModel>("white-space");
+                          const model::LoadOptions& load) -> absl::StatusOr<std::unique_ptr<model::Model>> {
+      auto model = std::make_unique<FakeModel>("white-space", load.device.cuda ? 1.0f : 2.0f);
       model->SetBareSpace(bare_space_);
+      if (load.device.cuda) model->Fail(card_);
       return model;
     };
     hub_ = std::make_unique<ModelHub>(options, limits_, metrics_);
@@ -46,6 +51,7 @@ class WhiteningAgain : public ::testing::Test {
     config.model = "plain";
     config.embedding_space = "plain-space";
     config.descriptor_dim = 4;
+    config.keep_image = index::KeepImage::kOriginal;
     auto collection = database_->Create(config);
     EXPECT_TRUE(collection.ok()) << collection.status();
     for (int i = 0; i < kImages; ++i) {
@@ -69,6 +75,7 @@ class WhiteningAgain : public ::testing::Test {
 
   sightline::testing::TempFolder folder_;
   std::string bare_space_ = "plain-space";
+  absl::Status card_;  // what it says to every batch
   Limits limits_;
   Metrics metrics_;
   std::unique_ptr<ModelHub> hub_;
@@ -99,6 +106,30 @@ TEST_F(WhiteningAgain, AnotherModelsWhiteningNeedsTheImages) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(base::GetErrorInfo(result.status()).reason, "IMAGES_NOT_EMBEDDED") << result.status();
   EXPECT_EQ((*database_->Find("shop"))->config().embedding_space, "plain-space");
+}
+
+TEST_F(WhiteningAgain, TheCpuTakesOverFromALostCard) {
+  bare_space_ = "";
+  card_ = base::Error(absl::StatusCode::kInternal, model::kDeviceFailed, "the device failed: bus. Try again.");
+  const image::Image picture{
+      .width = 8, .height = 8, .rgb = std::vector<uint8_t>(8 * 8 * 3, 100), .original_width = 8, .original_height = 8};
+  for (int i = 0; i < kImages; ++i) {
+    index::Write write;
+    write.record.id = absl::StrCat("id", i);
+    write.record.descriptor = {1, 2, 3, 4};
+    write.record.image = *image::EncodeJpeg(picture, 90);
+    write.record.image_kind = index::KeepImage::kOriginal;
+    ASSERT_TRUE((*database_->Find("shop"))->Put(write).ok());
+  }
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->embedded(), kImages);
+  const auto after = *database_->Find("shop");
+  ASSERT_EQ(after->Stats().images, kImages);
+  // The descriptors are normalised, and the CPU's mark is twice the card's.
+  const auto record = after->Get("id7", index::RecordView::kVectors);
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_NEAR(record->descriptor[2], 2 * record->descriptor[1], 1e-6);
 }
 
 }  // namespace

@@ -3,14 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <future>
 
+#include "base/status.h"
 #include "server/services/collection_service.h"
 #include "server/services/index_service.h"
 #include "server/services/operation_service.h"
+#include "server/services/server_service.h"
 #include "server/status_page.h"
 #include "tests/server/services_fixture.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_model.h"
 
 namespace sightline::server {
 namespace {
@@ -322,6 +326,35 @@ TEST_F(ServicesTest, WhatIsDamagedIsShownAndCounted) {
   const std::string page = StatusPage(facts_, true, metrics_, database_, models_, *operations_, limits_);
   EXPECT_THAT(page, HasSubstr("collection lost: SET ASIDE, not served: segment 7?is cut\n"));
   EXPECT_THAT(page, HasSubstr("collection half: DAMAGED, read as far as possible: so is 8\n"));
+}
+
+TEST_F(ServicesTest, ADeviceThatIsNotUsedIsNamedWithWhy) {
+  std::filesystem::create_directories(folder_.path() + "/m");
+  ModelHub::Options options{.root = folder_.path(), .warm_up = WarmUp::kNone};
+  options.placement.devices = {{.cuda = true}, {.cuda = true, .index = 1}};
+  options.load = [](const std::string&,
+                    const model::LoadOptions& load) -> absl::StatusOr<std::unique_ptr<model::Model>> {
+    if (load.device.index == 1) return base::FailedPrecondition("DEVICE_MISSING", "it is\ngone. Look for it.");
+    return std::make_unique<testing::FakeModel>();
+  };
+  ModelHub models(options, limits_, metrics_);
+  ASSERT_TRUE(models.Load("m").ok());
+  ServiceContext context{database_, models, *operations_, workers_, loader_, limits_, metrics_, facts_};
+  v1::GetServerInfoResponse info;
+  ServerService(context).GetServerInfo(CallInfo(), &info);
+  EXPECT_THAT(info.devices(), ElementsAre("cuda:0", "cuda:1"));
+  ASSERT_EQ(info.warnings_size(), 1);
+  EXPECT_EQ(info.warnings(0), "the model 'm' does not use cuda:1: it is\ngone. Look for it.");
+  const std::string page = StatusPage(facts_, true, metrics_, database_, models, *operations_, limits_);
+  EXPECT_THAT(page, HasSubstr(", on cuda:0, cuda:1, serving"));
+  EXPECT_THAT(page, HasSubstr("\n  cuda:0\n  cuda:1: NOT USED: it is?gone. Look for it.\n"));
+  metrics_.SetCollector([&] {
+    std::vector<Metrics::Sample> samples;
+    AddSamples(database_, models, *operations_, limits_, &metrics_.collections(), &samples);
+    return samples;
+  });
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_device_up{device="cuda:0",model="m"} 1)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_device_up{device="cuda:1",model="m"} 0)"));
 }
 
 TEST_F(ServicesTest, StatusPageShowsWhatWasSetAndWhatWentWrong) {

@@ -74,6 +74,7 @@ class FakeModel final : public model::Model {
     batches_.push_back(values);
     changed_.NotifyAll();
     while (held_) changed_.Wait(mutex_);
+    if (!next_failure_.ok()) return std::exchange(next_failure_, absl::OkStatus());
     return failure_.ok() ? absl::StatusOr<std::vector<model::Embedding>>(std::move(out)) : failure_;
   }
 
@@ -101,6 +102,16 @@ class FakeModel final : public model::Model {
     base::MutexLock lock(mutex_);
     failure_ = std::move(status);
   }
+  // How often Embed has been entered.
+  size_t batches() {
+    base::MutexLock lock(mutex_);
+    return batches_.size();
+  }
+  // Only the next batch.
+  void FailOnce(absl::Status status) {
+    base::MutexLock lock(mutex_);
+    next_failure_ = std::move(status);
+  }
   // Waits until Embed has been entered `count` times; returns the first value of every image of every batch.
   std::vector<std::vector<float>> WaitForBatches(size_t count) {
     base::MutexLock lock(mutex_);
@@ -119,6 +130,7 @@ class FakeModel final : public model::Model {
   base::CondVar changed_;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Status next_failure_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::vector<float>> batches_ ABSL_GUARDED_BY(mutex_);
 };
 
