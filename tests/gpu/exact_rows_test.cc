@@ -20,25 +20,12 @@
 #include "index/kernels/float16.h"
 #include "index/kernels/inner_product.h"
 #include "tests/gpu/emulator/emulator.h"
+#include "tests/index/memory_source.h"
 
 namespace sightline::index::gpu {
 namespace {
 
-using Rows = std::vector<std::vector<float>>;
-
-class MemorySource : public RowSource {
- public:
-  explicit MemorySource(const Rows& rows) : rows_(rows) {}
-  void Score(const float* query, absl::Span<const uint32_t> rows, float* out) override {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const std::vector<float>& row = rows_[rows[i]];
-      kernels::InnerProducts(query, row.data(), row.size(), row.size(), 1, out + i);
-    }
-  }
-
- private:
-  const Rows& rows_;
-};
+using Rows = MemorySource::Rows;
 
 class ExactRowsTest : public ::testing::Test {
  protected:
