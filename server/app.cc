@@ -88,11 +88,13 @@ class StartProgress {
 
 class AppImpl final : public App {
  public:
-  AppImpl(const ServerOptions& options, const LoadModel& load_model, std::unique_ptr<image::Decoder> decoder)
+  AppImpl(const ServerOptions& options, const LoadModel& load_model, std::unique_ptr<image::Decoder> decoder,
+          IndexCard card)
       : options_(options),
         shown_settings_(options.changed),
         metrics_(options.metrics_collections),
         decoder_(std::move(decoder)),
+        card_(std::move(card)),
         call_log_({.slow_request = options.slow_request, .lines_per_second = options.log_lines_per_second},
                   base::Clock::Real(), metrics_),
         collection_observer_(metrics_.collections()),
@@ -267,6 +269,7 @@ class AppImpl final : public App {
     database_options.build_threads = options_.limits.build_threads;
     database_options.low_memory = options_.low_memory;
     database_options.recovery = options_.recovery;
+    database_options.card = card_.rows;
     database_options.open_later = true;
     SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
     collection_observer_.SetDatabase(database_.get());
@@ -285,8 +288,9 @@ class AppImpl final : public App {
   }
 
   absl::Status StartRpc() {
-    context_ = std::make_unique<ServiceContext>(
-        ServiceContext{*database_, models_, *operations_, workers_, loader_, options_.limits, metrics_, facts_});
+    context_ =
+        std::make_unique<ServiceContext>(ServiceContext{*database_, models_, *operations_, workers_, loader_,
+                                                        options_.limits, metrics_, facts_, card_.transport.get()});
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
     environment_ =
         std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));
@@ -392,6 +396,7 @@ class AppImpl final : public App {
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
                       {.settings = shown_settings_.Get(),
                        .queues = Queues(),
+                       .card = CardText(card_),
                        .slow = call_log_.last_slow(),
                        .failures = call_log_.last_failures()});
   }
@@ -411,6 +416,7 @@ class AppImpl final : public App {
     samples.push_back({"sightline_uptime_seconds", {}, absl::ToDoubleSeconds(up)});
     // While the collections are opened there is nothing to say of them.
     if (started_) AddSamples(*database_, models_, *operations_, options_.limits, &metrics_.collections(), &samples);
+    AddCardSamples(card_, &samples);
     AddProcessSamples(options_.data_dir, &samples);
     // The addresses are there before the data are.
     if (started_) {
@@ -429,6 +435,7 @@ class AppImpl final : public App {
   ShownSettings shown_settings_;
   Metrics metrics_;
   const std::unique_ptr<image::Decoder> decoder_;  // null: the models' own
+  const IndexCard card_;
   CallLog call_log_;
   CollectionObserver collection_observer_;
   ServerFacts facts_;
@@ -458,8 +465,8 @@ class AppImpl final : public App {
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options, const LoadModel& load_model,
                                                 const BlasCheck& blas, const std::string& cpu_capability,
-                                                std::unique_ptr<image::Decoder> decoder) {
-  auto app = std::make_unique<AppImpl>(options, load_model, std::move(decoder));
+                                                std::unique_ptr<image::Decoder> decoder, IndexCard card) {
+  auto app = std::make_unique<AppImpl>(options, load_model, std::move(decoder), std::move(card));
   SIGHTLINE_RETURN_IF_ERROR(app->Open(blas, cpu_capability));
   return std::unique_ptr<App>(std::move(app));
 }

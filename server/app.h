@@ -17,6 +17,7 @@
 #include "model/image/sandbox/decoder.h"
 #include "model/model.h"
 #include "server/blas_check.h"
+#include "server/index_card.h"
 #include "server/model_hub.h"
 #include "server/options.h"
 
@@ -30,10 +31,11 @@ class App {
 
   // Listens at once, answering that it is not ready; opens the data, loads the models, and is ready when it returns.
   // `cpu_capability` says which vector instructions the models' libraries use. Without a `decoder` images are decoded
-  // in this process.
+  // in this process. `card` is what OpenIndexCard has made of the options.
   static absl::StatusOr<std::unique_ptr<App>> Start(const ServerOptions& options, const LoadModel& load_model,
                                                     const BlasCheck& blas, const std::string& cpu_capability = "",
-                                                    std::unique_ptr<image::Decoder> decoder = nullptr);
+                                                    std::unique_ptr<image::Decoder> decoder = nullptr,
+                                                    IndexCard card = {});
   virtual ~App() = default;
 
   virtual int grpc_port() const = 0;

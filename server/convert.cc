@@ -97,6 +97,12 @@ absl::StatusOr<index::CollectionConfig> FromProto(const v1::CollectionSettings& 
     case S::DESCRIPTOR_PRECISION_FLOAT16: out.descriptor_precision = index::DescriptorPrecision::kFloat16; break;
     default: return UnknownEnum("settings.descriptor_precision", settings.descriptor_precision());
   }
+  switch (settings.device()) {
+    case S::DEVICE_UNSPECIFIED:
+    case S::DEVICE_AUTO: out.device = index::IndexDevice::kAuto; break;
+    case S::DEVICE_CPU: out.device = index::IndexDevice::kCpu; break;
+    default: return UnknownEnum("settings.device", settings.device());
+  }
   constexpr size_t kMaxDescription = 1024;
   if (settings.description().size() > kMaxDescription) {
     return base::InvalidArgument("DESCRIPTION_TOO_LONG",
@@ -172,6 +178,7 @@ void ToProto(const index::Collection& collection, v1::Collection* out) {
   settings->set_descriptor_precision(config.descriptor_precision == index::DescriptorPrecision::kFloat16
                                          ? S::DESCRIPTOR_PRECISION_FLOAT16
                                          : S::DESCRIPTOR_PRECISION_FLOAT32);
+  settings->set_device(config.device == index::IndexDevice::kCpu ? S::DEVICE_CPU : S::DEVICE_AUTO);
   settings->set_drop_tokens(config.drop_tokens);
   settings->set_hnsw_m(config.hnsw_m);
   settings->set_hnsw_ef_construction(config.hnsw_ef_construction);
@@ -188,6 +195,9 @@ void ToProto(const index::Collection& collection, v1::Collection* out) {
   target->set_segments(stats.segments);
   target->set_tail_images(stats.tail_images);
   target->set_graph_backlog(stats.graph_backlog);
+  target->set_card_images(stats.card_images);
+  target->set_card_bytes(stats.card_bytes);
+  target->set_card_scans(stats.card_scans);
   out->set_read_only(stats.read_only);
   out->set_read_only_reason(stats.read_only_reason);
   if (const auto confidence = collection.Confidence()) ToProto(*confidence, out->mutable_confidence());

@@ -210,6 +210,14 @@ DoctorLine CheckModel(const std::string& what, const absl::StatusOr<std::unique_
   return Ok(what, absl::StrCat(info.architecture, ", ", info.numeric, ", space ", info.embedding_space.substr(0, 12)));
 }
 
+DoctorLine CheckIndexCard(const IndexCardOptions& options) {
+  constexpr char kWhat[] = "index device";
+  const auto card = FindIndexCard(options);
+  if (card.ok()) return Ok(kWhat, absl::StrCat("cuda:", (*card)->device(), ", ", (*card)->name()));
+  const std::string why(card.status().message());
+  return options.choice.kind == CardChoice::Kind::kCard ? Fault(kWhat, why) : Ok(kWhat, absl::StrCat("cpu: ", why));
+}
+
 void CheckModels(const ServerOptions& options, const App::LoadModel& load_model, std::vector<DoctorLine>* lines) {
   const Placement placement = PlacementOf(options);
   if (options.models.empty()) lines->push_back(Ok("models", "none named: the server takes descriptors only"));
@@ -245,6 +253,7 @@ std::vector<DoctorLine> Diagnose(const ServerOptions& options, const App::LoadMo
   lines.push_back(CheckClock(options.data_dir));
   lines.push_back(Ok("settings", "every one is within its limits"));
   CheckPorts(options, runs, &lines);
+  if (options.index_card.choice.kind != CardChoice::Kind::kCpu) lines.push_back(CheckIndexCard(options.index_card));
   for (DoctorLine& line : CheckSecurity(options)) lines.push_back(std::move(line));
   lines.push_back(CheckDecoder(options));
   CheckModels(options, load_model, &lines);

@@ -19,6 +19,7 @@
 #include "server/blas_check.h"
 #include "server/doctor.h"
 #include "server/end_watch.h"
+#include "server/index_card.h"
 #include "server/manual.h"
 #include "server/options.h"
 #include "server/signals.h"
@@ -105,8 +106,10 @@ int main(int argc, char** argv) {
   if (const absl::Status devices = FindDevices(&*options); !devices.ok()) return Fail(devices, kExitUsage);
   sightline::server::Signals signals;
   Log(Severity::kInfo, "starting", {{"version", sightline::base::VersionText()}, {"data_dir", options->data_dir}});
-  auto app =
-      sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability(), *std::move(decoder));
+  auto card = sightline::server::OpenIndexCard(options->index_card);
+  if (!card.ok()) return Fail(card.status(), kExitUsage);
+  auto app = sightline::server::App::Start(*options, load, blas, sightline::model::CpuCapability(), *std::move(decoder),
+                                           *std::move(card));
   if (!app.ok()) return Fail(app.status(), kExitError);
   signals.SetPhase(sightline::server::Signals::Phase::kServing);
   sightline::server::StartEnds();

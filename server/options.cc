@@ -13,8 +13,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "index/rerank/card_transport.h"
 #include "server/http/address.h"
 #include "server/http/origin.h"
 #include "server/settings.h"
@@ -23,6 +25,37 @@ namespace sightline::server {
 
 std::string AbslUnparseFlag(WarmUp warm_up);
 std::string AbslUnparseFlag(DecodeIsolation isolation);
+
+bool AbslParseFlag(absl::string_view text, CardChoice* choice, std::string* error) {
+  if (text == "cpu" || text == "none") {
+    *choice = {.kind = CardChoice::Kind::kCpu};
+    return true;
+  }
+  if (text == "auto") {
+    *choice = {.kind = CardChoice::Kind::kAuto};
+    return true;
+  }
+  constexpr int kMostCards = 1024;
+  absl::string_view number = text;
+  int card = 0;
+  if (absl::ConsumePrefix(&number, "cuda:") && !number.empty() &&
+      absl::ascii_isdigit(static_cast<unsigned char>(number[0])) && absl::SimpleAtoi(number, &card) &&
+      card < kMostCards) {
+    *choice = {.kind = CardChoice::Kind::kCard, .card = card};
+    return true;
+  }
+  *error = "write cpu, auto, or cuda:N with the number of a card, such as cuda:0";
+  return false;
+}
+
+std::string AbslUnparseFlag(CardChoice choice) {
+  switch (choice.kind) {
+    case CardChoice::Kind::kCpu: return "cpu";
+    case CardChoice::Kind::kAuto: return "auto";
+    case CardChoice::Kind::kCard: return absl::StrCat("cuda:", choice.card);
+  }
+  return "cpu";
+}
 
 // A number of bytes as people write it.
 struct ByteCount {
@@ -132,6 +165,15 @@ ABSL_FLAG(int, search_parallelism, 2, "threads that share one large search");
 ABSL_FLAG(int, build_threads, 1, "threads that seal, merge and build indexes, at low priority");
 ABSL_FLAG(sightline::server::ByteCount, memory_budget, {},
           "memory of all collections, in bytes or as 12G; beyond it writes are refused; 0 for no limit");
+ABSL_FLAG(
+    sightline::server::CardChoice, index_device, {},
+    "where exact searches and re-ranking are done: cpu, cuda:N (this graphics card, or the server does not start) "
+    "or auto (the first card, if there is one)");
+ABSL_FLAG(sightline::server::ByteCount, index_device_memory, {},
+          "memory of that card for descriptors, in bytes or as 40G; others are compared on the CPU; 0 for half of the "
+          "card's");
+ABSL_FLAG(sightline::server::ByteCount, rerank_device_memory, {int64_t{1} << 30},
+          "memory of that card for re-ranking, in bytes or as 4G; 0 leaves re-ranking on the CPU");
 ABSL_FLAG(sightline::server::ByteCount, grpc_memory, {},
           "memory of messages on their way in and replies on their way out, in bytes or as 512M; 0 for a quarter of "
           "--memory_budget, or 512M without one");
@@ -238,6 +280,16 @@ absl::Status CheckDuration(const char* name, absl::Duration value, absl::Duratio
       {{"field", name}, {"actual", absl::FormatDuration(value)}, {"limit", absl::FormatDuration(high)}});
 }
 
+// Of a card, where 0 has a meaning of its own.
+absl::Status CheckCardMemory(const char* name, int64_t bytes) {
+  constexpr auto kLeast = static_cast<int64_t>(index::rerank::kLeastTransportBytes);
+  if (bytes == 0 || bytes >= kLeast) return absl::OkStatus();
+  return base::InvalidArgument(
+      "SETTING_OUT_OF_RANGE",
+      absl::StrCat("--", name, " is ", bytes, "; it must be 0, or ", kLeast, " or more. Correct it."),
+      {{"field", name}, {"actual", absl::StrCat(bytes)}, {"limit", absl::StrCat(kLeast)}});
+}
+
 // Half of the settings must not pass for all of them: a server without TLS, or one that asks no client for anything.
 absl::Status CheckTls(const TlsPaths& tls) {
   const auto refuse = [](const char* given, const char* missing) {
@@ -273,6 +325,8 @@ absl::Status Check(const ServerOptions& options) {
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_threads", options.search_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("search_parallelism", limits.search_parallelism, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("build_threads", limits.build_threads, 1, 1024));
+  SIGHTLINE_RETURN_IF_ERROR(CheckCardMemory("index_device_memory", options.index_card.row_bytes));
+  SIGHTLINE_RETURN_IF_ERROR(CheckCardMemory("rerank_device_memory", options.index_card.token_bytes));
   SIGHTLINE_RETURN_IF_ERROR(CheckSetting("decode_threads", options.decode_threads, 1, 1024));
   SIGHTLINE_RETURN_IF_ERROR(
       CheckSetting("decode_memory", limits.decode_memory_bytes, int64_t{64} << 20, int64_t{1} << 50));
@@ -345,6 +399,9 @@ absl::StatusOr<ServerOptions> FromFlags() {
   options.decode_isolation = absl::GetFlag(FLAGS_decode_isolation);
   options.decoder_program = absl::GetFlag(FLAGS_decoder_program);
   options.intra_op_threads = absl::GetFlag(FLAGS_intra_op_threads);
+  options.index_card = {.choice = absl::GetFlag(FLAGS_index_device),
+                        .row_bytes = absl::GetFlag(FLAGS_index_device_memory).bytes,
+                        .token_bytes = absl::GetFlag(FLAGS_rerank_device_memory).bytes};
   options.warm_up = absl::GetFlag(FLAGS_warm_up);
   options.warm_up_budget = absl::GetFlag(FLAGS_warm_up_budget);
   options.recovery = absl::GetFlag(FLAGS_recovery);
@@ -389,7 +446,10 @@ absl::StatusOr<ServerOptions> FromFlags() {
     limits.search_parallelism = 1;
     options.warm_up = WarmUp::kOne;
   }
-  if (options.recovery) options.models.clear();
+  if (options.recovery) {
+    options.models.clear();
+    options.index_card.choice = {};
+  }
   SIGHTLINE_RETURN_IF_ERROR(Check(options));
   return options;
 }

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/log.h"
+#include "server/index_card.h"
 #include "server/limits.h"
 #include "server/model_hub.h"
 #include "server/placement.h"
@@ -63,6 +64,7 @@ struct ServerOptions {
   DecodeIsolation decode_isolation = DecodeIsolation::kProcess;
   std::string decoder_program;  // empty: beside the server's
   int intra_op_threads = 0;     // 0: all cores
+  IndexCardOptions index_card;
   WarmUp warm_up = WarmUp::kAll;
   absl::Duration warm_up_budget = absl::Seconds(2);
   bool low_memory = false;  // as little memory as possible

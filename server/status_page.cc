@@ -55,6 +55,10 @@ std::string CollectionText(const index::Collection& collection) {
                    stats.segments, " segments, ", stats.tail_images, " images in the tail, ", stats.graph_backlog,
                    " not in a graph yet, ", stats.deleted_images, " deleted\n", BytesLine("memory", stats.memory),
                    BytesLine("disk", stats.disk));
+  if (stats.card_images > 0) {
+    absl::StrAppendFormat(&out, "  on the card %d images, %.1f MiB, %d scans\n", stats.card_images,
+                          static_cast<double>(stats.card_bytes) / kMib, stats.card_scans);
+  }
   if (stats.read_only) absl::StrAppend(&out, "  READ-ONLY: ", Printable(stats.read_only_reason), "\n");
   return out;
 }
@@ -137,10 +141,13 @@ struct CollectionGauges {
     values["sightline_collection_segments"] += stats.segments;
     values["sightline_collection_tail_images"] += stats.tail_images;
     values["sightline_collection_graph_backlog"] += stats.graph_backlog;
+    values["sightline_collection_card_images"] += stats.card_images;
+    values["sightline_collection_card_scans_total"] += stats.card_scans;
     values["sightline_collection_read_only"] += stats.read_only ? 1 : 0;
     for (const auto& [place, layers] : {std::pair("memory", &stats.memory), std::pair("disk", &stats.disk)}) {
       for (const auto& [layer, value] : LayersOf(*layers)) bytes[{place, layer}] += value;
     }
+    bytes[{"card", "descriptors"}] += stats.card_bytes;
   }
 };
 
@@ -175,6 +182,7 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
                         limits.memory_budget_bytes == 0
                             ? "none"
                             : absl::StrFormat("%.1f MiB", static_cast<double>(limits.memory_budget_bytes) / kMib));
+  absl::StrAppend(&out, extras.card);
   for (const index::DamagedCollection& damaged : database.damaged()) absl::StrAppend(&out, DamagedText(damaged));
   for (const auto& collection : database.List()) absl::StrAppend(&out, CollectionText(*collection));
   absl::StrAppend(&out, "operations:");

@@ -14,7 +14,9 @@ namespace sightline::server {
 namespace {
 
 constexpr absl::string_view kAll = "*";
-constexpr char kChangeable[] = "keep_image, index_kind, drop_tokens, description";
+constexpr char kChangeable[] = "keep_image, index_kind, drop_tokens, device, description";
+constexpr std::array<absl::string_view, 5> kTaken = {"keep_image", "index_kind", "drop_tokens", "device",
+                                                     "description"};
 constexpr std::array<absl::string_view, 4> kFixed = {"descriptor_precision", "hnsw_m", "hnsw_ef_construction",
                                                      "ivf_lists"};
 constexpr size_t kShownPath = 64;
@@ -63,8 +65,9 @@ absl::StatusOr<index::SettingsChange> ReadSettingsChange(const v1::UpdateCollect
     if (all || path == "keep_image") change.keep_image = asked.keep_image;
     if (all || path == "index_kind") change.index_kind = asked.index_kind;
     if (all || path == "drop_tokens") change.drop_tokens = asked.drop_tokens;
+    if (all || path == "device") change.device = asked.device;
     if (all || path == "description") change.description = asked.description;
-    if (all || path == "keep_image" || path == "index_kind" || path == "drop_tokens" || path == "description") continue;
+    if (all || std::find(kTaken.begin(), kTaken.end(), path) != kTaken.end()) continue;
     if (std::find(kFixed.begin(), kFixed.end(), path) != kFixed.end()) return Fixed(path);
     const std::string shown = absl::CHexEscape(path.substr(0, kShownPath));
     return base::InvalidArgument(

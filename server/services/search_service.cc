@@ -274,6 +274,10 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     return TopK() * each;
   }
 
+  index::rerank::TransportDevice* RerankDevice() const {
+    return collection_->config().device == index::IndexDevice::kAuto ? context_.rerank_device : nullptr;
+  }
+
   // Re-ranks the hits, and cuts them to the page.
   absl::Status RerankHits(std::vector<index::Hit> hits, std::vector<RankedHit>* page) {
     SIGHTLINE_ASSIGN_OR_RETURN(RerankOutcome outcome, Rerank({.request = *request_,
@@ -282,7 +286,8 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
                                                               .query = tokens_,
                                                               .choice = choice_,
                                                               .keep = message_.has_min_confidence() ? 0 : Wanted(),
-                                                              .end = EndOfExtras(*request_, TimeToFetch())},
+                                                              .end = EndOfExtras(*request_, TimeToFetch()),
+                                                              .device = RerankDevice()},
                                                              std::move(hits)));
     context_.metrics.CountRerank(outcome.completed == outcome.requested);
     reply_.mutable_stats()->set_rerank_requested(outcome.requested);

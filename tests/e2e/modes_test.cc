@@ -284,6 +284,11 @@ TEST(DoctorTest, FindsAFlippedByteAndWritesNothing) {
   EXPECT_THAT(elsewhere.text, AllOf(HasSubstr("FAIL  --listen "), HasSubstr("FAIL  --admin_grpc_listen "),
                                     HasSubstr("FAIL  --http_listen "), HasSubstr("FAIL  --admin_listen ")));
 
+  const Diagnosis no_card = RunDoctor(flags + " --index_device=cuda:1000");
+  EXPECT_EQ(no_card.exit_code, 1);
+  EXPECT_THAT(no_card.text, HasSubstr("FAIL  index device"));
+  EXPECT_THAT(RunDoctor(flags + " --index_device=auto").text, Not(HasSubstr("FAIL  index device")));
+  EXPECT_THAT(well.text, Not(HasSubstr("index device"))) << "nothing was asked for";
   const Diagnosis no_model = RunDoctor(flags + " --models=nowhere");
   EXPECT_EQ(no_model.exit_code, 1);
   EXPECT_THAT(no_model.text, HasSubstr("model nowhere"));

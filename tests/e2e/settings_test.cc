@@ -55,6 +55,7 @@ TEST_F(SettingsTest, ChangesWhatTheMaskNames) {
   EXPECT_EQ(all->settings().description(), "summer");
   EXPECT_EQ(all->settings().index_kind(), Settings::INDEX_KIND_AUTO);
   EXPECT_EQ(all->settings().keep_image(), Settings::KEEP_IMAGE_ORIGINAL);
+  EXPECT_EQ(all->settings().device(), Settings::DEVICE_AUTO);
   request.mutable_settings()->set_hnsw_m(7);
   EXPECT_EQ(Reason(client_->UpdateCollection(request).status()), "SETTING_FIXED");
 }
@@ -90,6 +91,9 @@ TEST_F(SettingsTest, RefusesByName) {
   request = Change("v", {"index_kind"});
   request.mutable_settings()->set_index_kind(static_cast<Settings::IndexKind>(77));
   EXPECT_EQ(Reason(client_->UpdateCollection(request).status()), "ENUM_VALUE_UNKNOWN");
+  request = Change("v", {"device"});
+  request.mutable_settings()->set_device(static_cast<Settings::Device>(77));
+  EXPECT_EQ(Reason(client_->UpdateCollection(request).status()), "ENUM_VALUE_UNKNOWN");
   EXPECT_EQ(client_->GetCollection("v")->settings().SerializeAsString(), before.SerializeAsString());
 }
 
@@ -103,8 +107,10 @@ TEST(SettingsRestartTest, TokensAndEverythingElseStayOverAKill) {
     create.mutable_settings()->set_drop_tokens(true);
     ASSERT_TRUE(client->CreateCollection(create).ok());
     EXPECT_EQ(client->GetCollection("v")->token_space(), "");
-    v1::UpdateCollectionRequest request = Change("v", {"drop_tokens", "description", "index_kind", "keep_image"});
+    v1::UpdateCollectionRequest request =
+        Change("v", {"drop_tokens", "description", "device", "index_kind", "keep_image"});
     request.mutable_settings()->set_description("d");
+    request.mutable_settings()->set_device(Settings::DEVICE_CPU);
     request.mutable_settings()->set_index_kind(Settings::INDEX_KIND_IVF);
     request.mutable_settings()->set_keep_image(Settings::KEEP_IMAGE_NONE);
     const auto changed = client->UpdateCollection(request);
@@ -120,6 +126,7 @@ TEST(SettingsRestartTest, TokensAndEverythingElseStayOverAKill) {
   EXPECT_EQ(after->token_space(), "space");
   EXPECT_FALSE(after->settings().drop_tokens());
   EXPECT_EQ(after->settings().description(), "d");
+  EXPECT_EQ(after->settings().device(), Settings::DEVICE_CPU);
   EXPECT_EQ(after->settings().index_kind(), Settings::INDEX_KIND_IVF);
   EXPECT_EQ(after->settings().keep_image(), Settings::KEEP_IMAGE_NONE);
   EXPECT_EQ(server->Terminate(), 0) << server->Log();

@@ -18,6 +18,7 @@
 namespace sightline::testing {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -60,6 +61,40 @@ TEST(StartTest, WhileItStartsItLivesIsNotReadyAndRefusesCalls) {
   EXPECT_EQ(*client->CheckHealth(), client::Health::kServing);
   EXPECT_TRUE(client->GetServerInfo().ok());
   EXPECT_EQ((*server)->Terminate(), 0) << (*server)->Log();
+}
+
+// In any build and on any machine: no machine has a thousand cards.
+TEST(StartTest, ACardThatIsNamedMustBeThere) {
+  TempFolder folder;
+  const auto start = [&](std::vector<std::string> flags) {
+    return std::string(ServerProcess::Start({.folder = folder.path(), .flags = std::move(flags)}).status().message());
+  };
+  EXPECT_THAT(start({"--index_device=cuda:1000"}),
+              AnyOf(HasSubstr("this build has no CUDA. Use a build that has"), HasSubstr("CUDA finds no card: "),
+                    HasSubstr("there is no cuda:1000; this machine has")));
+  EXPECT_FALSE(base::ReadFile(folder.path() + "/ports.json", 4096).ok()) << "it opened its ports";
+  for (const char* device : {"gpu", "cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:+1", "cuda:0,cuda:1", "cuda:1024"}) {
+    EXPECT_THAT(start({absl::StrCat("--index_device=", device)}), HasSubstr("write cpu, auto, or cuda:N")) << device;
+  }
+  for (const char* flag : {"index_device_memory", "rerank_device_memory"}) {
+    EXPECT_THAT(start({absl::StrCat("--", flag, "=1M")}),
+                HasSubstr(absl::StrCat("--", flag, " is 1048576; it must be 0, or 16777216 or more. Correct it.")));
+  }
+}
+
+TEST(StartTest, WithoutACardAnythingButANamedOneIsTheCpu) {
+  for (const char* device : {"cpu", "none", "auto"}) {
+    TempFolder folder;
+    auto server = ServerProcess::Start({.folder = folder.path(), .flags = {absl::StrCat("--index_device=", device)}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    const std::string page = HttpGet((*server)->admin_port(), "/statusz");
+    // A machine for tests may have a card.
+    const bool asked = device == std::string("auto");
+    EXPECT_EQ(absl::StrContains(page, "index on the CPU: ") || absl::StrContains(page, "index on cuda:"), asked)
+        << page;
+    EXPECT_EQ(absl::StrContains((*server)->Log(), "the index uses "), asked);
+    EXPECT_EQ((*server)->Terminate(), 0) << (*server)->Log();
+  }
 }
 
 TEST(StartTest, ARequestToEndWhileItStartsIsDoneAtOnce) {

@@ -20,25 +20,12 @@
 #include "index/kernels/float16.h"
 #include "index/kernels/inner_product.h"
 #include "tests/gpu/emulator/emulator.h"
+#include "tests/index/memory_source.h"
 
 namespace sightline::index::gpu {
 namespace {
 
-using Rows = std::vector<std::vector<float>>;
-
-class MemorySource : public RowSource {
- public:
-  explicit MemorySource(const Rows& rows) : rows_(rows) {}
-  void Score(const float* query, absl::Span<const uint32_t> rows, float* out) override {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const std::vector<float>& row = rows_[rows[i]];
-      kernels::InnerProducts(query, row.data(), row.size(), row.size(), 1, out + i);
-    }
-  }
-
- private:
-  const Rows& rows_;
-};
+using Rows = MemorySource::Rows;
 
 class ExactRowsTest : public ::testing::Test {
  protected:
@@ -49,7 +36,7 @@ class ExactRowsTest : public ::testing::Test {
     RecordProperty("seed", std::to_string(seed_));
     random_.seed(seed_);
     emulator::SetSeed(seed_);
-    device_ = *OpenRows({.device = 0, .share = 0.5, .min_rows = 0});
+    device_ = *OpenRows(*OpenCard({.device = 0}), {.min_rows = 0});
   }
 
   std::string Seed() const { return absl::StrCat("SIGHTLINE_SEED=", seed_); }
@@ -243,6 +230,30 @@ TEST_F(ExactRowsTest, SearchesThatComeTogetherShareAPass) {
   }
 }
 
+// Both need more shared memory than a block has without asking, and not as much as each other: what one of them asks
+// for must not be what the other one has left.
+TEST_F(ExactRowsTest, ScansOfDifferentSizesRunBesideEachOther) {
+  constexpr uint32_t kRows = 4;
+  std::vector<absl::Status> statuses(2);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < statuses.size(); ++i) {
+    threads.emplace_back([&, i] {
+      const size_t dim = 9000 + 3000 * i;
+      const std::vector<float> values(kRows * dim, 0.5F);
+      const auto device = *OpenRows(device_->card(), {.min_rows = 0});
+      auto block = *device->MakeBlock(dim, kRows);
+      statuses[i] = block->Append(values.data(), kRows);
+      const std::vector<uint64_t> visible = {0xf};
+      const auto view = *device->MakeView({std::move(block)}, kRows, visible);
+      for (int turn = 0; turn < 100 && statuses[i].ok(); ++turn) {
+        statuses[i] = view->Best({.values = values.data(), .wanted = kMostWanted, .end = kRows}).status();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const absl::Status& status : statuses) EXPECT_TRUE(status.ok()) << status;
+}
+
 struct Data {
   std::string name;
   Rows rows;
@@ -360,12 +371,6 @@ TEST_F(ExactRowsTest, RowsThatHalvesCannotHoldAreRefused) {
   auto block = *device_->MakeBlock(1, 2);
   const std::vector<float> rows = {1, 2, 3};
   EXPECT_EQ(base::GetErrorInfo(block->Append(rows.data(), 3)).reason, "BLOCK_FULL");
-}
-
-TEST(OpenRowsTest, RefusesACardThatIsNotThere) {
-  for (const int device : {-1, 1}) {
-    EXPECT_EQ(base::GetErrorInfo(OpenRows({.device = device}).status()).reason, "NO_SUCH_CARD") << device;
-  }
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "index/kernels/inner_product.h"
 #include "index/kernels/scan_query.h"
+#include "tests/index/memory_source.h"
 #include "tests/index/simd_levels.h"
 
 namespace sightline::index {
@@ -22,21 +23,7 @@ namespace {
 
 constexpr float kInfiniteScore = std::numeric_limits<float>::infinity();
 
-using Rows = std::vector<std::vector<float>>;
-
-class MemorySource : public RowSource {
- public:
-  explicit MemorySource(const Rows& rows) : rows_(rows) {}
-  void Score(const float* query, absl::Span<const uint32_t> rows, float* out) override {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const std::vector<float>& row = rows_[rows[i]];
-      kernels::InnerProducts(query, row.data(), row.size(), row.size(), 1, out + i);
-    }
-  }
-
- private:
-  const Rows& rows_;
-};
+using Rows = MemorySource::Rows;
 
 class Random {
  public:

@@ -42,6 +42,24 @@ TEST(OptionsTest, BytesMayHaveASuffix) {
   }
 }
 
+TEST(OptionsTest, TheIndexDeviceIsTheCpuACardOrWhateverThereIs) {
+  absl::CommandLineFlag* flag = absl::FindCommandLineFlag("index_device");
+  ASSERT_NE(flag, nullptr);
+  EXPECT_EQ(flag->DefaultValue(), "cpu") << "nobody is to lose half of a card by an upgrade";
+  std::string error;
+  for (const auto& [text, meant] : std::vector<std::pair<std::string, std::string>>{
+           {"auto", "auto"}, {"cuda:0", "cuda:0"}, {"cuda:12", "cuda:12"}, {"none", "cpu"}, {"cpu", "cpu"}}) {
+    ASSERT_TRUE(flag->ParseFrom(text, &error)) << error;
+    EXPECT_EQ(flag->CurrentValue(), meant);
+  }
+  for (const std::string text : {"", "gpu", "Auto", "cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:+1", "cuda:1024",
+                                 "cuda:0,cuda:1", "cuda: 1", "cuda:99999999999", "0"}) {
+    EXPECT_FALSE(flag->ParseFrom(text, &error)) << text;
+  }
+  EXPECT_EQ(absl::FindCommandLineFlag("index_device_memory")->DefaultValue(), "0");
+  EXPECT_EQ(absl::FindCommandLineFlag("rerank_device_memory")->DefaultValue(), "1073741824");
+}
+
 TEST(LimitsTest, TheTimeOfARequestIsItsCallersUpToTheLongest) {
   Limits limits;
   limits.default_deadline = absl::Seconds(60);

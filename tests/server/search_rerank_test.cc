@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,6 +94,43 @@ TEST_F(SearchRerankTest, PatchesOrderTheShortlist) {
   for (const v1::StageTime& stage : reply.stats().stages()) stages.push_back(stage.stage());
   EXPECT_THAT(stages, ElementsAre("search_queue", "search", "fetch_tokens", "rerank", "total"));
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_reranked_searches_total{result="complete"} 1)"));
+}
+
+// Has a score for the first of each portion, and leaves the others to the CPU.
+class FakeTransport : public index::rerank::TransportDevice {
+ public:
+  absl::StatusOr<std::vector<std::optional<index::rerank::TransportScore>>> Score(
+      const index::rerank::TransportQuery&, absl::Span<const index::rerank::Patches> results) override {
+    ++calls;
+    std::vector<std::optional<index::rerank::TransportScore>> scores(results.size());
+    scores.front() = index::rerank::TransportScore{.structural = 0.25};
+    return scores;
+  }
+  index::rerank::TransportDeviceStats Stats() const override { return {}; }
+
+  int calls = 0;
+};
+
+TEST_F(SearchRerankTest, ACardScoresUnlessTheCollectionIsKeptOffIt) {
+  FakeTransport card;
+  ServiceContext with_card{database_, models_, *operations_, workers_, loader_, limits_, metrics_, facts_, &card};
+  SearchService service(with_card);
+  v1::SearchResponse reply;
+  ASSERT_TRUE(Call(service, &SearchService::Search, NewRerank(), &reply).ok());
+  EXPECT_EQ(card.calls, 1);
+  ASSERT_EQ(reply.results_size(), 4);
+  EXPECT_EQ(reply.stats().rerank_completed(), 4) << "the CPU did the rest";
+  for (const v1::SearchResult& result : reply.results()) {
+    if (result.id() == "a") {
+      EXPECT_EQ(result.structural_score(), 0.25) << "the card's word";
+    }
+  }
+
+  ASSERT_TRUE(collection_->ChangeSettings({.device = index::IndexDevice::kCpu}).ok());
+  v1::SearchResponse on_cpu;
+  ASSERT_TRUE(Call(service, &SearchService::Search, NewRerank(), &on_cpu).ok());
+  EXPECT_EQ(card.calls, 1);
+  for (const v1::SearchResult& result : on_cpu.results()) EXPECT_NE(result.structural_score(), 0.25) << result.id();
 }
 
 TEST_F(SearchRerankTest, ThePageIsCutAfterReranking) {

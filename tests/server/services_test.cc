@@ -288,12 +288,16 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
   collection_->stats.index_choice = "exact: few";
   collection_->stats.memory.codes = 3 << 20;
   collection_->stats.disk.tokens = 9 << 20;
+  collection_->stats.card_images = 400;
+  collection_->stats.card_bytes = 2 << 20;
+  collection_->stats.card_scans = 31;
   limits_.memory_budget_bytes = 64 << 20;
   const std::string page = StatusPage(facts_, true, metrics_, database_, models_, *operations_, limits_);
   EXPECT_THAT(page, HasSubstr("collection shop: 480 images, exact: few\n"));
   EXPECT_THAT(page, HasSubstr("2 segments, 17 images in the tail, 5 not in a graph yet"));
   EXPECT_THAT(page, HasSubstr("memory 3.0 MiB: codes 3.0\n"));
   EXPECT_THAT(page, HasSubstr("disk 9.0 MiB: tokens 9.0\n"));
+  EXPECT_THAT(page, HasSubstr("on the card 400 images, 2.0 MiB, 31 scans\n"));
   EXPECT_THAT(page, HasSubstr("memory of the collections 3.0 MiB, budget 64.0 MiB"));
   EXPECT_THAT(page, HasSubstr("operations: 0 pending 0 running 0 succeeded 0 failed 0 cancelled"));
 
@@ -308,6 +312,10 @@ TEST_F(ServicesTest, StatusPageAndGaugesShowEveryLayer) {
   EXPECT_THAT(text, HasSubstr(R"(sightline_collection_graph_backlog{collection="shop"} 5)"));
   EXPECT_THAT(text, HasSubstr(R"(sightline_collection_bytes{collection="shop",layer="codes",place="memory"} 3145728)"));
   EXPECT_THAT(text, HasSubstr(R"(sightline_collection_bytes{collection="shop",layer="graph",place="disk"} 0)"));
+  EXPECT_THAT(text,
+              HasSubstr(R"(sightline_collection_bytes{collection="shop",layer="descriptors",place="card"} 2097152)"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_card_images{collection="shop"} 400)"));
+  EXPECT_THAT(text, HasSubstr(R"(sightline_collection_card_scans_total{collection="shop"} 31)"));
   EXPECT_THAT(text, HasSubstr("sightline_memory_budget_bytes 67108864"));
   EXPECT_THAT(text, HasSubstr("sightline_memory_bytes 3145728"));
   EXPECT_THAT(text, HasSubstr(R"(sightline_operations{state="running"} 0)"));

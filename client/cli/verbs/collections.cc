@@ -52,6 +52,10 @@ std::string Describe(const v1::Collection& collection) {
   add("segments",
       absl::StrCat(FormatCount(stats.segments()), ", and ", FormatCount(stats.tail_images()), " images in the tail"));
   if (stats.graph_backlog() > 0) add("graph_backlog", FormatCount(stats.graph_backlog()));
+  if (stats.card_images() > 0) {
+    add("card", absl::StrCat(FormatCount(stats.card_images()), " images, ", FormatBytes(stats.card_bytes()), ", ",
+                             FormatCount(stats.card_scans()), " scans"));
+  }
   add("memory", LayersText(stats.memory()));
   add("disk", LayersText(stats.disk()));
   add("confidence", collection.has_confidence() ? FormulaText(collection.confidence()) : "");
@@ -103,6 +107,15 @@ int Create(Context& context, const Args& args, client::Client& client, const std
                                   "\"; it is auto, exact, hnsw or ivf."));
     }
     request.mutable_settings()->set_index_kind(kind->second);
+  }
+  if (args.Has("device")) {
+    const std::string device = args.Text("device");
+    if (device != "auto" && device != "cpu") {
+      return Misused(context, "collections",
+                     absl::StrCat("--device is \"", Printable(device), "\"; it is auto or cpu."));
+    }
+    request.mutable_settings()->set_device(device == "cpu" ? v1::CollectionSettings::DEVICE_CPU
+                                                           : v1::CollectionSettings::DEVICE_AUTO);
   }
   request.mutable_settings()->set_hnsw_m(args.Int32("hnsw_m", 0));
   request.mutable_settings()->set_hnsw_ef_construction(args.Int32("hnsw_ef_construction", 0));
@@ -217,6 +230,10 @@ Command CollectionsCommand() {
                  .value = "KIND",
                  .help = "create, update: auto, exact, hnsw or ivf; else auto",
                  .choices = {"auto", "exact", "hnsw", "ivf"}},
+                {.name = "device",
+                 .value = "DEVICE",
+                 .help = "create, update: auto (the server's card, where it uses one) or cpu; else auto",
+                 .choices = {"auto", "cpu"}},
                 {.name = "hnsw_m",
                  .kind = FlagKind::kInt,
                  .value = "N",

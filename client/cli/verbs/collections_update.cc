@@ -46,6 +46,15 @@ absl::StatusOr<v1::UpdateCollectionRequest> ReadUpdate(const Args& args, const s
     settings->set_index_kind(kind);
     take("index_kind");
   }
+  if (args.Has("device")) {
+    S::Device device = S::DEVICE_UNSPECIFIED;
+    if (!S::Device_Parse(absl::StrCat("DEVICE_", absl::AsciiStrToUpper(args.Text("device"))), &device) ||
+        device == S::DEVICE_UNSPECIFIED) {
+      return Misread(absl::StrCat("--device is \"", Printable(args.Text("device")), "\"; it is auto or cpu."));
+    }
+    settings->set_device(device);
+    take("device");
+  }
   if (args.Switch("drop_tokens") && args.Switch("keep_tokens")) {
     return Misread("--drop_tokens and --keep_tokens are both given. Give one of them.");
   }
@@ -59,7 +68,8 @@ absl::StatusOr<v1::UpdateCollectionRequest> ReadUpdate(const Args& args, const s
   }
   if (request.update_mask().paths().empty()) {
     return Misread(
-        "there is nothing to change. Give --keep_image, --index_kind, --drop_tokens, --keep_tokens or --description.");
+        "there is nothing to change. Give --keep_image, --index_kind, --device, --drop_tokens, --keep_tokens or "
+        "--description.");
   }
   return request;
 }

@@ -52,7 +52,8 @@ class AsyncCollectionMethods(AsyncCaller):
                                 *,
                                 timeout: Optional[float] = None,
                                 **settings: Any) -> records.Collection:
-        """Changes settings that can be changed: keep_image, index_kind, drop_tokens, description."""
+        """Changes settings that can be changed: keep_image, index_kind, drop_tokens, device,
+        description."""
         return await self._run(_calls.update_collection(name, settings), timeout)
 
     async def delete_collection(self, name: str, *, timeout: Optional[float] = None) -> int:

@@ -45,7 +45,8 @@ class CollectionMethods(Caller):
         return self._pages(_calls.list_collections(page_size), timeout)
 
     def update_collection(self, name: str, *, timeout: Optional[float] = None, **settings: Any) -> records.Collection:
-        """Changes settings that can be changed: keep_image, index_kind, drop_tokens, description."""
+        """Changes settings that can be changed: keep_image, index_kind, drop_tokens, device,
+        description."""
         return self._run(_calls.update_collection(name, settings), timeout)
 
     def delete_collection(self, name: str, *, timeout: Optional[float] = None) -> int:

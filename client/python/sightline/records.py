@@ -70,6 +70,9 @@ class CollectionStats:
     segments: int
     tail_images: int
     graph_backlog: int
+    card_images: int
+    card_bytes: int
+    card_scans: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class CollectionSettings:
     hnsw_ef_construction: int
     ivf_lists: int
     description: str
+    device: str
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,11 @@ TEST_F(VerbsTest, CollectionsAreCreatedShownAndDeletedOnPurpose) {
   EXPECT_EQ(RunWords({"collections", "delete", "new", "--yes"}), kOk);
   EXPECT_EQ(out_, "deleted new with 0 images\n");
   EXPECT_EQ(RunWords({"collections", "get", "new"}), kError);
+  EXPECT_EQ(RunWords({"collections", "create", "slow", "--device", "cpu"}), kOk);
+  for (const char* verb : {"create", "update"}) {
+    EXPECT_EQ(RunWords({"collections", verb, "slow", "--device", "gpu"}), kUsage);
+    EXPECT_THAT(err_, HasSubstr("--device is \"gpu\"; it is auto or cpu."));
+  }
   EXPECT_EQ(RunWords({"collections", "creat", "x"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("Did you mean create?"));
 }
