@@ -28,6 +28,10 @@ namespace sightline::index {
 
 enum class IndexKind { kAuto, kExact, kHnsw, kIvf };
 enum class DescriptorPrecision { kFloat32, kFloat16 };
+enum class IndexDevice {
+  kAuto,  // the database's card, where it has one and there is room
+  kCpu,
+};
 
 // What a collection is, kept with it on disk. What SettingsChange names can be changed, the rest is fixed at creation.
 struct CollectionConfig {
@@ -43,6 +47,7 @@ struct CollectionConfig {
   int hnsw_m = 0;                // 4 to 64; 0: 16
   int hnsw_ef_construction = 0;  // 16 to 1,000; 0: 200
   int ivf_lists = 0;             // 1 to 65,536; 0: the default
+  IndexDevice device = IndexDevice::kAuto;
   std::string description;
   absl::Time create_time;  // set by Database::Create
 
@@ -64,6 +69,7 @@ inline bool MayHold(const CollectionConfig& config, KeepImage kind) {
 struct SettingsChange {
   std::optional<KeepImage> keep_image = {};
   std::optional<IndexKind> index_kind = {};
+  std::optional<IndexDevice> device = {};
   std::optional<bool> drop_tokens = {};
   std::optional<std::string> description = {};
   // The space of tokens, for a collection that was created to keep none. Another one is refused.
@@ -85,6 +91,9 @@ struct CollectionStats {
   int segments = 0;
   int64_t tail_images = 0;
   int64_t graph_backlog = 0;  // rows that a graph is to hold and does not yet; searches compare each of them
+  int64_t card_images = 0;    // of sealed rows, dead ones too: those that a card compares
+  int64_t card_bytes = 0;     // that they take of it
+  int64_t card_scans = 0;     // comparisons with a segment that a card has done since the collection was opened
   bool read_only = false;
   std::string read_only_reason;
 };
@@ -160,11 +169,12 @@ struct Hit {
 };
 
 struct SearchOutcome {
-  std::vector<Hit> hits;  // best first; ties in the order of writing
-  int64_t images = 0;     // searchable when the search began
-  int64_t matching = 0;   // of these, satisfying the filter; equal to images without one
-  int64_t compared = 0;   // descriptors compared, in codes or in full precision
-  std::string index;      // "exact", "hnsw" or "ivf"
+  std::vector<Hit> hits;   // best first; ties in the order of writing
+  int64_t images = 0;      // searchable when the search began
+  int64_t matching = 0;    // of these, satisfying the filter; equal to images without one
+  int64_t compared = 0;    // descriptors compared, in codes or in full precision
+  int64_t card_scans = 0;  // segments whose rows a card has compared
+  std::string index;       // "exact", "hnsw" or "ivf"
   // Why the answer is less than what was asked for, a sentence each.
   std::vector<std::string> degraded_reasons;
 };
@@ -205,7 +215,7 @@ class Collection {
   // one.
   virtual const CollectionConfig& config() const = 0;
   // Durable on OK, and in force for every write that begins afterwards; what was written stays as it is. Another kind
-  // of index is built in the background, while searches use what there is.
+  // of index is built in the background, while searches use what there is; rows leave a card, or come to it, so too.
   virtual absl::Status ChangeSettings(const SettingsChange& change) = 0;
   virtual CollectionStats Stats() const = 0;
 

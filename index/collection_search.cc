@@ -119,6 +119,7 @@ absl::StatusOr<std::vector<CollectionSearch::Found>> CollectionSearch::Nearest(c
     if (matching_.empty() && result.used == nullptr) policy_.ObserveExact(ask.rows, absl::Now() - begin);
     if (result.used != nullptr) used = result.used;
     outcome_.compared += result.compared;
+    outcome_.card_scans += result.by_card ? 1 : 0;
     unreadable += result.unreadable;
     for (const ScoredRow& scored : result.best) {
       found.push_back({i, static_cast<uint32_t>(scored.row), scored.score, scored.score, 0});

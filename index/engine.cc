@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, const std::st
                       .store = store,
                       .policy = engine->policy_,
                       .options = options.segments,
+                      .device = store.config().device,
                       .make_segment = make,
                       .augment = [raw = engine.get()](
                                      const OptimizeOptions& how, uint64_t key,
@@ -89,7 +90,10 @@ void Engine::Apply(BatchEffect effect) {
 }
 
 absl::StatusOr<SearchOutcome> Engine::Search(const SearchQuery& query) const {
-  return CollectionSearch(store_.config(), segments_->Now(), policy_, pools_.search).Run(query);
+  absl::StatusOr<SearchOutcome> outcome =
+      CollectionSearch(store_.config(), segments_->Now(), policy_, pools_.search).Run(query);
+  if (outcome.ok()) card_scans_.fetch_add(outcome->card_scans, std::memory_order_relaxed);
+  return outcome;
 }
 
 // Calls visit(segment, rows), where `rows` are those alive that satisfy the filter.
@@ -194,6 +198,8 @@ void Engine::SetIndexKind(IndexKind kind) {
   upkeep_->Wake();
 }
 
+void Engine::SetDevice(IndexDevice device) { upkeep_->SetDevice(device); }
+
 absl::Status Engine::Optimize(const OptimizeOptions& options, const Progress& progress) {
   if (options.augment_neighbours < 0 || options.augment_neighbours > 100 ||
       !(options.augment_alpha >= 0 && options.augment_alpha <= 10)) {
@@ -214,6 +220,9 @@ void Engine::FillStats(CollectionStats* stats) const {
     const uint32_t of_kind = upkeep_->OfOtherKind(*segment) ? 0 : segment->linked_rows();
     linked += of_kind;
     if (policy_.WantsLinks(segment->live())) stats->graph_backlog += segment->rows() - of_kind;
+    const gpu::RowsOnCard on_card = segment->on_card();
+    stats->card_images += on_card.rows;
+    stats->card_bytes += on_card.bytes;
     const LayerBytes bytes = segment->memory();
     stats->memory.descriptors += bytes.descriptors;
     stats->memory.codes += bytes.codes;
@@ -221,6 +230,7 @@ void Engine::FillStats(CollectionStats* stats) const {
     stats->memory.attributes += bytes.attributes;
   }
   stats->memory.graph += upkeep_->quantizer_bytes();
+  stats->card_scans = card_scans_.load(std::memory_order_relaxed);
   stats->deleted_images = rows - stats->images;
   stats->segments = static_cast<int>(segments->size());
   stats->index_choice = policy_.Explain(stats->images, linked);

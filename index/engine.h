@@ -10,6 +10,7 @@
 #ifndef SIGHTLINE_INDEX_ENGINE_H_
 #define SIGHTLINE_INDEX_ENGINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -56,6 +57,8 @@ class Engine {
 
   // From now on; what is built otherwise is replaced in the background.
   void SetIndexKind(IndexKind kind);
+  // Rows move, or leave, in the background; until then they are compared where they are.
+  void SetDevice(IndexDevice device);
 
   absl::Status Optimize(const OptimizeOptions& options, const Progress& progress);
   void Stop(bool orderly) { upkeep_->Stop(orderly); }
@@ -83,6 +86,7 @@ class Engine {
   const bool low_memory_;
   const std::shared_ptr<gpu::RowDevice> card_;
   mutable IndexPolicy policy_;
+  mutable std::atomic<int64_t> card_scans_ = 0;
   std::unique_ptr<SegmentList> segments_;
   std::unique_ptr<Upkeep> upkeep_;  // after the segments: it ends first
 };

@@ -438,6 +438,7 @@ absl::Status LocalCollection::ChangeSettings(const SettingsChange& change) {
   }
   if (change.keep_image) SetKeepImage(*change.keep_image, &changed);
   if (change.index_kind) changed.index_kind = *change.index_kind;
+  if (change.device) changed.device = *change.device;
   if (change.drop_tokens) changed.drop_tokens = *change.drop_tokens;
   if (change.description) changed.description = *change.description;
   if (change.token_space) changed.token_space = *change.token_space;
@@ -455,6 +456,7 @@ absl::Status LocalCollection::TakeSettings(const CollectionConfig& from) {
     changed.first_keep_image = changed.keep_image;
   }
   changed.index_kind = from.index_kind;
+  changed.device = from.device;
   changed.drop_tokens = from.drop_tokens;
   changed.description = from.description;
   return Reconfigure(changed);
@@ -476,6 +478,7 @@ absl::Status LocalCollection::Reconfigure(const CollectionConfig& changed) {
     AddConfig(changed);
   }
   if (changed.index_kind != before.index_kind) state.engine->SetIndexKind(changed.index_kind);
+  if (changed.device != before.device) state.engine->SetDevice(changed.device);
   return absl::OkStatus();
 }
 

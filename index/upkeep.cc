@@ -48,6 +48,7 @@ uint64_t LastKeyOf(const SegmentList::Segments& segments) {
 Upkeep::Upkeep(const Context& context, const Files& files, Known known)
     : context_(context),
       files_(files),
+      device_(context.device),
       next_file_(known.next_file),
       links_(std::move(known.links)),
       centroids_(known.centroids) {
@@ -59,6 +60,11 @@ Upkeep::Upkeep(const Context& context, const Files& files, Known known)
 Upkeep::~Upkeep() { Stop(/*orderly=*/false); }
 
 std::string Upkeep::PathOf(const std::string& name) const { return absl::StrCat(context_.folder, "/", name); }
+
+void Upkeep::SetDevice(IndexDevice device) {
+  device_.store(device);
+  Wake();
+}
 
 // ---- When
 
@@ -229,8 +235,9 @@ absl::StatusOr<bool> Upkeep::Step(const Goals& goals) {
   SIGHTLINE_ASSIGN_OR_RETURN(bool done, SealOne(*segments, goals.all ? goals.until : 0));
   if (done) return true;
   // Seconds until they are searched there; links take minutes.
+  const bool on_card = device_.load() == IndexDevice::kAuto;
   for (const auto& segment : *segments) {
-    if (!OfOtherKind(*segment) && segment->MoveToCard(kMovedPerStep)) return true;
+    if (on_card ? !OfOtherKind(*segment) && segment->MoveToCard(kMovedPerStep) : segment->LeaveCard()) return true;
   }
   SIGHTLINE_ASSIGN_OR_RETURN(done, TrainLists(*segments));
   if (done) return true;

@@ -51,6 +51,7 @@ class Upkeep {
     Store& store;
     const IndexPolicy& policy;
     SegmentOptions options;
+    IndexDevice device = IndexDevice::kAuto;
     std::function<std::shared_ptr<Segment>(bool augmented)> make_segment;
     // The augmented form of a row's descriptor (database-side augmentation).
     std::function<absl::Status(const OptimizeOptions& options, uint64_t key, std::vector<float>* descriptor)> augment;
@@ -75,6 +76,9 @@ class Upkeep {
 
   // There may be something to do.
   void Wake();
+
+  // From the next step on: rows move to the card, or leave it.
+  void SetDevice(IndexDevice device);
 
   // Does everything there is to do when it is called, on the caller's thread. Several take turns.
   absl::Status Optimize(const OptimizeOptions& options, const Progress& progress);
@@ -132,6 +136,7 @@ class Upkeep {
 
   const Context context_;
   const Files files_;
+  std::atomic<IndexDevice> device_;
 
   base::Mutex step_mutex_;  // held during a step
   uint64_t next_file_ ABSL_GUARDED_BY(step_mutex_);

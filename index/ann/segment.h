@@ -147,7 +147,9 @@ class Segment {
 
   // Moves sealed rows to the card, up to `most`. False when none was left, or none can be.
   bool MoveToCard(uint32_t most);
-  int64_t rows_on_card() const { return resident_ == nullptr ? 0 : resident_->rows(); }
+  // Takes them all off it. False when there were none.
+  bool LeaveCard() { return resident_ != nullptr && resident_->Leave(); }
+  gpu::RowsOnCard on_card() const { return resident_ == nullptr ? gpu::RowsOnCard() : resident_->on_card(); }
 
   // Writes the links of the first `rows` rows durably and completes `info`.
   absl::Status SaveLinks(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const;

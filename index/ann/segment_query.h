@@ -32,6 +32,7 @@ struct SegmentResult {
   std::vector<ScoredRow> best;  // best first, in full precision; ties by row
   int64_t compared = 0;
   int64_t unreadable = 0;      // rows left out because neither their file nor the store gave their descriptor
+  bool by_card = false;        // a card has compared some of them
   const char* used = nullptr;  // "hnsw" or "ivf"; null: the rows were compared one by one
   bool cancelled = false;
 };

@@ -86,6 +86,7 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
   if (resident_ != nullptr && first == 0) {
     std::optional<ScanResult> scan =
         resident_->Scan({query.rows, query.clock, query.matching}, request, source, run, &left);
+    result->by_card = scan.has_value();
     if (scan) scans.push_back(*std::move(scan));
   }
   std::vector<uint32_t> matching;

@@ -6,29 +6,31 @@
 namespace sightline::index::gpu {
 
 CardMemory::~CardMemory() {
-  if (card_ != nullptr) card_->Release(bytes_);
+  if (card_ != nullptr) card_->Release(use_, bytes_);
 }
 
-Card::Card(int device, std::string name, int64_t budget_bytes)
-    : device_(device), name_(std::move(name)), budget_bytes_(budget_bytes) {}
+Card::Card(int device, std::string name, const CardBudget& budget)
+    : device_(device), name_(std::move(name)), budget_(budget) {}
 
-absl::StatusOr<CardMemory> Card::Reserve(const std::shared_ptr<Card>& card, int64_t bytes) {
-  int64_t used = card->used_bytes_.load(std::memory_order_relaxed);
+absl::StatusOr<CardMemory> Card::Reserve(const std::shared_ptr<Card>& card, CardUse use, int64_t bytes) {
+  const int64_t budget = card->budget_bytes(use);
+  std::atomic<int64_t>& used_bytes = card->used_bytes_[static_cast<size_t>(use)];
+  int64_t used = used_bytes.load(std::memory_order_relaxed);
   do {
-    if (bytes > card->budget_bytes_ - used) {
+    if (bytes > budget - used) {
       return base::Error(
           absl::StatusCode::kResourceExhausted, "CARD_BUDGET",
-          absl::StrCat("the index may take ", card->budget_bytes_, " bytes of cuda:", card->device_, " and has ", used,
-                       "; another ", bytes,
-                       " do not fit. What is left is searched on the CPU; raise the card's share."),
-          {{"limit", absl::StrCat(card->budget_bytes_)}, {"used", absl::StrCat(used)}, {"asked", absl::StrCat(bytes)}});
+          absl::StrCat(use == CardUse::kRows ? "the index" : "re-ranking", " may take ", budget,
+                       " bytes of cuda:", card->device_, " and has ", used, "; another ", bytes,
+                       " do not fit. What is left is done on the CPU; give it more of the card."),
+          {{"limit", absl::StrCat(budget)}, {"used", absl::StrCat(used)}, {"asked", absl::StrCat(bytes)}});
     }
-  } while (!card->used_bytes_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
-  return CardMemory(card, bytes);
+  } while (!used_bytes.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  return CardMemory(card, use, bytes);
 }
 
-void Card::Release(int64_t bytes) {
-  used_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+void Card::Release(CardUse use, int64_t bytes) {
+  used_bytes_[static_cast<size_t>(use)].fetch_sub(bytes, std::memory_order_relaxed);
   releases_.fetch_add(1, std::memory_order_release);
 }
 

@@ -1,20 +1,26 @@
-// Card: a graphics card of this process: how much of its memory the index may take, and whether it still works.
+// Card: a graphics card of this process: how much of its memory the index and re-ranking may take, what they have done
+// with it, and whether it still works. OpenCard opens one for both.
 //
 // What is moved to a card is a copy: whenever the card fails, the answer comes from the CPU. The first failure of each
 // kind is logged with its reason, all are counted. After one that breaks CUDA's context (CARD_LOST) the card is lost,
 // and nothing more is to be tried on it.
 //
-// This header knows nothing of CUDA, and is there in every build; OpenRows of row_device.h opens a card.
+// This header knows nothing of CUDA, and is there in every build.
 //
 // Threading: all methods may be called from any thread. Ownership: shared by everything that is on the card.
 // Failure: Status; RESOURCE_EXHAUSTED (CARD_BUDGET) where the budget is spent.
 //
-//   SIGHTLINE_ASSIGN_OR_RETURN(CardMemory memory, Card::Reserve(card, bytes));  // given back when it ends
+//   SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<Card> card, OpenCard({.device = 0}));
+//   SIGHTLINE_ASSIGN_OR_RETURN(auto rows, OpenRows(card));                // row_device.h
+//   SIGHTLINE_ASSIGN_OR_RETURN(auto transport, OpenCardTransport(card));  // rerank/card_transport.h
+//   SIGHTLINE_ASSIGN_OR_RETURN(CardMemory memory, Card::Reserve(card, CardUse::kRows, bytes));  // back when it ends
 //   if (!card->lost()) card->Failed(Search());
 #ifndef SIGHTLINE_INDEX_GPU_CARD_H_
 #define SIGHTLINE_INDEX_GPU_CARD_H_
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -30,6 +36,14 @@ namespace sightline::index::gpu {
 
 class Card;
 
+// Whose the memory is; each has a budget of its own.
+enum class CardUse { kRows, kTokens };
+
+struct CardBudget {
+  int64_t rows = 0;    // of segments, for exact search
+  int64_t tokens = 0;  // of images, for re-ranking, and what that works with
+};
+
 // Whether an error says that the card's context is broken.
 inline bool IsCardLost(const absl::Status& status) {
   return !status.ok() && base::GetErrorInfo(status).reason == "CARD_LOST";
@@ -39,10 +53,13 @@ inline bool IsCardLost(const absl::Status& status) {
 class CardMemory {
  public:
   CardMemory() = default;
-  CardMemory(std::shared_ptr<Card> card, int64_t bytes) : card_(std::move(card)), bytes_(bytes) {}
-  CardMemory(CardMemory&& other) noexcept : card_(std::move(other.card_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  CardMemory(std::shared_ptr<Card> card, CardUse use, int64_t bytes)
+      : card_(std::move(card)), use_(use), bytes_(bytes) {}
+  CardMemory(CardMemory&& other) noexcept
+      : card_(std::move(other.card_)), use_(other.use_), bytes_(std::exchange(other.bytes_, 0)) {}
   CardMemory& operator=(CardMemory&& other) noexcept {
     std::swap(card_, other.card_);
+    std::swap(use_, other.use_);
     std::swap(bytes_, other.bytes_);
     return *this;
   }
@@ -50,6 +67,7 @@ class CardMemory {
 
  private:
   std::shared_ptr<Card> card_;
+  CardUse use_ = CardUse::kRows;
   int64_t bytes_ = 0;
 };
 
@@ -61,16 +79,18 @@ struct CardCounts {
 
 class Card {
  public:
-  Card(int device, std::string name, int64_t budget_bytes);
+  Card(int device, std::string name, const CardBudget& budget);
   Card(const Card&) = delete;
   Card& operator=(const Card&) = delete;
 
   int device() const { return device_; }
   const std::string& name() const { return name_; }
-  int64_t budget_bytes() const { return budget_bytes_; }
-  int64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+  int64_t budget_bytes(CardUse use) const { return use == CardUse::kRows ? budget_.rows : budget_.tokens; }
+  int64_t used_bytes(CardUse use) const {
+    return used_bytes_[static_cast<size_t>(use)].load(std::memory_order_relaxed);
+  }
 
-  static absl::StatusOr<CardMemory> Reserve(const std::shared_ptr<Card>& card, int64_t bytes);
+  static absl::StatusOr<CardMemory> Reserve(const std::shared_ptr<Card>& card, CardUse use, int64_t bytes);
   // How often memory was given back: who was refused may ask again once this has changed.
   int64_t releases() const { return releases_.load(std::memory_order_acquire); }
 
@@ -84,12 +104,12 @@ class Card {
 
  private:
   friend class CardMemory;
-  void Release(int64_t bytes);
+  void Release(CardUse use, int64_t bytes);
 
   const int device_;
   const std::string name_;
-  const int64_t budget_bytes_;
-  std::atomic<int64_t> used_bytes_ = 0;
+  const CardBudget budget_;
+  std::array<std::atomic<int64_t>, 2> used_bytes_ = {};  // by CardUse
   std::atomic<int64_t> releases_ = 0;
   std::atomic<bool> lost_ = false;
   std::atomic<int64_t> scans_ = 0;
@@ -98,6 +118,17 @@ class Card {
   base::Mutex mutex_;
   std::set<std::string> logged_ ABSL_GUARDED_BY(mutex_);  // reasons
 };
+
+struct CardOptions {
+  int device = 0;
+  int64_t row_bytes = 0;                   // 0: half of the card's memory; models and re-ranking need the rest
+  int64_t token_bytes = int64_t{1} << 30;  // 40,000 images of 14x14x128 in int8
+};
+
+// UNIMPLEMENTED (NO_CUDA_BUILD) in a build without CUDA; FAILED_PRECONDITION where there is no driver (NO_CUDA_DRIVER),
+// no such card (NO_SUCH_CARD), one that is too old (CARD_TOO_OLD), or one that has less memory than a budget
+// (CARD_TOO_SMALL).
+absl::StatusOr<std::shared_ptr<Card>> OpenCard(const CardOptions& options);
 
 }  // namespace sightline::index::gpu
 

@@ -31,7 +31,6 @@ constexpr size_t kVectorValues = 8;  // halves of 16 bytes
 // Rows copied to the card at once, through pinned memory.
 constexpr uint32_t kStagedRows = 1024;
 constexpr float kLargestHalf = 65'504;
-constexpr int kOldestMajor = 8;
 
 // What a kernel's sum is off by relative to |q| |x'| (exact_rows.h).
 double RoundingOf(size_t dim) { return (static_cast<double>(dim) / 32 + 24) * 0x1p-24; }
@@ -121,6 +120,7 @@ class ExactBlock : public RowBlock {
   }
 
   const RowErrors& errors() const override { return errors_; }
+  int64_t bytes() const override { return static_cast<int64_t>(rows_.bytes()); }
   size_t stride() const { return stride_; }
   size_t dim() const { return dim_; }
   const uint4* data() const { return reinterpret_cast<const uint4*>(rows_.data()); }
@@ -197,7 +197,8 @@ absl::StatusOr<std::unique_ptr<RowBlock>> ExactDevice::MakeBlock(size_t dim, uin
                                                                "are compared on the CPU."));
   }
   SIGHTLINE_ASSIGN_OR_RETURN(
-      CardMemory memory, Card::Reserve(facts_.card, static_cast<int64_t>(size_t{rows} * stride * sizeof(uint16_t))));
+      CardMemory memory,
+      Card::Reserve(facts_.card, CardUse::kRows, static_cast<int64_t>(size_t{rows} * stride * sizeof(uint16_t))));
   SIGHTLINE_RETURN_IF_ERROR(MakeCurrent(facts_.card->device()));
   SIGHTLINE_ASSIGN_OR_RETURN(DeviceBuffer<uint16_t> buffer, DeviceBuffer<uint16_t>::Allocate(size_t{rows} * stride));
   return std::make_unique<ExactBlock>(shared_from_this(), std::move(memory), std::move(buffer), dim, stride);
@@ -373,38 +374,22 @@ absl::Status ExactDevice::Answer(absl::Span<Request* const> batch) {
   return absl::OkStatus();
 }
 
-absl::Status NoCard(absl::string_view reason, absl::string_view what) {
-  return base::FailedPrecondition(reason,
-                                  absl::StrCat(what, " Leave the index on the CPU, or see docs/troubleshooting.md."));
-}
-
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<RowDevice>> OpenRows(const RowDeviceOptions& options) {
-  int count = 0;
-  if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess) {
-    (void)cudaGetLastError();
-    return NoCard("NO_CUDA_DRIVER", absl::StrCat("CUDA finds no card: ", cudaGetErrorString(error), "."));
-  }
-  if (options.device < 0 || options.device >= count) {
-    return NoCard("NO_SUCH_CARD",
-                  absl::StrCat("there is no cuda:", options.device, "; this machine has ", count, " of them."));
-  }
-  SIGHTLINE_RETURN_IF_ERROR(MakeCurrent(options.device));
-  cudaDeviceProp properties;
+absl::StatusOr<std::shared_ptr<RowDevice>> OpenRows(std::shared_ptr<Card> card, const RowDeviceOptions& options) {
+  SIGHTLINE_RETURN_IF_ERROR(MakeCurrent(card->device()));
+  int multiprocessors = 0, shared_bytes = 0;
   SIGHTLINE_RETURN_IF_ERROR(
-      CudaStatus(cudaGetDeviceProperties(&properties, options.device), "the properties of the card"));
-  if (properties.major < kOldestMajor) {
-    return NoCard("CARD_TOO_OLD",
-                  absl::StrCat("cuda:", options.device, " (", properties.name, ") has compute capability ",
-                               properties.major, ".", properties.minor, "; 8.0 is the oldest that will do."));
-  }
-  const auto budget = static_cast<int64_t>(static_cast<double>(properties.totalGlobalMem) * options.share);
-  return std::make_shared<ExactDevice>(
-      CardFacts{.card = std::make_shared<Card>(options.device, properties.name, budget),
-                .min_rows = options.min_rows,
-                .multiprocessors = static_cast<unsigned>(properties.multiProcessorCount),
-                .shared_bytes = properties.sharedMemPerBlockOptin});
+      CudaStatus(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, card->device()),
+                 "a count of the card's multiprocessors"));
+  SIGHTLINE_RETURN_IF_ERROR(
+      CudaStatus(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, card->device()),
+                 "a look at the card's shared memory"));
+  SIGHTLINE_RETURN_IF_ERROR(CudaStatus(AllowScans(static_cast<size_t>(shared_bytes)), "the shared memory of scans"));
+  return std::make_shared<ExactDevice>(CardFacts{.card = std::move(card),
+                                                 .min_rows = options.min_rows,
+                                                 .multiprocessors = static_cast<unsigned>(multiprocessors),
+                                                 .shared_bytes = static_cast<size_t>(shared_bytes)});
 }
 
 }  // namespace sightline::index::gpu

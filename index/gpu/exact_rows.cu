@@ -14,7 +14,6 @@ static_assert(kThreads <= kRoundRows, "a round of a merge offers one key a threa
 // Rows that a group of lanes scores at a time: so often are the values of a query used once read.
 constexpr unsigned kRowsAtOnce = 4;
 constexpr unsigned kWholeWarp = 0xffffffffu;
-constexpr size_t kSharedWithoutAsking = 48 << 10;
 
 // Keys of a buffer: `wanted` kept ones and a round of new ones, a power of two for sorting.
 __host__ __device__ inline unsigned CapacityFor(unsigned wanted) {
@@ -250,17 +249,26 @@ template <unsigned kQueries>
 cudaError_t LaunchScanOf(const ScanRows& rows, const ScanQueries& queries, unsigned blocks, uint64_t* lists,
                          cudaStream_t stream) {
   const size_t bytes = ScanSharedBytes(kQueries, queries.wanted, rows.vectors);
-  if (bytes > kSharedWithoutAsking) {
-    const cudaError_t allowed = cudaFuncSetAttribute(ScanKernel<kQueries>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                     static_cast<int>(bytes));
-    if (allowed != cudaSuccess) return allowed;
-  }
   SIGHTLINE_LAUNCH(ScanKernel<kQueries>, dim3(blocks), dim3(kThreads), bytes, stream)
   (rows, queries, reinterpret_cast<Key*>(lists));
   return cudaGetLastError();
 }
 
+template <unsigned kQueries>
+cudaError_t AllowShared(size_t bytes) {
+  return cudaFuncSetAttribute(ScanKernel<kQueries>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                              static_cast<int>(bytes));
+}
+
 }  // namespace
+
+cudaError_t AllowScans(size_t shared_bytes) {
+  cudaError_t error = AllowShared<1>(shared_bytes);
+  if (error == cudaSuccess) error = AllowShared<2>(shared_bytes);
+  if (error == cudaSuccess) error = AllowShared<4>(shared_bytes);
+  if (error == cudaSuccess) error = AllowShared<8>(shared_bytes);
+  return error;
+}
 
 size_t ScanSharedBytes(unsigned queries, unsigned wanted, unsigned vectors) {
   const unsigned compiled = CompiledFor(queries);

@@ -29,6 +29,7 @@
 // Threading: launches from any thread, into its stream; they do not wait. Ownership: borrows all memory until the
 // stream is done. Failure: cudaError_t.
 //
+//   AllowScans(shared_bytes);
 //   LaunchScan(rows, queries, blocks, lists, stream);
 //   while (blocks > 1) { LaunchMerge(lists, blocks, queries.count, queries.wanted, merged, stream); ... }
 #ifndef SIGHTLINE_INDEX_GPU_EXACT_ROWS_H_
@@ -73,6 +74,9 @@ inline float ScoreOfKey(uint64_t key) {
 }
 inline uint32_t RowOfKey(uint64_t key) { return ~static_cast<uint32_t>(key); }
 
+// Lets the scans of the current card use so much shared memory in a block. Once for each card, before the first scan:
+// what one thread allows while another launches would be the other's too.
+cudaError_t AllowScans(size_t shared_bytes);
 // Of one block of threads; where it is more than the card has, fewer queries are to share a pass.
 size_t ScanSharedBytes(unsigned queries, unsigned wanted, unsigned vectors);
 // How many blocks of a scan an SM runs at once.

@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status.h"
+#include "index/gpu/card.h"
 #include "index/gpu/row_device.h"
 #include "index/rerank/card_transport.h"
 
@@ -15,12 +16,17 @@ absl::Status NoCuda(absl::string_view what) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<gpu::RowDevice>> gpu::OpenRows(const RowDeviceOptions& /*options*/) {
+absl::StatusOr<std::shared_ptr<gpu::Card>> gpu::OpenCard(const CardOptions& /*options*/) {
+  return NoCuda("index and re-ranking");
+}
+
+absl::StatusOr<std::shared_ptr<gpu::RowDevice>> gpu::OpenRows(std::shared_ptr<Card> /*card*/,
+                                                              const RowDeviceOptions& /*options*/) {
   return NoCuda("the index");
 }
 
 absl::StatusOr<std::unique_ptr<rerank::TransportDevice>> rerank::OpenCardTransport(
-    const CardTransportOptions& /*options*/) {
+    std::shared_ptr<gpu::Card> /*card*/, const CardTransportOptions& /*options*/) {
   return NoCuda("re-ranking");
 }
 

@@ -38,9 +38,9 @@ void ResidentRows::SetView(std::shared_ptr<const View> view) {
   view_.swap(view);
 }
 
-int64_t ResidentRows::rows() const {
+RowsOnCard ResidentRows::on_card() const {
   const std::shared_ptr<const View> now = view();
-  return now == nullptr ? 0 : now->most;
+  return now == nullptr ? RowsOnCard() : RowsOnCard{.rows = now->most, .bytes = now->bytes};
 }
 
 // ---- Moving
@@ -48,17 +48,30 @@ int64_t ResidentRows::rows() const {
 bool ResidentRows::Advance(absl::Span<const uint32_t> sealed, const RowTable& table, int64_t dead,
                            absl::FunctionRef<absl::Status(uint32_t row, float* out)> read, uint32_t most) {
   if (device_->card()->lost()) {
-    growing_.reset();
-    blocks_.clear();
-    SetView(nullptr);
+    Leave();
     return false;
   }
   if (growing_ != nullptr || Begin(sealed)) return Grow(table, dead, read, most);
-  const int64_t rows_there = rows();
+  const int64_t rows_there = on_card().rows;
   const bool to_hide = rows_there > 0 && dead - hidden_at_ >= kDeathsToHide + rows_there / kRowsPerDeathToHide;
   if (!to_hide && !(stale_ && MayAsk())) return false;
   Show(table, dead);
   return true;
+}
+
+bool ResidentRows::Leave() {
+  bool were_there = growing_ != nullptr;
+  growing_.reset();
+  values_ = {};
+  for (uint32_t chunk = 0; chunk < places_.size(); ++chunk) {
+    if (places_[chunk] != Place::kCard) continue;
+    places_[chunk] = Place::kCpu;
+    blocks_[chunk].reset();
+    were_there = true;
+  }
+  stale_ = false;
+  SetView(nullptr);
+  return were_there;
 }
 
 bool ResidentRows::MayAsk() const { return refused_at_ != device_->card()->releases() || absl::Now() >= ask_again_; }
@@ -156,6 +169,7 @@ void ResidentRows::Show(const RowTable& table, int64_t dead) {
       next->on_card.push_back({begin, whole});
     }
     next->most += chunk_sizes_[chunk];
+    next->bytes += blocks_[chunk]->bytes();
   }
   absl::StatusOr<std::shared_ptr<const RowView>> rows = device_->MakeView(blocks_, chunk_rows_, next->visible);
   stale_ = !rows.ok();

@@ -8,8 +8,9 @@
 // The hidden rows belong to a clock (segment_list.h): a search with an earlier one, which might see them, does not use
 // the card.
 //
-// Threading: Advance on one thread at a time; Scan on any, also meanwhile. Ownership: shares the device; its rows leave
-// the card with it and with the last search of them. Failure: none that shows: the card notes it (Card::Failed).
+// Threading: Advance and Leave on one thread at a time; Scan on any, also meanwhile. Ownership: shares the device; its
+// rows leave the card with it and with the last search of them. Failure: none that shows: the card notes it
+// (Card::Failed).
 //
 //   while (resident.Advance(sealed, table, dead, read, 1024)) {}
 //   std::vector<RowRange> left;
@@ -41,6 +42,11 @@ struct RowRange {
   uint32_t end = 0;
 };
 
+struct RowsOnCard {
+  int64_t rows = 0;
+  int64_t bytes = 0;
+};
+
 class ResidentRows {
  public:
   // Which rows a search looks at.
@@ -59,12 +65,15 @@ class ResidentRows {
   bool Advance(absl::Span<const uint32_t> sealed, const RowTable& table, int64_t dead,
                absl::FunctionRef<absl::Status(uint32_t row, float* out)> read, uint32_t most);
 
+  // Takes all rows off the card; Advance moves them there again. False when there were none. As Advance.
+  bool Leave();
+
   // The best of the rows on the card; `left` becomes the rows that are still to be compared. nullopt: all of them.
   std::optional<ScanResult> Scan(const Scope& scope, const ScanRequest& request, RowSource& source, const ScanRun& run,
                                  std::vector<RowRange>* left) const;
 
   // On the card, and used by searches.
-  int64_t rows() const;
+  RowsOnCard on_card() const;
 
  private:
   enum class Place : uint8_t { kCpu, kCard, kNever };
@@ -72,6 +81,7 @@ class ResidentRows {
     std::shared_ptr<const RowView> rows;
     std::vector<RowRange> on_card;  // ascending, not touching
     uint32_t most = 0;              // rows of on_card together
+    int64_t bytes = 0;              // what these take
     uint32_t end = 0;               // of the chunks that `rows` knows
     std::vector<uint64_t> visible;
     uint64_t clock = 0;  // of searches that may use it, at least

@@ -7,7 +7,7 @@
 // Ownership: blocks and views share the device. Failure: Status. CARD_BUDGET and CARD_FULL: there is no room;
 // ROW_BEYOND_HALF: rows that this device cannot hold; all others are the card's.
 //
-//   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<RowDevice> device, OpenRows({.device = 0}));
+//   SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<RowDevice> device, OpenRows(card));
 //   SIGHTLINE_ASSIGN_OR_RETURN(std::unique_ptr<RowBlock> block, device->MakeBlock(dim, rows));
 //   SIGHTLINE_RETURN_IF_ERROR(block->Append(values.data(), rows));
 //   SIGHTLINE_ASSIGN_OR_RETURN(auto view, device->MakeView({std::move(block)}, block_rows, visible));
@@ -43,6 +43,8 @@ class RowBlock {
   // Behind the rows that are there already. After an error the block is of no use.
   virtual absl::Status Append(const float* values, uint32_t count) = 0;
   virtual const RowErrors& errors() const = 0;
+  // What it takes of the card's budget.
+  virtual int64_t bytes() const = 0;
 };
 
 // Row r is row r % block_rows of block r / block_rows.
@@ -79,15 +81,11 @@ class RowDevice {
 };
 
 struct RowDeviceOptions {
-  int device = 0;
-  // Of the card's memory, for rows. Models and re-ranking need the rest.
-  double share = 0.5;
   uint32_t min_rows = 16'384;
 };
 
-// UNIMPLEMENTED (NO_CUDA_BUILD) in a build without CUDA; FAILED_PRECONDITION where there is no driver (NO_CUDA_DRIVER),
-// no such card (NO_SUCH_CARD) or one that is too old (CARD_TOO_OLD).
-absl::StatusOr<std::shared_ptr<RowDevice>> OpenRows(const RowDeviceOptions& options);
+// Rows on a card of OpenCard, within its budget for them.
+absl::StatusOr<std::shared_ptr<RowDevice>> OpenRows(std::shared_ptr<Card> card, const RowDeviceOptions& options = {});
 
 }  // namespace sightline::index::gpu
 

@@ -45,6 +45,7 @@ class CardTokenCache {
   cudaStream_t stream() const { return stream_.get(); }
   size_t bytes() const { return memory_.bytes(); }
   size_t used() const { return arena_.used(); }
+  int64_t images() const { return static_cast<int64_t>(residents_.size()); }
   int64_t found() const { return found_; }
   int64_t uploads() const { return uploads_; }
   int64_t evicted() const { return evicted_; }

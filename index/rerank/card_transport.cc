@@ -96,10 +96,9 @@ CardRounds RoundsOf(const TransportOptions& options, int quads) {
 
 class CardTransport final : public TransportDevice {
  public:
-  CardTransport(int device, const std::string& name, size_t shared_limit, std::unique_ptr<CardTokenCache> cache)
-      : card_(device, name, static_cast<int64_t>(cache->bytes())),
-        shared_limit_(shared_limit),
-        cache_(std::move(cache)) {}
+  CardTransport(std::shared_ptr<gpu::Card> card, gpu::CardMemory memory, size_t shared_limit,
+                std::unique_ptr<CardTokenCache> cache)
+      : card_(std::move(card)), memory_(std::move(memory)), shared_limit_(shared_limit), cache_(std::move(cache)) {}
 
   absl::StatusOr<std::vector<std::optional<TransportScore>>> Score(const TransportQuery& query,
                                                                    absl::Span<const Patches> results) override;
@@ -124,7 +123,8 @@ class CardTransport final : public TransportDevice {
   absl::Status Run(const TransportOptions& options, int quads, std::vector<PlannedPair> pairs, char* pairs_at,
                    char* scores_at, Scores* scores) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  gpu::Card card_;
+  const std::shared_ptr<gpu::Card> card_;
+  const gpu::CardMemory memory_;
   const size_t shared_limit_;  // of a block
   mutable base::Mutex mutex_;
   const std::unique_ptr<CardTokenCache> cache_ ABSL_PT_GUARDED_BY(mutex_);
@@ -137,7 +137,8 @@ absl::StatusOr<std::vector<std::optional<TransportScore>>> CardTransport::Score(
   SIGHTLINE_RETURN_IF_ERROR(Check(query, results));
   const absl::StatusOr<Scores> on_card = ScoreOnCard(query, results);
   if (!on_card.ok()) {
-    card_.Failed(on_card.status());
+    card_->Failed(on_card.status());
+    ++stats_.failures;
     cache_->Forget();
     return on_card.status();
   }
@@ -155,10 +156,10 @@ absl::StatusOr<std::vector<std::optional<TransportScore>>> CardTransport::Score(
 TransportDeviceStats CardTransport::Stats() const {
   base::MutexLock lock(mutex_);
   TransportDeviceStats stats = stats_;
-  stats.failures = card_.counts().failures;
   stats.uploads = cache_->uploads();
   stats.found = cache_->found();
   stats.evicted = cache_->evicted();
+  stats.images = cache_->images();
   stats.bytes_used = cache_->used();
   stats.bytes = cache_->bytes();
   return stats;
@@ -179,8 +180,8 @@ absl::Status CardTransport::Check(const TransportQuery& query, absl::Span<const 
 
 absl::StatusOr<CardTransport::Scores> CardTransport::ScoreOnCard(const TransportQuery& query,
                                                                  absl::Span<const Patches> results) {
-  if (card_.lost()) return Lost(card_.device());
-  SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(card_.device()));
+  if (card_->lost()) return Lost(card_->device());
+  SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(card_->device()));
   Scores scores(results.size(), {.outcome = PairOutcome::kLeftToCpu});
   const TransportOptions& options = query.options();
   if (options.stop == StopRule::kReference || NeedsDouble(options) || TooLarge(*query.patches().tokens)) return scores;
@@ -299,15 +300,16 @@ absl::Status CardTransport::Run(const TransportOptions& options, int quads, std:
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TransportDevice>> OpenCardTransport(const CardTransportOptions& options) {
-  SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(options.device));
-  cudaDeviceProp properties;
-  SIGHTLINE_RETURN_IF_ERROR(
-      gpu::CudaStatus(cudaGetDeviceProperties(&properties, options.device), "the properties of the card"));
+absl::StatusOr<std::unique_ptr<TransportDevice>> OpenCardTransport(std::shared_ptr<gpu::Card> card,
+                                                                   const CardTransportOptions& options) {
+  SIGHTLINE_RETURN_IF_ERROR(gpu::MakeCurrent(card->device()));
   size_t shared_limit = 0;
   SIGHTLINE_RETURN_IF_ERROR(gpu::CudaStatus(TransportSharedLimit(&shared_limit), "a look at the card's limits"));
-  SIGHTLINE_ASSIGN_OR_RETURN(auto cache, CardTokenCache::Open(options.bytes, options.least_bytes));
-  return std::make_unique<CardTransport>(options.device, properties.name, shared_limit, std::move(cache));
+  const auto budget = static_cast<size_t>(card->budget_bytes(gpu::CardUse::kTokens));
+  SIGHTLINE_ASSIGN_OR_RETURN(auto cache, CardTokenCache::Open(budget, options.least_bytes));
+  SIGHTLINE_ASSIGN_OR_RETURN(gpu::CardMemory memory,
+                             gpu::Card::Reserve(card, gpu::CardUse::kTokens, static_cast<int64_t>(cache->bytes())));
+  return std::make_unique<CardTransport>(std::move(card), std::move(memory), shared_limit, std::move(cache));
 }
 
 }  // namespace sightline::index::rerank

@@ -30,6 +30,7 @@ struct TransportDeviceStats {
   int64_t found = 0;        // images whose tokens were there already
   int64_t evicted = 0;      // images whose tokens made room for others
   int64_t failures = 0;     // calls that ended for the device's own trouble
+  int64_t images = 0;       // whose tokens are there now
   size_t bytes_used = 0;    // now
   size_t bytes = 0;         // that it may use
 };

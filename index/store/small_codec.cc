@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint8_t kConfigFormat = 1;         // of a collection whose keep_image was never changed
 constexpr uint8_t kChangedConfigFormat = 2;  // of one whose was
+constexpr uint8_t kDeviceConfigFormat = 3;   // of one that has chosen its device
 constexpr uint8_t kCountersFormat = 1;
 constexpr uint8_t kRecordKeyFormat = 1;
 constexpr uint8_t kRequestFormat = 1;
@@ -17,7 +18,7 @@ constexpr uint8_t kConfidenceFormat = 1;
 
 // Enumerations are stored by these numbers, which therefore never change.
 static_assert(static_cast<int>(KeepImage::kOriginal) == 2 && static_cast<int>(IndexKind::kIvf) == 3 &&
-              static_cast<int>(DescriptorPrecision::kFloat16) == 1 &&
+              static_cast<int>(DescriptorPrecision::kFloat16) == 1 && static_cast<int>(IndexDevice::kCpu) == 1 &&
               static_cast<int>(rerank::Marginals::kImportance) == 5 && static_cast<int>(rerank::StopRule::kFixed) == 2);
 
 template <typename Enum>
@@ -30,7 +31,9 @@ Enum DecodeEnum(Decoder* in, Enum last) {
 }  // namespace
 
 std::string EncodeConfig(absl::string_view key, const CollectionConfig& config) {
-  Encoder out(config.first_keep_image ? kChangedConfigFormat : kConfigFormat);
+  // As old as can be, so that an older server reads whatever it can know.
+  const bool device = config.device != IndexDevice::kAuto;
+  Encoder out(device ? kDeviceConfigFormat : config.first_keep_image ? kChangedConfigFormat : kConfigFormat);
   out.Text(config.name);
   out.Text(config.model);
   out.Text(config.embedding_space);
@@ -45,6 +48,10 @@ std::string EncodeConfig(absl::string_view key, const CollectionConfig& config) 
   out.U32(static_cast<uint32_t>(config.ivf_lists));
   out.Text(config.description);
   out.I64(absl::ToUnixMicros(config.create_time));
+  if (device) {
+    out.U8(static_cast<uint8_t>(config.device));
+    out.U8(config.first_keep_image ? 1 : 0);
+  }
   if (config.first_keep_image) {
     out.U8(static_cast<uint8_t>(*config.first_keep_image));
     out.U8(config.had_previews ? 1 : 0);
@@ -55,7 +62,7 @@ std::string EncodeConfig(absl::string_view key, const CollectionConfig& config) 
 
 absl::StatusOr<CollectionConfig> DecodeConfig(absl::string_view key, absl::string_view value) {
   SIGHTLINE_ASSIGN_OR_RETURN(Decoder in,
-                             Decoder::OpenAny("collection settings", key, value, kConfigFormat, kChangedConfigFormat));
+                             Decoder::OpenAny("collection settings", key, value, kConfigFormat, kDeviceConfigFormat));
   CollectionConfig config;
   config.name = in.Text();
   config.model = in.Text();
@@ -71,7 +78,12 @@ absl::StatusOr<CollectionConfig> DecodeConfig(absl::string_view key, absl::strin
   config.ivf_lists = static_cast<int>(in.U32());
   config.description = in.Text();
   config.create_time = absl::FromUnixMicros(in.I64());
-  if (in.format() == kChangedConfigFormat) {
+  bool changed = in.format() == kChangedConfigFormat;
+  if (in.format() == kDeviceConfigFormat) {
+    config.device = DecodeEnum(&in, IndexDevice::kCpu);
+    changed = in.U8() != 0;
+  }
+  if (changed) {
     config.first_keep_image = DecodeEnum(&in, KeepImage::kOriginal);
     config.had_previews = in.U8() != 0;
     config.had_originals = in.U8() != 0;

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "base/log.h"
 #include "index/gpu/exact_rows.h"
 #include "tests/gpu/emulator/emulator.h"
@@ -83,7 +85,7 @@ TEST(DeviceMemoryTest, ErrorsAreTypedAndALaunchThatFailsLosesTheCard) {
   EXPECT_EQ(lost.code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(IsCardLost(lost)) << lost;
 
-  Card card(0, "card", 100);
+  Card card(0, "card", {.rows = 100});
   card.Failed(refused);
   EXPECT_FALSE(card.lost());
   card.Failed(lost);
@@ -93,17 +95,24 @@ TEST(DeviceMemoryTest, ErrorsAreTypedAndALaunchThatFailsLosesTheCard) {
 }
 
 TEST(CardTest, TheBudgetIsKept) {
-  const auto card = std::make_shared<Card>(0, "card", 100);
+  const auto card = std::make_shared<Card>(0, "card", CardBudget{.rows = 100, .tokens = 50});
   {
-    const auto first = Card::Reserve(card, 60);
+    const auto first = Card::Reserve(card, CardUse::kRows, 60);
     ASSERT_TRUE(first.ok()) << first.status();
-    const absl::Status refused = Card::Reserve(card, 41).status();
-    EXPECT_EQ(base::GetErrorInfo(refused).reason, "CARD_BUDGET");
-    EXPECT_TRUE(Card::Reserve(card, 40).ok());
-    EXPECT_EQ(card->used_bytes(), 60);
+    const auto tokens = Card::Reserve(card, CardUse::kTokens, 50);
+    ASSERT_TRUE(tokens.ok()) << tokens.status();
+    for (const auto& [use, bytes] : {std::pair(CardUse::kRows, 41), {CardUse::kTokens, 1}}) {
+      const absl::Status refused = Card::Reserve(card, use, bytes).status();
+      EXPECT_EQ(base::GetErrorInfo(refused).reason, "CARD_BUDGET");
+      EXPECT_TRUE(absl::StrContains(refused.message(), use == CardUse::kRows ? "the index" : "re-ranking")) << refused;
+    }
+    EXPECT_TRUE(Card::Reserve(card, CardUse::kRows, 40).ok());
+    EXPECT_EQ(card->used_bytes(CardUse::kRows), 60);
+    EXPECT_EQ(card->used_bytes(CardUse::kTokens), 50);
   }
-  EXPECT_EQ(card->used_bytes(), 0);
-  EXPECT_EQ(card->releases(), 2);
+  EXPECT_EQ(card->used_bytes(CardUse::kRows), 0);
+  EXPECT_EQ(card->used_bytes(CardUse::kTokens), 0);
+  EXPECT_EQ(card->releases(), 3);
 }
 
 }  // namespace

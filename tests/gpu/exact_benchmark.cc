@@ -119,16 +119,18 @@ absl::StatusOr<double> Together(const Rows& rows, uint32_t end, size_t runs) {
 }
 
 absl::Status Run(uint32_t rows, size_t dim, size_t runs) {
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<RowDevice> device, OpenRows({.device = 0, .share = 0.9}));
   const double bytes = static_cast<double>(rows) * static_cast<double>((dim + 7) / 8 * 8) * 2;
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<Card> card,
+                             OpenCard({.row_bytes = static_cast<int64_t>(bytes), .token_bytes = 0}));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<RowDevice> device, OpenRows(card));
   SIGHTLINE_ASSIGN_OR_RETURN(const double copy,
                              CopyBandwidth(std::min<size_t>(kMostCopied, static_cast<size_t>(bytes))));
   SIGHTLINE_ASSIGN_OR_RETURN(const Rows made, MakeRows(*device, rows, dim));
   SIGHTLINE_RETURN_IF_ERROR(Alone(made, rows, std::min<size_t>(runs, 5)).status());
   SIGHTLINE_ASSIGN_OR_RETURN(const double alone, Alone(made, rows, runs));
   SIGHTLINE_ASSIGN_OR_RETURN(const double together, Together(made, rows, runs));
-  std::printf("%s, %u rows of %zu values in half precision, copies at %.0f GB/s\n", device->card()->name().c_str(),
-              rows, dim, copy / 1e9);
+  std::printf("%s, %u rows of %zu values in half precision, copies at %.0f GB/s\n", card->name().c_str(), rows, dim,
+              copy / 1e9);
   std::printf("one search   %.3f ms, %.0f GB/s, %.0f %% of copying\n", alone * 1e3, bytes / alone / 1e9,
               100 * bytes / alone / copy);
   std::printf("%zu at a time %.3f ms each\n", kTogether, together * 1e3);

@@ -36,7 +36,7 @@ class ExactRowsTest : public ::testing::Test {
     RecordProperty("seed", std::to_string(seed_));
     random_.seed(seed_);
     emulator::SetSeed(seed_);
-    device_ = *OpenRows({.device = 0, .share = 0.5, .min_rows = 0});
+    device_ = *OpenRows(*OpenCard({.device = 0}), {.min_rows = 0});
   }
 
   std::string Seed() const { return absl::StrCat("SIGHTLINE_SEED=", seed_); }
@@ -347,12 +347,6 @@ TEST_F(ExactRowsTest, RowsThatHalvesCannotHoldAreRefused) {
   auto block = *device_->MakeBlock(1, 2);
   const std::vector<float> rows = {1, 2, 3};
   EXPECT_EQ(base::GetErrorInfo(block->Append(rows.data(), 3)).reason, "BLOCK_FULL");
-}
-
-TEST(OpenRowsTest, RefusesACardThatIsNotThere) {
-  for (const int device : {-1, 1}) {
-    EXPECT_EQ(base::GetErrorInfo(OpenRows({.device = device}).status()).reason, "NO_SUCH_CARD") << device;
-  }
 }
 
 }  // namespace

@@ -42,8 +42,11 @@ class ResidentSegmentTest : public ::testing::Test {
 
   std::string Seed() const { return absl::StrCat("SIGHTLINE_SEED=", seed_); }
 
-  void Make(double share = 0.5) {
-    if (device_ == nullptr) device_ = *gpu::OpenRows({.device = 0, .share = share, .min_rows = 0});
+  // `row_bytes`: of the card, 0 for half of it.
+  void Make(int64_t row_bytes = 0) {
+    if (device_ == nullptr) {
+      device_ = *gpu::OpenRows(*gpu::OpenCard({.row_bytes = row_bytes, .token_bytes = 0}), {.min_rows = 0});
+    }
     SegmentShape shape;
     shape.chunk = {kRowDim, DescriptorPrecision::kFloat32};
     shape.chunk_rows = kChunk;
@@ -133,7 +136,7 @@ class ResidentSegmentTest : public ::testing::Test {
     const std::vector<ScoredRow> expected = std::move(top).Take();
     const SegmentResult found = segment_->Search(ask);
     SCOPED_TRACE(absl::StrCat("k ", ask.k, ", ", moment.rows, " rows at ", moment.clock, " of ", clock_, ", ",
-                              segment_->rows_on_card(), " on the card", ask.matching != nullptr ? ", filtered" : ""));
+                              segment_->on_card().rows, " on the card", ask.matching != nullptr ? ", filtered" : ""));
     ASSERT_EQ(found.best.size(), expected.size());
     for (size_t i = 0; i < expected.size(); ++i) {
       ASSERT_EQ(found.best[i].row, expected[i].row) << i;
@@ -196,13 +199,13 @@ TEST_F(ResidentSegmentTest, AnswersAreTheSameWhileRowsComeDieAndMove) {
   Check(Now());
   int64_t sealed = 0;
   for (const ChunkFileInfo& chunk : segment_->sealed_chunks()) sealed += chunk.rows;
-  EXPECT_EQ(segment_->rows_on_card(), sealed);
+  EXPECT_EQ(segment_->on_card().rows, sealed);
   const gpu::CardCounts counts = device_->card()->counts();
   EXPECT_GT(counts.scans, 5);
   EXPECT_EQ(counts.failures, 0);
-  EXPECT_GT(device_->card()->used_bytes(), 0);
+  EXPECT_GT(device_->card()->used_bytes(gpu::CardUse::kRows), 0);
   segment_.reset();
-  EXPECT_EQ(device_->card()->used_bytes(), 0);
+  EXPECT_EQ(device_->card()->used_bytes(gpu::CardUse::kRows), 0);
 }
 
 // A search that began before rows died sees them, also when they are hidden on the card meanwhile.
@@ -220,6 +223,37 @@ TEST_F(ResidentSegmentTest, AnOlderMomentSeesWhatTheCardHidesSince) {
   for (int i = 0; i < 3 && !HasFatalFailure(); ++i) Check(before);
   EXPECT_EQ(device_->card()->counts().scans, scans) << "of the dead, the card knows nothing any more";
   for (int i = 0; i < 3 && !HasFatalFailure(); ++i) Check(Now());
+}
+
+TEST_F(ResidentSegmentTest, RowsLeaveTheCardAndComeBack) {
+  SCOPED_TRACE(Seed());
+  Make();
+  EXPECT_FALSE(segment_->LeaveCard());
+  Write(3 * kChunk, 0);
+  while (SealOne()) {
+  }
+  // In the middle of a chunk, and with all that there are.
+  for (const int steps : {1, 100}) {
+    for (int i = 0; i < steps && segment_->MoveToCard(kChunk / 2 + 1); ++i) {
+    }
+    EXPECT_EQ(segment_->on_card().rows, steps == 1 ? 0 : 3 * kChunk);
+    EXPECT_GT(device_->card()->used_bytes(gpu::CardUse::kRows), 0);
+    Check(Now());
+    EXPECT_TRUE(segment_->LeaveCard());
+    EXPECT_FALSE(segment_->LeaveCard());
+    EXPECT_EQ(segment_->on_card().rows, 0);
+    EXPECT_EQ(segment_->on_card().bytes, 0);
+    EXPECT_EQ(device_->card()->used_bytes(gpu::CardUse::kRows), 0);
+    const int64_t scans = device_->card()->counts().scans;
+    Check(Now());
+    EXPECT_EQ(device_->card()->counts().scans, scans);
+  }
+  Write(0, 0.1);
+  while (segment_->MoveToCard(100)) {
+  }
+  EXPECT_EQ(segment_->on_card().rows, 3 * kChunk);
+  EXPECT_EQ(segment_->on_card().bytes, 3 * 1024);
+  for (int i = 0; i < 5 && !HasFatalFailure(); ++i) Check(Now());
 }
 
 TEST_F(ResidentSegmentTest, WhateverFailsTheCpuAnswers) {
@@ -244,7 +278,7 @@ TEST_F(ResidentSegmentTest, WhateverFailsTheCpuAnswers) {
   Make();
   Write(300, 0);
   SealAndMoveAll();
-  EXPECT_EQ(segment_->rows_on_card(), 300 / kChunk * kChunk);
+  EXPECT_EQ(segment_->on_card().rows, 300 / kChunk * kChunk);
   const int64_t scans = card.counts().scans;
   while (card.counts().scans == scans) Check(Now());
   emulator::FailLaunchAfter(static_cast<int>(random_() % 2));
@@ -255,8 +289,8 @@ TEST_F(ResidentSegmentTest, WhateverFailsTheCpuAnswers) {
   const int64_t blocks = emulator::BlocksRun();
   for (int i = 0; i < 5 && !HasFatalFailure(); ++i) Check(Now());
   EXPECT_FALSE(segment_->MoveToCard(10));
-  EXPECT_EQ(segment_->rows_on_card(), 0);
-  EXPECT_EQ(card.used_bytes(), 0);
+  EXPECT_EQ(segment_->on_card().rows, 0);
+  EXPECT_EQ(card.used_bytes(gpu::CardUse::kRows), 0);
   EXPECT_EQ(card.counts().failures, counts.failures);
   EXPECT_EQ(card.counts().scans, counts.scans);
   EXPECT_EQ(emulator::BlocksRun(), blocks);
@@ -266,17 +300,17 @@ TEST_F(ResidentSegmentTest, TheBudgetIsKeptAndWhatIsGivenBackIsUsed) {
   SCOPED_TRACE(Seed());
   emulator::SetMemory(size_t{1} << 20);
   // Three chunks of 64 rows of 16 bytes.
-  Make(/*share=*/3.5 * 1024 / (1 << 20));
+  Make(3 * 1024 + 512);
   Write(5 * kChunk, 0);
   SealAndMoveAll();
-  EXPECT_EQ(segment_->rows_on_card(), 3 * kChunk);
-  EXPECT_EQ(device_->card()->used_bytes(), 3 * 1024);
+  EXPECT_EQ(segment_->on_card().rows, 3 * kChunk);
+  EXPECT_EQ(device_->card()->used_bytes(gpu::CardUse::kRows), 3 * 1024);
   for (int i = 0; i < 5 && !HasFatalFailure(); ++i) Check(Now());
   const std::unique_ptr<Segment> first = std::move(segment_);
   Make();
   Write(2 * kChunk, 0);
   SealAndMoveAll();
-  EXPECT_EQ(segment_->rows_on_card(), 0);
+  EXPECT_EQ(segment_->on_card().rows, 0);
   EXPECT_EQ(device_->card()->counts().failures, 2) << "each segment is refused once";
   EXPECT_FALSE(segment_->MoveToCard(10));
   EXPECT_EQ(device_->card()->counts().failures, 2);
@@ -293,14 +327,14 @@ TEST_F(ResidentSegmentTest, ACardThatOthersHaveFilledIsAskedOnceAndThenWhenMemor
   int steps = 0;
   while (steps < 100 && segment_->MoveToCard(kChunk)) ++steps;
   EXPECT_LT(steps, 5);
-  EXPECT_EQ(segment_->rows_on_card(), 0);
+  EXPECT_EQ(segment_->on_card().rows, 0);
   Check(Now());
   EXPECT_EQ(device_->card()->counts().scans, 0);
   emulator::SetMemory(size_t{1} << 30);
   EXPECT_FALSE(segment_->MoveToCard(kChunk));
-  (void)*gpu::Card::Reserve(device_->card(), 10);
+  (void)*gpu::Card::Reserve(device_->card(), gpu::CardUse::kRows, 10);
   while (steps < 100 && segment_->MoveToCard(kChunk)) ++steps;
-  EXPECT_EQ(segment_->rows_on_card(), 3 * kChunk);
+  EXPECT_EQ(segment_->on_card().rows, 3 * kChunk);
   Check(Now());
 }
 
@@ -315,7 +349,7 @@ TEST_F(ResidentSegmentTest, AChunkThatTheCardCannotHoldStaysBehind) {
   segment_->Publish();
   for (int i = 0; i < 3; ++i) Write(kChunk - 1, 0);
   SealAndMoveAll();
-  EXPECT_EQ(segment_->rows_on_card(), segment_->rows() / kChunk * kChunk - kChunk);
+  EXPECT_EQ(segment_->on_card().rows, segment_->rows() / kChunk * kChunk - kChunk);
   for (int i = 0; i < 6 && !HasFatalFailure(); ++i) Check(Now());
   EXPECT_GT(device_->card()->counts().scans, 0);
 }
@@ -323,7 +357,7 @@ TEST_F(ResidentSegmentTest, AChunkThatTheCardCannotHoldStaysBehind) {
 class ResidentCollectionTest : public EngineTest {
  protected:
   ResidentCollectionTest() {
-    options_.card = *gpu::OpenRows({.device = 0, .share = 0.5, .min_rows = 0});
+    options_.card = *gpu::OpenRows(*gpu::OpenCard({.token_bytes = 0}), {.min_rows = 0});
     options_.segments.segment_rows = 256;
     config_.index_kind = IndexKind::kExact;
   }
@@ -361,7 +395,7 @@ TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
   CheckSome();
   Optimize();
   const gpu::Card& card = *options_.card->card();
-  const int64_t used = card.used_bytes(), scans = card.counts().scans;
+  const int64_t used = card.used_bytes(gpu::CardUse::kRows), scans = card.counts().scans;
   EXPECT_GE(used, (400 - 64) * kDim * 2);
   CheckSome();
   EXPECT_GT(card.counts().scans, scans);
@@ -369,7 +403,7 @@ TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
   CheckSome();
   // Replaces what has dead rows; their memory comes back.
   Optimize();
-  EXPECT_LE(card.used_bytes(), used + 64 * kDim * 2);
+  EXPECT_LE(card.used_bytes(gpu::CardUse::kRows), used + 64 * kDim * 2);
   CheckSome();
   Restart();
   CheckSome();
@@ -378,7 +412,7 @@ TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
   EXPECT_EQ(card.counts().failures, 0);
   collection_.reset();
   database_.reset();
-  EXPECT_EQ(card.used_bytes(), 0);
+  EXPECT_EQ(card.used_bytes(gpu::CardUse::kRows), 0);
 }
 
 TEST_F(ResidentCollectionTest, SearchesGoOnWhileRowsMoveInTheBackground) {

@@ -13,12 +13,14 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "index/gpu/card.h"
 #include "index/record.h"
 #include "index/rerank/card_transport.h"
 
@@ -53,7 +55,8 @@ absl::Status Run(int results, int side, int dim, int runs) {
   }
   std::vector<Patches> shortlist;
   for (size_t i = 1; i < images.size(); ++i) shortlist.push_back({&images[i]});
-  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<TransportDevice> card, OpenCardTransport({.device = 0}));
+  SIGHTLINE_ASSIGN_OR_RETURN(std::shared_ptr<gpu::Card> opened, gpu::OpenCard({.device = 0}));
+  SIGHTLINE_ASSIGN_OR_RETURN(const std::unique_ptr<TransportDevice> card, OpenCardTransport(std::move(opened)));
   std::printf("%d results of %dx%dx%d in int8\n", results, side, side, dim);
   TransportOptions options;
   // As by default, and as long as a search can take at the default's most rounds.

@@ -27,8 +27,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
+absl::StatusOr<std::unique_ptr<TransportDevice>> Open(size_t bytes, size_t least_bytes = kLeastTransportBytes) {
+  auto card = gpu::OpenCard({.token_bytes = static_cast<int64_t>(bytes)});
+  if (!card.ok()) return card.status();
+  return OpenCardTransport(*std::move(card), {.least_bytes = least_bytes});
+}
+
 std::unique_ptr<TransportDevice> Card(size_t bytes = 32 << 20) {
-  auto card = OpenCardTransport({.bytes = bytes, .least_bytes = bytes});
+  auto card = Open(bytes, bytes);
   EXPECT_TRUE(card.ok()) << card.status();
   return card.ok() ? *std::move(card) : nullptr;
 }
@@ -295,7 +301,7 @@ TEST(CardTransportTest, OpensWithLessOrNotAtAllWhereMemoryIsShort) {
   int failures = 0;
   for (int n = 0;; ++n) {
     emulator::FailMallocAfter(n);
-    const auto card = OpenCardTransport({.bytes = 1 << 20, .least_bytes = 1 << 20});
+    const auto card = Open(1 << 20, 1 << 20);
     emulator::FailMallocAfter(-1);
     if (card.ok()) {
       ExpectLike(query, gallery.views, (*card)->Score(query, gallery.views));
@@ -311,8 +317,8 @@ TEST(CardTransportTest, OpensWithLessOrNotAtAllWhereMemoryIsShort) {
   void* other = nullptr;
   emulator::SetMemory(100 << 20);
   ASSERT_EQ(cudaMalloc(&other, 95 << 20), cudaSuccess);
-  EXPECT_EQ(base::GetErrorInfo(OpenCardTransport({.bytes = 64 << 20}).status()).reason, "CARD_FULL");
-  const auto less = OpenCardTransport({.bytes = 64 << 20, .least_bytes = 1 << 20});
+  EXPECT_EQ(base::GetErrorInfo(Open(64 << 20).status()).reason, "CARD_FULL");
+  const auto less = Open(64 << 20, 1 << 20);
   ASSERT_TRUE(less.ok()) << less.status();
   EXPECT_EQ((*less)->Stats().bytes, 4u << 20);
   // Nothing more is allocated later.

@@ -42,6 +42,7 @@ TEST_F(SettingsTest, StayOverARestart) {
   ASSERT_TRUE(collection_
                   ->ChangeSettings({.keep_image = KeepImage::kNone,
                                     .index_kind = IndexKind::kHnsw,
+                                    .device = IndexDevice::kCpu,
                                     .drop_tokens = true,
                                     .description = "spring"})
                   .ok());
@@ -52,6 +53,7 @@ TEST_F(SettingsTest, StayOverARestart) {
     const CollectionConfig& now = collection_->config();
     EXPECT_EQ(now.keep_image, KeepImage::kNone);
     EXPECT_EQ(now.index_kind, IndexKind::kHnsw);
+    EXPECT_EQ(now.device, IndexDevice::kCpu);
     EXPECT_TRUE(now.drop_tokens);
     EXPECT_EQ(now.description, "spring");
     EXPECT_EQ(now.token_space, "tokens");
@@ -148,8 +150,10 @@ TEST_F(SettingsTest, AnotherSpaceTakesThemOver) {
     auto transfer = *database_->OpenTransfer(other_);
     ASSERT_TRUE(CarryAll(*transfer).ok());
     ASSERT_TRUE(collection_
-                    ->ChangeSettings(
-                        {.keep_image = KeepImage::kNone, .index_kind = IndexKind::kExact, .description = "meanwhile"})
+                    ->ChangeSettings({.keep_image = KeepImage::kNone,
+                                      .index_kind = IndexKind::kExact,
+                                      .device = IndexDevice::kCpu,
+                                      .description = "meanwhile"})
                     .ok());
     ASSERT_TRUE(transfer->Swap(clock_.Now() + absl::Hours(1), [] { return absl::OkStatus(); }).ok());
     EXPECT_EQ(Reason(collection_->ChangeSettings({.description = "lost"})), "COLLECTION_MOVED");
@@ -159,6 +163,7 @@ TEST_F(SettingsTest, AnotherSpaceTakesThemOver) {
   EXPECT_EQ(collection_->config().description, "meanwhile");
   EXPECT_EQ(collection_->config().keep_image, KeepImage::kNone);
   EXPECT_EQ(collection_->config().index_kind, IndexKind::kExact);
+  EXPECT_EQ(collection_->config().device, IndexDevice::kCpu);
   EXPECT_TRUE(MayHold(collection_->config(), KeepImage::kPreview));
   Restart();
   EXPECT_EQ(collection_->config().description, "meanwhile");
@@ -212,6 +217,27 @@ TEST(SettingsCodecTest, AnUnchangedCollectionIsWrittenAsBefore) {
     EXPECT_FALSE(DecodeConfig("config", bad).ok()) << at;
     EXPECT_FALSE(DecodeConfig("config", changed.substr(0, at)).ok()) << at;
   }
+}
+
+TEST(SettingsCodecTest, ADeviceThatWasChosenIsWrittenBesideWhatElseChanged) {
+  CollectionConfig config;
+  config.name = "shop";
+  config.embedding_space = "space";
+  config.descriptor_dim = 8;
+  config.create_time = absl::FromUnixSeconds(5);
+  config.device = IndexDevice::kCpu;
+  for (const bool image_changed : {false, true}) {
+    if (image_changed) config.first_keep_image = KeepImage::kOriginal;
+    config.had_previews = image_changed;
+    const std::string encoded = EncodeConfig("config", config);
+    EXPECT_EQ(encoded[0], 3);
+    EXPECT_TRUE(*DecodeConfig("config", encoded) == config);
+    for (size_t at = 0; at < encoded.size(); ++at) {
+      EXPECT_FALSE(DecodeConfig("config", encoded.substr(0, at)).ok()) << at;
+    }
+  }
+  config.device = IndexDevice::kAuto;
+  EXPECT_EQ(EncodeConfig("config", config)[0], 2) << "the choice taken back, an older server reads it again";
 }
 
 // ---- Another kind of index

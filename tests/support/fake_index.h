@@ -31,6 +31,7 @@ class FakeCollection : public index::Collection {
     changed = change;
     if (change.description) config_.description = *change.description;
     if (change.drop_tokens) config_.drop_tokens = *change.drop_tokens;
+    if (change.device) config_.device = *change.device;
     if (change.token_space) config_.token_space = *change.token_space;
     return absl::OkStatus();
   }
