@@ -44,30 +44,29 @@ done | sort -u | while read -r file; do
   esac
   [[ ! -d $file || -L $file ]] && printf '%s\n' "${file#/}"
 done | tar -C / -T - -cf - | tar -C "$prefix" -xf -
+# A development package has links to files of its library's package: each file under its own name for programs.
+find "$prefix$library" -maxdepth 1 -type l | while read -r link; do
+  real=$(readlink -f "$library/$(basename "$link")")
+  name=$(objdump -p "$real" | awk '$1 == "SONAME" {print $2}')
+  [[ -e $prefix$library/$name ]] || cp "$real" "$prefix$library/$name"
+  [[ $(basename "$link") == "$name" ]] || ln -sf "$name" "$link"
+done
 # BLAS and LAPACK under the names that programs look for, whatever the alternatives of this machine are.
 for name in blas lapack; do
-  real=$(readlink -f "$library/$name/lib$name.so.3")
-  cp "$real" "$prefix$library/lib$name.so.3"
-  ln -s "lib$name.so.3" "$prefix$library/lib$name.so"
+  cp "$(readlink -f "$library/$name/lib$name.so.3")" "$prefix$library/lib$name.so.3"
+  ln -sf "lib$name.so.3" "$prefix$library/lib$name.so"
 done
 mkdir -p "$prefix/usr/bin"
 cp /usr/bin/pkgconf "$prefix/usr/bin/"
 
-# What the libraries need in turn.
-needed() {
-  find "$prefix" -type f \( -name '*.so*' -o -name pkgconf \) -exec ldd {} + 2>/dev/null |
-    awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u
-}
-while read -r file; do
+# What all of these need in turn.
+find "$prefix" -type f \( -name '*.so*' -o -name pkgconf \) -exec ldd {} + 2>/dev/null |
+  awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u | while read -r file; do
   name=$(basename "$file")
   case $name in
-    libc.so* | libm.so* | libpthread.so* | libdl.so* | librt.so* | ld-linux* | libstdc++.so* | libgcc_s.so* | libgomp.so* | libopenblas*) continue ;;
+    libc.so* | libm.so* | libpthread.so* | libdl.so* | librt.so* | ld-linux* | libstdc++.so* | libgcc_s.so* | libgomp.so* | libopenblas*) ;;
+    *) [[ -e $prefix$library/$name ]] || cp -L "$file" "$prefix$library/$name" ;;
   esac
-  [[ -e $prefix$library/$name ]] || cp -L "$file" "$prefix$library/$name"
-done < <(needed)
-# Links whose files a development package leaves to its library's.
-find "$prefix$library" -maxdepth 1 -xtype l | while read -r link; do
-  cp -L "$library/$(readlink "$link")" "$prefix$library/"
 done
 find "$prefix" -type f -name '*.so*' -exec strip --strip-unneeded {} +
 find "$prefix" -xtype l | grep . && { echo "pack-deps.sh: the links above lead nowhere. Report this with the packages' versions." >&2; exit 1; }
@@ -85,7 +84,7 @@ WRAPPER
 chmod 755 "$prefix/bin/pkg-config"
 
 mkdir -p "$(dirname "$archive")"
-tar -C "$prefix" --owner=0 --group=0 --sort=name --mtime=@0 -cf - . | xz -T0 -6 >"$archive.part"
+tar -C "$prefix" --owner=0 --group=0 --sort=name --mtime=@0 -cf - . | xz -T0 -2 >"$archive.part"
 mv "$archive.part" "$archive"
 size=$(stat -c %s "$archive")
 echo "$archive: $((size >> 20)) MiB, $(du -sm "$prefix" | cut -f1) MiB unpacked"
