@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "index/gpu/card.h"
 #include "index/gpu/row_device.h"
 #include "index/rerank/card_transport.h"
 #include "tests/gpu/card_filling.h"
@@ -41,7 +42,10 @@ class CardFullTest : public ::testing::Test {
 
   // Whether the rows went to the card and a search finds the row it was made from.
   static bool SearchFinds(const std::vector<float>& values) {
-    const auto device = gpu::OpenRows({.device = 0, .share = 0.9, .min_rows = 0});
+    const auto card = gpu::OpenCard({});
+    EXPECT_TRUE(card.ok()) << card.status();
+    if (!card.ok()) return false;
+    const auto device = gpu::OpenRows(*card, {.min_rows = 0});
     EXPECT_TRUE(device.ok()) << device.status();
     if (!device.ok()) return false;
     const auto full = [](const absl::Status& status) {
@@ -64,7 +68,10 @@ class CardFullTest : public ::testing::Test {
 
   // Whether re-ranking could be opened; what it gives is the CPU's.
   static bool Reranks() {
-    const auto card = rerank::OpenCardTransport({.device = 0});
+    const auto opened = gpu::OpenCard({});
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    if (!opened.ok()) return false;
+    const auto card = rerank::OpenCardTransport(*opened);
     if (!card.ok()) {
       EXPECT_EQ(base::GetErrorInfo(card.status()).reason, "CARD_FULL") << card.status();
       return false;

@@ -148,7 +148,7 @@ arguments=(
   -DSIGHTLINE_TESTS=ON -DSIGHTLINE_RPC=OFF -DSIGHTLINE_TRAIN=OFF -DSIGHTLINE_WERROR=OFF
 )
 targets=(
-  gpu_exact_card_test gpu_transport_card_test gpu_card_full_test sightline_gpu_exact_benchmark sightline_gpu_transport_benchmark
+  gpu_exact_card_test gpu_transport_card_test gpu_open_card_card_test gpu_card_full_test sightline_gpu_exact_benchmark sightline_gpu_transport_benchmark
 )
 models=1
 if [[ -n $torch ]]; then
@@ -211,6 +211,7 @@ else
 fi
 suite "exact search, tests on the card" exact_tests 60 "$tests/gpu_exact_card_test"
 suite "re-ranking, tests on the card" rerank_tests 60 "$tests/gpu_transport_card_test"
+suite "one card for both, tests on the card" open_card_tests 60 "$tests/gpu_open_card_card_test"
 suite "index, a card that is 95 % and 100 % full" index_full 60 "$tests/gpu_card_full_test"
 if ((models)); then
   suite "models, refused allocations, a card that is full" model_memory 90 "$tests/gpu_model_memory_test"

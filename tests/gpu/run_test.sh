@@ -48,7 +48,7 @@ program "$made/bin/sightline-gpu-exact-benchmark" <<<"printf 'figure exact_share
 program "$made/bin/sightline-gpu-transport-benchmark" <<<"printf 'figure rerank_default 0.413 ms\nfigure rerank_fixed 0.951 ms\n'"
 { for model in model/zoo/*/; do echo "echo 'figure parity_$(basename "$model") 1.2e-04 bf16/cuda:0'"; done; } |
   program "$made/tests/gpu_model_parity_test"
-for name in exact_card transport_card card_full model_memory; do
+for name in exact_card transport_card open_card_card card_full model_memory; do
   program "$made/tests/gpu_${name}_test" <<<"echo '[  PASSED  ] 7 tests.'"
 done
 
