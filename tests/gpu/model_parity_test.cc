@@ -88,7 +88,7 @@ TEST_P(ModelParityTest, TheCardAgreesWithTheCpu) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ModelParityTest, ::testing::ValuesIn(ZooModels()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& model) { return model.param; });
 
 }  // namespace
 }  // namespace sightline::model

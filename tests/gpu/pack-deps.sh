@@ -44,12 +44,15 @@ done | sort -u | while read -r file; do
   esac
   [[ ! -d $file || -L $file ]] && printf '%s\n' "${file#/}"
 done | tar -C / -T - -cf - | tar -C "$prefix" -xf -
-# A development package has links to files of its library's package: each file under its own name for programs.
+# A development package has links to files of its library's package, which CMake's files name and programs know by another
+# name.
 find "$prefix$library" -maxdepth 1 -type l | while read -r link; do
   real=$(readlink -f "$library/$(basename "$link")")
+  file=$(basename "$real")
   name=$(objdump -p "$real" | awk '$1 == "SONAME" {print $2}')
-  [[ -e $prefix$library/$name ]] || cp "$real" "$prefix$library/$name"
-  [[ $(basename "$link") == "$name" ]] || ln -sf "$name" "$link"
+  [[ -e $prefix$library/$file ]] || cp "$real" "$prefix$library/$file"
+  [[ -e $prefix$library/$name ]] || ln -s "$file" "$prefix$library/$name"
+  ln -sf "$file" "$link"
 done
 # BLAS and LAPACK under the names that programs look for, whatever the alternatives of this machine are.
 for name in blas lapack; do
@@ -58,6 +61,10 @@ for name in blas lapack; do
 done
 mkdir -p "$prefix/usr/bin"
 cp /usr/bin/pkgconf "$prefix/usr/bin/"
+
+# What CMake's files name by a path of this machine.
+find "$prefix$library/cmake" -name '*.cmake' -exec \
+  sed -i "/LINK_LIBRARIES/s|\([\";]\)$library/|\1\${_IMPORT_PREFIX}/lib/$triplet/|g" {} +
 
 # What all of these need in turn.
 find "$prefix" -type f \( -name '*.so*' -o -name pkgconf \) -exec ldd {} + 2>/dev/null |
