@@ -35,6 +35,10 @@ class Attention : public Layer {
   torch::Tensor Mix(const torch::Tensor& x, torch::Tensor* cls_attention, int64_t max_scores) const;
   // The same from the fused map `qkv` (B, T, 3 D), by the engine.
   torch::Tensor MixFast(const torch::Tensor& qkv, torch::Tensor* cls_attention) const;
+#if TORCH_VERSION_MAJOR >= 2
+  // The same on a device with its own memory.
+  torch::Tensor MixOnDevice(const torch::Tensor& qkv, torch::Tensor* cls_attention) const;
+#endif
 
   const int64_t heads_;
   std::shared_ptr<engine::BufferPool> buffers_;

@@ -125,7 +125,7 @@ absl::StatusOr<std::unique_ptr<Accelerator>> OpenCard(int index) {
     const absl::string_view text = error.what();
     return base::FailedPrecondition(
         "DEVICE_MISSING", absl::StrCat("cuda:", index, " cannot be used: ", text.substr(0, text.find('\n')),
-                                       ". Use --device cpu, or docs/troubleshooting.md on what may be missing."));
+                                       ". Use --device cpu, or docs/gpu.md on what may be missing."));
   }
 }
 

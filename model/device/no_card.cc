@@ -9,7 +9,7 @@ absl::StatusOr<std::unique_ptr<Accelerator>> OpenCard(int index) {
   return base::FailedPrecondition("NO_CUDA_BUILD",
                                   absl::StrCat("cuda:", index,
                                                " was asked for, and this program was built without CUDA. Use "
-                                               "--device cpu, or a build for cards."));
+                                               "--device cpu, or a build for cards (docs/gpu.md)."));
 }
 
 }  // namespace sightline::model

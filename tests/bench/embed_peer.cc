@@ -4,8 +4,8 @@
 
 namespace sightline::bench {
 
-absl::StatusOr<std::unique_ptr<EagerPeer>> EagerPeer::Start(int threads) {
-  auto process = PythonPeer::Start(SIGHTLINE_EMBED_REFERENCE, threads);
+absl::StatusOr<std::unique_ptr<EagerPeer>> EagerPeer::Start(int threads, const std::string& device) {
+  auto process = PythonPeer::Start(SIGHTLINE_EMBED_REFERENCE, threads, device);
   if (!process.ok()) return process.status();
   std::unique_ptr<EagerPeer> peer(new EagerPeer(*std::move(process)));
   const nlohmann::json& hello = peer->process_->hello();

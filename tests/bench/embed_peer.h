@@ -24,7 +24,8 @@ class EagerPeer {
     std::string layout;              // the faster one for this network
   };
 
-  static absl::StatusOr<std::unique_ptr<EagerPeer>> Start(int threads);
+  // `device` is LibTorch's name of a card, on which it computes in bfloat16; empty for the CPU.
+  static absl::StatusOr<std::unique_ptr<EagerPeer>> Start(int threads, const std::string& device = "");
 
   // Reads a model directory and a file of float32 images of `shape` (B, 3, H, W), tries its layouts and warms up.
   absl::StatusOr<Loaded> Load(const std::string& folder, const std::string& images, const std::vector<int64_t>& shape);

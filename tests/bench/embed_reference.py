@@ -1,11 +1,12 @@
 """The peer of `sightline-bench embed`: the same networks in PyTorch eager, as timm and torchvision write them.
 
-Usage: embed_reference.py THREADS. One JSON object per line on standard input, one answer per line on standard output:
+Usage: embed_reference.py THREADS [DEVICE]. On the CPU in float32 or, where DEVICE names a card, there in bfloat16. One JSON object per line on standard input, one answer per line on standard output:
 
   {"load": FOLDER, "images": FILE, "shape": [B, 3, H, W]}  reads FOLDER/model.json and FOLDER/weights.safetensors, and
       float32 images; tries the layouts that may suit the network and keeps the fastest. Answers {"descriptors": [...],
       "gflop": G, "layout": NAME}, the descriptors L2-normalised, one after the other.
-  {"run": N}  answers {"milliseconds": [...]}, one number for each of N forward passes.
+  {"run": N}  answers {"milliseconds": [...]}, one number for each of N forward passes. On a card, a pass begins with the
+      images in pinned memory and ends with the descriptors in main memory.
 
 What never changes is computed once at load even where timm computes it in every pass (standardised filters).
 """
@@ -36,6 +37,8 @@ class Attention(nn.Module):
     def forward(self, x):
         b, n, c = x.shape
         q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        if x.is_cuda:
+            return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, c))
         attention = ((q * self.scale) @ k.transpose(-2, -1)).softmax(dim=-1)
         return self.proj((attention @ v).transpose(1, 2).reshape(b, n, c))
 
@@ -391,7 +394,40 @@ def read_images(path, shape):
         return torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(shape)
 
 
+class Pass:
+    """One forward pass on the CPU."""
+
+    def __init__(self, model, images):
+        self.model, self.images = model, images
+
+    def __call__(self):
+        return self.model(self.images)
+
+
+class CardPass:
+    """One forward pass on a card in bfloat16, from main memory to main memory."""
+
+    def __init__(self, model, images, autocast):
+        self.device = torch.device(DEVICE)
+        self.autocast = autocast
+        self.model = copy.deepcopy(model).to(self.device)
+        if not autocast:
+            self.model = self.model.to(torch.bfloat16)
+            images = images.to(torch.bfloat16)
+        self.images = images.pin_memory()
+
+    def __call__(self):
+        images = self.images.to(self.device, non_blocking=True)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.autocast):
+            return self.model(images).float().cpu()
+
+
 class Peer:
+    def passes(self, model, images, layout):
+        if not DEVICE:
+            return {layout: Pass(model, images)}
+        return {f"bf16 {layout}": CardPass(model, images, False), f"bf16 autocast {layout}": CardPass(model, images, True)}
+
     def load(self, folder, images, shape):
         model, config = read_model(folder)
         model.eval()
@@ -399,22 +435,23 @@ class Peer:
             if isinstance(module, StdConv):
                 module.standardise()
         x = read_images(images, shape)
-        layouts = {"NCHW": (model, x)}
+        passes = self.passes(model, x, "NCHW")
         if config["backbone"]["type"] != "vit":
             last = torch.channels_last
-            layouts["channels_last"] = (
-                copy.deepcopy(model).to(memory_format=last),
-                x.contiguous(memory_format=last),
+            passes.update(
+                self.passes(
+                    copy.deepcopy(model).to(memory_format=last), x.contiguous(memory_format=last), "channels_last"
+                )
             )
         best = None
-        for name, (self.model, self.images) in layouts.items():
-            self.run(1)
+        for name, self.forward in passes.items():
+            self.run(3 if DEVICE else 1)
             took = min(self.run(3))
             if best is None or took < best[0]:
-                best = (took, name, self.model, self.images)
-        _, name, self.model, self.images = best
+                best = (took, name, self.forward)
+        _, name, self.forward = best
         with torch.inference_mode():
-            descriptors = self.model(self.images)
+            descriptors = self.forward()
         return {"descriptors": descriptors.flatten().tolist(), "gflop": self.gflop(), "layout": name}
 
     def __call__(self, question):
@@ -427,7 +464,7 @@ class Peer:
         with torch.inference_mode():
             for _ in range(count):
                 start = time.perf_counter()
-                self.model(self.images)
+                self.forward()
                 took.append(1000 * (time.perf_counter() - start))
         return took
 
@@ -447,12 +484,16 @@ class Peer:
                 b, c, h, w = inputs[0].shape
                 total[0] += 2 * b * (c * c * (h * w + 1) + 2 * (h * w) ** 2 * module.gs["q"].out_channels)
 
-        hooks = [module.register_forward_hook(count) for module in self.model.modules()]
+        hooks = [module.register_forward_hook(count) for module in self.forward.model.modules()]
         with torch.inference_mode():
-            self.model(self.images)
+            self.forward()
         for hook in hooks:
             hook.remove()
         return total[0] / 1e9
+
+
+# The card to compute on; empty for the CPU.
+DEVICE = sys.argv[2] if len(sys.argv) > 2 else ""
 
 
 def serve(peer):

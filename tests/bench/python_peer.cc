@@ -5,13 +5,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 
 extern char** environ;
 
 namespace sightline::bench {
 
-absl::StatusOr<std::unique_ptr<PythonPeer>> PythonPeer::Start(const std::string& script, int threads) {
+absl::StatusOr<std::unique_ptr<PythonPeer>> PythonPeer::Start(const std::string& script, int threads,
+                                                              const std::string& device) {
   // One socket for questions and answers: writing to a process that has gone is an error then, not a signal.
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -21,15 +24,17 @@ absl::StatusOr<std::unique_ptr<PythonPeer>> PythonPeer::Start(const std::string&
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::string python = "/usr/bin/python3", path = script, count = std::to_string(threads);
-  char* const arguments[] = {python.data(), path.data(), count.data(), nullptr};
+  const char* const other = std::getenv("SIGHTLINE_PEER_PYTHON");
+  std::string python = other != nullptr ? other : "/usr/bin/python3";
+  std::string path = script, count = std::to_string(threads), on = device;
+  char* const arguments[] = {python.data(), path.data(), count.data(), on.empty() ? nullptr : on.data(), nullptr};
   pid_t process = 0;
   const int failed = ::posix_spawn(&process, python.c_str(), &actions, nullptr, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
   if (failed != 0) {
     ::close(ends[0]);
-    return absl::UnavailableError("/usr/bin/python3 does not start. Install python3-torch.");
+    return absl::UnavailableError(absl::StrCat(python, " does not start. Install python3-torch."));
   }
   std::unique_ptr<PythonPeer> peer(new PythonPeer(script, process, ends[0]));
   absl::StatusOr<nlohmann::json> hello = peer->ReadAnswer();

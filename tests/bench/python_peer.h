@@ -21,8 +21,10 @@ namespace sightline::bench {
 
 class PythonPeer {
  public:
-  // Runs /usr/bin/python3 SCRIPT THREADS and reads its first line, which says what it is.
-  static absl::StatusOr<std::unique_ptr<PythonPeer>> Start(const std::string& script, int threads);
+  // Runs /usr/bin/python3, or the program that the environment variable SIGHTLINE_PEER_PYTHON names, with SCRIPT
+  // THREADS [DEVICE], and reads its first line, which says what it is.
+  static absl::StatusOr<std::unique_ptr<PythonPeer>> Start(const std::string& script, int threads,
+                                                           const std::string& device = "");
   ~PythonPeer();
   PythonPeer(const PythonPeer&) = delete;
   PythonPeer& operator=(const PythonPeer&) = delete;

@@ -3,7 +3,8 @@
 //
 //   sightline-gpu-exact-benchmark [ROWS DIM RUNS]    1000000 1536 50 unless given
 //
-// Ends with 1 when a search does not find the row it was made from.
+// Ends with 1 when a search does not find the row it was made from. Lines that begin with `figure` are for programs: a
+// name, a number and its unit.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -134,6 +135,8 @@ absl::Status Run(uint32_t rows, size_t dim, size_t runs) {
   std::printf("one search   %.3f ms, %.0f GB/s, %.0f %% of copying\n", alone * 1e3, bytes / alone / 1e9,
               100 * bytes / alone / copy);
   std::printf("%zu at a time %.3f ms each\n", kTogether, together * 1e3);
+  std::printf("figure exact_share %.0f %%\nfigure exact_one %.3f ms\nfigure exact_together %.3f ms\n",
+              100 * bytes / alone / copy, alone * 1e3, together * 1e3);
   return absl::OkStatus();
 }
 

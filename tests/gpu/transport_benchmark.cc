@@ -3,7 +3,8 @@
 //
 //   sightline-gpu-transport-benchmark [RESULTS SIDE DIM RUNS]    100 14 128 50 unless given
 //
-// Ends with 1 when a score is more than 1e-4 off the CPU's.
+// Ends with 1 when a score is more than 1e-4 off the CPU's. Lines that begin with `figure` are for programs: a name, a
+// number and its unit.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -84,6 +85,7 @@ absl::Status Run(int results, int side, int dim, int runs) {
     std::printf("%-8s up to %3d rounds: %.3f ms, at most %.3f ms; one thread of the CPU %.1f ms; %.1e off\n",
                 stop == StopRule::kFixed ? "fixed" : "default", rounds, times[times.size() / 2], times.back(), cpu,
                 off);
+    std::printf("figure rerank_%s %.3f ms\n", stop == StopRule::kFixed ? "fixed" : "default", times[times.size() / 2]);
     if (!(off <= kMostOff)) return absl::InternalError(absl::StrCat("a score is ", off, " off the CPU's"));
   }
   return absl::OkStatus();

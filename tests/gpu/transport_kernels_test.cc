@@ -94,7 +94,7 @@ TEST_F(TransportKernelsTest, WeighAndChooseAsTheCpu) {
         EXPECT_EQ(Download(side.chosen, expected.cells.size()), expected.cells);
         const std::vector<float> weights = Download(side.weights, expected.cells.size());
         for (size_t k = 0; k < weights.size(); ++k) {
-          EXPECT_NEAR(weights[k] * total.sum, expected.weights[k], 2e-6 * expected.weights[k] + 1e-8);
+          EXPECT_NEAR(weights[k] * total.sum, expected.weights[k], kWeight * expected.weights[k] + 1e-8);
         }
       }
       FreeAll();

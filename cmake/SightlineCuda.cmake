@@ -1,0 +1,20 @@
+# nvcc and CUDA's libraries, for SIGHTLINE_CUDA.
+if(NOT CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES "80;90")
+endif()
+set(CMAKE_CUDA_STANDARD 17)
+# As its own installer leaves it: not on the PATH.
+if(NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+  find_program(CMAKE_CUDA_COMPILER nvcc HINTS /usr/local/cuda/bin)
+  if(NOT CMAKE_CUDA_COMPILER)
+    unset(CMAKE_CUDA_COMPILER CACHE)
+  endif()
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  message(FATAL_ERROR "SIGHTLINE_CUDA is ON and CMake finds no nvcc that works. Install NVIDIA's CUDA toolkit (docs/gpu.md), "
+    "name its nvcc in CUDACXX, or build with -DSIGHTLINE_CUDA=OFF.")
+endif()
+enable_language(CUDA)
+find_package(CUDAToolkit REQUIRED)
