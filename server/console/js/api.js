@@ -74,10 +74,21 @@ export const collectionPath = (name) => `/v1/collections/${encodeURIComponent(na
 export const imagePath = (collection, id) => `${collectionPath(collection)}/images/${encodeURIComponent(id)}`;
 export const withParameters = (path, parameters) => `${path}?${new URLSearchParams(parameters)}`;
 
+// Which picture of an image there is: what its collection keeps.
+const kept = new Map();
+function keptView(collection) {
+  if (!kept.has(collection)) {
+    kept.set(collection, get(collectionPath(collection)).then(
+      (reply) => reply.collection.settings?.keepImage === 'KEEP_IMAGE_ORIGINAL' ? 'original' : 'preview',
+      () => 'preview'));
+  }
+  return kept.get(collection);
+}
+
 // An address for <img>. With a key the picture has to be fetched, since <img> sends none.
 const pictures = new Map();
 export async function pictureUrl(collection, id) {
-  const path = `${imagePath(collection, id)}/preview`;
+  const path = `${imagePath(collection, id)}/${await keptView(collection)}`;
   if (!key) return path;
   if (!pictures.has(path)) {
     const url =
