@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -28,8 +29,10 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int kRowDim = 4;
-constexpr uint32_t kChunkRows = 64;
-constexpr int kChunks = 4;
+// One that is sealed, as soon as it is full, and a few in the tail.
+constexpr int kChunkRows = 32'768;
+constexpr int kRows = kChunkRows + 100;
+constexpr int kTogether = 4000;
 
 // Counts what it is asked, and leaves it to the CPU.
 class CountingTransport : public index::rerank::TransportDevice {
@@ -55,26 +58,32 @@ class AppCardTest : public ::testing::Test {
     options_.admin_listen = "127.0.0.1:0";
   }
 
-  // Sealed in chunks that are small, so that a few rows are enough.
   void Fill() {
     index::DatabaseOptions options;
     options.directory = options_.data_dir;
-    options.segments.chunk_rows = kChunkRows;
-    options.segments.segment_rows = 16 * kChunkRows;
     auto database = index::Database::Open(options);
     ASSERT_TRUE(database.ok()) << database.status();
-    const auto collection = (*database)->Create({.name = "v",
-                                                 .embedding_space = "space",
-                                                 .token_space = "space",
-                                                 .descriptor_dim = kRowDim,
-                                                 .index_kind = index::IndexKind::kExact});
+    index::CollectionConfig config;
+    config.name = "v";
+    config.embedding_space = "space";
+    config.token_space = "space";
+    config.descriptor_dim = kRowDim;
+    config.index_kind = index::IndexKind::kExact;
+    const auto collection = (*database)->Create(config);
     ASSERT_TRUE(collection.ok()) << collection.status();
     std::mt19937 random(1);
-    for (uint32_t i = 0; i < kChunks * kChunkRows; ++i) {
-      index::Write write = index::MakeWrite(absl::StrCat("i", i), index::RandomVector(random, kRowDim));
-      write.record.tokens = index::RandomTokens(random, 2, 2, 3);
-      const auto written = (*collection)->Put(std::move(write));
-      ASSERT_TRUE(written.ok()) << written.status();
+    for (int begin = 0; begin < kRows; begin += kTogether) {
+      const auto left = std::make_shared<std::atomic<int>>(std::min(kTogether, kRows - begin));
+      for (int i = begin; i < std::min(kRows, begin + kTogether); ++i) {
+        index::Write write = index::MakeWrite(absl::StrCat("i", i), index::RandomVector(random, kRowDim));
+        write.record.tokens = index::RandomTokens(random, 2, 2, 3);
+        (*collection)->PutAsync(std::move(write), [left](const absl::StatusOr<index::WriteResult>& written) {
+          EXPECT_TRUE(written.ok()) << written.status();
+          --*left;
+          left->notify_all();
+        });
+      }
+      for (int now; (now = *left) != 0;) left->wait(now);
     }
     ASSERT_TRUE((*collection)->Optimize({}, nullptr).ok());
   }
@@ -83,8 +92,10 @@ class AppCardTest : public ::testing::Test {
     client_.reset();
     app_.reset();
     rows_ = std::make_shared<index::FakeRowDevice>(1 << 20);
-    auto app = App::Start(options_, nullptr, {}, "", nullptr,
-                          {.rows = rows_, .transport = std::make_shared<CountingTransport>(calls_)});
+    IndexCard card;
+    card.rows = rows_;
+    card.transport = std::make_shared<CountingTransport>(calls_);
+    auto app = App::Start(options_, nullptr, {}, "", nullptr, std::move(card));
     ASSERT_TRUE(app.ok()) << app.status();
     app_ = *std::move(app);
     client_ = *client::Client::Connect({.address = absl::StrCat("127.0.0.1:", app_->grpc_port())});
@@ -143,7 +154,7 @@ TEST_F(AppCardTest, TheCardIsUsedShownAndLeft) {
   const auto collection = client_->GetCollection("v");
   ASSERT_TRUE(collection.ok()) << collection.status();
   EXPECT_EQ(collection->settings().device(), v1::CollectionSettings::DEVICE_AUTO);
-  EXPECT_GE(collection->stats().card_images(), (kChunks - 1) * kChunkRows);
+  EXPECT_EQ(collection->stats().card_images(), kChunkRows);
   EXPECT_EQ(collection->stats().card_bytes(), rows_->card()->used_bytes(index::gpu::CardUse::kRows));
   EXPECT_EQ(collection->stats().card_scans(), 1);
   const std::string metrics = Page("/metrics");
