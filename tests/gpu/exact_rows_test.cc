@@ -245,7 +245,7 @@ TEST_F(ExactRowsTest, ScansOfDifferentSizesRunBesideEachOther) {
       statuses[i] = block->Append(values.data(), kRows);
       const std::vector<uint64_t> visible = {0xf};
       const auto view = *device->MakeView({std::move(block)}, kRows, visible);
-      for (int turn = 0; turn < 100 && statuses[i].ok(); ++turn) {
+      for (int turn = 0; turn < 20 && statuses[i].ok(); ++turn) {
         statuses[i] = view->Best({.values = values.data(), .wanted = kMostWanted, .end = kRows}).status();
       }
     });
