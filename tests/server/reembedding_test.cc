@@ -51,6 +51,7 @@ class WhiteningAgain : public ::testing::Test {
     config.model = "plain";
     config.embedding_space = "plain-space";
     config.descriptor_dim = 4;
+    config.drop_tokens = true;  // the fake model has none
     config.keep_image = index::KeepImage::kOriginal;
     auto collection = database_->Create(config);
     EXPECT_TRUE(collection.ok()) << collection.status();
