@@ -152,8 +152,8 @@ TEST_F(OverloadTest, SearchesAndWritesOfStreamsDoNotStarveEachOther) {
 
 // Flow control holds back what would take the memory, and nothing is refused for it.
 TEST_F(OverloadTest, AStreamOfLargeImagesIsReadNoFasterThanMemoryAllows) {
-  constexpr size_t kBytes = 200 << 10;
-  Start({"--max_image_bytes=262144", "--max_message_bytes=262144", "--grpc_memory=1048576"});
+  constexpr size_t kBytes = 3 << 19;
+  Start({"--max_image_bytes=2097152", "--max_message_bytes=2097152", "--grpc_memory=8388608"});
   // Half of that memory is for streams: three such images begin within it.
   constexpr double kMostInHand = 3;
   constexpr int kImages = 60;
@@ -178,7 +178,8 @@ TEST_F(OverloadTest, AStreamOfLargeImagesIsReadNoFasterThanMemoryAllows) {
     most = std::max(most, server_->Metric("sightline_requests_in_flight"));
   }
   writer.join();
-  EXPECT_TRUE(stream->Finish().ok());
+  const grpc::Status ended = stream->Finish();
+  EXPECT_TRUE(ended.ok()) << ended.error_message();
   EXPECT_EQ(written, kImages);
   EXPECT_LE(most, kMostInHand);
   ExpectNothingLeft();
