@@ -68,8 +68,8 @@ absl::Status RocksHandle::OpenFiles(const std::string& folder, const RocksResour
   try {
     rocksdb::Status status = open();
     if (status.IsCorruption() && mode == Mode::kWrite) {
-      SIGHTLINE_ASSIGN_OR_RETURN(const bool cut, CutTornLogs(resources.env, folder));
-      if (cut) status = open();
+      SIGHTLINE_ASSIGN_OR_RETURN(const bool mended, MendTornLogs(resources.env, folder));
+      if (mended) status = open();
     }
     return FromRocks(status, absl::StrCat("open ", folder));
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
+#include "tests/support/seed.h"
 
 namespace sightline::base {
 namespace {
@@ -49,7 +50,7 @@ TEST(CsvTest, OneColumnAndNoRows) {
 }
 
 TEST(CsvTest, WhatAWriterQuotesComesBack) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   Rows rows = {{"a", "b", "c"}};
@@ -138,7 +139,7 @@ TEST(CsvTest, ForeignTextIsShownEscapedAndCut) {
 
 // Whatever the bytes, an answer: the sanitizers watch.
 TEST(CsvTest, RandomDamageIsSurvived) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int i = 0; i < 2000; ++i) {

@@ -1,4 +1,5 @@
 #include "base/retrieval_metrics.h"
+#include "tests/support/seed.h"
 
 #include <gtest/gtest.h>
 
@@ -82,7 +83,7 @@ Walked Walk(const std::vector<bool>& relevant, int64_t positives, int64_t k) {
 }
 
 TEST(RetrievalMetricsTest, AgreeWithAWalkOverRandomRankings) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 500; ++round) {

@@ -34,6 +34,7 @@
 #include "index/validate.h"
 #include "tests/crash/child.h"
 #include "tests/crash/script.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 extern char** environ;
@@ -345,7 +346,7 @@ TEST(IndexKillLoopTest, NothingAcknowledgedIsLostOrHalfWritten) {
   if (const char* text = std::getenv("SIGHTLINE_KILL_CYCLES"); text != nullptr) {
     ASSERT_TRUE(absl::SimpleAtoi(text, &cycles)) << text;
   }
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   std::printf("seed %u, %d cycles\n", seed, cycles);
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   KillLoop loop(seed);

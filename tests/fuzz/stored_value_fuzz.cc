@@ -71,11 +71,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     }
     case 12: {
-      // Where a log would be cut lies inside of it.
+      // A log is cut inside of it, or keeps its size.
       std::string log(rest);
       if (data[1] % 2 == 0) RepairLog(&log);
-      const auto end = EndBeforeHoles(log, (data[1] & 2) == 0);
-      if (end) testing::Expect(*end <= log.size());
+      const size_t size = log.size();
+      const TornEnd mended = MendTornEnd(log, (data[1] & 2) == 0);
+      testing::Expect(log.size() <= size && (mended == TornEnd::kCut || log.size() == size));
       break;
     }
     default:

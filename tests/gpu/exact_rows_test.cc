@@ -21,6 +21,7 @@
 #include "index/kernels/inner_product.h"
 #include "tests/gpu/emulator/emulator.h"
 #include "tests/index/memory_source.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::gpu {
 namespace {
@@ -31,8 +32,7 @@ class ExactRowsTest : public ::testing::Test {
  protected:
   ExactRowsTest() {
     base::SetLogLevel(base::Severity::kOff);
-    const char* const given = std::getenv("SIGHTLINE_SEED");
-    seed_ = given == nullptr ? std::random_device()() : static_cast<unsigned>(std::strtoul(given, nullptr, 10));
+    seed_ = sightline::testing::Seed();
     RecordProperty("seed", std::to_string(seed_));
     random_.seed(seed_);
     emulator::SetSeed(seed_);

@@ -17,6 +17,7 @@
 #include "index/kernels/inner_product.h"
 #include "tests/gpu/emulator/emulator.h"
 #include "tests/index/engine_fixture.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::index {
@@ -29,8 +30,7 @@ class ResidentSegmentTest : public ::testing::Test {
  protected:
   ResidentSegmentTest() {
     base::SetLogLevel(base::Severity::kOff);
-    const char* const given = std::getenv("SIGHTLINE_SEED");
-    seed_ = given == nullptr ? std::random_device()() : static_cast<unsigned>(std::strtoul(given, nullptr, 10));
+    seed_ = sightline::testing::Seed();
     random_.seed(seed_);
     emulator::SetSeed(seed_);
   }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/index/index_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index {
 namespace {
@@ -19,7 +20,7 @@ class ConcurrencyTest : public IndexTest {
  protected:
   // Runs `body(thread, random)` on kThreads threads, with seeds that a failure names.
   void RunThreads(const std::function<void(int, std::mt19937&)>& body) {
-    const unsigned seed = std::random_device()();
+    const unsigned seed = sightline::testing::Seed();
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::vector<std::thread> threads;
     for (int t = 0; t < kThreads; ++t) {

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "index/validate.h"
 #include "tests/index/index_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index {
 namespace {
@@ -168,7 +169,7 @@ TEST_F(DatabaseTest, CallsInFlightSurviveADeletion) {
 // One byte is flipped in one file of a closed collection: the other collection is served in any case, and this one is
 // set aside, or answers every read either correctly or with an error.
 TEST_F(DatabaseTest, AFlippedByteIsNeverServed) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   config_.name = "healthy";
@@ -258,7 +259,7 @@ bool CopyWhileOpen(const std::string& from, const std::string& to) {
 }
 
 TEST_F(DatabaseTest, ATornLogKeepsEveryCompleteWrite) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   Start();

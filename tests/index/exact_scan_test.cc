@@ -17,6 +17,7 @@
 #include "index/kernels/scan_query.h"
 #include "tests/index/memory_source.h"
 #include "tests/index/simd_levels.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index {
 namespace {
@@ -170,7 +171,7 @@ class Scanned {
 };
 
 TEST(ExactScanTest, FindsWhatComparingWithEveryRowFinds) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   Random random(seed);
   base::ThreadPool pool({.name = "scan", .threads = 2, .on_thread_start = {}});

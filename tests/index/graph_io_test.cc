@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "index/ann/graph.h"
 #include "tests/index/graph_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index {
 namespace {
@@ -136,7 +137,7 @@ TEST(GraphIoTest, RefusesHostileHeaders) {
 TEST(GraphIoTest, SurvivesRandomDamage) {
   const GraphData data = SomeEqual(120);
   const std::string bytes = Saved(*MakeGraph(data, {.m = 3, .ef_construction = 20}), 120);
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int i = 0; i < 3000; ++i) {

@@ -10,6 +10,7 @@
 #include "index/kernels/inner_product.h"
 #include "index/kernels/int8_code.h"
 #include "tests/index/simd_levels.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::kernels {
 namespace {
@@ -32,7 +33,7 @@ std::vector<float> RandomValues(std::mt19937& random, size_t dim) {
 }
 
 TEST(Int8KernelsTest, AgreeWithTheReferenceBitForBitAtEveryLength) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed, ", level ", LevelName()));
   std::mt19937 random(seed);
   for (size_t dim = 1; dim <= 700; dim += 1 + random() % 9) {
@@ -100,7 +101,7 @@ TEST(Int8KernelsTest, AQueryScoresTheSameInABlock) {
 }
 
 TEST(EncodeRowTest, WritesTheReferencesCodes) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (size_t dim = 1; dim <= 300; ++dim) {

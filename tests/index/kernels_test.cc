@@ -12,12 +12,13 @@
 #include "index/kernels/float16.h"
 #include "index/kernels/inner_product.h"
 #include "tests/index/simd_levels.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::kernels {
 namespace {
 
 TEST(InnerProductTest, AgreesWithTheReferenceAtEveryLength) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed, ", level ", LevelName()));
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> uniform(-1, 1);

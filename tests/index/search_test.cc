@@ -10,6 +10,7 @@
 #include "index/kernels/inner_product.h"
 #include "index/validate.h"
 #include "tests/index/index_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index {
 namespace {
@@ -20,7 +21,7 @@ class SearchTest : public IndexTest {
 };
 
 TEST_F(SearchTest, AgreesWithANaiveReferenceUnderUpsertsAndDeletes) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   config_.descriptor_dim = 37;

@@ -12,6 +12,7 @@
 #include "index/kernels/scaling.h"
 #include "index/kernels/token_cosines.h"
 #include "tests/index/simd_levels.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::kernels {
 namespace {
@@ -79,7 +80,7 @@ void ExpectCosines(const QueryTokens& query, const TokenRows& rows, const std::v
 }
 
 TEST(TokenCosinesTest, AgreeWithTheDefinitionAtEverySize) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const size_t dim : {1, 2, 3, 4, 5, 31, 63, 64, 65, 128, 130, 257}) {
@@ -224,7 +225,7 @@ struct PlainRounds {
 };
 
 TEST(ScalingTest, RoundsAgreeWithDoublePrecisionAtEverySize) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> uniform(0.05, 1);

@@ -1,6 +1,7 @@
 // Callers that send slowly, or nothing, or take nothing, or open streams only to reset them.
 #include "tests/robustness/load_fixture.h"
 #include "tests/support/raw_http2.h"
+#include "tests/support/seed.h"
 
 namespace sightline::testing {
 namespace {
@@ -216,7 +217,7 @@ TEST_F(ConnectionsTest, StreamsThatAreResetAtOnceTakeNoMemory) {
 
 TEST_F(ConnectionsTest, NoiseAndLargeMetadataHarmNobody) {
   Start();
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   for (int i = 0; i < 50; ++i) {

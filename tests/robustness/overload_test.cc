@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "tests/robustness/load_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::testing {
 namespace {
@@ -63,7 +64,7 @@ TEST_F(OverloadTest, WhoHasNoPlaceIsToldSo) {
 
 TEST_F(OverloadTest, AStormOfShortDeadlinesLeavesNothingBehind) {
   Start();
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   std::uniform_int_distribution<int> deadline(1, 50);
@@ -81,7 +82,7 @@ TEST_F(OverloadTest, AStormOfShortDeadlinesLeavesNothingBehind) {
 
 TEST_F(OverloadTest, AStormOfCancellationsLeavesNothingBehind) {
   Start();
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 4; ++round) {

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "server/batcher.h"
 #include "tests/support/fake_model.h"
+#include "tests/support/seed.h"
 
 namespace sightline::server {
 namespace {
@@ -339,7 +340,7 @@ TEST_F(BatcherLoadTest, NoBatchRunsLongerThanHalfOfWhatInteractiveWorkMayWait) {
 // Cancels at any moment, also while the answer is on its way; the answer comes exactly once and nothing stays behind.
 TEST_F(BatcherLoadTest, SurvivesAStormOfCancellations) {
   Make({.max_batch = 4, .max_delay = absl::ZeroDuration(), .max_queue = 10'000});
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   constexpr int kThreads = 3;
   constexpr int kRequests = 400;

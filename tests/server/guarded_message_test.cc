@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "sightline/v1/index_service.pb.h"
 #include "sightline/v1/search_service.pb.h"
+#include "tests/support/seed.h"
 
 namespace sightline::server {
 namespace {
@@ -131,7 +132,7 @@ TEST(GuardedMessageTest, WhatEndsInTheMiddleOrIsNoMessageIsRefused) {
 }
 
 TEST(GuardedMessageTest, WhatIsLetThroughIsWhatProtobufTakes) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   std::printf("SIGHTLINE_SEED=%u\n", seed);
   std::mt19937 random(seed);
   const std::string bytes = FullRequest().SerializeAsString();

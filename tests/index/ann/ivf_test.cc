@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tests/index/ann/ivf_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index {
 namespace {
@@ -59,7 +60,7 @@ std::string Saved(const CoarseQuantizer& quantizer) {
 }
 
 TEST(IvfTest, AllListsGiveTheExactOrderOfEstimates) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const size_t dim : {1, 3, 17, 64, 100}) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "tests/index/durability/machine.h"
 #include "tests/index/durability/truth.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::index {
@@ -119,7 +120,7 @@ class BitFlipTest : public ::testing::Test {
       files.emplace_back(fs::relative(entry.path(), template_).string(), entry.file_size());
     }
     std::sort(files.begin(), files.end());
-    const unsigned seed = std::random_device()();
+    const unsigned seed = sightline::testing::Seed();
     std::mt19937_64 random(seed);
     std::map<std::string, std::map<std::string, int>> became;
     for (int i = 0; i < flips && !HasFailure(); ++i) {

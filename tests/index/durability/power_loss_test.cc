@@ -10,6 +10,7 @@
 #include "tests/index/durability/machine.h"
 #include "tests/index/durability/truth.h"
 #include "tests/support/fault_env.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::index {
@@ -60,7 +61,7 @@ class PowerLossTest : public ::testing::Test {
     ASSERT_TRUE(truth.Check(*machine.collection, /*reopened=*/true));
   }
 
-  const unsigned seed_ = std::random_device()();
+  const unsigned seed_ = sightline::testing::Seed();
   std::mt19937 random_{seed_};
   sightline::testing::TempFolder folder_{sightline::testing::FastFolder()};
 };

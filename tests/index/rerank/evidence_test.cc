@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/index/rerank/patch_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -55,7 +56,7 @@ TEST(EvidenceTest, AsManyAsAskedFor) {
 }
 
 TEST(EvidenceTest, IsTheHeadOfTheWholeOrder) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> cosine(-1, 1), mass(0, 1);

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/index/rerank/patch_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -49,7 +50,7 @@ TEST(MarginalsTest, EveryModeByHand) {
 }
 
 TEST(MarginalsTest, AMaskLeavesTheOthersAsThoughTheMaskedWereNotThere) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const Marginals marginals : kAll) {

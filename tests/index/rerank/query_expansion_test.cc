@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "index/kernels/inner_product.h"
 #include "tests/index/clusters.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -40,7 +41,7 @@ std::vector<float> Cosines(const float* query, const DescriptorRows& rows) {
 }
 
 TEST(QueryExpansionTest, AgreesWithTheFormula) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const size_t dim : {1, 2, 3, 7, 16, 33, 100, 1536}) {

@@ -22,6 +22,7 @@
 #include "index/rerank/shortlist.h"
 #include "tests/index/rerank/patch_fixture.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -110,7 +111,7 @@ bool IsPermutation(std::vector<int> order, size_t n) {
 }
 
 TEST(RerankShortlistTest, TheBestAreThoseOfTheExhaustiveOrder) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   base::ThreadPool pool({.name = "rerank", .threads = 2, .on_thread_start = {}});
@@ -154,7 +155,7 @@ TEST(RerankShortlistTest, TheBestAreThoseOfTheExhaustiveOrder) {
 }
 
 TEST(RerankShortlistTest, LeavesOutWhatItsPatchesCannotBringUp) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   Scene scene;
@@ -201,7 +202,7 @@ TEST(RerankShortlistTest, ThoseLeftOutStandBetweenTheScoredAndThoseWithoutTokens
 }
 
 TEST(RerankShortlistTest, OutOfTimeAtEveryPortion) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Scene scene = RandomScene(random, 150, {1, 0.3});
@@ -273,7 +274,7 @@ TEST(RerankShortlistTest, CancelledAtEveryPortion) {
 }
 
 TEST(RerankShortlistTest, TheReferenceRuleScoresAllInOneCall) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Scene scene = RandomScene(random, 90, {1, -0.5});
@@ -312,7 +313,7 @@ TEST(RerankShortlistTest, ABusyPoolIsNotWaitedFor) {
 }
 
 TEST(RerankShortlistTest, SeveralAtOnceShareThePool) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Scene scene = RandomScene(random, 80, {1, 0.5});

@@ -14,6 +14,7 @@
 #include "index/rerank/k_reciprocal.h"
 #include "index/rerank/super_global.h"
 #include "tests/index/clusters.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -182,7 +183,7 @@ TEST(GramTest, AgreesWithTheReferenceAtEverySize) {
 }
 
 TEST(SuperGlobalTest, AgreesWithTheFormula) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const size_t count : {1, 2, 5, 9, 10, 11, 50, 131}) {
@@ -235,7 +236,7 @@ TEST(SuperGlobalTest, DegenerateShortlists) {
 }
 
 TEST(ReciprocalTest, AgreesWithTheFormula) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const size_t count : {1, 2, 3, 7, 20, 21, 22, 60}) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tests/index/rerank/patch_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -208,7 +209,7 @@ void CompareWithNaive(std::mt19937& random, size_t rows, size_t columns, const T
 }
 
 TEST(SinkhornTest, DoesWhatTheFormulaSaysAtEverySizeAndEpsilon) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const size_t sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {2, 2}, {5, 3}, {13, 17}, {49, 31}};
@@ -240,7 +241,7 @@ TEST(SinkhornTest, TakesLogarithmsWhereDoublesEnd) {
 }
 
 TEST(SinkhornTest, TheReferenceRuleStopsPairsTogether) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int repeat = 0; repeat < 20; ++repeat) {
@@ -275,7 +276,7 @@ TEST(SinkhornTest, TheReferenceRuleStopsPairsTogether) {
 }
 
 TEST(SinkhornTest, OtherRulesDoNotMindTheirNeighbours) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Pair a = RandomPair(random, 6, 9), b = RandomPair(random, 4, 4, 0.9);
@@ -288,7 +289,7 @@ TEST(SinkhornTest, OtherRulesDoNotMindTheirNeighbours) {
 }
 
 TEST(SinkhornTest, MarginalsAreMet) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int repeat = 0; repeat < 10; ++repeat) {
@@ -314,7 +315,7 @@ TEST(SinkhornTest, MarginalsAreMet) {
 }
 
 TEST(SinkhornTest, PartialTransportCarriesItsMassAndNoPatchMoreThanItsWeight) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int repeat = 0; repeat < 20; ++repeat) {
@@ -332,7 +333,7 @@ TEST(SinkhornTest, PartialTransportCarriesItsMassAndNoPatchMoreThanItsWeight) {
 }
 
 TEST(SinkhornTest, SumsThatDifferGiveTheColumnsTheirsAndTheRowsTheirShares) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const double a : {0.99999, 0.7, 1e-6}) {
@@ -356,7 +357,7 @@ TEST(SinkhornTest, SumsThatDifferGiveTheColumnsTheirsAndTheRowsTheirShares) {
 }
 
 TEST(SinkhornTest, PermutedPatchesGiveThePermutedPlan) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const double mass : {1.0, 0.5}) {
@@ -390,7 +391,7 @@ TEST(SinkhornTest, PermutedPatchesGiveThePermutedPlan) {
 }
 
 TEST(SinkhornTest, ExchangedSidesGiveTheTransposedPlanAtConvergence) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const double mass : {1.0, 0.5}) {
@@ -420,7 +421,7 @@ TEST(SinkhornTest, OnePairOfPatchesIsItsOwnAnswer) {
 }
 
 TEST(SinkhornTest, PatchesWithoutWeightTakeNoPart) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const double epsilon : {0.001, 0.05}) {

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "index/rerank/patch_set.h"
 #include "tests/index/simd_levels.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -109,7 +110,7 @@ void ExpectPlain(const Patches& query, const Patches& result, TransportOptions o
 }
 
 TEST(TransportFastTest, AgreesWithDoublePrecision) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   std::mt19937 random(seed);
   for (int turn = 0; turn < 150; ++turn) {
     const TransportOptions options = RandomOptions(random);

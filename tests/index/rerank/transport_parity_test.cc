@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "index/rerank/transport.h"
 #include "tests/index/rerank/patch_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -136,7 +137,7 @@ void WriteCase(std::mt19937& random, const ParityCase& parity, const std::filesy
 }
 
 TEST(TransportParityTest, AgreesWithTheReference) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   constexpr double kTolerance = 1e-5;

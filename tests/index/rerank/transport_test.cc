@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "index/rerank/patch_set.h"
 #include "tests/index/rerank/patch_fixture.h"
+#include "tests/support/seed.h"
 
 namespace sightline::index::rerank {
 namespace {
@@ -48,7 +49,7 @@ Plan ExplainOf(const Patches& query, const Patches& result, const TransportOptio
 }
 
 TEST(TransportTest, IdenticalImagesScoreOneInTheLimitOfASmallEpsilon) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const Marginals marginals : kAllMarginals) {
@@ -78,7 +79,7 @@ TEST(TransportTest, IdenticalImagesScoreOneInTheLimitOfASmallEpsilon) {
 }
 
 TEST(TransportTest, IdenticalImagesOfDistinctPatchesScoreOneAtTheDefaultEpsilon) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const PatchTokens tokens = RandomTokens(random, 7, 7, RandomUnit(random, 256), 0);
@@ -104,7 +105,7 @@ TEST(TransportTest, PatchesAllTheSameScoreExactlyOne) {
 }
 
 TEST(TransportTest, ScoresAreThoseOfTheExplainedPlan) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const TokenPrecision precision : {TokenPrecision::kInt8, TokenPrecision::kFloat16, TokenPrecision::kFloat32}) {
@@ -127,7 +128,7 @@ TEST(TransportTest, ScoresAreThoseOfTheExplainedPlan) {
 }
 
 TEST(TransportTest, AScoreIsThatOfTheResultAlone) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Vector direction = RandomUnit(random, 32);
@@ -156,7 +157,7 @@ TEST(TransportTest, AScoreIsThatOfTheResultAlone) {
 }
 
 TEST(TransportTest, LengthsOfTokensDoNotMatter) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Vector direction = RandomUnit(random, 24);
@@ -170,7 +171,7 @@ TEST(TransportTest, LengthsOfTokensDoNotMatter) {
 }
 
 TEST(TransportTest, AShuffledGridScoresTheSame) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const Marginals marginals : kAllMarginals) {
@@ -199,7 +200,7 @@ TEST(TransportTest, AShuffledGridScoresTheSame) {
 }
 
 TEST(TransportTest, MaskedPatchesTakeNoPart) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (const Marginals marginals : kAllMarginals) {
@@ -269,7 +270,7 @@ TEST(TransportTest, TokensOfZerosMatchNothingButStayFinite) {
 }
 
 TEST(TransportTest, FewerCellsAreTheStrongest) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Vector direction = RandomUnit(random, 20);
@@ -298,7 +299,7 @@ TEST(TransportTest, FewerCellsAreTheStrongest) {
 }
 
 TEST(TransportTest, NoScoreExceedsItsUpperBound) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int repeat = 0; repeat < 60; ++repeat) {
@@ -480,7 +481,7 @@ std::pair<int, int> PlacesOfThePlanted(unsigned seed) {
 }
 
 TEST(TransportTest, PartialTransportFindsWhatIsHalfHiddenWhereFullDoesNot) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   constexpr int kTrials = 30;
   int full_first = 0, partial_first = 0;

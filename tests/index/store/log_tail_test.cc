@@ -19,6 +19,7 @@ constexpr size_t kHeader = 7;
 // A plain writer of RocksDB's log format.
 void AddRecord(std::string& log, const std::string& record) {
   size_t at = 0;
+  bool first = true;
   do {
     const size_t room = kBlock - log.size() % kBlock;
     if (room < kHeader) {
@@ -26,7 +27,7 @@ void AddRecord(std::string& log, const std::string& record) {
       continue;
     }
     const size_t size = std::min(room - kHeader, record.size() - at);
-    const bool first = at == 0, last = at + size == record.size();
+    const bool last = at + size == record.size();
     const char type = first && last ? 1 : first ? 2 : last ? 4 : 3;
     const std::string covered = type + record.substr(at, size);
     const uint32_t crc = base::Crc32c(covered);
@@ -36,6 +37,7 @@ void AddRecord(std::string& log, const std::string& record) {
     log.push_back(static_cast<char>(size >> 8));
     log += covered;
     at += size;
+    first = false;
     if (last) return;
   } while (true);
 }
@@ -59,34 +61,113 @@ class LogTailTest : public ::testing::TestWithParam<unsigned> {
     starts_.push_back(log_.size());
   }
 
+  TornEnd Mend(const std::string& log, bool one_batch) {
+    mended_ = log;
+    return MendTornEnd(mended_, one_batch);
+  }
+
+  // The last record begins at `begin`, and [from, to) of it did not reach the disk.
+  void ExpectHoleIsMended(size_t begin, size_t from, size_t to) {
+    ASSERT_LT(from, to);
+    SCOPED_TRACE(::testing::Message() << "record " << begin << ", hole " << from << " to " << to << " of "
+                                      << log_.size());
+    std::string torn = log_;
+    std::fill(torn.begin() + static_cast<std::ptrdiff_t>(from), torn.begin() + static_cast<std::ptrdiff_t>(to), '\0');
+    const TornEnd mended = Mend(torn, true);
+    if (mended == TornEnd::kFilled) {
+      EXPECT_TRUE(mended_ == log_);
+      return;
+    }
+    EXPECT_EQ(mended, TornEnd::kCut);
+    EXPECT_LE(mended_.size(), begin);
+    EXPECT_GT(mended_.size() + kHeader, begin);
+    EXPECT_TRUE(mended_ == log_.substr(0, mended_.size()));
+  }
+
   std::mt19937 random_{GetParam()};
+  std::string mended_;
   std::string log_;
   std::vector<size_t> starts_;  // of each record, and the end
 };
 
 TEST_P(LogTailTest, AWholeLogIsLeftAlone) {
-  EXPECT_EQ(EndBeforeHoles("", true), std::nullopt);
+  EXPECT_EQ(Mend("", true), TornEnd::kNone);
   Write(8);
-  EXPECT_EQ(EndBeforeHoles(log_, true), std::nullopt);
-  EXPECT_EQ(EndBeforeHoles(log_, false), std::nullopt);
+  EXPECT_EQ(Mend(log_, true), TornEnd::kNone);
+  EXPECT_EQ(Mend(log_, false), TornEnd::kNone);
+  EXPECT_TRUE(mended_ == log_);
 }
 
-TEST_P(LogTailTest, AHoleInTheLastRecordCutsThatRecord) {
-  Write(5);
-  for (int i = 0; i < 200; ++i) {
-    std::string log = log_;
-    const size_t begin = starts_[4];
-    // Whole sectors, or the parts of them that belong to the record.
-    size_t from = begin + random_() % (log.size() - begin);
-    from = std::max(begin, from / 512 * 512);
-    const size_t to = std::min(log.size(), (from / 512 + 1 + random_() % 8) * 512);
-    std::fill(log.begin() + static_cast<std::ptrdiff_t>(from), log.begin() + static_cast<std::ptrdiff_t>(to), '\0');
-    if (to - from < kHeader) continue;
-    const auto end = EndBeforeHoles(log, true);
-    ASSERT_TRUE(end.has_value()) << from << " " << to;
+TEST_P(LogTailTest, AHoleInTheLastRecordCutsItOrIsFilled) {
+  for (int i = 0; i < 400; ++i) {
+    log_.clear();
+    starts_.clear();
+    Write(2 + i % 4);
+    size_t begin = starts_[starts_.size() - 2];
     // The end of a block that has no room for a header belongs to nothing.
-    EXPECT_LE(*end, begin);
-    EXPECT_GT(*end + kHeader, begin);
+    if (kBlock - begin % kBlock < kHeader) begin += kBlock - begin % kBlock;
+    // Whole sectors, or the parts of them that belong to the record; often the first or the last.
+    size_t from = begin + (i % 3 == 0 ? 0 : i % 3 == 1 ? log_.size() - begin - 1 : random_() % (log_.size() - begin));
+    from = std::max(begin, from / 512 * 512);
+    const size_t to = std::min(log_.size(), (from / 512 + 1 + (i % 2 == 0 ? 0 : random_() % 8)) * 512);
+    ExpectHoleIsMended(begin, from, to);
+  }
+}
+
+// Every size that a hole at a side of a record can have, and every place of its header.
+TEST_P(LogTailTest, AHoleAtASideCutsTheRecordOrIsFilled) {
+  for (size_t size = 1; size <= 12; ++size) {
+    for (const size_t length : {size_t{1}, size_t{5}, size_t{600}, 40'000 + random_() % 600}) {
+      // The first sector ends after `size` bytes of the record.
+      log_.clear();
+      AddRecord(log_, RandomBytes(3 * 512 - size - kHeader));
+      size_t begin = log_.size();
+      AddRecord(log_, RandomBytes(length));
+      ExpectHoleIsMended(begin, begin, std::min(begin + size, log_.size()));
+      EXPECT_EQ(mended_ == log_, size <= 2) << "the checksum tells of two bytes what they were";
+      // The last sector begins with its last `size` bytes.
+      log_.clear();
+      AddRecord(log_, RandomBytes(100));
+      begin = log_.size();
+      AddRecord(log_, RandomBytes(4 * 512 + size - begin - kHeader));
+      ASSERT_EQ(log_.size() % 512, size);
+      ExpectHoleIsMended(begin, log_.size() - size, log_.size());
+      EXPECT_EQ(mended_ == log_, size <= 2);
+    }
+  }
+}
+
+// A few zeros at a side are nothing unusual: damage elsewhere in such a record is no hole.
+TEST_P(LogTailTest, DamageBesideAFewZerosIsDamage) {
+  for (size_t size = 1; size <= 2; ++size) {
+    for (int i = 0; i < 100; ++i) {
+      log_.clear();
+      AddRecord(log_, RandomBytes(100));
+      const size_t begin = log_.size();
+      AddRecord(log_, RandomBytes(4 * 512 - begin - kHeader) + std::string(size, '\0'));
+      std::string log = log_;
+      for (int flips = 0; flips < 2 + i % 5; ++flips) {
+        char& byte = log[begin + 7 * (flips + 1) + random_() % 7];
+        byte = static_cast<char>(byte ^ 1 << random_() % 8);
+      }
+      EXPECT_EQ(Mend(log, true), TornEnd::kNone);
+    }
+  }
+}
+
+// What is one bit and zeros looks like a flipped bit when it is lost; it is known either way.
+TEST_P(LogTailTest, AHoleThatTookOneBitIsFilled) {
+  for (size_t size = 1; size <= 512; size += 1 + random_() % 60) {
+    log_.clear();
+    AddRecord(log_, RandomBytes(100));
+    const size_t begin = log_.size();
+    std::string record = RandomBytes(4 * 512 - begin - kHeader) + std::string(size, '\0');
+    record[record.size() - 1 - random_() % size] = static_cast<char>(1 << random_() % 8);
+    AddRecord(log_, record);
+    std::string torn = log_;
+    std::fill(torn.end() - static_cast<std::ptrdiff_t>(size), torn.end(), '\0');
+    EXPECT_EQ(Mend(torn, true), TornEnd::kFilled) << size;
+    EXPECT_TRUE(mended_ == log_);
   }
 }
 
@@ -98,9 +179,9 @@ TEST_P(LogTailTest, AHoleBeforeSoundRecordsIsDamage) {
     const size_t from = (starts_[record] / 512 + 1) * 512;
     std::fill_n(log.begin() + static_cast<std::ptrdiff_t>(from), std::min<size_t>(512, starts_[record + 1] - from),
                 '\0');
-    EXPECT_EQ(EndBeforeHoles(log, true), std::nullopt);
+    EXPECT_EQ(Mend(log, true), TornEnd::kNone);
     // A manifest gets several records with one sync.
-    EXPECT_TRUE(EndBeforeHoles(log, false).has_value());
+    EXPECT_NE(Mend(log, false), TornEnd::kNone);
   }
 }
 
@@ -109,8 +190,28 @@ TEST_P(LogTailTest, AFlippedBitIsDamage) {
   for (int i = 0; i < 300; ++i) {
     std::string log = log_;
     log[random_() % log.size()] ^= static_cast<char>(1 << random_() % 8);
-    EXPECT_EQ(EndBeforeHoles(log, true), std::nullopt);
-    EXPECT_EQ(EndBeforeHoles(log, false), std::nullopt);
+    EXPECT_EQ(Mend(log, true), TornEnd::kNone);
+    EXPECT_EQ(Mend(log, false), TornEnd::kNone);
+  }
+}
+
+// A record that is mostly zeros is nothing unusual; a flipped bit in it must not cost it.
+TEST_P(LogTailTest, AFlippedBitBesideZerosIsDamageOrPutRight) {
+  for (int i = 0; i < 100; ++i) {
+    log_.clear();
+    starts_.clear();
+    Write(1);
+    std::string record(1'000 + random_() % 3'000, '\0');
+    for (int byte = 0; byte < 5; ++byte) record[random_() % record.size()] = static_cast<char>(1 + random_() % 255);
+    AddRecord(log_, record);
+    std::string log = log_;
+    const size_t bit = 8 * starts_[1] + random_() % (8 * (log.size() - starts_[1]));
+    log[bit / 8] = static_cast<char>(log[bit / 8] ^ 1 << bit % 8);
+    const TornEnd mended = Mend(log, i % 2 == 0);
+    EXPECT_NE(mended, TornEnd::kCut) << bit - 8 * starts_[1];
+    if (mended == TornEnd::kFilled) {
+      EXPECT_TRUE(mended_ == log_);
+    }
   }
 }
 
@@ -159,8 +260,11 @@ TEST_P(LogTailTest, AnythingIsRead) {
   for (int i = 0; i < 200; ++i) {
     std::string bytes = RandomBytes(random_() % 70'000);
     for (char& byte : bytes) byte = random_() % 4 == 0 ? '\0' : byte;
-    const auto end = EndBeforeHoles(bytes, i % 2 == 0);
-    EXPECT_LE(end.value_or(0), bytes.size());
+    const TornEnd mended = Mend(bytes, i % 2 == 0);
+    EXPECT_LE(mended_.size(), bytes.size());
+    if (mended != TornEnd::kCut) {
+      EXPECT_EQ(mended_.size(), bytes.size());
+    }
     EXPECT_EQ(HiddenRecord(LastBlock(bytes)), std::nullopt);
   }
 }

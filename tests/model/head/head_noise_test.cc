@@ -12,6 +12,7 @@
 #include "model/head/elm.h"
 #include "model/weights/load.h"
 #include "tests/model/parity_files.h"
+#include "tests/support/seed.h"
 
 namespace sightline::model {
 namespace {
@@ -25,7 +26,7 @@ constexpr double kBatchNormMomentum = 0.1;
 class HeadNoiseTest : public ::testing::Test {
  protected:
   HeadNoiseTest() {
-    const unsigned seed = std::random_device()();
+    const unsigned seed = sightline::testing::Seed();
     std::printf("seed %u\n", seed);
     torch::manual_seed(seed);
     DtopConfig config;

@@ -14,6 +14,7 @@
 #include "tests/model/image/make_jpeg.h"
 #include "tests/model/image/make_png.h"
 #include "tests/model/image/make_webp.h"
+#include "tests/support/seed.h"
 
 namespace sightline::image {
 namespace {
@@ -69,7 +70,7 @@ TEST(DamageTest, FilesCutShortAreRefused) {
 }
 
 TEST(DamageTest, FlippedBytesNeverCrash) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   for (const Sample& sample : Samples()) {
@@ -86,7 +87,7 @@ TEST(DamageTest, FlippedBytesNeverCrash) {
 }
 
 TEST(DamageTest, RearrangedFilesNeverCrash) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   const std::vector<Sample> samples = Samples();
@@ -98,7 +99,7 @@ TEST(DamageTest, RearrangedFilesNeverCrash) {
 }
 
 TEST(DamageTest, SignaturesWithNoiseBehindThem) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   for (const std::string& start :

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/model/image/make_exif.h"
+#include "tests/support/seed.h"
 
 namespace sightline::image {
 namespace {
@@ -33,7 +34,7 @@ TEST(ExifOrientationTest, DamageMeansUpright) {
 }
 
 TEST(ExifOrientationTest, RandomBytesGiveAnOrientation) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 20000; ++round) {

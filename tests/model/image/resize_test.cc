@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "tests/model/image/make_image.h"
+#include "tests/support/seed.h"
 
 namespace sightline::image {
 namespace {
@@ -64,7 +65,7 @@ Image Reference(const Image& image, const PixelRect& region, int width, int heig
 PixelRect Whole(const Image& image) { return {0, 0, image.width, image.height}; }
 
 TEST(ResizeBicubicTest, FollowsThePlainReference) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   const auto between = [&random](int low, int high) { return low + static_cast<int>(random() % (high - low + 1)); };

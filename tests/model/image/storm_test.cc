@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "model/image/decode.h"
 #include "tests/model/image/hostile_images.h"
+#include "tests/support/seed.h"
 
 namespace sightline::image {
 namespace {
@@ -22,7 +23,7 @@ constexpr size_t kImages = 5000;
 constexpr int kThreads = 4;
 
 TEST(StormTest, HostileImagesOnFourThreads) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   const std::vector<HostileImage> images = HostileImages(seed, kImages);
   ASSERT_GE(images.size(), kImages);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "tests/support/seed.h"
 
 namespace sightline::train {
 namespace {
@@ -47,7 +48,7 @@ double EnergyIn(const std::vector<float>& tokens, const std::vector<float>& basi
 }
 
 TEST(TokenPcaTest, KeepsMoreEnergyThanAnyOtherSubspace) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   constexpr size_t kTokens = 301, kDim = 17, kOut = 5;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_split.h"
+#include "tests/support/seed.h"
 
 namespace sightline::server {
 namespace {
@@ -22,7 +23,7 @@ TEST(ColumnsTest, LongLinesBreakAtSpaces) {
 }
 
 TEST(ColumnsTest, NothingIsWiderOrLost) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 500; ++round) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::server {
@@ -135,7 +136,7 @@ TEST(KeyFileTest, NoTextOfAnErrorHoldsADigest) {
 }
 
 TEST(KeyFileTest, SurvivesBytesThatAreFlipped) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const std::string good = OneKey(

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "server/security/memory_file.h"
 #include "tests/support/certificates.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::server {
@@ -67,7 +68,7 @@ TEST_F(PemTest, SaysWhatIsWrong) {
 }
 
 TEST_F(PemTest, SurvivesBytesThatAreFlipped) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int i = 0; i < 200; ++i) {

@@ -18,6 +18,7 @@
 #include "model/image/memory.h"
 #include "model/image/sandbox/sandboxed_decoder.h"
 #include "tests/model/image/hostile_images.h"
+#include "tests/support/seed.h"
 
 namespace sightline::image {
 namespace {
@@ -78,7 +79,7 @@ void DecodeAll(std::vector<HostileImage> images) {
 }
 
 TEST(HostileHelperTest, HostileImages) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   size_t count = kSubset;
   if (const char* text = std::getenv("SIGHTLINE_HOSTILE_IMAGES"); text != nullptr) {

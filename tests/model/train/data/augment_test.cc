@@ -12,6 +12,7 @@
 #include "model/image/resize.h"
 #include "model/train/data/warp.h"
 #include "tests/model/image/make_image.h"
+#include "tests/support/seed.h"
 
 namespace sightline::train {
 namespace {
@@ -76,7 +77,7 @@ TEST(AugmentTest, ACertainFlipMirrors) {
 
 // Every pixel of the result against the plane that the photograph is, at the place that the homography names.
 TEST(AugmentTest, WarpsShowWhatTheHomographyPointsAt) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   const Image ramp = Ramp(200, 180);
   AugmentConfig config;
@@ -274,7 +275,7 @@ TEST(AugmentTest, EveryStepDrawsFromAStreamOfItsOwn) {
 
 // Any setting that a configuration may hold, on any picture: the sanitizers watch.
 TEST(AugmentTest, ExtremesAreSurvived) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   AugmentConfig config;
   config.crop_area = 0.01;

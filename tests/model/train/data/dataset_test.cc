@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tests/model/train/data/layout_files.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::train {
@@ -157,7 +158,7 @@ TEST_F(CsvListTest, WhatIsWrongIsNamed) {
 }
 
 TEST_F(CsvListTest, RandomDamageIsSurvived) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   for (int i = 0; i < 500; ++i) {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "tests/support/seed.h"
 
 namespace sightline::train {
 namespace {
@@ -44,7 +45,7 @@ Dataset Places(int count, int labels, double latitude, double longitude, double 
 
 // Against every pair looked at, at the equator, in the north, at the antimeridian and at a pole.
 TEST(GpsPairsTest, AreThoseOfBruteForce) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   struct Case {
@@ -84,7 +85,7 @@ TEST(GpsPairsTest, AreThoseOfBruteForce) {
 }
 
 TEST(GpsPairsTest, NegativesAreOfTheSameLabelBeyondTheDistance) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   const Dataset dataset = Places(300, 2, 55.7, 12.5, 0.001, 0.001, random);  // about 60 m by 110 m

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "tests/support/seed.h"
 
 namespace sightline::train {
 namespace {
@@ -44,7 +45,7 @@ double Apart(const Dataset& dataset, int64_t a, int64_t b) {
 }
 
 TEST(GpsSamplerTest, LabelsOfABatchAreRightAboutEveryPair) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   const Dataset dataset = Towns(900, seed);
   const GpsPairs pairs = FindGpsPairs(dataset, 10, 25).value();

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "model/train/data/dataset.h"
 #include "tests/model/train/data/layout_files.h"
+#include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 
 namespace sightline::train {
@@ -242,7 +243,7 @@ TEST_F(LayoutsTest, ListsThatAreNone) {
 }
 
 TEST_F(MslsTest, RandomDamageIsSurvived) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
   WriteCity("train_val", "oslo");

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "model/train/loss/margin.h"
 #include "model/train/run/distill.h"
+#include "tests/support/seed.h"
 
 namespace sightline::train {
 namespace {
@@ -103,7 +104,7 @@ TEST(MarginLossTest, DistanceWeightsAreThePublishedFormula) {
 }
 
 TEST(MarginLossTest, DrawsNegativesByTheirWeights) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   SCOPED_TRACE(seed);
   torch::manual_seed(seed);
   // In three dimensions the weight is 1 / d.

@@ -1,5 +1,6 @@
 // metrics.csv of a run that goes on: what a killed process or a bad disk left in it costs rows, never the run.
 #include "model/train/run/metrics_log.h"
+#include "tests/support/seed.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -109,7 +110,7 @@ TEST_F(MetricsLogTest, AFileWithoutItsHeaderIsBegunAnew) {
 
 // Bytes changed at random: the run goes on, and what it keeps are finite numbers at steps it has done.
 TEST_F(MetricsLogTest, RandomDamage) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = sightline::testing::Seed();
   std::printf("seed %u\n", seed);
   std::mt19937 random(seed);
   WriteRun(8);

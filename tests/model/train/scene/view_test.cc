@@ -7,12 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/train/scene/render.h"
+#include "tests/support/seed.h"
 
 namespace sightline::scene {
 namespace {
 
 TEST(ViewTest, MostOfTheObjectIsInTheFrame) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = sightline::testing::Seed();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   Random random(seed);
   for (int round = 0; round < 200; ++round) {
