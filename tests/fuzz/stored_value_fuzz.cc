@@ -74,9 +74,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       // A log is cut inside of it, or keeps its size.
       std::string log(rest);
       if (data[1] % 2 == 0) RepairLog(&log);
-      const size_t size = log.size();
+      const size_t whole = log.size();
       const TornEnd mended = MendTornEnd(log, (data[1] & 2) == 0);
-      testing::Expect(log.size() <= size && (mended == TornEnd::kCut || log.size() == size));
+      testing::Expect(log.size() <= whole && (mended == TornEnd::kCut || log.size() == whole));
       break;
     }
     default:

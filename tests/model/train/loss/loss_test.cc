@@ -180,7 +180,7 @@ TEST(LossTest, DegenerateBatchesHaveFiniteGradients) {
   torch::manual_seed(7);
   for (const LossKind kind : kEvery) {
     for (const Degenerate& batch : DegenerateBatches()) {
-      SCOPED_TRACE(testing::Message() << static_cast<int>(kind) << " " << batch.name);
+      SCOPED_TRACE(::testing::Message() << static_cast<int>(kind) << " " << batch.name);
       const auto loss = BuildLoss({.kind = kind, .margin = kind == LossKind::kArcFace ? 0.3 : 0.7}, 6, 4);
       if (kind == LossKind::kArcFace && std::string(batch.name) == "opposite") {
         // Angles of 0 and pi exactly.
