@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "index/database.h"
 #include "index/kernels/inner_product.h"
+#include "server/embedder.h"
 #include "server/file_limit.h"
 #include "server/free_memory.h"
 #include "server/housekeeper.h"
@@ -52,15 +53,13 @@ constexpr ConnectionTable::Limits kAdminConnections = {.most = 256, .most_per_ad
 constexpr auto kAnswerGrace = absl::Seconds(2);  // for HTTP to send what gRPC has answered
 constexpr auto kAdminGrace = absl::Seconds(2);   // after the callers of the main address have gone
 
-ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load, image::Decoder* decoder) {
+ModelHub::Options HubOptions(const ServerOptions& options, const App::LoadModel& load) {
   ModelHub::Options hub;
   hub.root = options.model_root;
   hub.load = load;
   hub.load_options.allow_untrained = options.allow_untrained;
   hub.load_options.intra_op_threads = options.intra_op_threads;
   hub.placement = PlacementOf(options);
-  hub.decode_threads = options.decode_threads;
-  hub.decoder = decoder;
   hub.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   hub.warm_up = options.warm_up;
   hub.warm_up_budget = options.warm_up_budget;
@@ -99,7 +98,8 @@ class AppImpl final : public App {
                   base::Clock::Real(), metrics_),
         collection_observer_(metrics_.collections()),
         workers_({.name = "search", .threads = options.search_threads, .max_queue = kMaxWork, .on_thread_start = {}}),
-        models_(HubOptions(options_, load_model, decoder_.get()), options_.limits, metrics_),
+        embedder_({.decode_threads = options_.decode_threads, .decoder = decoder_.get()}, options_.limits, metrics_),
+        models_(HubOptions(options_, load_model), options_.limits, metrics_),
         loader_({.name = "models",
                  .threads = 1,
                  .max_queue = kMaxLoads + static_cast<size_t>(options.limits.max_models),
@@ -277,7 +277,7 @@ class AppImpl final : public App {
         operations_,
         Operations::Open({.directory = options_.data_dir,
                           .repeatable = {{kOptimizeKind, MakeOptimize(*database_)},
-                                         {kReembedKind, MakeReembed(*database_, models_)},
+                                         {kReembedKind, MakeReembed(*database_, models_, embedder_)},
                                          {kFindDuplicatesKind, MakeFindDuplicates(*database_, models_)}}}));
     if (!operations_->set_aside().empty()) {
       facts_.warnings.push_back(absl::StrCat("the file of the operations was damaged and is now ",
@@ -289,7 +289,7 @@ class AppImpl final : public App {
 
   absl::Status StartRpc() {
     context_ =
-        std::make_unique<ServiceContext>(ServiceContext{*database_, models_, *operations_, workers_, loader_,
+        std::make_unique<ServiceContext>(ServiceContext{*database_, models_, embedder_, *operations_, workers_, loader_,
                                                         options_.limits, metrics_, facts_, card_.transport.get()});
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
     environment_ =
@@ -396,13 +396,14 @@ class AppImpl final : public App {
     return StatusPage(facts_, serving_, metrics_, *database_, models_, *operations_, options_.limits,
                       {.settings = shown_settings_.Get(),
                        .queues = Queues(),
+                       .decode_memory = embedder_.decode_memory(),
                        .card = CardText(card_),
                        .slow = call_log_.last_slow(),
                        .failures = call_log_.last_failures()});
   }
 
   std::vector<std::pair<std::string, size_t>> Queues() const {
-    return {{"decode", models_.decode_queue_depth()},
+    return {{"decode", embedder_.decode_queue_depth()},
             {"model", models_.model_queue_depth()},
             {"search", workers_.queue_depth()}};
   }
@@ -426,7 +427,7 @@ class AppImpl final : public App {
             {"sightline_connections", {{"listener", "admin"}}, static_cast<double>(admin_rpc_->connections())});
       }
     }
-    samples.push_back({"sightline_decode_memory_bytes", {}, static_cast<double>(models_.decode_memory())});
+    samples.push_back({"sightline_decode_memory_bytes", {}, static_cast<double>(embedder_.decode_memory())});
     for (Metrics::Sample& sample : security_->Samples()) samples.push_back(std::move(sample));
     return samples;
   }
@@ -434,7 +435,7 @@ class AppImpl final : public App {
   ServerOptions options_;  // constant but for what Reload sets
   ShownSettings shown_settings_;
   Metrics metrics_;
-  const std::unique_ptr<image::Decoder> decoder_;  // null: the models' own
+  const std::unique_ptr<image::Decoder> decoder_;  // null: the embedder's own
   const IndexCard card_;
   CallLog call_log_;
   CollectionObserver collection_observer_;
@@ -443,6 +444,7 @@ class AppImpl final : public App {
   std::unique_ptr<Operations> operations_;  // ends before the database it works on, as do the workers
   std::unique_ptr<Housekeeper> housekeeper_;
   base::ThreadPool workers_;
+  Embedder embedder_;
   ModelHub models_;
   base::ThreadPool loader_;  // loads and unloads models, one after the other
   RecoveryGuard recovery_guard_;

@@ -1,4 +1,4 @@
-// ModelHub: the models a server has loaded, each with its batchers, and the way from image bytes to embeddings.
+// ModelHub: the models a server has loaded, each with its batchers.
 //
 // Models come and go while requests run. A request finds a model once and keeps it until it is done, so that it is
 // embedded by the model whose space was checked; a model that is unloaded, or replaced by a new load of its name, takes
@@ -11,14 +11,11 @@
 //
 // Threading: all methods may be called from any thread. Load and Unload take turns; one that waits blocks its caller.
 // Ownership: owns models, batchers and threads. The destructor answers what still waits with UNAVAILABLE.
-// Failure: FAILED_PRECONDITION when a model is not loaded; what loading, decoding, preparing or the model refuse
-// otherwise.
+// Failure: FAILED_PRECONDITION when a model is not loaded; what loading or the model refuse otherwise.
 //
 //   ModelHub hub({.root = "model/zoo", .load = &model::Model::Load}, limits, metrics);
 //   SIGHTLINE_RETURN_IF_ERROR(hub.Load("dtop_tiny"));
 //   SIGHTLINE_ASSIGN_OR_RETURN(ModelPtr model, hub.Find("dtop_tiny"));
-//   hub.Embed({.request = request, .model = model, .image = bytes, ...},
-//             [](absl::StatusOr<EmbedResult> result) { ... });
 #ifndef SIGHTLINE_SERVER_MODEL_HUB_H_
 #define SIGHTLINE_SERVER_MODEL_HUB_H_
 
@@ -26,20 +23,15 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "base/mutex.h"
 #include "base/thread_pool.h"
-#include "model/image/geometry.h"
-#include "model/image/sandbox/decoder.h"
 #include "model/model.h"
 #include "server/batcher.h"
-#include "server/decode_budget.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/placement.h"
@@ -47,24 +39,6 @@
 #include "server/served_model.h"
 
 namespace sightline::server {
-
-// One image to embed, whole or in crops.
-struct EmbedJob {
-  RequestPtr request;
-  ModelPtr model;
-  absl::string_view image;            // encoded; must stay valid until the answer
-  std::vector<image::CropBox> crops;  // empty: the whole image
-  Priority priority = Priority::kInteractive;
-  bool want_preview = false;
-};
-
-struct EmbedResult {
-  std::vector<model::Embedding> embeddings;  // one per crop, or one
-  int width = 0;                             // of the image after orientation
-  int height = 0;
-  std::string mime_type;
-  std::string preview;  // a small JPEG, if asked for
-};
 
 // What runs before a model counts as ready.
 enum class WarmUp {
@@ -75,7 +49,6 @@ enum class WarmUp {
 
 class ModelHub {
  public:
-  using EmbedDone = std::function<void(absl::StatusOr<EmbedResult>)>;
   using LoadModel = std::function<absl::StatusOr<std::unique_ptr<model::Model>>(const std::string& directory,
                                                                                 const model::LoadOptions& options)>;
 
@@ -84,8 +57,6 @@ class ModelHub {
     LoadModel load = {};
     model::LoadOptions load_options = {};  // but for device and numbers, which the placement says
     Placement placement = {};
-    int decode_threads = 2;
-    image::Decoder* decoder = nullptr;  // must outlive the hub; null: images are decoded by the hub's own threads
     int cores = 1;
     WarmUp warm_up = WarmUp::kAll;
     absl::Duration warm_up_budget = absl::Seconds(2);  // of kAll; zero for no limit
@@ -131,13 +102,6 @@ class ModelHub {
   // The model for requests that name none; empty when there is none.
   std::string default_model() const;
 
-  // `done` is called once, from any thread.
-  void Embed(EmbedJob job, EmbedDone done);
-
-  // Memory taken by images that are being decoded, and what they may take together.
-  int64_t decode_memory() const { return decode_budget_.in_use(); }
-
-  size_t decode_queue_depth() const { return decode_pool_.queue_depth(); }
   size_t model_queue_depth() const;
 
   // Refuses what is no single path component that a model's folder may have.
@@ -163,21 +127,12 @@ class ModelHub {
   // Loads a model whose devices are all lost on the CPU.
   void StandIn(const std::string& name);
   absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  struct EmbedWork;
-  // A place for the job with its model, or why it is refused.
-  absl::StatusOr<Batcher::Place> Admit(const EmbedJob& job);
-  // What an image takes of decode_budget_.
-  int64_t DecodeShare(const image::Header& header, size_t bytes, int wanted_side) const;
-  void DecodeAndSubmit(EmbedWork& work);
   void Reap(ServedModel* model);
 
   const Options options_;
   const Limits& limits_;
   Metrics& metrics_;
   RunGate gate_;
-  const std::unique_ptr<image::Decoder> own_decoder_;
-  image::Decoder& decoder_;
-  DecodeBudget decode_budget_;
   std::atomic<bool> draining_ = false;
   base::Mutex load_mutex_;  // held by the one Load or Unload at work; taken before mutex_
   mutable base::Mutex mutex_;
@@ -188,9 +143,8 @@ class ModelHub {
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
   // Every model there is, also those that only requests still hold.
   std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);
-  int ending_ ABSL_GUARDED_BY(mutex_) = 0;  // not alive any more, and not gone yet
-  base::ThreadPool reaper_;                 // ends models: a batcher cannot be joined by its own thread
-  base::ThreadPool decode_pool_;
+  int ending_ ABSL_GUARDED_BY(mutex_) = 0;           // not alive any more, and not gone yet
+  base::ThreadPool reaper_;                          // ends models: a batcher cannot be joined by its own thread
   std::unique_ptr<base::ThreadPool> stand_in_pool_;  // null where the CPU does not stand in
 };
 

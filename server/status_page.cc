@@ -174,7 +174,7 @@ std::string StatusPage(const ServerFacts& facts, bool serving, const Metrics& me
       facts.decodes_apart
           ? absl::StrCat("in processes of its own, ", absl::FormatDuration(limits.decode_timeout), " for an image")
           : "INSIDE THE SERVER",
-      static_cast<double>(models.decode_memory()) / kMib, static_cast<double>(limits.decode_memory_bytes) / kMib);
+      static_cast<double>(extras.decode_memory) / kMib, static_cast<double>(limits.decode_memory_bytes) / kMib);
   for (const ModelHub::Known& known : models.ListKnown())
     absl::StrAppend(&out, ModelText(known, models.default_model()));
   absl::StrAppendFormat(&out, "memory of the collections %.1f MiB, budget %s\n",

@@ -24,6 +24,7 @@ namespace sightline::server {
 struct StatusExtras {
   std::vector<std::pair<std::string, std::string>> settings = {};  // those that are not the default
   std::vector<std::pair<std::string, size_t>> queues = {};         // how much waits in each
+  int64_t decode_memory = 0;                                       // taken by images, in bytes
   std::string card = {};                                           // CardText
   std::vector<Incident> slow = {};                                 // newest first, as the failures
   std::vector<Incident> failures = {};

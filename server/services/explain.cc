@@ -111,7 +111,7 @@ class ExplainCall : public std::enable_shared_from_this<ExplainCall> {
     job.model = model_;
     job.image = side->image->image();
     if (side->image->has_crop()) job.crops.push_back(FromProto(side->image->crop()));
-    context_.models.Embed(std::move(job), [self = shared_from_this(), side](absl::StatusOr<EmbedResult> result) {
+    context_.embedder.Embed(std::move(job), [self = shared_from_this(), side](absl::StatusOr<EmbedResult> result) {
       self->SideEmbedded(side, std::move(result));
     });
   }

@@ -95,7 +95,7 @@ class IndexCall : public std::enable_shared_from_this<IndexCall> {
     if (crop_) job.crops.push_back(*crop_);
     job.priority = priority_;
     job.want_preview = target_->config().keep_image == index::KeepImage::kPreview;
-    context_.models.Embed(std::move(job), [self = shared_from_this()](absl::StatusOr<EmbedResult> result) {
+    context_.embedder.Embed(std::move(job), [self = shared_from_this()](absl::StatusOr<EmbedResult> result) {
       if (!result.ok()) return self->done_(result.status());
       self->TakeEmbedding(*std::move(result));
       self->Store();

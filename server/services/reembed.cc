@@ -82,15 +82,16 @@ absl::StatusOr<v1::ReembedCollectionRequest> ResolveReembed(const index::Databas
   return resolved;
 }
 
-Operations::MakeWork MakeReembed(index::Database& database, ModelHub& models) {
-  return [&database, &models](const std::string&, const google::protobuf::Any& request) -> Operations::Work {
-    return [&database, &models, request](const index::Progress& progress) -> absl::StatusOr<google::protobuf::Any> {
+Operations::MakeWork MakeReembed(index::Database& database, ModelHub& models, Embedder& embedder) {
+  return [&database, &models, &embedder](const std::string&, const google::protobuf::Any& request) -> Operations::Work {
+    return [&database, &models, &embedder,
+            request](const index::Progress& progress) -> absl::StatusOr<google::protobuf::Any> {
       v1::ReembedCollectionRequest message;
       if (!request.UnpackTo(&message)) {
         return base::Error(absl::StatusCode::kInternal, "REQUEST_LOST",
                            "the request of the operation cannot be read any more. Start it again.");
       }
-      Reembedding work(database, models, message, progress);
+      Reembedding work(database, models, embedder, message, progress);
       SIGHTLINE_ASSIGN_OR_RETURN(const v1::ReembedCollectionResult result, work.Run());
       return Packed(result);
     };

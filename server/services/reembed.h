@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "index/database.h"
+#include "server/embedder.h"
 #include "server/model_hub.h"
 #include "server/operations.h"
 #include "sightline/v1/collection_service.pb.h"
@@ -22,8 +23,9 @@ inline constexpr char kReembedKind[] = "reembed";
 absl::StatusOr<v1::ReembedCollectionRequest> ResolveReembed(const index::Database& database, const ModelHub& models,
                                                             const v1::ReembedCollectionRequest& message);
 
-// Makes the work from a resolved request; to do it twice does no harm. Database and models must outlive it.
-Operations::MakeWork MakeReembed(index::Database& database, ModelHub& models);
+// Makes the work from a resolved request; to do it twice does no harm. What it is given
+// must outlive it.
+Operations::MakeWork MakeReembed(index::Database& database, ModelHub& models, Embedder& embedder);
 
 }  // namespace sightline::server
 

@@ -216,8 +216,8 @@ absl::Status Reembedding::EmbedAndWrite(std::vector<index::Record> records) {
       job.image = records[waiting[i]].image;
       if (const auto crop = CropOf(records[waiting[i]])) job.crops.push_back(*crop);
       job.priority = Priority::kBulk;
-      models_.Embed(std::move(job),
-                    [&answers, i](absl::StatusOr<EmbedResult> result) { answers.Set(i, std::move(result)); });
+      embedder_.Embed(std::move(job),
+                      [&answers, i](absl::StatusOr<EmbedResult> result) { answers.Set(i, std::move(result)); });
     }
     bool cancelled = false;
     while (!answers.WaitFor(kPoll)) {

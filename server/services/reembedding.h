@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "index/database.h"
+#include "server/embedder.h"
 #include "server/model_hub.h"
 #include "sightline/v1/collection_service.pb.h"
 
@@ -27,9 +28,9 @@ namespace sightline::server {
 class Reembedding {
  public:
   // `request` is one that ResolveReembed has made.
-  Reembedding(index::Database& database, ModelHub& models, const v1::ReembedCollectionRequest& request,
-              const index::Progress& progress)
-      : database_(database), models_(models), request_(request), progress_(progress) {}
+  Reembedding(index::Database& database, ModelHub& models, Embedder& embedder,
+              const v1::ReembedCollectionRequest& request, const index::Progress& progress)
+      : database_(database), models_(models), embedder_(embedder), request_(request), progress_(progress) {}
 
   absl::StatusOr<v1::ReembedCollectionResult> Run();
 
@@ -57,6 +58,7 @@ class Reembedding {
 
   index::Database& database_;
   ModelHub& models_;
+  Embedder& embedder_;
   const v1::ReembedCollectionRequest& request_;
   const index::Progress& progress_;
   ModelPtr model_;  // null when going back to the space of a model that is not loaded

@@ -131,7 +131,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
     job.model = *model_;
     job.image = part.image();
     for (const v1::CropBox& crop : part.crops()) job.crops.push_back(FromProto(crop));
-    context_.models.Embed(std::move(job), [self = shared_from_this(), i](absl::StatusOr<EmbedResult> result) {
+    context_.embedder.Embed(std::move(job), [self = shared_from_this(), i](absl::StatusOr<EmbedResult> result) {
       self->PartEmbedded(i, std::move(result));
     });
   }
@@ -419,7 +419,7 @@ void SearchService::Embed(const RequestPtr& request, const v1::EmbedRequest& mes
   job.model = *model;
   job.image = message.image();
   if (message.has_crop()) job.crops.push_back(FromProto(message.crop()));
-  context_.models.Embed(std::move(job), [request, &message, reply, model = *model,
+  context_.embedder.Embed(std::move(job), [request, &message, reply, model = *model,
                                          done = std::move(done)](absl::StatusOr<EmbedResult> result) {
     if (!result.ok()) return done(result.status());
     const model::ModelInfo& info = model->info();

@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "index/database.h"
 #include "index/rerank/transport_device.h"
+#include "server/embedder.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
@@ -33,6 +34,7 @@ struct ServerFacts {
 struct ServiceContext {
   index::Database& database;
   ModelHub& models;
+  Embedder& embedder;
   Operations& operations;
   base::ThreadPool& workers;  // runs what reads the disk or compares many descriptors
   base::ThreadPool& loader;   // one thread: loads and unloads models

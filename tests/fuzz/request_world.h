@@ -227,7 +227,6 @@ class RequestWorld {
     std::filesystem::create_directories(folder_.Path("models/fake"));
     ModelHub::Options options;
     options.root = folder_.Path("models");
-    options.decode_threads = 1;
     options.warm_up = WarmUp::kNone;
     options.load = [](const std::string&, const model::LoadOptions&) -> absl::StatusOr<std::unique_ptr<model::Model>> {
       return std::make_unique<testing::FakeModel>();
@@ -251,11 +250,13 @@ class RequestWorld {
   std::unique_ptr<index::Database> real_;
   std::shared_ptr<KeptCollection> collection_;
   KeptDatabase database_;
+  Embedder embedder_{{.decode_threads = 1}, limits_, metrics_};
   ModelHub models_;
   std::unique_ptr<Operations> operations_;
   base::ThreadPool workers_{{.name = "workers", .threads = 1, .max_queue = 16, .on_thread_start = {}}};
   base::ThreadPool loader_{{.name = "loader", .threads = 1, .max_queue = 4, .on_thread_start = {}}};
-  const ServiceContext context_{database_, models_, *operations_, workers_, loader_, limits_, metrics_, facts_};
+  const ServiceContext context_{database_, models_, embedder_, *operations_, workers_,
+                                loader_,   limits_, metrics_,  facts_};
 
  public:
   CollectionService collections{context_};

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <map>
 #include <memory>
@@ -15,13 +13,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/log.h"
 #include "base/status.h"
 #include "model/device/device.h"
-#include "model/image/encode.h"
 #include "server/model_hub.h"
-#include "tests/support/fake_model.h"
-#include "tests/support/temp_folder.h"
+#include "tests/server/model_hub_fixture.h"
 
 namespace sightline::server {
 namespace {
@@ -30,31 +25,13 @@ using sightline::testing::FakeModel;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class HubDevicesTest : public ::testing::Test {
+class HubDevicesTest : public HubFixture {
  protected:
-  HubDevicesTest() {
-    base::SetLogLevel(base::Severity::kOff);
-    std::filesystem::create_directories(folder_.path() + "/a");
-    std::ofstream(folder_.path() + "/a/model.json") << "{}";
-    const image::Image picture{.width = 8,
-                               .height = 8,
-                               .rgb = std::vector<uint8_t>(8 * 8 * 3, 100),
-                               .original_width = 8,
-                               .original_height = 8};
-    image_ = *image::EncodeJpeg(picture, 90);
-  }
-  ~HubDevicesTest() override {
-    hub_.reset();
-    EXPECT_EQ(FakeModel::alive(), 0) << "every model goes in the end";
-  }
+  HubDevicesTest() { AddFolder("a"); }
 
   void Make(std::vector<model::Device> devices, bool or_cpu, std::vector<std::string> int8_models = {}) {
     ModelHub::Options options;
-    options.root = folder_.path();
     options.warm_up = WarmUp::kOne;
-    // Room for all to run at once.
-    options.cores = 8;
-    options.load_options.intra_op_threads = 1;
     options.placement = {.devices = std::move(devices), .or_cpu = or_cpu, .int8_models = std::move(int8_models)};
     // The n-th model of all marks its descriptors with n.
     options.load = [this](const std::string&,
@@ -72,19 +49,7 @@ class HubDevicesTest : public ::testing::Test {
       models_[device] = model.get();
       return model;
     };
-    hub_ = std::make_unique<ModelHub>(options, limits_, metrics_);
-  }
-
-  std::future<absl::StatusOr<EmbedResult>> Embed(ModelPtr model) {
-    auto promise = std::make_shared<std::promise<absl::StatusOr<EmbedResult>>>();
-    auto future = promise->get_future();
-    EmbedJob job;
-    job.request = std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::hours(1));
-    job.model = std::move(model);
-    job.image = image_;
-    hub_->Embed(std::move(job),
-                [promise](absl::StatusOr<EmbedResult> result) { promise->set_value(std::move(result)); });
-    return future;
+    MakeHub(std::move(options), /*cores=*/8);
   }
 
   // The number of the model that has answered, or why none has.
@@ -149,20 +114,14 @@ class HubDevicesTest : public ::testing::Test {
   static absl::Status Full() {
     return base::Error(absl::StatusCode::kInternal, "MODEL_FAILED", "the card is full. Load fewer models.");
   }
-  static std::string Reason(const absl::Status& status) { return base::GetErrorInfo(status).reason; }
 
   const std::vector<model::Device> two_cards_ = {{.cuda = true}, {.cuda = true, .index = 1}};
-  sightline::testing::TempFolder folder_;
-  std::string image_;
-  Limits limits_;
-  Metrics metrics_;
   base::Mutex mutex_;
   // By device, before the model is loaded there.
   std::map<std::string, absl::Status> refused_, failing_;
   std::map<std::string, std::string> spaces_;
   std::vector<std::string> loads_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, FakeModel*> models_ ABSL_GUARDED_BY(mutex_);  // the last of each device
-  std::unique_ptr<ModelHub> hub_;
 };
 
 TEST_F(HubDevicesTest, AModelIsLoadedAndWarmedUpOnEveryDevice) {

@@ -12,9 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "model/image/encode.h"
-#include "tests/support/fake_model.h"
-#include "tests/support/temp_folder.h"
+#include "tests/server/model_hub_fixture.h"
 
 namespace sightline::server {
 namespace {
@@ -23,82 +21,7 @@ using sightline::testing::FakeModel;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class ModelHubTest : public ::testing::Test {
- protected:
-  ModelHubTest() {
-    base::SetLogLevel(base::Severity::kOff);
-    for (const char* name : {"a", "b", "c"}) AddFolder(name);
-    const image::Image picture{.width = 8,
-                               .height = 8,
-                               .rgb = std::vector<uint8_t>(8 * 8 * 3, 100),
-                               .original_width = 8,
-                               .original_height = 8};
-    image_ = *image::EncodeJpeg(picture, 90);
-    Make();
-  }
-  ~ModelHubTest() override {
-    hub_.reset();
-    EXPECT_EQ(FakeModel::alive(), 0) << "every model goes in the end";
-  }
-
-  void AddFolder(const std::string& name) {
-    std::filesystem::create_directories(folder_.path() + "/" + name);
-    std::ofstream(folder_.path() + "/" + name + "/model.json") << "{}";
-  }
-
-  void Make(WarmUp warm_up = WarmUp::kNone, absl::Duration budget = absl::ZeroDuration(),
-            image::Decoder* decoder = nullptr) {
-    ModelHub::Options options;
-    options.decoder = decoder;
-    options.root = folder_.path();
-    options.warm_up = warm_up;
-    options.warm_up_budget = budget;
-    // Room for both models to run at once.
-    options.cores = 2;
-    options.load_options.intra_op_threads = 1;
-    // The n-th model embeds into "space-n" and marks its descriptors with n.
-    options.load = [this](const std::string& directory,
-                          const model::LoadOptions&) -> absl::StatusOr<std::unique_ptr<model::Model>> {
-      directory_ = directory;
-      if (!next_failure_.ok()) return next_failure_;
-      const int number = ++loads_;
-      auto model = std::make_unique<FakeModel>(absl::StrCat("space-", number), static_cast<float>(number));
-      model->SetWarmUpSides(sides_);
-      model->SetPause(pause_);
-      model->Fail(failing_);
-      last_ = model.get();
-      return model;
-    };
-    hub_ = std::make_unique<ModelHub>(options, limits_, metrics_);
-  }
-
-  std::future<absl::StatusOr<EmbedResult>> Embed(ModelPtr model) {
-    auto promise = std::make_shared<std::promise<absl::StatusOr<EmbedResult>>>();
-    auto future = promise->get_future();
-    EmbedJob job;
-    job.request = std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::hours(1));
-    job.model = std::move(model);
-    job.image = image_;
-    hub_->Embed(std::move(job),
-                [promise](absl::StatusOr<EmbedResult> result) { promise->set_value(std::move(result)); });
-    return future;
-  }
-
-  static std::string Reason(const absl::Status& status) { return base::GetErrorInfo(status).reason; }
-
-  sightline::testing::TempFolder folder_;
-  std::string image_;
-  Limits limits_;
-  Metrics metrics_;
-  int loads_ = 0;
-  std::string directory_;
-  absl::Status next_failure_;
-  absl::Status failing_;
-  std::vector<int> sides_;
-  absl::Duration pause_;
-  FakeModel* last_ = nullptr;
-  std::unique_ptr<ModelHub> hub_;
-};
+using ModelHubTest = NumberedModels;
 
 TEST_F(ModelHubTest, LoadsFindsAndUnloads) {
   EXPECT_EQ(Reason(hub_->Find("").status()), "NO_MODEL_LOADED");
@@ -286,124 +209,19 @@ TEST_F(ModelHubTest, ModelsComeAndGoUnderLoad) {
   while (FakeModel::alive() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
-TEST_F(ModelHubTest, RefusesBeforeDecodingWhatTheModelHasNoPlaceFor) {
-  limits_.max_batch = 1;
-  limits_.max_queue_delay = absl::ZeroDuration();
-  pause_ = absl::Milliseconds(20);
-  Make();
-  const ModelPtr model = *hub_->Load("a");
-  ASSERT_TRUE(Embed(model).get().ok()) << "which teaches it the pace";
-  last_->Hold();
-  std::vector<std::future<absl::StatusOr<EmbedResult>>> accepted;
-  accepted.push_back(Embed(model));
-  last_->WaitForBatches(2);
-  accepted.push_back(Embed(model));
-  // The place is taken at once, wherever that image is by now.
-  auto refused = Embed(model);
-  ASSERT_EQ(refused.wait_for(std::chrono::seconds(0)), std::future_status::ready) << "on the caller's own thread";
-  const absl::Status status = refused.get().status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(Reason(status), "MODEL_QUEUE_FULL");
-  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_rejected_total{reason="model_queue"} 1)"));
-  last_->Release();
-  for (auto& one : accepted) EXPECT_TRUE(one.get().ok());
-  EXPECT_TRUE(Embed(model).get().ok());
-}
-
-TEST_F(ModelHubTest, AnImageThatCannotBeDecodedGivesItsPlaceBack) {
-  limits_.max_queue = 1;
-  Make();
-  const ModelPtr model = *hub_->Load("a");
-  const std::string good = image_;
-  // A header that promises what does not follow.
-  image_ = good.substr(0, good.size() / 2);
-  for (int i = 0; i < 5; ++i) {
-    const absl::Status status = Embed(model).get().status();
-    EXPECT_NE(status.code(), absl::StatusCode::kResourceExhausted) << status;
-  }
-  image_ = good;
-  EXPECT_TRUE(Embed(model).get().ok());
-}
-
 TEST_F(ModelHubTest, CountsTheModelsTime) {
   pause_ = absl::Milliseconds(20);
   Make();
   const ModelPtr model = *hub_->Load("a");
   last_->Hold();
-  const auto request =
-      std::make_shared<Request>(base::Clock::Real(), base::Clock::Real().Steady() + std::chrono::hours(1));
-  std::promise<void> answered;
-  EmbedJob job;
-  job.request = request;
-  job.model = model;
-  job.image = image_;
-  hub_->Embed(std::move(job), [&](const absl::StatusOr<EmbedResult>&) { answered.set_value(); });
+  const RequestPtr request = PatientRequest();
+  auto answer = Embed(model, request);
   last_->WaitForBatches(1);
   request->Cancel();
   last_->Release();
-  answered.get_future().wait();
+  answer.wait();
   EXPECT_THAT(metrics_.Text(), HasSubstr("sightline_wasted_model_seconds_total 0.0"));
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("sightline_wasted_model_seconds_total 0\n")));
-}
-
-// A decoder that notes how much memory was taken for the image.
-class NotingDecoder final : public image::Decoder {
- public:
-  explicit NotingDecoder(bool limits_memory) : limits_memory_(limits_memory) {}
-  absl::StatusOr<image::Image> Decode(absl::string_view, const image::Limits&, const image::DecodeOptions&) override {
-    taken_ = hub_->decode_memory();
-    return image::Image{8, 8, std::vector<uint8_t>(8 * 8 * 3), 8, 8};
-  }
-  bool limits_memory() const override { return limits_memory_; }
-  image::DecoderRestarts restarts() const override { return {}; }
-  void OnRestart(std::function<void(absl::string_view)>) override {}
-
-  void SetHub(const ModelHub* hub) { hub_ = hub; }
-  int64_t taken() const { return taken_; }
-
- private:
-  const bool limits_memory_;
-  const ModelHub* hub_ = nullptr;
-  int64_t taken_ = 0;
-};
-
-// The first bytes of a lossless WebP of 1000 x 1000 pixels.
-std::string LosslessHeader() {
-  const uint32_t bits = 999 | 999 << 14;
-  std::string chunk = "VP8L";
-  for (const uint32_t value : {uint32_t{5}}) {
-    for (int i = 0; i < 4; ++i) chunk.push_back(static_cast<char>(value >> 8 * i));
-  }
-  chunk.push_back(0x2F);
-  for (int i = 0; i < 4; ++i) chunk.push_back(static_cast<char>(bits >> 8 * i));
-  chunk.push_back(0);  // to an even size
-  std::string file = "RIFF";
-  for (int i = 0; i < 4; ++i) file.push_back(static_cast<char>((4 + chunk.size()) >> 8 * i));
-  return file + "WEBP" + chunk;
-}
-
-TEST_F(ModelHubTest, AnImageThatNothingLimitsIsDecodedAlone) {
-  for (const bool limits_memory : {true, false}) {
-    NotingDecoder decoder(limits_memory);
-    Make(WarmUp::kNone, absl::ZeroDuration(), &decoder);
-    decoder.SetHub(hub_.get());
-    ASSERT_TRUE(hub_->Load("a").ok());
-    const auto photograph = Embed(*hub_->Find("a")).get();
-    ASSERT_TRUE(photograph.ok()) << photograph.status();
-    EXPECT_LT(decoder.taken(), int64_t{10} << 20);
-    std::string jpeg = LosslessHeader();
-    image_.swap(jpeg);
-    const auto lossless = Embed(*hub_->Find("a")).get();
-    image_.swap(jpeg);
-    ASSERT_TRUE(lossless.ok()) << lossless.status();
-    // Tables of 18 KiB for each of 62,500 blocks are more than there is.
-    if (limits_memory) {
-      EXPECT_LT(decoder.taken(), int64_t{100} << 20);
-    } else {
-      EXPECT_EQ(decoder.taken(), limits_.decode_memory_bytes);
-    }
-    hub_.reset();
-  }
 }
 
 }  // namespace

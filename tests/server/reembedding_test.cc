@@ -71,7 +71,7 @@ class WhiteningAgain : public ::testing::Test {
     request.set_model("white");
     request.set_embedding_space("white-space");
     const index::Progress progress = [](int64_t, int64_t) { return true; };
-    return Reembedding(*database_, *hub_, request, progress).Run();
+    return Reembedding(*database_, *hub_, embedder_, request, progress).Run();
   }
 
   sightline::testing::TempFolder folder_;
@@ -79,6 +79,7 @@ class WhiteningAgain : public ::testing::Test {
   absl::Status card_;  // what it says to every batch
   Limits limits_;
   Metrics metrics_;
+  Embedder embedder_{{}, limits_, metrics_};
   std::unique_ptr<ModelHub> hub_;
   std::unique_ptr<index::Database> database_;
 };

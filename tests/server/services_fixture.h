@@ -24,12 +24,13 @@ class ServicesTest : public ::testing::Test {
   ServicesTest()
       : collection_(std::make_shared<testing::FakeCollection>("shop")),
         database_(collection_),
+        embedder_({}, limits_, metrics_),
         models_({.root = folder_.path()}, limits_, metrics_),
         operations_(
             *Operations::Open({.directory = folder_.path(), .repeatable = {{kOptimizeKind, MakeOptimize(database_)}}})),
         workers_({.name = "workers", .threads = 1, .max_queue = 16, .on_thread_start = {}}),
         loader_({.name = "loader", .threads = 1, .max_queue = 4, .on_thread_start = {}}),
-        context_{database_, models_, *operations_, workers_, loader_, limits_, metrics_, facts_} {}
+        context_{database_, models_, embedder_, *operations_, workers_, loader_, limits_, metrics_, facts_} {}
 
   // Calls a method of a service and waits for its answer; `thread` tells whether it came on this thread.
   template <typename Service, typename Message, typename Reply>
@@ -73,6 +74,7 @@ class ServicesTest : public ::testing::Test {
   ServerFacts facts_;
   std::shared_ptr<testing::FakeCollection> collection_;
   testing::FakeDatabase database_;
+  Embedder embedder_;
   ModelHub models_;
   std::unique_ptr<Operations> operations_;
   base::ThreadPool workers_;

@@ -347,7 +347,7 @@ TEST_F(ServicesTest, ADeviceThatIsNotUsedIsNamedWithWhy) {
   };
   ModelHub models(options, limits_, metrics_);
   ASSERT_TRUE(models.Load("m").ok());
-  ServiceContext context{database_, models, *operations_, workers_, loader_, limits_, metrics_, facts_};
+  ServiceContext context{database_, models, embedder_, *operations_, workers_, loader_, limits_, metrics_, facts_};
   v1::GetServerInfoResponse info;
   ServerService(context).GetServerInfo(CallInfo(), &info);
   EXPECT_THAT(info.devices(), ElementsAre("cuda:0", "cuda:1"));
