@@ -194,10 +194,10 @@ TEST_F(ConnectionsTest, OneAddressHoldsNoMoreThanItsShare) {
 TEST_F(ConnectionsTest, StreamsThatAreResetAtOnceTakeNoMemory) {
   Start();
   int64_t before = 0;
-  for (int c = 0; c < 6; ++c) {
-    // Behind the first two, which make the allocator's pools; what was kept of every stream would be seen in the
-    // others.
-    if (c == 2) before = server_->ResidentBytes();
+  constexpr int kFirst = 2, kMeasured = 18;
+  for (int c = 0; c < kFirst + kMeasured; ++c) {
+    // Behind the first, which make the allocator's pools; what was kept of every stream would be seen in the others.
+    if (c == kFirst) before = server_->ResidentBytes();
     RawHttp2 connection = Open();
     ASSERT_TRUE(connection.Send(RawHttp2::Preface()));
     const std::string message = RawHttp2::Message("x");
@@ -212,7 +212,9 @@ TEST_F(ConnectionsTest, StreamsThatAreResetAtOnceTakeNoMemory) {
     if (c % 2) connection.Abort();
   }
   ExpectNothingLeft();
-  EXPECT_LE(server_->ResidentBytes() - before, int64_t{64} << 20);
+  // How many are open at once is up to the machine, and the allocator keeps 128 MB for later; 3.5 KB of each of the
+  // streams would be more.
+  EXPECT_LE(server_->ResidentBytes() - before, int64_t{150} << 20);
 }
 
 TEST_F(ConnectionsTest, NoiseAndLargeMetadataHarmNobody) {
