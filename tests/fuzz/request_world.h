@@ -145,7 +145,7 @@ class RequestWorld {
         operations_(
             *Operations::Open({.directory = folder_.path(),
                                .repeatable = {{kOptimizeKind, MakeOptimize(database_)},
-                                              {kReembedKind, MakeReembed(database_, models_)},
+                                              {kReembedKind, MakeReembed(database_, models_, embedder_)},
                                               {kFindDuplicatesKind, MakeFindDuplicates(database_, models_)}}})) {
     base::SetLogLevel(base::Severity::kOff);
     KeepModel();
