@@ -112,11 +112,21 @@ void ModelHub::Reap(ServedModel* model) {
     }
     base::Log(base::Severity::kInfo, "model gone", {{"model", model->info().name}});
     delete model;
-    base::MutexLock lock(mutex_);
-    --ending_;
-    changed_.NotifyAll();
+    Ended();
   };
+  {
+    // The thread that let go is another's, and the hub must not end while it is in here.
+    base::MutexLock lock(mutex_);
+    ++ending_;
+  }
   if (!reaper_.TrySubmit(end)) end();
+  Ended();
+}
+
+void ModelHub::Ended() {
+  base::MutexLock lock(mutex_);
+  --ending_;
+  changed_.NotifyAll();
 }
 
 ModelPtr ModelHub::Share(std::unique_ptr<ServedModel> model) {

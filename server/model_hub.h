@@ -128,6 +128,7 @@ class ModelHub {
   void StandIn(const std::string& name);
   absl::Status NotLoaded(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Reap(ServedModel* model);
+  void Ended();
 
   const Options options_;
   const Limits& limits_;
@@ -143,7 +144,7 @@ class ModelHub {
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
   // Every model there is, also those that only requests still hold.
   std::set<ServedModel*> alive_ ABSL_GUARDED_BY(mutex_);
-  int ending_ ABSL_GUARDED_BY(mutex_) = 0;           // not alive any more, and not gone yet
+  int ending_ ABSL_GUARDED_BY(mutex_) = 0;           // models not alive any more and not gone yet, and threads in Reap
   base::ThreadPool reaper_;                          // ends models: a batcher cannot be joined by its own thread
   std::unique_ptr<base::ThreadPool> stand_in_pool_;  // null where the CPU does not stand in
 };
