@@ -75,8 +75,8 @@ struct Bytes {
   size_t size() const { return end - begin; }
 };
 
-// The sectors of the fragment at `at`, or parts of one at its sides, that are zero. One without a type has lost its size
-// as well, and may be all that follows.
+// The sectors of the fragment at `at`, or parts of one at its sides, that are zero. One without a type has lost its
+// size as well, and may be all that follows.
 std::vector<Bytes> Holes(absl::string_view log, size_t at) {
   std::vector<Bytes> holes;
   const bool typed = at + kHeader <= log.size() && ByteAt(log, at + 6) >= kFull && ByteAt(log, at + 6) <= kLast;
@@ -229,9 +229,8 @@ TornEnd MendTornEnd(std::string& log, bool one_batch) {
     const std::vector<Bytes> holes = Holes(log, sound.end);
     if (holes.empty() || !sound.in_order || (one_batch && RecordBeginsAfter(log, sound.end))) return TornEnd::kNone;
     if (const std::optional<size_t> bit = FlippedBit(log, sound.end)) {
-      const bool in_hole = std::any_of(holes.begin(), holes.end(), [&](const Bytes& hole) {
-        return *bit / 8 >= hole.begin && *bit / 8 < hole.end;
-      });
+      const bool in_hole = std::any_of(
+          holes.begin(), holes.end(), [&](const Bytes& hole) { return *bit / 8 >= hole.begin && *bit / 8 < hole.end; });
       if (!in_hole) return TornEnd::kNone;
       // A flipped bit or a hole: this is what was there before either.
       FlipBit(log, *bit);

@@ -1,8 +1,9 @@
 // The end of a log of RocksDB (a write-ahead log or a manifest) after a power loss.
 //
-// What was being written when the power went off reaches the disk in any order, sector by sector; one that did not reads
-// as zeros. RocksDB drops a record that is cut off at the end of its log, but takes one with a hole in it for damage and
-// does not open. That record was never synced, so nobody was told that it is there: it can be cut off as well.
+// What was being written when the power went off reaches the disk in any order, sector by sector; one that did not
+// reads as zeros. RocksDB drops a record that is cut off at the end of its log, but takes one with a hole in it for
+// damage and does not open. That record was never synced, so nobody was told that it is there: it can be cut off as
+// well.
 //
 // What tells a hole from damage to a record that somebody relies on: a record with a hole ends the log, a sector of it,
 // or the part of one at either side of it, is zero, and no single flipped bit explains its checksum. Of a part of up to

@@ -420,7 +420,7 @@ void SearchService::Embed(const RequestPtr& request, const v1::EmbedRequest& mes
   job.image = message.image();
   if (message.has_crop()) job.crops.push_back(FromProto(message.crop()));
   context_.embedder.Embed(std::move(job), [request, &message, reply, model = *model,
-                                         done = std::move(done)](absl::StatusOr<EmbedResult> result) {
+                                           done = std::move(done)](absl::StatusOr<EmbedResult> result) {
     if (!result.ok()) return done(result.status());
     const model::ModelInfo& info = model->info();
     model::Embedding& embedding = result->embeddings.front();

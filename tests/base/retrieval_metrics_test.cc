@@ -1,11 +1,12 @@
 #include "base/retrieval_metrics.h"
-#include "tests/support/seed.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 #include <vector>
+
+#include "tests/support/seed.h"
 
 namespace sightline::base {
 namespace {

@@ -113,7 +113,8 @@ class FakeTransport : public index::rerank::TransportDevice {
 
 TEST_F(SearchRerankTest, ACardScoresUnlessTheCollectionIsKeptOffIt) {
   FakeTransport card;
-  ServiceContext with_card{database_, models_, embedder_, *operations_, workers_, loader_, limits_, metrics_, facts_, &card};
+  ServiceContext with_card{database_, models_, embedder_, *operations_, workers_,
+                           loader_,   limits_, metrics_,  facts_,       &card};
   SearchService service(with_card);
   v1::SearchResponse reply;
   ASSERT_TRUE(Call(service, &SearchService::Search, NewRerank(), &reply).ok());

@@ -1,6 +1,4 @@
 // Scores in int8 and float32 vectors against the plain version in double precision, at every SIMD level.
-#include "index/rerank/transport.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "index/rerank/patch_set.h"
+#include "index/rerank/transport.h"
 #include "tests/index/simd_levels.h"
 #include "tests/support/seed.h"
 

@@ -1,6 +1,5 @@
 // metrics.csv of a run that goes on: what a killed process or a bad disk left in it costs rows, never the run.
 #include "model/train/run/metrics_log.h"
-#include "tests/support/seed.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,6 +13,8 @@
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/support/seed.h"
 
 namespace sightline::train {
 namespace {
