@@ -23,8 +23,8 @@ inline constexpr char kReembedKind[] = "reembed";
 absl::StatusOr<v1::ReembedCollectionRequest> ResolveReembed(const index::Database& database, const ModelHub& models,
                                                             const v1::ReembedCollectionRequest& message);
 
-// Makes the work from a resolved request; to do it twice does no harm. What it is given
-// must outlive it.
+// Makes the work from a resolved request; to do it twice does no harm. What it is given must outlive
+// it.
 Operations::MakeWork MakeReembed(index::Database& database, ModelHub& models, Embedder& embedder);
 
 }  // namespace sightline::server
