@@ -1,8 +1,9 @@
 # sightline_library(NAME SOURCES ... [PUBLIC libs] [PRIVATE libs] [PCH headers])
 # sightline_program(NAME OUTPUT file-name SOURCES ... LIBS ... [PCH headers] [NO_INSTALL])
 #   `cmake --install` installs every program, but those of tests/ and those that say NO_INSTALL.
-# sightline_test(NAME SOURCES ... LIBS ... [THREADS] [TIMEOUT seconds] [LABELS ...] [ENVIRONMENT ...])
-#   THREADS: what it tests runs on several threads. A ThreadSanitizer build has these tests and no others.
+# sightline_test(NAME SOURCES ... LIBS ... [THREADS [BUT patterns]] [LABELS ...])
+#   THREADS: what it tests runs on several threads. A ThreadSanitizer build has these tests and no others. BUT: patterns of
+#   GoogleTest for those among them that take long on one thread; ThreadSanitizer leaves them out.
 #
 # Includes are written "room/file.h". Each room is reached through a folder of its own that holds only a link to it, and a
 # target sees the folders of the rooms it links and no others: an include against the directions of the design does not
@@ -50,7 +51,7 @@ function(sightline_program name)
 endfunction()
 
 function(sightline_test name)
-  cmake_parse_arguments(arg "THREADS" "TIMEOUT" "SOURCES;LIBS;LABELS;PCH" ${ARGN})
+  cmake_parse_arguments(arg "THREADS" "" "SOURCES;LIBS;LABELS;PCH;BUT" ${ARGN})
   sightline_room_include(include)
   add_executable(${name} ${arg_SOURCES})
   if(SIGHTLINE_SANITIZE STREQUAL "thread" AND NOT arg_THREADS)
@@ -63,16 +64,17 @@ function(sightline_test name)
   if(arg_PCH)
     target_precompile_headers(${name} PRIVATE ${arg_PCH})
   endif()
-  if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 120)
-  endif()
   # What libraries without sanitizers are seen to do.
   set(environment "")
   if(SIGHTLINE_SANITIZE STREQUAL "thread")
     set(environment "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp history_size=7")
+    if(arg_BUT)
+      list(JOIN arg_BUT ":" but)
+      list(APPEND environment "GTEST_FILTER=-${but}")
+    endif()
   elseif(SIGHTLINE_SANITIZE)
     set(environment "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp")
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}" ENVIRONMENT "${environment}")
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "${environment}")
 endfunction()

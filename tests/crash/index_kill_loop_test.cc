@@ -46,7 +46,7 @@ using std::chrono::milliseconds;
 
 // Kills in CI; a sanitizer's build, several times slower, does a share.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kDefaultCycles = 40;
+constexpr int kDefaultCycles = 20;
 #else
 constexpr int kDefaultCycles = 200;
 #endif
