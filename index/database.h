@@ -30,6 +30,7 @@ class Env;
 namespace sightline::index {
 
 namespace gpu {
+class ListDevice;
 class RowDevice;
 }  // namespace gpu
 
@@ -64,6 +65,9 @@ struct DatabaseOptions {
   // Sealed rows of all collections are moved there, as many as fit, and compared there (index/gpu/row_device.h); null:
   // none. Results are the same.
   std::shared_ptr<gpu::RowDevice> card = nullptr;
+  // The same of collections with inverted lists, instead of comparing all their rows (index/gpu/list_device.h). Results
+  // are those of lists on the CPU, but for what half precision cannot tell apart.
+  std::shared_ptr<gpu::ListDevice> card_lists = nullptr;
   rocksdb::Env* env = nullptr;  // under every file of a collection; nullptr: the real one. Must outlive the database
   // Open only prepares the directory; until OpenCollections has been called there is no collection.
   bool open_later = false;

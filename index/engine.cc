@@ -32,6 +32,7 @@ Engine::Engine(Store& store, const DatabaseOptions& options, const EnginePools& 
       pools_(pools),
       low_memory_(options.low_memory),
       card_(options.card),
+      card_lists_(options.card_lists),
       policy_(options.low_memory ? IndexKind::kExact : store.config().index_kind,
               kernels::CodeLayout(static_cast<size_t>(store.config().descriptor_dim)).stride) {}
 
@@ -50,6 +51,7 @@ std::shared_ptr<Segment> Engine::MakeSegment(bool augmented) const {
   shape.inverted = policy_.kind() == IndexKind::kIvf;
   shape.map_codes = low_memory_;
   shape.card = card_;
+  if (shape.inverted) shape.card_lists = card_lists_;
   return std::make_shared<Segment>(
       shape, [this](uint64_t key) { return store_.ReadDescriptor(key); }, augmented);
 }

@@ -88,6 +88,7 @@ class Engine {
   const EnginePools pools_;
   const bool low_memory_;
   const std::shared_ptr<gpu::RowDevice> card_;
+  const std::shared_ptr<gpu::ListDevice> card_lists_;
   mutable IndexPolicy policy_;
   mutable std::atomic<int64_t> card_scans_ = 0;
   std::unique_ptr<SegmentList> segments_;

@@ -270,6 +270,7 @@ class AppImpl final : public App {
     database_options.low_memory = options_.low_memory;
     database_options.recovery = options_.recovery;
     database_options.card = card_.rows;
+    database_options.card_lists = card_.lists;
     database_options.open_later = true;
     SIGHTLINE_ASSIGN_OR_RETURN(database_, index::Database::Open(database_options));
     collection_observer_.SetDatabase(database_.get());

@@ -24,10 +24,17 @@ bool IsTooOld(const absl::Status& status) {
   return !status.ok() && base::GetErrorInfo(status).reason == "CARD_TOO_OLD";
 }
 
-absl::StatusOr<IndexCard> OpenBoth(const IndexCardOptions& options, const CardOpener& opener) {
+absl::StatusOr<IndexCard> OpenAll(const IndexCardOptions& options, const CardOpener& opener) {
   IndexCard opened;
   SIGHTLINE_ASSIGN_OR_RETURN(const std::shared_ptr<Card> card, FindIndexCard(options, opener));
   SIGHTLINE_ASSIGN_OR_RETURN(opened.rows, opener.rows(card));
+  absl::StatusOr<std::shared_ptr<index::gpu::ListDevice>> lists = opener.lists(card);
+  if (lists.ok()) {
+    opened.lists = *std::move(lists);
+  } else if (!absl::IsUnimplemented(lists.status())) {
+    base::Log(base::Severity::kWarning, "inverted lists stay on the CPU",
+              {{"card", CardName(*card)}, {"reason", std::string(lists.status().message())}});
+  }
   if (options.token_bytes > 0) {
     auto transport = opener.transport(card);
     // A card that others have filled may be good for rows still, some now and some later.
@@ -43,6 +50,7 @@ absl::StatusOr<IndexCard> OpenBoth(const IndexCardOptions& options, const CardOp
             {{"card", CardName(*card)},
              {"name", card->name()},
              {"bytes_for_descriptors", absl::StrCat(card->budget_bytes(CardUse::kRows))},
+             {"inverted_lists", opened.lists == nullptr ? "on the CPU" : "on the card"},
              {"bytes_for_tokens", absl::StrCat(opened.transport == nullptr ? 0 : opened.transport->Stats().bytes)}});
   return opened;
 }
@@ -52,6 +60,7 @@ absl::StatusOr<IndexCard> OpenBoth(const IndexCardOptions& options, const CardOp
 CardOpener CudaCards() {
   return {.card = &index::gpu::OpenCard,
           .rows = [](std::shared_ptr<Card> card) { return index::gpu::OpenRows(std::move(card)); },
+          .lists = [](std::shared_ptr<Card> card) { return index::gpu::OpenLists(std::move(card)); },
           .transport = [](std::shared_ptr<Card> card) { return index::rerank::OpenCardTransport(std::move(card)); }};
 }
 
@@ -73,7 +82,7 @@ absl::StatusOr<std::shared_ptr<Card>> FindIndexCard(const IndexCardOptions& opti
 
 absl::StatusOr<IndexCard> OpenIndexCard(const IndexCardOptions& options, const CardOpener& opener) {
   if (options.choice.kind == CardChoice::Kind::kCpu) return IndexCard();
-  absl::StatusOr<IndexCard> card = OpenBoth(options, opener);
+  absl::StatusOr<IndexCard> card = OpenAll(options, opener);
   if (card.ok() || options.choice.kind == CardChoice::Kind::kCard) return card;
   IndexCard none;
   none.why_not = std::string(card.status().message());
@@ -93,6 +102,7 @@ std::string CardText(const IndexCard& opened) {
       static_cast<double>(card.used_bytes(CardUse::kRows)) / kMebibyte,
       static_cast<double>(card.budget_bytes(CardUse::kRows)) / kMebibyte, counts.scans, counts.uncertified,
       counts.failures);
+  absl::StrAppend(&out, "  inverted lists on the ", opened.lists == nullptr ? "CPU" : "card", "\n");
   if (opened.transport == nullptr) return out + "  re-ranking on the CPU\n";
   const index::rerank::TransportDeviceStats stats = opened.transport->Stats();
   absl::StrAppendFormat(

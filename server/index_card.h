@@ -20,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "index/gpu/card.h"
+#include "index/gpu/list_device.h"
 #include "index/gpu/row_device.h"
 #include "index/rerank/transport_device.h"
 #include "server/metrics.h"
@@ -45,6 +46,7 @@ struct IndexCardOptions {
 
 struct IndexCard {
   std::shared_ptr<index::gpu::RowDevice> rows;                // null: the CPU
+  std::shared_ptr<index::gpu::ListDevice> lists;              // null: inverted lists are searched on the CPU
   std::shared_ptr<index::rerank::TransportDevice> transport;  // likewise
   std::string why_not;                                        // with kAuto, what kept a card from being used
 };
@@ -53,6 +55,7 @@ struct IndexCard {
 struct CardOpener {
   std::function<absl::StatusOr<std::shared_ptr<index::gpu::Card>>(const index::gpu::CardOptions&)> card;
   std::function<absl::StatusOr<std::shared_ptr<index::gpu::RowDevice>>(std::shared_ptr<index::gpu::Card>)> rows;
+  std::function<absl::StatusOr<std::shared_ptr<index::gpu::ListDevice>>(std::shared_ptr<index::gpu::Card>)> lists;
   std::function<absl::StatusOr<std::unique_ptr<index::rerank::TransportDevice>>(std::shared_ptr<index::gpu::Card>)>
       transport;
 };

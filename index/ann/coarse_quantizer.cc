@@ -64,6 +64,14 @@ absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> CoarseQuantizer::Make(abs
   return quantizer;
 }
 
+std::vector<float> CoarseQuantizer::Centroids() const {
+  std::vector<float> values(lists_ * dim());
+  for (size_t list = 0; list < lists_; ++list) {
+    kernels::DecodeRow(layout(), codes_.Row(static_cast<uint32_t>(list)), values.data() + list * dim());
+  }
+  return values;
+}
+
 absl::Status CoarseQuantizer::Save(Sink sink) const {
   std::string out;
   little_endian::AppendU32(out, static_cast<uint32_t>(dim()));

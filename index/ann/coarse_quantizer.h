@@ -68,6 +68,9 @@ class CoarseQuantizer {
   // The `nprobe` nearest lists or all there are, best first; of equal ones the lower first.
   std::vector<uint32_t> Nearest(const kernels::Int8Query& query, size_t nprobe) const;
 
+  // What the codes stand for: lists() x dim() values.
+  std::vector<float> Centroids() const;
+
   size_t lists() const { return lists_; }
   size_t dim() const { return codes_.layout().dim; }
   const kernels::CodeLayout& layout() const { return codes_.layout(); }

@@ -49,8 +49,8 @@ absl::StatusOr<std::shared_ptr<const CoarseQuantizer>> CoarseQuantizer::Train(ab
         return base::Error(absl::StatusCode::kCancelled, "CANCELLED",
                            "the training of inverted lists was cancelled. Start it again when it is wanted.");
       }
-      faiss::IndexFlatIP index(static_cast<faiss::Index::idx_t>(dim));
-      clustering.train(static_cast<faiss::Index::idx_t>(rows), sample.data(), index);
+      faiss::IndexFlatIP index(static_cast<int64_t>(dim));
+      clustering.train(static_cast<int64_t>(rows), sample.data(), index);
     }
     return Make(clustering.centroids, dim);
   } catch (const faiss::FaissException& error) {

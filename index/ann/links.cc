@@ -80,8 +80,7 @@ class InvertedLinks : public Links {
       std::vector<float> values(codes_.layout().dim);
       for (uint32_t row = begin; row < end; ++row) {
         // The int8 code stands for the descriptor: what it is off by is nothing beside what a product code is.
-        const float scale = codes_.layout().Trailer(codes_.Row(row)).scale;
-        for (size_t i = 0; i < values.size(); ++i) values[i] = scale * static_cast<float>(codes_.Row(row)[i] - 128);
+        kernels::DecodeRow(codes_.layout(), codes_.Row(row), values.data());
         product_->Set(row, values.data());
       }
     }

@@ -33,9 +33,12 @@ Segment::Segment(const SegmentShape& shape, ReadTruth truth, bool augmented)
       codes_(kernels::CodeLayout(shape.chunk.dim), shape.chunk_rows, shape.max_rows),
       dead_(Roaring()),
       links_(shape.inverted ? nullptr : MakeGraphLinks(codes_, shape.graph)),
-      resident_(shape.card == nullptr
-                    ? nullptr
-                    : std::make_unique<gpu::ResidentRows>(shape.card, shape.chunk.dim, shape.chunk_rows)) {}
+      resident_rows_(shape.card == nullptr || shape.card_lists != nullptr
+                         ? nullptr
+                         : std::make_unique<gpu::ResidentRows>(shape.card, shape.chunk.dim, shape.chunk_rows)),
+      resident_lists_(shape.card_lists == nullptr
+                          ? nullptr
+                          : std::make_unique<gpu::ResidentLists>(shape.card_lists, shape.chunk.dim)) {}
 
 // ---- The writer's
 
@@ -293,14 +296,28 @@ bool Segment::GrowLinks(uint32_t most, base::ThreadPool* pool) {
 }
 
 bool Segment::MoveToCard(uint32_t most) {
-  if (resident_ == nullptr) return false;
+  const auto read = [this](uint32_t row, float* out) { return Read(row, out); };
+  if (resident_lists_ != nullptr) {
+    return quantizers_.coarse != nullptr &&
+           resident_lists_->Advance(*quantizers_.coarse, linked_rows(), row_table_, read, most);
+  }
+  if (resident_rows_ == nullptr) return false;
   std::vector<uint32_t> sealed;
   {
     base::MutexLock lock(mutex_);
     for (const Chunk& chunk : chunks_) sealed.push_back(chunk.file && chunk.memory == nullptr ? chunk.file->rows : 0);
   }
-  return resident_->Advance(
-      sealed, row_table_, rows() - live(), [this](uint32_t row, float* out) { return Read(row, out); }, most);
+  return resident_rows_->Advance(sealed, row_table_, rows() - live(), read, most);
+}
+
+bool Segment::LeaveCard() {
+  return (resident_rows_ != nullptr && resident_rows_->Leave()) ||
+         (resident_lists_ != nullptr && resident_lists_->Leave());
+}
+
+gpu::RowsOnCard Segment::on_card() const {
+  if (resident_lists_ != nullptr) return resident_lists_->on_card();
+  return resident_rows_ == nullptr ? gpu::RowsOnCard() : resident_rows_->on_card();
 }
 
 std::optional<uint32_t> Segment::ChunkToSeal(uint64_t partial_until) const {

@@ -37,6 +37,7 @@
 #include "index/ann/segment_query.h"
 #include "index/filter/concurrent_attribute_index.h"
 #include "index/filter/left_right.h"
+#include "index/gpu/resident_lists.h"
 #include "index/gpu/resident_rows.h"
 #include "index/record.h"
 #include "index/store/files.h"
@@ -54,7 +55,8 @@ struct SegmentShape {
   bool inverted = false;          // linked by inverted lists, not by a graph
   bool map_codes = false;         // codes of sealed chunks are read from their files, whatever searches go by
   Graph::Options graph;
-  std::shared_ptr<gpu::RowDevice> card;  // compares sealed rows; null: none
+  std::shared_ptr<gpu::RowDevice> card;         // compares sealed rows; null: none
+  std::shared_ptr<gpu::ListDevice> card_lists;  // searches the lists of an inverted segment; null: none
 };
 
 // Reads a descriptor from the store, which has the truth; NOT_FOUND when its record is gone.
@@ -145,11 +147,12 @@ class Segment {
   // Rows before the first one that no file holds.
   uint32_t sealed_rows() const;
 
-  // Moves sealed rows to the card, up to `most`. False when none was left, or none can be.
+  // Moves rows to the card, up to `most`: sealed ones, or where the card has lists, those that are linked. False when
+  // none was left, or none can be.
   bool MoveToCard(uint32_t most);
   // Takes them all off it. False when there were none.
-  bool LeaveCard() { return resident_ != nullptr && resident_->Leave(); }
-  gpu::RowsOnCard on_card() const { return resident_ == nullptr ? gpu::RowsOnCard() : resident_->on_card(); }
+  bool LeaveCard();
+  gpu::RowsOnCard on_card() const;
 
   // Writes the links of the first `rows` rows durably and completes `info`.
   absl::Status SaveLinks(uint32_t rows, const Files& files, const std::string& path, LinksFileInfo* info) const;
@@ -180,6 +183,11 @@ class Segment {
                                  absl::Span<const ScoredRow> candidates, SegmentResult* result) const;
   // Leaves `used` null when comparing costs less.
   void SearchLinks(const SegmentQuery& query, SegmentResult* result) const;
+  // By the lists on the card; false where these cannot.
+  bool SearchCardLists(const SegmentQuery& query, const kernels::Int8Query& code, SegmentResult* result) const;
+  // The best of the candidates before row `end`, in full precision, and of all rows from there on.
+  void Finish(const SegmentQuery& query, const kernels::Int8Query& code, absl::Span<const ScoredRow> candidates,
+              uint32_t end, SegmentResult* result) const;
 
   const SegmentShape shape_;
   const ReadTruth truth_;
@@ -190,7 +198,9 @@ class Segment {
   LeftRight<Roaring> dead_;              // for counting
   Quantizers quantizers_;
   std::unique_ptr<Links> links_;  // null while inverted lists have no quantiser; set before linked_ is
-  const std::unique_ptr<gpu::ResidentRows> resident_;  // null without a card
+  // One of them with a card, neither without.
+  const std::unique_ptr<gpu::ResidentRows> resident_rows_;
+  const std::unique_ptr<gpu::ResidentLists> resident_lists_;
   std::atomic<uint32_t> rows_ = 0;
   std::atomic<uint32_t> linked_ = 0;  // rows [0, linked_) are in links_
   std::atomic<int64_t> live_ = 0;

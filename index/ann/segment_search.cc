@@ -17,6 +17,8 @@ namespace {
 
 // How far a score of codes is off at most, in all likelihood: so many times the error's standard deviation.
 constexpr double kLikelyErrors = 4;
+// Half precision tells most neighbours apart: so many candidates beyond the best k are scored again.
+constexpr size_t kMoreFromCard = 16;
 // Candidates scored again together, after the first k.
 constexpr size_t kRescoredAtOnce = 4;
 
@@ -83,9 +85,9 @@ void Segment::CompareRows(const SegmentQuery& query, uint32_t first, SegmentResu
   ScanRun run{.pool = query.pool, .parts = 1, .cancelled = query.cancelled};
   std::vector<ScanResult> scans;
   std::vector<gpu::RowRange> left = {{first, query.rows}};
-  if (resident_ != nullptr && first == 0) {
+  if (resident_rows_ != nullptr && first == 0) {
     std::optional<ScanResult> scan =
-        resident_->Scan({query.rows, query.clock, query.matching}, request, source, run, &left);
+        resident_rows_->Scan({query.rows, query.clock, query.matching}, request, source, run, &left);
     result->by_card = scan.has_value();
     if (scan) scans.push_back(*std::move(scan));
   }
@@ -150,7 +152,39 @@ std::vector<ScoredRow> Segment::Rescore(const SegmentQuery& query, const kernels
   return scored;
 }
 
+void Segment::Finish(const SegmentQuery& query, const kernels::Int8Query& code, absl::Span<const ScoredRow> candidates,
+                     uint32_t end, SegmentResult* result) const {
+  const std::vector<ScoredRow> scored = Rescore(query, code, candidates, result);
+  if (end < query.rows) CompareRows(query, end, result);
+  TopK top(query.k, query.min_score);
+  for (const ScoredRow& row : scored) {
+    if (row.row < end) top.Add(row.score, row.row);
+  }
+  for (const ScoredRow& row : result->best) top.Add(row.score, row.row);
+  result->best = std::move(top).Take();
+}
+
+bool Segment::SearchCardLists(const SegmentQuery& query, const kernels::Int8Query& code, SegmentResult* result) const {
+  if (resident_lists_ == nullptr || query.matching != nullptr) return false;
+  const auto visible = [&](uint32_t row) { return row < query.rows && row_table_.VisibleAt(row, query.clock); };
+  const std::optional<gpu::ResidentLists::Found> found =
+      resident_lists_->Best({.values = query.query,
+                             .wanted = query.k + kMoreFromCard,
+                             .nprobe = query.effort > 0 ? query.effort : links_->default_effort(),
+                             .linked = std::min(linked_rows(), query.rows),
+                             .clock = query.clock,
+                             .visible = visible});
+  if (!found) return false;
+  result->by_card = true;
+  result->compared += static_cast<int64_t>(found->best.size());
+  result->used = links_->name();
+  Finish(query, code, found->best, found->covered, result);
+  return true;
+}
+
 void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) const {
+  const kernels::Int8Query code(codes_.layout(), query.query);
+  if (SearchCardLists(query, code, result)) return;
   const size_t candidates = links_->CandidatesFor(query.k);
   RowBits bits;
   double width = 1;
@@ -163,7 +197,6 @@ void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) cons
     most = plan.max_compared;
     ToRowBits(*query.matching, query.rows, bits);
   }
-  const kernels::Int8Query code(codes_.layout(), query.query);
   const auto accept = [&](uint32_t row) { return row < query.rows && row_table_.VisibleAt(row, query.clock); };
   const uint32_t linked = linked_rows();
   const LinksResult found = links_->Search({.vector = query.query,
@@ -180,15 +213,8 @@ void Segment::SearchLinks(const SegmentQuery& query, SegmentResult* result) cons
   if (found.cancelled || found.gave_up) return;
   result->used = links_->name();
 
-  std::vector<ScoredRow> scored = Rescore(query, code, found.best, result);
-  // Rows on their way into the graph are found there or here, or in both.
-  if (linked < query.rows) CompareRows(query, linked, result);
-  TopK top(query.k, query.min_score);
-  for (const ScoredRow& row : scored) {
-    if (row.row < linked) top.Add(row.score, row.row);
-  }
-  for (const ScoredRow& row : result->best) top.Add(row.score, row.row);
-  result->best = std::move(top).Take();
+  // Rows on their way into the graph are found there, or compared, or both.
+  Finish(query, code, found.best, linked, result);
 }
 
 }  // namespace sightline::index

@@ -3,6 +3,7 @@
 #include "absl/strings/string_view.h"
 #include "base/status.h"
 #include "index/gpu/card.h"
+#include "index/gpu/list_device.h"
 #include "index/gpu/row_device.h"
 #include "index/rerank/card_transport.h"
 
@@ -23,6 +24,11 @@ absl::StatusOr<std::shared_ptr<gpu::Card>> gpu::OpenCard(const CardOptions& /*op
 absl::StatusOr<std::shared_ptr<gpu::RowDevice>> gpu::OpenRows(std::shared_ptr<Card> /*card*/,
                                                               const RowDeviceOptions& /*options*/) {
   return NoCuda("the index");
+}
+
+absl::StatusOr<std::shared_ptr<gpu::ListDevice>> gpu::OpenLists(std::shared_ptr<Card> /*card*/,
+                                                                const ListDeviceOptions& /*options*/) {
+  return NoCuda("inverted lists");
 }
 
 absl::StatusOr<std::unique_ptr<rerank::TransportDevice>> rerank::OpenCardTransport(

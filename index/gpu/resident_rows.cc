@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/status.h"
 #include "index/filter/bitmap.h"
 #include "index/gpu/certified_scan.h"
@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t kDeathsToHide = 16;
 constexpr int64_t kRowsPerDeathToHide = 16'384;
 
-// Others on the card, models say, give memory back without a word.
 constexpr absl::Duration kAskAgainAfter = absl::Seconds(30);
 
 constexpr uint32_t kWordBits = 64;
@@ -26,7 +25,7 @@ bool IsNoRoom(const absl::Status& status) { return status.code() == absl::Status
 }  // namespace
 
 ResidentRows::ResidentRows(std::shared_ptr<RowDevice> device, size_t dim, uint32_t chunk_rows)
-    : device_(std::move(device)), dim_(dim), chunk_rows_(chunk_rows) {}
+    : device_(std::move(device)), dim_(dim), chunk_rows_(chunk_rows), refusal_(*device_->card(), kAskAgainAfter) {}
 
 std::shared_ptr<const ResidentRows::View> ResidentRows::view() const {
   base::MutexLock lock(mutex_);
@@ -54,7 +53,7 @@ bool ResidentRows::Advance(absl::Span<const uint32_t> sealed, const RowTable& ta
   if (growing_ != nullptr || Begin(sealed)) return Grow(table, dead, read, most);
   const int64_t rows_there = on_card().rows;
   const bool to_hide = rows_there > 0 && dead - hidden_at_ >= kDeathsToHide + rows_there / kRowsPerDeathToHide;
-  if (!to_hide && !(stale_ && MayAsk())) return false;
+  if (!to_hide && !(stale_ && refusal_.MayAsk())) return false;
   Show(table, dead);
   return true;
 }
@@ -74,17 +73,9 @@ bool ResidentRows::Leave() {
   return were_there;
 }
 
-bool ResidentRows::MayAsk() const { return refused_at_ != device_->card()->releases() || absl::Now() >= ask_again_; }
-
-// After what was reserved for the attempt has been given back.
-void ResidentRows::Refused() {
-  refused_at_ = device_->card()->releases();
-  ask_again_ = absl::Now() + kAskAgainAfter;
-}
-
 // The next chunk that is not on the card; false when there is none, or no room.
 bool ResidentRows::Begin(absl::Span<const uint32_t> sealed) {
-  if (!MayAsk()) return false;
+  if (!refusal_.MayAsk()) return false;
   places_.resize(std::max(places_.size(), sealed.size()), Place::kCpu);
   chunk_sizes_.resize(places_.size());
   blocks_.resize(places_.size());
@@ -94,7 +85,7 @@ bool ResidentRows::Begin(absl::Span<const uint32_t> sealed) {
     if (!block.ok()) {
       device_->card()->Failed(block.status());
       if (IsNoRoom(block.status())) {
-        Refused();
+        refusal_.Note();
         return false;
       }
       places_[chunk] = Place::kNever;
@@ -127,7 +118,7 @@ bool ResidentRows::Grow(const RowTable& table, int64_t dead,
     growing_.reset();
     device_->card()->Failed(appended);
     if (IsNoRoom(appended)) {
-      Refused();
+      refusal_.Note();
     } else {
       places_[growing_chunk_] = Place::kNever;
     }
@@ -176,7 +167,7 @@ void ResidentRows::Show(const RowTable& table, int64_t dead) {
   if (stale_) {
     // Searches go on with what they had.
     device_->card()->Failed(rows.status());
-    Refused();
+    refusal_.Note();
     return;
   }
   next->rows = *std::move(rows);

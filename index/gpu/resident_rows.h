@@ -27,11 +27,11 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "index/ann/exact_scan.h"
 #include "index/ann/row_table.h"
+#include "index/gpu/refusal.h"
 #include "index/gpu/row_device.h"
 #include "roaring/roaring.hh"
 
@@ -91,8 +91,6 @@ class ResidentRows {
   bool Grow(const RowTable& table, int64_t dead, absl::FunctionRef<absl::Status(uint32_t row, float* out)> read,
             uint32_t most);
   void Show(const RowTable& table, int64_t dead);
-  bool MayAsk() const;
-  void Refused();
   std::shared_ptr<const View> view() const;
   void SetView(std::shared_ptr<const View> view);
 
@@ -110,9 +108,7 @@ class ResidentRows {
   uint32_t grown_ = 0;
   int64_t hidden_at_ = 0;  // how many rows were dead when they were hidden last
   bool stale_ = false;     // the card has blocks that searches do not use yet
-  // When the card had no room: its releases then, and when it is asked again in any case.
-  std::optional<int64_t> refused_at_;
-  absl::Time ask_again_ = absl::InfinitePast();
+  Refusal refusal_;
   std::vector<float> values_;
 
   mutable base::Mutex mutex_;  // held for copying a pointer

@@ -34,6 +34,11 @@ void EncodeRowReference(const CodeLayout& layout, const float* values, uint8_t* 
   std::memcpy(row + layout.stride - sizeof(trailer), &trailer, sizeof(trailer));
 }
 
+void DecodeRow(const CodeLayout& layout, const uint8_t* row, float* values) {
+  const float scale = layout.Trailer(row).scale;
+  for (size_t i = 0; i < layout.dim; ++i) values[i] = scale * static_cast<float>(row[i] - 128);
+}
+
 Int8Query::Int8Query(const CodeLayout& layout, const float* values) : layout_(layout), values_(layout.stride) {
   std::vector<uint8_t> row(layout.stride);
   EncodeRow(layout, values, row.data());

@@ -50,6 +50,9 @@ void EncodeRow(const CodeLayout& layout, const float* values, uint8_t* row);
 // The definition; what the fast version is tested against.
 void EncodeRowReference(const CodeLayout& layout, const float* values, uint8_t* row);
 
+// What a row's codes stand for: values has layout.dim of them.
+void DecodeRow(const CodeLayout& layout, const uint8_t* row, float* values);
+
 // What errors are made of: the square root, never below the true one.
 float RootRoundedUp(double squared);
 

@@ -20,8 +20,8 @@ class CodeDistances : public faiss::DistanceComputer {
   explicit CodeDistances(const CodeTable& codes) : codes_(codes) {}
 
   void set_query(const float* x) override { query_.emplace(codes_.layout(), x); }
-  float operator()(idx_t i) override { return Distance(*query_, i); }
-  float symmetric_dis(idx_t i, idx_t j) override {
+  float operator()(int64_t i) override { return Distance(*query_, i); }
+  float symmetric_dis(int64_t i, int64_t j) override {
     const uint8_t* row = codes_.Row(static_cast<uint32_t>(i));
     if (!other_) {
       other_.emplace(codes_.layout(), row);
@@ -33,7 +33,7 @@ class CodeDistances : public faiss::DistanceComputer {
   }
 
  private:
-  float Distance(const Int8Query& query, idx_t i) const {
+  float Distance(const Int8Query& query, int64_t i) const {
     const uint8_t* row = codes_.Row(static_cast<uint32_t>(i));
     float score = 0;
     index::kernels::Int8ScoresAt(query, &row, 1, &score);
@@ -43,18 +43,18 @@ class CodeDistances : public faiss::DistanceComputer {
   const CodeTable& codes_;
   std::optional<Int8Query> query_;
   std::optional<Int8Query> other_;
-  idx_t other_row_ = -1;
+  int64_t other_row_ = -1;
 };
 
 // What FAISS's HNSW takes for the storage of its vectors: the table of codes, which is filled by others.
 class CodeStorage : public faiss::Index {
  public:
   explicit CodeStorage(const CodeTable& codes)
-      : faiss::Index(static_cast<idx_t>(codes.layout().dim), faiss::METRIC_L2), codes_(codes) {}
+      : faiss::Index(static_cast<int64_t>(codes.layout().dim), faiss::METRIC_L2), codes_(codes) {}
 
-  void add(idx_t n, const float*) override { ntotal += n; }
+  void add(int64_t n, const float*) override { ntotal += n; }
   void reset() override { ntotal = 0; }
-  void search(idx_t, const float*, idx_t, float*, idx_t*, const faiss::SearchParameters*) const override {}
+  void search(int64_t, const float*, int64_t, float*, int64_t*, const faiss::SearchParameters*) const override {}
   faiss::DistanceComputer* get_distance_computer() const override { return new CodeDistances(codes_); }
 
  private:
@@ -82,7 +82,7 @@ FaissPeer::~FaissPeer() = default;
 
 void FaissPeer::AddBlock(const float* rows, size_t count) {
   omp_set_num_threads(impl_->threads_);
-  impl_->index_.add(static_cast<faiss::Index::idx_t>(count), rows);
+  impl_->index_.add(static_cast<int64_t>(count), rows);
   omp_set_num_threads(1);
 }
 
@@ -90,10 +90,10 @@ void FaissPeer::SetEf(size_t ef) { impl_->index_.hnsw.efSearch = static_cast<int
 
 std::vector<uint64_t> FaissPeer::Search(const float* query, size_t k) const {
   std::vector<float> distances(k);
-  std::vector<faiss::Index::idx_t> labels(k);
-  impl_->index_.search(1, query, static_cast<faiss::Index::idx_t>(k), distances.data(), labels.data());
+  std::vector<int64_t> labels(k);
+  impl_->index_.search(1, query, static_cast<int64_t>(k), distances.data(), labels.data());
   std::vector<uint64_t> rows;
-  for (const faiss::Index::idx_t label : labels) {
+  for (const int64_t label : labels) {
     if (label >= 0) rows.push_back(static_cast<uint64_t>(label));
   }
   return rows;

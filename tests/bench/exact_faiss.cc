@@ -37,9 +37,9 @@ void Use(const Way& way) {
 }  // namespace
 
 FlatFaiss::FlatFaiss(const float* rows, size_t count, size_t dim, int threads)
-    : index_(std::make_unique<faiss::IndexFlatIP>(static_cast<faiss::Index::idx_t>(dim))) {
+    : index_(std::make_unique<faiss::IndexFlatIP>(static_cast<int64_t>(dim))) {
   omp_set_num_threads(threads);
-  index_->add(static_cast<faiss::Index::idx_t>(count), rows);
+  index_->add(static_cast<int64_t>(count), rows);
 }
 
 FlatFaiss::~FlatFaiss() = default;
@@ -66,9 +66,9 @@ void FlatFaiss::UseTuned() { Use(kWays[way_]); }
 
 double FlatFaiss::Search(const float* queries, size_t count, size_t k) {
   std::vector<float> scores(count * k);
-  std::vector<faiss::Index::idx_t> rows(count * k);
+  std::vector<int64_t> rows(count * k);
   const auto start = std::chrono::steady_clock::now();
-  index_->search(static_cast<faiss::Index::idx_t>(count), queries, static_cast<faiss::Index::idx_t>(k), scores.data(),
+  index_->search(static_cast<int64_t>(count), queries, static_cast<int64_t>(k), scores.data(),
                  rows.data());
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }

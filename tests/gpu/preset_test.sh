@@ -1,6 +1,6 @@
 #!/bin/sh
-# The preset `gpu` says what is missing, in sentences of this project and not of a package's file: nvcc, and a LibTorch
-# that was built for CUDA.
+# The preset `gpu` says what is missing, in sentences of this project and not of a package's file: nvcc, a LibTorch that
+# was built for CUDA, and a FAISS that was.
 #
 # Usage: preset_test.sh SOURCE_FOLDER CMAKE
 # Ends with 77 where nothing is missing.
@@ -48,4 +48,9 @@ CUDACXX=$nvcc "$cmake" --preset gpu -B "$folder/index" -DSIGHTLINE_MODEL=OFF >"$
   cat "$folder/index.log"
   exit 1
 }
+if CUDACXX=$nvcc "$cmake" --preset gpu -B "$folder/faiss" -DSIGHTLINE_MODEL=OFF -DSIGHTLINE_FAISS_GPU=ON >"$folder/faiss.log" 2>&1; then
+  echo "SKIPPED, the FAISS of this machine has a GPU"
+  exit 77
+fi
+expect faiss 'was built without GPU' 'or build with -DSIGHTLINE_FAISS_GPU=OFF'
 echo "the preset says what is missing"

@@ -12,6 +12,7 @@
 #   SIGHTLINE_DEPS      an archive of tests/gpu/pack-deps.sh, or the folder it was unpacked to, where the other libraries
 #                       (deploy/install-deps.sh) are not installed
 #   SIGHTLINE_TORCH     a folder of LibTorch, instead of Python's
+#   SIGHTLINE_FAISS     the folder that a FAISS with GPU is installed in; without it inverted lists stay on the CPU
 #   SIGHTLINE_GPU_BUILD the build folder, build/gpu-run unless given; results/ in it keeps the logs and the table
 set -uo pipefail
 
@@ -157,6 +158,13 @@ else
   models=0
   arguments+=(-DSIGHTLINE_MODEL=OFF)
 fi
+faiss=${SIGHTLINE_FAISS:-}
+[[ -z $faiss || -f $faiss/include/faiss/gpu/GpuIndexIVFScalarQuantizer.h ]] ||
+  fail "SIGHTLINE_FAISS names $faiss, which has no FAISS with GPU. Name the folder that one is installed in (docs/gpu.md)."
+if [[ -n $faiss ]]; then
+  targets+=(gpu_lists_card_test)
+  arguments+=(-DSIGHTLINE_FAISS_GPU=ON)
+fi
 prefixes=$torch
 if [[ -n $deps ]]; then
   prefixes="$deps/usr${torch:+;$torch}"
@@ -166,7 +174,7 @@ if [[ -n $deps ]]; then
   arguments+=("-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags -Wl,-rpath,$deps/usr/lib/x86_64-linux-gnu" -DBLA_VENDOR=Generic
     "-DCMAKE_LIBRARY_PATH=$deps/usr/lib/x86_64-linux-gnu" "-DOPENSSL_ROOT_DIR=$deps/usr" -DCMAKE_POLICY_VERSION_MINIMUM=3.5)
 fi
-arguments+=("-DCMAKE_PREFIX_PATH=$prefixes")
+arguments+=("-DCMAKE_PREFIX_PATH=${faiss:+$faiss;}$prefixes")
 
 from=$SECONDS
 if step configure 120 cmake "${arguments[@]}"; then
@@ -212,6 +220,7 @@ fi
 suite "exact search, tests on the card" exact_tests 60 "$tests/gpu_exact_card_test"
 suite "re-ranking, tests on the card" rerank_tests 60 "$tests/gpu_transport_card_test"
 suite "one card for both, tests on the card" open_card_tests 60 "$tests/gpu_open_card_card_test"
+[[ -z $faiss ]] || suite "inverted lists, tests on the card" lists_tests 60 "$tests/gpu_lists_card_test"
 suite "index, a card that is 95 % and 100 % full" index_full 60 "$tests/gpu_card_full_test"
 if ((models)); then
   suite "models, refused allocations, a card that is full" model_memory 90 "$tests/gpu_model_memory_test"

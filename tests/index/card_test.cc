@@ -161,5 +161,77 @@ TEST_F(CardTest, LeavesAndComesBackWhileItIsSearched) {
   EXPECT_EQ(device_->card()->used_bytes(gpu::CardUse::kRows), 0);
 }
 
+class ListCardTest : public EngineTest {
+ protected:
+  ListCardTest() {
+    options_.card_lists = device_;
+    options_.segments.background = true;
+    config_.index_kind = IndexKind::kIvf;
+    config_.ivf_lists = 4;
+  }
+
+  SearchQuery AllLists(absl::Span<const float> vector) const {
+    SearchQuery query;
+    query.descriptor = vector;
+    query.nprobe = 4;
+    return query;
+  }
+  void CheckSome() {
+    for (int i = 0; i < 8; ++i) {
+      const auto vector = Draw();
+      ASSERT_EQ(Ids(Ask(AllLists(vector))), Expected(vector, 10));
+    }
+  }
+
+  const std::shared_ptr<FakeListDevice> device_ = std::make_shared<FakeListDevice>(1 << 20);
+};
+
+TEST_F(ListCardTest, SearchesGoOnWhileRowsComeAndMove) {
+  Start();
+  Fill(300);
+  Optimize();  // trains the lists
+  std::atomic<bool> stop = false;
+  std::thread searcher([&] {
+    std::mt19937 random(7);
+    while (!stop) {
+      const std::vector<float> vector = RandomVector(random, kDim);
+      const auto ids = Ids(Ask(AllLists(vector)));
+      ASSERT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), 10u) << "an image and its replacement";
+    }
+  });
+  for (int round = 0; round < 8; ++round) {
+    Fill(60);
+    for (int i = 0; i < 20; ++i) {
+      const std::string id = absl::StrCat("r", random_() % static_cast<unsigned>(next_));
+      if (truth_.count(id) == 0) continue;
+      if (i % 4 == 0) {
+        Delete(id);
+      } else {
+        Put(id, Draw(), {{"parity", std::string("even")}});
+      }
+    }
+    if (round == 4) {
+      ASSERT_TRUE(collection_->ChangeSettings({.device = IndexDevice::kCpu}).ok());
+    }
+    if (round == 6) {
+      ASSERT_TRUE(collection_->ChangeSettings({.device = IndexDevice::kAuto}).ok());
+    }
+    CheckSome();
+  }
+  Optimize();
+  CheckSome();
+  stop = true;
+  searcher.join();
+  const int64_t scans = device_->card()->counts().scans;
+  EXPECT_GT(scans, 10);
+  EXPECT_GT(collection_->Stats().card_images, 0);
+  EXPECT_EQ(collection_->Stats().card_scans, scans);
+  device_->broken = true;
+  CheckSome();
+  EXPECT_TRUE(device_->card()->lost());
+  EXPECT_EQ(device_->card()->counts().failures, 1);
+  EXPECT_EQ(device_->card()->counts().scans, scans);
+}
+
 }  // namespace
 }  // namespace sightline::index

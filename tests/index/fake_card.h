@@ -1,6 +1,8 @@
-// FakeRowDevice: a card that is none: rows in half precision, compared one by one on the CPU. It breaks when told.
+// FakeRowDevice and FakeListDevice: a card that is none: its rows are compared one by one on the CPU. It breaks when
+// told.
 //
-// Threading: as RowDevice. Ownership: as RowDevice; views must not outlive it. Failure: CARD_LOST while `broken`.
+// Threading: as RowDevice and ListDevice. Ownership: likewise; views and lists must not outlive it. Failure: CARD_LOST
+// while `broken`.
 #ifndef SIGHTLINE_TESTS_INDEX_FAKE_CARD_H_
 #define SIGHTLINE_TESTS_INDEX_FAKE_CARD_H_
 
@@ -11,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/status.h"
+#include "index/gpu/list_device.h"
 #include "index/gpu/row_device.h"
 #include "index/kernels/float16.h"
 
@@ -112,6 +116,73 @@ class FakeRowDevice : public gpu::RowDevice {
   std::atomic<bool> broken = false;
 
  private:
+  const std::shared_ptr<gpu::Card> card_;
+};
+
+// Lists of the same card: all rows, whatever the centroids.
+class FakeListDevice : public gpu::ListDevice {
+ public:
+  explicit FakeListDevice(int64_t row_bytes)
+      : card_(std::make_shared<gpu::Card>(0, "fake", gpu::CardBudget{.rows = row_bytes})) {}
+
+  const std::shared_ptr<gpu::Card>& card() const override { return card_; }
+  absl::StatusOr<std::shared_ptr<gpu::CardLists>> MakeLists(size_t dim, absl::Span<const float> /*centroids*/,
+                                                            uint32_t rows) override {
+    auto lists = std::make_shared<Lists>(*this, dim);
+    SIGHTLINE_RETURN_IF_ERROR(lists->Reserve(rows));
+    return lists;
+  }
+
+  std::atomic<bool> broken = false;
+
+ private:
+  class Lists : public gpu::CardLists {
+   public:
+    Lists(const FakeListDevice& device, size_t dim) : device_(device), dim_(dim) {}
+
+    absl::Status Reserve(size_t rows) {
+      const auto bytes = static_cast<int64_t>(rows * dim_ * sizeof(float));
+      SIGHTLINE_ASSIGN_OR_RETURN(gpu::CardMemory memory, gpu::Card::Reserve(device_.card_, gpu::CardUse::kRows, bytes));
+      memory_.push_back(std::move(memory));
+      room_ += rows;
+      return absl::OkStatus();
+    }
+
+    absl::Status Append(absl::Span<const uint32_t> rows, const float* values) override {
+      base::MutexLock lock(mutex_);
+      if (numbers_.size() + rows.size() > room_) {
+        SIGHTLINE_RETURN_IF_ERROR(Reserve(numbers_.size() + rows.size() - room_));
+      }
+      numbers_.insert(numbers_.end(), rows.begin(), rows.end());
+      values_.insert(values_.end(), values, values + rows.size() * dim_);
+      return absl::OkStatus();
+    }
+
+    absl::StatusOr<std::vector<ScoredRow>> Best(const Query& query) const override {
+      if (device_.broken) {
+        return base::Error(absl::StatusCode::kInternal, "CARD_LOST", "the fake card is broken. Mend it.");
+      }
+      base::MutexLock lock(mutex_);
+      TopK top(query.wanted);
+      for (size_t i = 0; i < numbers_.size(); ++i) {
+        float sum = 0;
+        for (size_t j = 0; j < dim_; ++j) sum += query.values[j] * values_[i * dim_ + j];
+        top.Add(sum, numbers_[i]);
+      }
+      return std::move(top).Take();
+    }
+    int64_t bytes() const override { return static_cast<int64_t>(room_ * dim_ * sizeof(float)); }
+
+   private:
+    const FakeListDevice& device_;
+    const size_t dim_;
+    std::vector<gpu::CardMemory> memory_;
+    size_t room_ = 0;
+    mutable base::Mutex mutex_;
+    std::vector<uint32_t> numbers_ ABSL_GUARDED_BY(mutex_);
+    std::vector<float> values_ ABSL_GUARDED_BY(mutex_);
+  };
+
   const std::shared_ptr<gpu::Card> card_;
 };
 

@@ -58,6 +58,10 @@ class FakeMachine {
               rows = std::make_shared<index::FakeRowDevice>(std::move(card));
               return rows;
             },
+            .lists = [this](std::shared_ptr<Card>) -> absl::StatusOr<std::shared_ptr<index::gpu::ListDevice>> {
+              if (!lists_status.ok()) return lists_status;
+              return std::make_shared<index::FakeListDevice>(1000);
+            },
             .transport =
                 [this](std::shared_ptr<Card> card) -> absl::StatusOr<std::unique_ptr<index::rerank::TransportDevice>> {
               transport_card = std::move(card);
@@ -70,7 +74,7 @@ class FakeMachine {
   std::optional<index::gpu::CardOptions> last;
   std::shared_ptr<index::FakeRowDevice> rows;
   std::shared_ptr<Card> transport_card;
-  absl::Status rows_status, transport_status;
+  absl::Status rows_status, lists_status, transport_status;
 
  private:
   absl::StatusOr<std::shared_ptr<Card>> OpenCard(const index::gpu::CardOptions& options) {
@@ -161,6 +165,24 @@ TEST_F(IndexCardTest, AutoIsTheCpuWithAReasonWhereNoneWillDo) {
   ASSERT_TRUE(card.ok()) << card.status();
   EXPECT_EQ(card->rows, nullptr) << "half of a card that is lost";
   EXPECT_EQ(card->why_not, "it is lost. Mend it.");
+}
+
+TEST_F(IndexCardTest, InvertedListsAreThereWhereFaissHasAGpu) {
+  for (const Kind kind : {Kind::kAuto, Kind::kCard}) {
+    FakeMachine machine({""});
+    auto card = OpenIndexCard({.choice = {.kind = kind}}, machine.Opener());
+    ASSERT_TRUE(card.ok()) << card.status();
+    EXPECT_NE(card->lists, nullptr);
+    EXPECT_THAT(CardText(*card), HasSubstr("inverted lists on the card"));
+    for (const absl::StatusCode code : {absl::StatusCode::kUnimplemented, absl::StatusCode::kInternal}) {
+      machine.lists_status = base::Error(code, "FAISS_FAILED", "there are none. Build some.");
+      card = OpenIndexCard({.choice = {.kind = kind}}, machine.Opener());
+      ASSERT_TRUE(card.ok()) << card.status();
+      EXPECT_NE(card->rows, nullptr);
+      EXPECT_EQ(card->lists, nullptr);
+      EXPECT_THAT(CardText(*card), HasSubstr("inverted lists on the CPU"));
+    }
+  }
 }
 
 TEST_F(IndexCardTest, WithoutRoomForTokensRowsMayHaveIt) {
