@@ -3,7 +3,8 @@
 // there, whole and found by a search for itself; a record whose write was under way is there wholly, old or new, or not
 // at all.
 //
-// SIGHTLINE_KILL_CYCLES sets the number of kills (30, and 5 of restores), SIGHTLINE_SEED the random choices (printed).
+// SIGHTLINE_KILL_CYCLES sets the number of kills (30, and a sixth of it of restores), SIGHTLINE_SEED the random choices
+// (printed).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,6 +22,10 @@
 
 namespace sightline::testing {
 namespace {
+
+constexpr int kDefaultCycles = 30;
+// Then the data are made anew, so that many cycles take as long each as few.
+constexpr int kCyclesOfOneFolder = 50;
 
 constexpr int kDim = 32;
 constexpr int kTokenDim = 16;
@@ -207,20 +212,28 @@ class CrashTest : public ::testing::Test {
 };
 
 TEST_F(CrashTest, NoAcknowledgedRecordIsLostOrHalfWritten) {
-  const int cycles = FromEnvironment("SIGHTLINE_KILL_CYCLES", 30);
-  ASSERT_NO_FATAL_FAILURE(StartServer());
-  ASSERT_TRUE(client_->CreateCollection(NewCollection("v", kDim)).ok());
+  const int cycles = FromEnvironment("SIGHTLINE_KILL_CYCLES", kDefaultCycles);
   for (int cycle = 1; cycle <= cycles; ++cycle) {
     SCOPED_TRACE(absl::StrCat("cycle ", cycle, ", SIGHTLINE_SEED=", seed_));
+    if (cycle % kCyclesOfOneFolder == 1) {
+      ASSERT_NO_FATAL_FAILURE(StartServer());
+      ASSERT_TRUE(client_->CreateCollection(NewCollection("v", kDim)).ok());
+    }
     StreamUntilKilled();
     ASSERT_NO_FATAL_FAILURE(StartServer());
     ASSERT_NO_FATAL_FAILURE(Verify(/*sample=*/50));
     ASSERT_NO_FATAL_FAILURE(DeleteSome());
+    if (cycle % kCyclesOfOneFolder != 0 && cycle != cycles) continue;
+    ASSERT_NO_FATAL_FAILURE(Verify(/*sample=*/1));
+    EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
+    std::printf("%d kills, %lld acknowledged writes, none lost or half-written; the last %d ids are whole\n", cycle,
+                static_cast<long long>(acknowledged_), next_id_);
+    std::fflush(stdout);
+    server_.reset();
+    std::filesystem::remove_all(folder_.path() + "/data");
+    expected_.clear();
+    next_id_ = 0;
   }
-  ASSERT_NO_FATAL_FAILURE(Verify(/*sample=*/1));
-  EXPECT_EQ(server_->Terminate(), 0) << server_->Log();
-  std::printf("%d kills, %lld acknowledged writes, %d ids, none lost or half-written\n", cycles,
-              static_cast<long long>(acknowledged_), next_id_);
   EXPECT_GT(acknowledged_, cycles) << "the kills came before anything was written: the test proved nothing";
 }
 
@@ -228,7 +241,7 @@ TEST_F(CrashTest, NoAcknowledgedRecordIsLostOrHalfWritten) {
 // the whole collection or nothing, and the snapshot is as good as before.
 TEST_F(CrashTest, ARestoreThatIsKilledLeavesAllOrNothing) {
   static constexpr int kRecords = 300;
-  const int cycles = FromEnvironment("SIGHTLINE_KILL_CYCLES", 5);
+  const int cycles = FromEnvironment("SIGHTLINE_KILL_CYCLES", kDefaultCycles) / 6;
   ASSERT_NO_FATAL_FAILURE(StartServer());
   ASSERT_TRUE(client_->CreateCollection(NewCollection("v", kDim)).ok());
   for (int id = 0; id < kRecords; ++id) {
