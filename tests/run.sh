@@ -31,6 +31,10 @@ fi
 jobs=$(nproc)
 ((jobs > 4)) && jobs=4
 
+# Longer doses take longer than the presets give what hangs.
+limit=()
+[[ -n ${SIGHTLINE_KILL_CYCLES:-}${SIGHTLINE_SLOW_TESTS:-}${SIGHTLINE_SWAPS:-} ]] && limit=(--timeout 86400)
+
 failed=()
 for preset in "${presets[@]}"; do
   begin=$SECONDS
@@ -47,7 +51,7 @@ for preset in "${presets[@]}"; do
   echo "== $preset: built in $((SECONDS - begin)) s"
   [[ $tests == OFF ]] && continue
   begin=$SECONDS
-  ctest --preset "$preset" --no-tests=error --parallel "$jobs" || failed+=("$preset")
+  ctest --preset "$preset" --no-tests=error --parallel "$jobs" "${limit[@]}" || failed+=("$preset")
   echo "== $preset: tests took $((SECONDS - begin)) s"
 done
 if [[ -n ${SIGHTLINE_CONTAINER:-} ]]; then
