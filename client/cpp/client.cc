@@ -19,7 +19,9 @@ grpc::ChannelArguments ArgumentsFor(const Client::Options& options) {
   arguments.SetUserAgentPrefix("sightline-cpp");
   // A server that restarts is found again within a second or two, not after gRPC's default of up to two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  // How long one attempt may take: over a slow way, or to a server whose machine is busy, the first answer takes
+  // seconds.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // Two clients of one process do not share a connection, and so not its backoff either.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

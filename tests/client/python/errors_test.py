@@ -5,10 +5,16 @@ import io
 import support
 from support import picture
 
+import slow_way
+
 import sightline
 
 
 class ErrorsTest(support.ShopCase):
+    def test_a_server_that_answers_late_is_there(self):
+        with slow_way.SlowWay(self.server.address, seconds=1.5) as address, sightline.Client(address) as client:
+            self.assertTrue(client.server_info().version)
+
     def test_hostile_images(self):
         jpeg = picture(1)
         for name, source in (("truncated", jpeg[:len(jpeg) // 2]), ("text", b"hello"), ("header", jpeg[:20]),

@@ -20,6 +20,7 @@ import tempfile
 import unittest
 
 import sightline_server
+import slow_way
 
 CLI = os.environ["SIGHTLINE_CLI"]
 
@@ -451,6 +452,12 @@ class CliTest(unittest.TestCase):
         self.assertIn("no server answers at 127.0.0.1:1", done.stdout)
         self.assertNotIn("-> \n", done.stdout)
         self.assertEqual(self.run_cli("status", "--address", "127.0.0.1:1").returncode, 1)
+
+    def test_a_server_that_answers_late_is_there(self):
+        with slow_way.SlowWay(self.server.address, seconds=1.5) as address:
+            done = self.run_cli("collections", "--address", address)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("shop", done.stdout)
 
     def test_a_closed_pipe_ends_a_listing_quietly(self):
         process = subprocess.Popen([CLI, "list", "-c", "shop", "--json"], env=self.environment, stdout=subprocess.PIPE,
