@@ -59,8 +59,8 @@ class Settings:
             # A server that restarts is found again within a second or two, not after gRPC's default of up to two
             # minutes.
             ("grpc.initial_reconnect_backoff_ms", 100),
-            # How long one attempt may take: over a slow way, or to a server whose machine is busy, the first answer takes
-            # seconds.
+            # How long one attempt may take: over a slow way, or to a server whose machine is busy, the first
+            # answer takes seconds.
             ("grpc.min_reconnect_backoff_ms", 10_000),
             ("grpc.max_reconnect_backoff_ms", 2000),
             # Two clients of one process do not share a connection, and so not its backoff either.
