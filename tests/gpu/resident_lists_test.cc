@@ -351,15 +351,7 @@ TEST_F(ListsOnCardTest, UpkeepMovesThemAndReplacesSegments) {
   CheckSome();
   EXPECT_GT(card.counts().scans, scans);
   EXPECT_EQ(collection_->Stats().card_images, 1500);
-  for (int i = 0; i < 600; ++i) {
-    const std::string id = absl::StrCat("r", random_() % static_cast<unsigned>(next_));
-    if (truth_.count(id) == 0) continue;
-    if (i % 3 == 0) {
-      Delete(id);
-    } else {
-      Put(id, Draw(), {{"parity", std::string("even")}});
-    }
-  }
+  Change(600, 3);
   CheckSome();
   Optimize();
   CheckSome();

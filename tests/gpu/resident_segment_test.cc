@@ -374,19 +374,6 @@ class ResidentCollectionTest : public EngineTest {
       ASSERT_EQ(Ids(Ask(query)), i % 2 == 1 ? Expected(vector, 10, even) : Expected(vector, 10));
     }
   }
-
-  // Some images again, some not any more.
-  void Change() {
-    for (int i = 0; i < 40; ++i) {
-      const std::string id = absl::StrCat("r", random_() % static_cast<unsigned>(next_));
-      if (truth_.count(id) == 0) continue;
-      if (i % 3 == 0) {
-        Delete(id);
-      } else {
-        Put(id, Draw(), {{"parity", std::string("even")}});
-      }
-    }
-  }
 };
 
 TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
@@ -399,7 +386,7 @@ TEST_F(ResidentCollectionTest, UpkeepMovesSegmentsAndReplacesThem) {
   EXPECT_GE(used, (400 - 64) * kDim * 2);
   CheckSome();
   EXPECT_GT(card.counts().scans, scans);
-  Change();
+  Change(40, 3);
   CheckSome();
   // Replaces what has dead rows; their memory comes back.
   Optimize();
@@ -421,7 +408,7 @@ TEST_F(ResidentCollectionTest, SearchesGoOnWhileRowsMoveInTheBackground) {
   for (int i = 0; i < 6 && !HasFatalFailure(); ++i) {
     Fill(60);
     CheckSome();
-    Change();
+    Change(40, 3);
     CheckSome();
   }
   Optimize();

@@ -54,15 +54,7 @@ TEST_F(CardTest, SearchesWritesAndUpkeepGoOnBesideEachOther) {
   }
   for (int round = 0; round < 8; ++round) {
     Fill(40);
-    for (int i = 0; i < 20; ++i) {
-      const std::string id = absl::StrCat("r", random_() % static_cast<unsigned>(next_));
-      if (truth_.count(id) == 0) continue;
-      if (i % 4 == 0) {
-        Delete(id);
-      } else {
-        Put(id, Draw(), {{"parity", std::string("even")}});
-      }
-    }
+    Change(20, 4);
     CheckSome();
   }
   stop = true;
@@ -201,15 +193,7 @@ TEST_F(ListCardTest, SearchesGoOnWhileRowsComeAndMove) {
   });
   for (int round = 0; round < 8; ++round) {
     Fill(60);
-    for (int i = 0; i < 20; ++i) {
-      const std::string id = absl::StrCat("r", random_() % static_cast<unsigned>(next_));
-      if (truth_.count(id) == 0) continue;
-      if (i % 4 == 0) {
-        Delete(id);
-      } else {
-        Put(id, Draw(), {{"parity", std::string("even")}});
-      }
-    }
+    Change(20, 4);
     if (round == 4) {
       ASSERT_TRUE(collection_->ChangeSettings({.device = IndexDevice::kCpu}).ok());
     }

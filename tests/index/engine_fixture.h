@@ -84,6 +84,19 @@ class EngineTest : public IndexTest {
     Await();
   }
 
+  // `count` times an image again, or not any more: one in `deleted`.
+  void Change(int count, int deleted) {
+    for (int i = 0; i < count; ++i) {
+      const std::string id = absl::StrCat("r", random_() % static_cast<unsigned>(next_));
+      if (truth_.count(id) == 0) continue;
+      if (i % deleted == 0) {
+        Delete(id);
+      } else {
+        Put(id, Draw(), {{"parity", std::string("even")}});
+      }
+    }
+  }
+
   void Delete(const std::string& id) {
     ASSERT_TRUE(collection_->Delete(absl::MakeConstSpan(&id, 1)).ok());
     truth_.erase(id);
