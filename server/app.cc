@@ -289,9 +289,8 @@ class AppImpl final : public App {
   }
 
   absl::Status StartRpc() {
-    context_ =
-        std::make_unique<ServiceContext>(ServiceContext{*database_, models_, embedder_, *operations_, workers_, loader_,
-                                                        options_.limits, metrics_, facts_, card_.transport.get()});
+    context_ = std::make_unique<ServiceContext>(ServiceContext{*database_, models_, embedder_, *operations_, workers_,
+                                                               loader_, options_.limits, metrics_, facts_, card_});
     const bool admin_elsewhere = !options_.admin_grpc_listen.empty();
     environment_ =
         std::make_unique<CallEnvironment>(base::Clock::Real(), options_.limits, metrics_, Observers(admin_elsewhere));

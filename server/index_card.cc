@@ -18,8 +18,6 @@ using index::gpu::CardUse;
 
 constexpr double kMebibyte = 1 << 20;
 
-std::string CardName(const Card& card) { return absl::StrCat("cuda:", card.device()); }
-
 bool IsTooOld(const absl::Status& status) {
   return !status.ok() && base::GetErrorInfo(status).reason == "CARD_TOO_OLD";
 }
@@ -56,6 +54,8 @@ absl::StatusOr<IndexCard> OpenAll(const IndexCardOptions& options, const CardOpe
 }
 
 }  // namespace
+
+std::string CardName(const Card& card) { return absl::StrCat("cuda:", card.device()); }
 
 CardOpener CudaCards() {
   return {.card = &index::gpu::OpenCard,

@@ -68,6 +68,9 @@ absl::StatusOr<std::shared_ptr<index::gpu::Card>> FindIndexCard(const IndexCardO
 
 absl::StatusOr<IndexCard> OpenIndexCard(const IndexCardOptions& options, const CardOpener& opener = CudaCards());
 
+// "cuda:0".
+std::string CardName(const index::gpu::Card& card);
+
 // For /statusz: a few lines; empty where no card was asked for.
 std::string CardText(const IndexCard& card);
 

@@ -275,7 +275,7 @@ class SearchService::SearchCall : public std::enable_shared_from_this<SearchCall
   }
 
   index::rerank::TransportDevice* RerankDevice() const {
-    return collection_->config().device == index::IndexDevice::kAuto ? context_.rerank_device : nullptr;
+    return collection_->config().device == index::IndexDevice::kAuto ? context_.card.transport.get() : nullptr;
   }
 
   // Re-ranks the hits, and cuts them to the page.

@@ -10,8 +10,8 @@
 #include "absl/time/time.h"
 #include "base/thread_pool.h"
 #include "index/database.h"
-#include "index/rerank/transport_device.h"
 #include "server/embedder.h"
+#include "server/index_card.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/model_hub.h"
@@ -41,7 +41,7 @@ struct ServiceContext {
   const Limits& limits;
   Metrics& metrics;
   const ServerFacts& facts;
-  index::rerank::TransportDevice* rerank_device = nullptr;  // null: the CPU
+  IndexCard card = {};
 };
 
 // What was done for a request before it comes to the workers.

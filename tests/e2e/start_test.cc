@@ -93,6 +93,12 @@ TEST(StartTest, WithoutACardAnythingButANamedOneIsTheCpu) {
     EXPECT_EQ(absl::StrContains(page, "index on the CPU: ") || absl::StrContains(page, "index on cuda:"), asked)
         << page;
     EXPECT_EQ(absl::StrContains((*server)->Log(), "the index uses "), asked);
+    const auto client = client::Client::Connect({.address = (*server)->address()});
+    ASSERT_TRUE(client.ok()) << client.status();
+    const auto info = (*client)->GetServerInfo();
+    ASSERT_TRUE(info.ok()) << info.status();
+    EXPECT_EQ(info->has_index_card(), asked) << info->index_card().DebugString();
+    EXPECT_EQ(info->index_card().device().empty() != info->index_card().why_none().empty(), asked);
     EXPECT_EQ((*server)->Terminate(), 0) << (*server)->Log();
   }
 }

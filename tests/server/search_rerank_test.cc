@@ -112,13 +112,12 @@ class FakeTransport : public index::rerank::TransportDevice {
 };
 
 TEST_F(SearchRerankTest, ACardScoresUnlessTheCollectionIsKeptOffIt) {
-  FakeTransport card;
-  ServiceContext with_card{database_, models_, embedder_, *operations_, workers_,
-                           loader_,   limits_, metrics_,  facts_,       &card};
-  SearchService service(with_card);
+  const auto card = std::make_shared<FakeTransport>();
+  context_.card.transport = card;
+  SearchService service(context_);
   v1::SearchResponse reply;
   ASSERT_TRUE(Call(service, &SearchService::Search, NewRerank(), &reply).ok());
-  EXPECT_EQ(card.calls, 1);
+  EXPECT_EQ(card->calls, 1);
   ASSERT_EQ(reply.results_size(), 4);
   EXPECT_EQ(reply.stats().rerank_completed(), 4) << "the CPU did the rest";
   for (const v1::SearchResult& result : reply.results()) {
@@ -130,7 +129,7 @@ TEST_F(SearchRerankTest, ACardScoresUnlessTheCollectionIsKeptOffIt) {
   ASSERT_TRUE(collection_->ChangeSettings({.device = index::IndexDevice::kCpu}).ok());
   v1::SearchResponse on_cpu;
   ASSERT_TRUE(Call(service, &SearchService::Search, NewRerank(), &on_cpu).ok());
-  EXPECT_EQ(card.calls, 1);
+  EXPECT_EQ(card->calls, 1);
   for (const v1::SearchResult& result : on_cpu.results()) EXPECT_NE(result.structural_score(), 0.25) << result.id();
 }
 

@@ -12,6 +12,7 @@
 #include "server/services/operation_service.h"
 #include "server/services/server_service.h"
 #include "server/status_page.h"
+#include "tests/index/fake_card.h"
 #include "tests/server/services_fixture.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_model.h"
@@ -363,6 +364,36 @@ TEST_F(ServicesTest, ADeviceThatIsNotUsedIsNamedWithWhy) {
   });
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_device_up{device="cuda:0",model="m"} 1)"));
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(sightline_model_device_up{device="cuda:1",model="m"} 0)"));
+}
+
+TEST_F(ServicesTest, TheCardOfTheIndexIsNamedUntilItIsLost) {
+  const auto info = [this] {
+    v1::GetServerInfoResponse reply;
+    ServerService(context_).GetServerInfo(CallInfo(), &reply);
+    return reply;
+  };
+  EXPECT_FALSE(info().has_index_card()) << "nobody asked for one";
+  context_.card.why_not = "there is none. Buy one.";
+  EXPECT_EQ(info().index_card().device(), "");
+  EXPECT_EQ(info().index_card().why_none(), "there is none. Buy one.");
+
+  const auto card = std::make_shared<index::gpu::Card>(3, "fake", index::gpu::CardBudget{});
+  context_.card.why_not.clear();
+  context_.card.rows = std::make_shared<index::FakeRowDevice>(card);
+  EXPECT_EQ(info().index_card().device(), "cuda:3");
+  EXPECT_EQ(info().index_card().name(), "fake");
+  EXPECT_EQ(info().index_card().why_none(), "");
+  EXPECT_FALSE(info().index_card().inverted_lists());
+  EXPECT_FALSE(info().index_card().rerank());
+  context_.card.lists = std::make_shared<index::FakeListDevice>(1000);
+  EXPECT_TRUE(info().index_card().inverted_lists());
+  EXPECT_FALSE(info().index_card().lost());
+  EXPECT_EQ(info().warnings_size(), 0);
+
+  card->Failed(base::Error(absl::StatusCode::kInternal, "CARD_LOST", "it broke. Mend it."));
+  EXPECT_TRUE(info().index_card().lost());
+  ASSERT_EQ(info().warnings_size(), 1);
+  EXPECT_THAT(info().warnings(0), HasSubstr("has lost its card cuda:3"));
 }
 
 TEST_F(ServicesTest, StatusPageShowsWhatWasSetAndWhatWentWrong) {

@@ -45,6 +45,16 @@ std::string DecodingText(const v1::GetServerInfoResponse& info) {
                       FormatBytes(limits.decode_memory_bytes()), " for all at once\n");
 }
 
+std::string CardText(const v1::GetServerInfoResponse& info) {
+  if (!info.has_index_card()) return "";
+  const auto& card = info.index_card();
+  if (card.device().empty()) return absl::StrCat("index on the CPU: ", Printable(card.why_none()), "\n");
+  if (card.lost()) return absl::StrCat("index on the CPU: ", Printable(card.device()), " WAS LOST\n");
+  return absl::StrCat("index on ", Printable(card.device()), " (", Printable(card.name()), "), inverted lists on the ",
+                      card.inverted_lists() ? "card" : "CPU", ", re-ranking on the ", card.rerank() ? "card" : "CPU",
+                      "\n");
+}
+
 std::string BytesByLayer(const std::vector<v1::Collection>& collections) {
   std::string out;
   for (const auto& collection : collections) {
@@ -79,8 +89,8 @@ int RunStatus(Context& context, const Args& args) {
                       Printable(info->version()), (*client)->options().address, FormatSpan(up), info->simd_level(),
                       info->cpu_capability().empty() ? "unknown" : info->cpu_capability(),
                       info->blas().empty() ? "none" : info->blas(), absl::StrJoin(info->devices(), ", "));
-  absl::StrAppend(&out, LimitsText(info->limits()), DecodingText(*info), "\n", ModelsTable(*info), "\n",
-                  collections->empty() ? "no collections\n" : CollectionsTable(*collections),
+  absl::StrAppend(&out, LimitsText(info->limits()), DecodingText(*info), CardText(*info), "\n", ModelsTable(*info),
+                  "\n", collections->empty() ? "no collections\n" : CollectionsTable(*collections),
                   BytesByLayer(*collections));
   for (const auto& warning : info->warnings()) absl::StrAppend(&out, "\nWARNING: ", Printable(warning));
   if (info->warnings_size() > 0) absl::StrAppend(&out, "\n");

@@ -29,6 +29,7 @@ _VALUES: Dict[str, Any] = {
     "FindDuplicatesResult.Group": records.DuplicateGroup,
     "FindDuplicatesResult.Pair": records.DuplicatePair,
     "GetServerInfoResponse": records.ServerInfo,
+    "GetServerInfoResponse.IndexCard": records.IndexCard,
     "HeatMap": types.HeatMap,
     "ImageRecord": types.ImageRecord,
     "IndexResponse": types.IndexResponse,

@@ -258,6 +258,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class IndexCard:
+    """The card that a server's index works on; without a `device`, `why_none` tells why there is none."""
+
+    device: str
+    name: str
+    inverted_lists: bool
+    rerank: bool
+    lost: bool
+    why_none: str
+
+
+@dataclass(frozen=True)
 class ServerInfo:
     """What the server is."""
 
@@ -273,6 +285,7 @@ class ServerInfo:
     warnings: Tuple[str, ...]
     cpu_capability: str
     decode_isolation: str
+    index_card: Optional[IndexCard]
 
 
 @dataclass(frozen=True)
