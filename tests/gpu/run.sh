@@ -125,16 +125,19 @@ shown() {
   [[ -z $value ]] || row "$1" "$value $(unit "$2" "$3")" - shown
 }
 
-# suite TITLE NAME LIMIT PROGRAM: a GoogleTest program, which must run at least one test
+# suite TITLE NAME LIMIT PROGRAM: a GoogleTest program, which must run at least one test and skip none: here is a card
 suite() {
-  local title=$1 name=$2 limit=$3 program=$4 passed
+  local title=$1 name=$2 limit=$3 program=$4 passed skipped
   if [[ ! -x $program ]]; then
     row "$title" - "no failures" "FAIL, it was not built: $out/build.log"
     return
   fi
   step "$name" "$limit" "$program"
   passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$out/$name.log" 2>/dev/null | tail -n 1)
-  if [[ -z $why && ${passed:-0} -gt 0 ]]; then
+  skipped=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test.*/\1/p' "$out/$name.log" 2>/dev/null | tail -n 1)
+  if [[ -z $why && ${skipped:-0} -gt 0 ]]; then
+    row "$title" "$skipped skipped" "no failures" "FAIL, they did not find what they need: $out/$name.log"
+  elif [[ -z $why && ${passed:-0} -gt 0 ]]; then
     row "$title" "$passed tests" "no failures" pass
   else
     row "$title" "$(grep -c '^\[  FAILED  \].*(' "$out/$name.log" 2>/dev/null || true) failed" "no failures" "${why:-FAIL, no test was run: $out/$name.log}"

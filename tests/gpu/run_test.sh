@@ -76,6 +76,12 @@ expect 1 '^exact, 1 M x 1536 fp16, of the card.s copying +69 % +>= 70 +FAIL$' \
   '^index, a card that is 95 % and 100 % full .*FAIL, it was not built' \
   '^parity of dtop_tiny, cosine distance .*pass$'
 
+# A driver too old for this CUDA: nvidia-smi names a card, and the programs do not find it.
+program "$made/tests/gpu_exact_card_test" <<<"echo 'there is no card'; exit 77"
+program "$made/tests/gpu_transport_card_test" <<<"echo '[  PASSED  ] 3 tests.'; echo '[  SKIPPED ] 6 tests, listed below:'"
+expect 1 '^exact search, tests on the card +0 failed +no failures +FAIL, it ended with 77' \
+  '^re-ranking, tests on the card +6 skipped +no failures +FAIL, they did not find'
+
 # Too much even for one bar: everything before it reached.
 program "$made/bin/sightline-gpu-exact-benchmark" <<<"echo 'the card is lost' >&2; exit 1"
 expect 1 '^exact, 1 M x 1536 fp16, of the card.s copying +- +>= 70 +FAIL, it ended with 1'

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -115,7 +117,10 @@ thread_local cudaError_t failed_launch = cudaSuccess;
 class NeedsCard : public ::testing::Environment {
   void SetUp() override {
     int cards = 0;
-    if (cudaGetDeviceCount(&cards) != cudaSuccess || cards == 0) GTEST_SKIP() << "there is no card";
+    if (cudaGetDeviceCount(&cards) == cudaSuccess && cards > 0) return;
+    // Were they skipped from here, GoogleTest would say that all tests have passed.
+    std::puts("there is no card");
+    std::exit(77);
   }
 };
 [[maybe_unused]] const auto* const needs_card = ::testing::AddGlobalTestEnvironment(new NeedsCard);
