@@ -4,9 +4,9 @@
 #include "server/services/model_service.h"
 #include "server/services/operation_service.h"
 #include "server/services/server_service.h"
-#include "sightline/v1/model_service.grpc.pb.h"
-#include "sightline/v1/operation_service.grpc.pb.h"
-#include "sightline/v1/server_service.grpc.pb.h"
+#include "sightline/v1/model_service.pb.h"
+#include "sightline/v1/operation_service.pb.h"
+#include "sightline/v1/server_service.pb.h"
 
 namespace sightline::server {
 namespace {
@@ -14,66 +14,59 @@ namespace {
 class ServerBinding final : public Binding {
  public:
   ServerBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_, v1::ServerService::service_full_name());
-    server->AddUnary(&async_, "ServerService/GetServerInfo",
-                     [this](const RequestPtr& request, const v1::GetServerInfoRequest&,
-                            v1::GetServerInfoResponse* reply, Done done) {
-                       service_.GetServerInfo(request->call(), reply);
-                       done(absl::OkStatus());
-                     });
+    server->AddUnary("ServerService/GetServerInfo", [this](const RequestPtr& request, const v1::GetServerInfoRequest&,
+                                                           v1::GetServerInfoResponse* reply, Done done) {
+      service_.GetServerInfo(request->call(), reply);
+      done(absl::OkStatus());
+    });
   }
 
  private:
-  v1::ServerService::AsyncService async_;
   ServerService service_;
 };
 
 class ModelBinding final : public Binding {
  public:
   ModelBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_, v1::ModelService::service_full_name());
-    server->AddUnary(
-        &async_, "ModelService/ListModels",
-        [this](const RequestPtr& request, const v1::ListModelsRequest& message, v1::ListModelsResponse* reply,
-               Done done) { service_.List(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "ModelService/GetModel",
+    server->AddUnary("ModelService/ListModels", [this](const RequestPtr& request, const v1::ListModelsRequest& message,
+                                                       v1::ListModelsResponse* reply, Done done) {
+      service_.List(request, message, reply, std::move(done));
+    });
+    server->AddUnary("ModelService/GetModel",
                      [this](const RequestPtr& request, const v1::GetModelRequest& message, v1::GetModelResponse* reply,
                             Done done) { service_.Get(request, message, reply, std::move(done)); });
+    server->AddUnary("ModelService/LoadModel", [this](const RequestPtr& request, const v1::LoadModelRequest& message,
+                                                      v1::LoadModelResponse* reply, Done done) {
+      service_.Load(request, message, reply, std::move(done));
+    });
     server->AddUnary(
-        &async_, "ModelService/LoadModel",
-        [this](const RequestPtr& request, const v1::LoadModelRequest& message, v1::LoadModelResponse* reply,
-               Done done) { service_.Load(request, message, reply, std::move(done)); });
-    server->AddUnary(
-        &async_, "ModelService/UnloadModel",
+        "ModelService/UnloadModel",
         [this](const RequestPtr& request, const v1::UnloadModelRequest& message, v1::UnloadModelResponse* reply,
                Done done) { service_.Unload(request, message, reply, std::move(done)); });
   }
 
  private:
-  v1::ModelService::AsyncService async_;
   ModelService service_;
 };
 
 class OperationBinding final : public Binding {
  public:
   OperationBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_, v1::OperationService::service_full_name());
     server->AddUnary(
-        &async_, "OperationService/GetOperation",
+        "OperationService/GetOperation",
         [this](const RequestPtr& request, const v1::GetOperationRequest& message, v1::GetOperationResponse* reply,
                Done done) { service_.Get(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "OperationService/ListOperations",
+        "OperationService/ListOperations",
         [this](const RequestPtr& request, const v1::ListOperationsRequest& message, v1::ListOperationsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "OperationService/CancelOperation",
+        "OperationService/CancelOperation",
         [this](const RequestPtr& request, const v1::CancelOperationRequest& message, v1::CancelOperationResponse* reply,
                Done done) { service_.Cancel(request, message, reply, std::move(done)); });
   }
 
  private:
-  v1::OperationService::AsyncService async_;
   OperationService service_;
 };
 

@@ -3,7 +3,7 @@
 #include "server/rpc/bindings.h"
 #include "server/services/collection_service.h"
 #include "server/services/snapshot_service.h"
-#include "sightline/v1/collection_service.grpc.pb.h"
+#include "sightline/v1/collection_service.pb.h"
 
 namespace sightline::server {
 namespace {
@@ -11,49 +11,48 @@ namespace {
 class CollectionBinding final : public Binding {
  public:
   CollectionBinding(const ServiceContext& context, RpcServer* server) : service_(context), snapshots_(context) {
-    server->AddService(&async_, v1::CollectionService::service_full_name());
-    server->AddUnary(&async_, "CollectionService/CreateCollection",
+    server->AddUnary("CollectionService/CreateCollection",
                      [this](const RequestPtr& request, const v1::CreateCollectionRequest& message,
                             v1::CreateCollectionResponse* reply,
                             Done done) { service_.Create(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/GetCollection",
+        "CollectionService/GetCollection",
         [this](const RequestPtr& request, const v1::GetCollectionRequest& message, v1::GetCollectionResponse* reply,
                Done done) { service_.Get(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/ListCollections",
+        "CollectionService/ListCollections",
         [this](const RequestPtr& request, const v1::ListCollectionsRequest& message, v1::ListCollectionsResponse* reply,
                Done done) { service_.List(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "CollectionService/UpdateCollection",
+    server->AddUnary("CollectionService/UpdateCollection",
                      [this](const RequestPtr& request, const v1::UpdateCollectionRequest& message,
                             v1::UpdateCollectionResponse* reply,
                             Done done) { service_.Update(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "CollectionService/DeleteCollection",
+    server->AddUnary("CollectionService/DeleteCollection",
                      [this](const RequestPtr& request, const v1::DeleteCollectionRequest& message,
                             v1::DeleteCollectionResponse* reply,
                             Done done) { service_.Delete(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "CollectionService/OptimizeCollection",
+    server->AddUnary("CollectionService/OptimizeCollection",
                      [this](const RequestPtr& request, const v1::OptimizeCollectionRequest& message,
                             v1::OptimizeCollectionResponse* reply,
                             Done done) { service_.Optimize(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "CollectionService/ListAttributeValues",
+    server->AddUnary("CollectionService/ListAttributeValues",
                      [this](const RequestPtr& request, const v1::ListAttributeValuesRequest& message,
                             v1::ListAttributeValuesResponse* reply,
                             Done done) { service_.ListValues(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "CollectionService/ReembedCollection",
+    server->AddUnary("CollectionService/ReembedCollection",
                      [this](const RequestPtr& request, const v1::ReembedCollectionRequest& message,
                             v1::ReembedCollectionResponse* reply,
                             Done done) { service_.Reembed(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/DropOtherSpace",
+        "CollectionService/DropOtherSpace",
         [this](const RequestPtr& request, const v1::DropOtherSpaceRequest& message, v1::DropOtherSpaceResponse* reply,
                Done done) { service_.DropOther(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/FindDuplicates",
+        "CollectionService/FindDuplicates",
         [this](const RequestPtr& request, const v1::FindDuplicatesRequest& message, v1::FindDuplicatesResponse* reply,
                Done done) { service_.FindDuplicates(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/FitConfidence",
+        "CollectionService/FitConfidence",
         [this](const RequestPtr& request, const v1::FitConfidenceRequest& message, v1::FitConfidenceResponse* reply,
                Done done) { service_.FitConfidence(request, message, reply, std::move(done)); });
     BindAliases(server);
@@ -62,41 +61,39 @@ class CollectionBinding final : public Binding {
 
  private:
   void BindAliases(RpcServer* server) {
-    server->AddUnary(&async_, "CollectionService/SetAlias",
+    server->AddUnary("CollectionService/SetAlias",
                      [this](const RequestPtr& request, const v1::SetAliasRequest& message, v1::SetAliasResponse* reply,
                             Done done) { service_.SetAlias(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/DeleteAlias",
+        "CollectionService/DeleteAlias",
         [this](const RequestPtr& request, const v1::DeleteAliasRequest& message, v1::DeleteAliasResponse* reply,
                Done done) { service_.DeleteAlias(request, message, reply, std::move(done)); });
   }
 
   void BindSnapshots(RpcServer* server) {
     server->AddUnary(
-        &async_, "CollectionService/CreateSnapshot",
+        "CollectionService/CreateSnapshot",
         [this](const RequestPtr& request, const v1::CreateSnapshotRequest& message, v1::CreateSnapshotResponse* reply,
                Done done) { snapshots_.Create(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/ListSnapshots",
+        "CollectionService/ListSnapshots",
         [this](const RequestPtr& request, const v1::ListSnapshotsRequest& message, v1::ListSnapshotsResponse* reply,
                Done done) { snapshots_.List(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/RestoreSnapshot",
+        "CollectionService/RestoreSnapshot",
         [this](const RequestPtr& request, const v1::RestoreSnapshotRequest& message, v1::RestoreSnapshotResponse* reply,
                Done done) { snapshots_.Restore(request, message, reply, std::move(done)); });
     server->AddUnary(
-        &async_, "CollectionService/DeleteSnapshot",
+        "CollectionService/DeleteSnapshot",
         [this](const RequestPtr& request, const v1::DeleteSnapshotRequest& message, v1::DeleteSnapshotResponse* reply,
                Done done) { snapshots_.Delete(request, message, reply, std::move(done)); });
     server->AddDownload<v1::DownloadSnapshotRequest, v1::DownloadSnapshotResponse, SnapshotService::Download>(
-        &async_, "CollectionService/DownloadSnapshot", &snapshots_.transfers(),
+        "CollectionService/DownloadSnapshot", &snapshots_.transfers(),
         [this](const v1::DownloadSnapshotRequest& message) { return snapshots_.StartDownload(message); });
     server->AddUpload<v1::UploadSnapshotRequest, v1::UploadSnapshotResponse, SnapshotService::Upload>(
-        &async_, "CollectionService/UploadSnapshot", &snapshots_.transfers(),
-        [this] { return snapshots_.StartUpload(); });
+        "CollectionService/UploadSnapshot", &snapshots_.transfers(), [this] { return snapshots_.StartUpload(); });
   }
 
-  v1::CollectionService::AsyncService async_;
   CollectionService service_;
   SnapshotService snapshots_;
 };

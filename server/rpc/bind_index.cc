@@ -3,7 +3,7 @@
 #include "server/rpc/bindings.h"
 #include "server/rpc/stream_item.h"
 #include "server/services/index_service.h"
-#include "sightline/v1/index_service.grpc.pb.h"
+#include "sightline/v1/index_service.pb.h"
 
 namespace sightline::server {
 namespace {
@@ -11,29 +11,27 @@ namespace {
 class IndexBinding final : public Binding {
  public:
   IndexBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_, v1::IndexService::service_full_name());
-    server->AddUnary(
-        &async_, "IndexService/Index",
-        [this](const RequestPtr& request, const v1::IndexRequest& message, v1::IndexResponse* reply, Done done) {
-          service_.Index(request, message, reply, Priority::kInteractive, std::move(done));
-        });
-    server->AddUnary(&async_, "IndexService/GetImage",
+    server->AddUnary("IndexService/Index", [this](const RequestPtr& request, const v1::IndexRequest& message,
+                                                  v1::IndexResponse* reply, Done done) {
+      service_.Index(request, message, reply, Priority::kInteractive, std::move(done));
+    });
+    server->AddUnary("IndexService/GetImage",
                      [this](const RequestPtr& request, const v1::GetImageRequest& message, v1::GetImageResponse* reply,
                             Done done) { service_.GetImage(request, message, reply, std::move(done)); });
+    server->AddUnary("IndexService/ListImages", [this](const RequestPtr& request, const v1::ListImagesRequest& message,
+                                                       v1::ListImagesResponse* reply, Done done) {
+      service_.ListImages(request, message, reply, std::move(done));
+    });
     server->AddUnary(
-        &async_, "IndexService/ListImages",
-        [this](const RequestPtr& request, const v1::ListImagesRequest& message, v1::ListImagesResponse* reply,
-               Done done) { service_.ListImages(request, message, reply, std::move(done)); });
-    server->AddUnary(
-        &async_, "IndexService/DeleteImages",
+        "IndexService/DeleteImages",
         [this](const RequestPtr& request, const v1::DeleteImagesRequest& message, v1::DeleteImagesResponse* reply,
                Done done) { service_.DeleteImages(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "IndexService/UpdateAttributes",
+    server->AddUnary("IndexService/UpdateAttributes",
                      [this](const RequestPtr& request, const v1::UpdateAttributesRequest& message,
                             v1::UpdateAttributesResponse* reply,
                             Done done) { service_.UpdateAttributes(request, message, reply, std::move(done)); });
     server->AddStream(
-        &async_, "IndexService/IndexStream",
+        "IndexService/IndexStream",
         [this](const RequestPtr& request, const v1::IndexStreamRequest& message,
                std::function<void(v1::IndexStreamResponse, const absl::Status&)> reply) {
           RunItem<v1::IndexResponse>(request, message, std::move(reply), [&](v1::IndexResponse* response, Done done) {
@@ -44,7 +42,6 @@ class IndexBinding final : public Binding {
   }
 
  private:
-  v1::IndexService::AsyncService async_;
   IndexService service_;
 };
 

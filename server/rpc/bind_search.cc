@@ -5,7 +5,7 @@
 #include "server/rpc/bindings.h"
 #include "server/rpc/stream_item.h"
 #include "server/services/search_service.h"
-#include "sightline/v1/search_service.grpc.pb.h"
+#include "sightline/v1/search_service.pb.h"
 
 namespace sightline::server {
 namespace {
@@ -13,18 +13,17 @@ namespace {
 class SearchBinding final : public Binding {
  public:
   SearchBinding(const ServiceContext& context, RpcServer* server) : service_(context) {
-    server->AddService(&async_, v1::SearchService::service_full_name());
-    server->AddUnary(&async_, "SearchService/Search",
+    server->AddUnary("SearchService/Search",
                      [this](const RequestPtr& request, const v1::SearchRequest& message, v1::SearchResponse* reply,
                             Done done) { service_.Search(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "SearchService/Embed",
+    server->AddUnary("SearchService/Embed",
                      [this](const RequestPtr& request, const v1::EmbedRequest& message, v1::EmbedResponse* reply,
                             Done done) { service_.Embed(request, message, reply, std::move(done)); });
-    server->AddUnary(&async_, "SearchService/Explain",
+    server->AddUnary("SearchService/Explain",
                      [this](const RequestPtr& request, const v1::ExplainRequest& message, v1::ExplainResponse* reply,
                             Done done) { service_.Explain(request, message, reply, std::move(done)); });
     server->AddStream(
-        &async_, "SearchService/SearchStream",
+        "SearchService/SearchStream",
         [this](const RequestPtr& stream_request, const v1::SearchStreamRequest& message,
                std::function<void(v1::SearchStreamResponse, const absl::Status&)> reply) {
           const RequestPtr request = WithTimeout(stream_request, message);
@@ -45,7 +44,6 @@ class SearchBinding final : public Binding {
     return Request::Within(request, request->clock().Steady() + timeout);
   }
 
-  v1::SearchService::AsyncService async_;
   SearchService service_;
 };
 

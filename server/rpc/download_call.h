@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "server/rpc/async_service.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/collection_of.h"
 #include "server/rpc/guarded_message.h"
@@ -32,8 +33,7 @@ namespace sightline::server {
 // `Source` has `absl::StatusOr<bool> Next(Resp* piece)`: false after the last piece.
 template <typename Req, typename Resp, typename Source>
 struct DownloadMethod {
-  grpc::Service* service;
-  int index;  // of the method in the service
+  AsyncMethod async;
   std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)> open;
   base::ThreadPool* pool;
   CallMethod call;
@@ -47,7 +47,10 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Req, Resp, Source
 
   static void Listen(const Method* method, grpc::ServerCompletionQueue* queue) { new DownloadCall(method, queue); }
 
-  void Drain() override { draining_ = true; }
+  void Drain() override {
+    draining_ = true;
+    if (awaits_message_.exchange(false)) Answer(StillWanted());
+  }
 
  private:
   using Base = StreamingCall<Method>;
@@ -57,12 +60,24 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Req, Resp, Source
   using Base::queue_;
 
   DownloadCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
-    (method_.service->*GuardedRequests::kServerStream<Guarded<Req>>)(method_.index, &context_, &guarded_, &stream_,
-                                                                     queue_, queue_, &arrive_tag_);
+    method_.async.Listen(&context_, &stream_, queue_, &arrive_tag_);
   }
 
   void Begin() override {
     Listen(&method_, queue_);
+    Base::AwaitsCaller();
+    stream_.Read(&guarded_, &read_tag_);
+    if (method_.environment->draining()) Drain();
+  }
+
+  void Read(bool ok) {
+    Base::AwaitsNothing();
+    if (awaits_message_.exchange(false)) Handle(ok);
+    ReleaseIfLast();
+  }
+
+  void Handle(bool ok) {
+    if (!ok) return Answer(MessageMissing());
     request_ = method_.environment->MakeRequest(context_);
     absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message),
                                                       /*message_bytes=*/0, request_.get());
@@ -129,7 +144,7 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Req, Resp, Source
     if (--tags_left_ == 0) Base::Release();
   }
 
-  grpc::ServerAsyncWriter<Resp> stream_;
+  grpc::ServerAsyncReaderWriter<Resp, Guarded<Req>> stream_;
   Guarded<Req> guarded_;
   RequestPtr request_;
   bool entered_ = false;
@@ -137,7 +152,9 @@ class DownloadCall final : public StreamingCall<DownloadMethod<Req, Resp, Source
   Resp piece_;  // belongs to gRPC while it is written
   std::atomic<bool> draining_ = false;
   std::atomic<bool> cancelled_ = false;
-  std::atomic<int> tags_left_ = 2;  // the answer sent, and the end
+  std::atomic<bool> awaits_message_ = true;  // whoever sets it to false says what comes next
+  std::atomic<int> tags_left_ = 3;           // the message, the answer sent, and the end
+  MethodTag<DownloadCall, &DownloadCall::Read> read_tag_{this};
   MethodTag<DownloadCall, &DownloadCall::Written> written_tag_{this};
   MethodTag<DownloadCall, &DownloadCall::Finished> finished_tag_{this};
 };

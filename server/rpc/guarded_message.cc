@@ -4,17 +4,13 @@
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/status.h"
 
 namespace sightline::server {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::DescriptorPool;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
@@ -127,10 +123,9 @@ absl::Status ReadGuarded(grpc::ByteBuffer* bytes, google::protobuf::Message* mes
   return status;
 }
 
-int MethodIndex(const std::string& name) {
-  const std::pair<std::string, std::string> parts = absl::StrSplit(name, absl::MaxSplits('/', 1));
-  const auto* const service = DescriptorPool::generated_pool()->FindServiceByName("sightline.v1." + parts.first);
-  return service->FindMethodByName(parts.second)->index();
+absl::Status MessageMissing() {
+  return base::InvalidArgument("MESSAGE_MISSING",
+                               "the call ended before its message had come. Send one message, then end the call.");
 }
 
 }  // namespace sightline::server

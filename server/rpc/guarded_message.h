@@ -14,13 +14,11 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/zero_copy_stream.h>
-#include <grpcpp/impl/codegen/serialization_traits.h>
-#include <grpcpp/impl/codegen/service_type.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
 #include <cstdint>
-#include <string>
 
 #include "absl/status/status.h"
 
@@ -44,27 +42,8 @@ absl::Status CheckFields(google::protobuf::io::ZeroCopyInputStream* bytes, const
 // From gRPC's bytes to `message`, which stays empty when it is refused.
 absl::Status ReadGuarded(grpc::ByteBuffer* bytes, google::protobuf::Message* message);
 
-// The place of "SearchService/Search" in its service, which is how gRPC's async API names a method.
-int MethodIndex(const std::string& name);
-
-// What gRPC's generated services have for each of their methods, for a message that they do not know.
-class GuardedRequests : grpc::Service {
- public:
-  template <typename Message>
-  using WithMessage = void (grpc::Service::*)(int index, grpc::ServerContext*, Message*,
-                                              grpc::internal::ServerAsyncStreamingInterface*, grpc::CompletionQueue*,
-                                              grpc::ServerCompletionQueue*, void* tag);
-  using WithoutMessage = void (grpc::Service::*)(int index, grpc::ServerContext*,
-                                                 grpc::internal::ServerAsyncStreamingInterface*, grpc::CompletionQueue*,
-                                                 grpc::ServerCompletionQueue*, void* tag);
-
-  template <typename Message>
-  static constexpr WithMessage<Message> kUnary = &GuardedRequests::RequestAsyncUnary;
-  template <typename Message>
-  static constexpr WithMessage<Message> kServerStream = &GuardedRequests::RequestAsyncServerStreaming;
-  static constexpr WithoutMessage kClientStream = &GuardedRequests::RequestAsyncClientStreaming;
-  static constexpr WithoutMessage kBidiStream = &GuardedRequests::RequestAsyncBidiStreaming;
-};
+// For a call that ends without a message.
+absl::Status MessageMissing();
 
 }  // namespace sightline::server
 

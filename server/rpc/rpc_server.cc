@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "server/access_table.h"
@@ -67,6 +68,13 @@ RpcServer::RpcServer(Options options, CallEnvironment* environment)
 
 RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
 
+AsyncMethod RpcServer::AsyncMethodOf(const std::string& name) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(name, absl::MaxSplits('/', 1));
+  std::unique_ptr<AsyncService>& service = services_[parts.first];
+  if (service == nullptr) service = std::make_unique<AsyncService>(absl::StrCat("sightline.v1.", parts.first));
+  return service->Add(parts.second);
+}
+
 CallMethod RpcServer::Describe(const std::string& name) {
   const std::optional<Access> access = AccessOf(name);
   if (!access.has_value()) undescribed_ = name;
@@ -97,7 +105,7 @@ absl::Status RpcServer::Start() {
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
   LimitConnections(options_.connections, environment_->limits(), &builder);
-  for (grpc::Service* service : services_) builder.RegisterService(service);
+  for (const auto& [name, service] : services_) builder.RegisterService(service.get());
   for (int i = 0; i < std::max(1, options_.threads); ++i) queues_.push_back(builder.AddCompletionQueue());
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
@@ -137,7 +145,7 @@ void RpcServer::SetServing(bool serving) {
   if (server_ == nullptr || server_->GetHealthCheckService() == nullptr) return;
   grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
   health.SetServingStatus(serving);
-  for (const std::string& name : service_names_) health.SetServingStatus(name, serving);
+  for (const auto& [name, service] : services_) health.SetServingStatus(service->full_name(), serving);
 }
 
 void RpcServer::Shutdown(absl::Duration grace) {

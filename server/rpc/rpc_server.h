@@ -2,12 +2,11 @@
 // a second one costs more in hand-overs than it brings.
 //
 // Threading: Start and Shutdown from one thread; handlers run on the completion-queue threads and must not block them:
-// what takes longer than a few hundred microseconds goes to a pool and answers from there. Ownership: services and
-// handlers live as long as the object. Failure: Start says which address cannot be bound.
+// what takes longer than a few hundred microseconds goes to a pool and answers from there. Ownership: what handlers use
+// outlives the object. Failure: Start says which address cannot be bound.
 //
 //   RpcServer server(options, environment);
-//   server.AddUnary(&search, "SearchService/Search", [](const RequestPtr&, const v1::SearchRequest&, ...) {...});
-//   server.AddService(&search, SearchService::service_full_name());
+//   server.AddUnary("SearchService/Search", [](const RequestPtr&, const v1::SearchRequest&, ...) {...});
 //   SIGHTLINE_RETURN_IF_ERROR(server.Start());
 #ifndef SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
 #define SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
@@ -18,6 +17,7 @@
 #include <grpcpp/server_builder.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "server/rpc/acceptor.h"
+#include "server/rpc/async_service.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
 #include "server/rpc/stream_call.h"
@@ -51,38 +52,31 @@ class RpcServer {
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  // `name` is the full name of the service, "sightline.v1.SearchService", for the health service.
-  void AddService(grpc::Service* service, const std::string& name) {
-    services_.push_back(service);
-    service_names_.push_back(name);
-  }
-
-  // `handler` is a UnaryHandler<Req, Resp> whose types say what the method takes and answers.
+  // `name`: "SearchService/Search". `handler` is a UnaryHandler<Req, Resp> whose types say what the method takes and
+  // answers.
   template <typename Handler>
-  void AddUnary(grpc::Service* service, const std::string& name, Handler handler) {
-    AddUnary(UnaryTypes(&Handler::operator()), service, name, std::move(handler));
+  void AddUnary(const std::string& name, Handler handler) {
+    AddUnary(UnaryTypes(&Handler::operator()), name, std::move(handler));
   }
 
   // `handler` likewise a StreamHandler<Req, Resp>.
   template <typename Handler, typename Refuse>
-  void AddStream(grpc::Service* service, const std::string& name, Handler handler, Refuse refuse) {
-    AddStream(StreamTypes(&Handler::operator()), service, name, std::move(handler), std::move(refuse));
+  void AddStream(const std::string& name, Handler handler, Refuse refuse) {
+    AddStream(StreamTypes(&Handler::operator()), name, std::move(handler), std::move(refuse));
   }
 
   // A server stream; `Source` as DownloadCall wants it.
   template <typename Req, typename Resp, typename Source>
-  void AddDownload(grpc::Service* service, const std::string& name, base::ThreadPool* pool,
+  void AddDownload(const std::string& name, base::ThreadPool* pool,
                    std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)>> open) {
-    Listen<DownloadCall<Req, Resp, Source>>(
-        {service, MethodIndex(name), std::move(open), pool, Describe(name), environment_});
+    Listen<DownloadCall<Req, Resp, Source>>({AsyncMethodOf(name), std::move(open), pool, Describe(name), environment_});
   }
 
   // A client stream; `Sink` as UploadCall wants it.
   template <typename Req, typename Resp, typename Sink>
-  void AddUpload(grpc::Service* service, const std::string& name, base::ThreadPool* pool,
+  void AddUpload(const std::string& name, base::ThreadPool* pool,
                  std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Sink>>()>> open) {
-    Listen<UploadCall<Req, Resp, Sink>>(
-        {service, MethodIndex(name), std::move(open), pool, Describe(name), environment_});
+    Listen<UploadCall<Req, Resp, Sink>>({AsyncMethodOf(name), std::move(open), pool, Describe(name), environment_});
   }
 
   absl::Status Start();
@@ -95,7 +89,7 @@ class RpcServer {
   // Connections that are open now.
   int connections() const { return acceptor_ == nullptr ? 0 : acceptor_->connections(); }
 
-  // Tells health watchers; services are the names added by AddService and "".
+  // Tells health watchers, of "" and of each service.
   void SetServing(bool serving);
 
   // Refuses what is new, lets what is in hand end within `grace`, cancels the rest, and returns when nothing is left.
@@ -114,16 +108,14 @@ class RpcServer {
     return {};
   }
   template <typename Req, typename Resp>
-  void AddUnary(Types<Req, Resp>, grpc::Service* service, const std::string& name,
-                std::type_identity_t<UnaryHandler<Req, Resp>> handler) {
-    Listen<UnaryCall<Req, Resp>>({service, MethodIndex(name), std::move(handler), Describe(name), environment_});
+  void AddUnary(Types<Req, Resp>, const std::string& name, std::type_identity_t<UnaryHandler<Req, Resp>> handler) {
+    Listen<UnaryCall<Req, Resp>>({AsyncMethodOf(name), std::move(handler), Describe(name), environment_});
   }
   template <typename Req, typename Resp>
-  void AddStream(Types<Req, Resp>, grpc::Service* service, const std::string& name,
-                 std::type_identity_t<StreamHandler<Req, Resp>> handler,
+  void AddStream(Types<Req, Resp>, const std::string& name, std::type_identity_t<StreamHandler<Req, Resp>> handler,
                  std::type_identity_t<std::function<Resp(const Req&, const absl::Status&)>> refuse) {
     Listen<StreamCall<Req, Resp>>(
-        {service, MethodIndex(name), std::move(handler), std::move(refuse), Describe(name), environment_});
+        {AsyncMethodOf(name), std::move(handler), std::move(refuse), Describe(name), environment_});
   }
   template <typename Call>
   void Listen(typename Call::Method described) {
@@ -131,13 +123,13 @@ class RpcServer {
     listeners_.push_back([method](grpc::ServerCompletionQueue* queue) { Call::Listen(method.get(), queue); });
   }
 
+  AsyncMethod AsyncMethodOf(const std::string& name);
   CallMethod Describe(const std::string& name);
   void Serve(grpc::ServerCompletionQueue* queue);
 
   const Options options_;
   CallEnvironment* const environment_;
-  std::vector<grpc::Service*> services_;
-  std::vector<std::string> service_names_;
+  std::map<std::string, std::unique_ptr<AsyncService>> services_;  // "SearchService"
   std::vector<std::function<void(grpc::ServerCompletionQueue*)>> listeners_;
   std::string undescribed_;  // a method that the access table has no row for
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "server/rpc/async_service.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/collection_of.h"
 #include "server/rpc/guarded_message.h"
@@ -39,8 +40,7 @@ using StreamHandler =
 
 template <typename Req, typename Resp>
 struct StreamMethod {
-  grpc::Service* service;
-  int index;  // of the method in the service
+  AsyncMethod async;
   StreamHandler<Req, Resp> handler;
   // What is answered to a message that is refused before its handler runs.
   std::function<Resp(const Req&, const absl::Status&)> refuse;
@@ -94,7 +94,7 @@ class StreamCall final : public StreamingCall<StreamMethod<Req, Resp>> {
   };
 
   StreamCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
-    (method_.service->*GuardedRequests::kBidiStream)(method_.index, &context_, &stream_, queue_, queue_, &arrive_tag_);
+    method_.async.Listen(&context_, &stream_, queue_, &arrive_tag_);
   }
 
   void Begin() override {

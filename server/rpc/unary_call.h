@@ -1,8 +1,9 @@
-// UnaryCall: one unary RPC on a completion queue, from waiting for a request to having sent the reply.
+// UnaryCall: one unary RPC on a completion queue, from waiting for a caller to having sent the reply.
 //
-// The object owns itself: ListenUnary makes one that waits; when a request arrives it makes its successor, runs the
-// handler, sends what the handler answers and deletes itself when gRPC has handed back both of its tags (reply sent,
-// call over).
+// The object owns itself: Listen makes one that waits; when a caller has come it makes its successor, reads the
+// message, runs the handler, sends what the handler answers and deletes itself when gRPC has handed back its last two
+// tags (reply sent, call over). A caller who goes before the message was read is not a request: nobody has looked at
+// it.
 //
 // Threading: tags come on completion-queue threads; a handler may answer from any thread, at once or later, exactly
 // once.
@@ -11,7 +12,7 @@
 
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/server_context.h>
-#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/async_stream.h>
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/rpc/async_service.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/collection_of.h"
 #include "server/rpc/guarded_message.h"
@@ -36,8 +38,7 @@ using UnaryHandler = std::function<void(const RequestPtr&, const Req&, Resp*, Do
 // Everything the calls of one method share.
 template <typename Req, typename Resp>
 struct UnaryMethod {
-  grpc::Service* service;
-  int index;  // of the method in the service
+  AsyncMethod async;
   UnaryHandler<Req, Resp> handler;
   CallMethod call;
   CallEnvironment* environment;
@@ -52,12 +53,12 @@ class UnaryCall {
 
  private:
   UnaryCall(const Method* method, grpc::ServerCompletionQueue* queue)
-      : method_(*method), queue_(queue), responder_(&context_) {
+      : method_(*method), queue_(queue), stream_(&context_) {
     context_.AsyncNotifyWhenDone(&over_tag_);
-    (method_.service->*GuardedRequests::kUnary<Guarded<Req>>)(method_.index, &context_, &guarded_, &responder_, queue_,
-                                                              queue_, &arrive_tag_);
+    method_.async.Listen(&context_, &stream_, queue_, &arrive_tag_);
   }
 
+  // The headers have come; the message may come later, or never.
   void Arrive(bool ok) {
     if (!ok) {  // the server shuts down; the over tag never comes for a call that never began
       delete this;
@@ -65,12 +66,25 @@ class UnaryCall {
     }
     method_.environment->CallBegins();
     Listen(&method_, queue_);
+    // Refused whatever it says.
+    if (method_.environment->draining()) return Handle();
+    stream_.Read(&guarded_, &read_tag_);
+  }
+
+  void Read(bool ok) {
+    if (ok) return Handle();
+    // Only a caller who is still there and has sent no message at all will see this.
+    stream_.Finish(ToGrpcStatus(MessageMissing()), &sent_tag_);
+  }
+
+  void Handle() {
     request_ = method_.environment->MakeRequest(context_);
+    if (gone_) request_->Cancel();
     if (absl::Status refusal = method_.environment->Enter(method_.call, &context_, CollectionOf(guarded_.message),
                                                           guarded_.bytes, request_.get());
         !refusal.ok()) {
       DropMessage();
-      responder_.FinishWithError(ToGrpcStatus(refusal), &sent_tag_);
+      stream_.Finish(ToGrpcStatus(refusal), &sent_tag_);
       return;
     }
     if (!guarded_.status.ok()) return Finish(guarded_.status);
@@ -85,9 +99,9 @@ class UnaryCall {
     if (status.ok()) {
       reply_bytes_ = static_cast<int64_t>(reply_.ByteSizeLong());
       method_.environment->HoldReply(reply_bytes_);
-      responder_.Finish(reply_, grpc::Status::OK, &sent_tag_);
+      stream_.WriteAndFinish(reply_, grpc::WriteOptions(), grpc::Status::OK, &sent_tag_);
     } else {
-      responder_.FinishWithError(ToGrpcStatus(status), &sent_tag_);
+      stream_.Finish(ToGrpcStatus(status), &sent_tag_);
     }
   }
 
@@ -100,7 +114,8 @@ class UnaryCall {
   }
 
   void Over(bool) {
-    if (context_.IsCancelled()) request_->Cancel();
+    gone_ = context_.IsCancelled();
+    if (gone_ && request_ != nullptr) request_->Cancel();
     Release();
   }
 
@@ -114,13 +129,15 @@ class UnaryCall {
   const Method& method_;
   grpc::ServerCompletionQueue* const queue_;
   grpc::ServerContext context_;
-  grpc::ServerAsyncResponseWriter<Resp> responder_;
-  Guarded<Req> guarded_;
+  grpc::ServerAsyncReaderWriter<Resp, Guarded<Req>> stream_;
+  Guarded<Req> guarded_;  // belongs to gRPC until it is read
   Resp reply_;
   RequestPtr request_;
+  bool gone_ = false;  // tags of one call come one after the other
   int64_t reply_bytes_ = 0;
   std::atomic<int> tags_left_ = 2;
   MethodTag<UnaryCall, &UnaryCall::Arrive> arrive_tag_{this};
+  MethodTag<UnaryCall, &UnaryCall::Read> read_tag_{this};
   MethodTag<UnaryCall, &UnaryCall::Sent> sent_tag_{this};
   MethodTag<UnaryCall, &UnaryCall::Over> over_tag_{this};
 };

@@ -20,6 +20,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "server/rpc/async_service.h"
 #include "server/rpc/call_environment.h"
 #include "server/rpc/guarded_message.h"
 #include "server/rpc/status_map.h"
@@ -31,8 +32,7 @@ namespace sightline::server {
 // `Sink` has `absl::Status Take(const Req& piece)` and `absl::Status Finish(Resp* reply)`.
 template <typename Req, typename Resp, typename Sink>
 struct UploadMethod {
-  grpc::Service* service;
-  int index;  // of the method in the service
+  AsyncMethod async;
   std::function<absl::StatusOr<std::unique_ptr<Sink>>()> open;
   base::ThreadPool* pool;
   CallMethod call;
@@ -60,8 +60,7 @@ class UploadCall final : public StreamingCall<UploadMethod<Req, Resp, Sink>> {
   using Base::queue_;
 
   UploadCall(const Method* method, grpc::ServerCompletionQueue* queue) : Base(method, queue), stream_(&context_) {
-    (method_.service->*GuardedRequests::kClientStream)(method_.index, &context_, &stream_, queue_, queue_,
-                                                       &arrive_tag_);
+    method_.async.Listen(&context_, &stream_, queue_, &arrive_tag_);
   }
 
   void Begin() override {

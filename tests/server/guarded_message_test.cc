@@ -156,14 +156,5 @@ TEST(GuardedMessageTest, WhatIsLetThroughIsWhatProtobufTakes) {
   EXPECT_GT(accepted, 300);
 }
 
-TEST(GuardedMessageTest, MethodsHaveTheirPlaceInTheService) {
-  EXPECT_EQ(MethodIndex("SearchService/Search"), 0);
-  EXPECT_EQ(MethodIndex("IndexService/IndexStream"), v1::IndexRequest::descriptor()
-                                                         ->file()
-                                                         ->FindServiceByName("IndexService")
-                                                         ->FindMethodByName("IndexStream")
-                                                         ->index());
-}
-
 }  // namespace
 }  // namespace sightline::server
