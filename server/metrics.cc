@@ -31,7 +31,7 @@ constexpr std::array<absl::string_view, 12> kStages = {"decode_queue", "decode",
                                                        "search_queue", "search",  "fetch_tokens", "rerank",
                                                        "fetch",        "explain", "store",        "total"};
 constexpr auto kRejections =
-    std::to_array<absl::string_view>({"connections", "connections_of_address", "in_flight", "message_memory",
+    std::to_array<absl::string_view>({"connections", "connections_of_address", "resets", "in_flight", "message_memory",
                                       "unsent_replies", "decode_queue", "model_queue", "deadline", "search_queue",
                                       "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight"});
 constexpr std::array<absl::string_view, 7> kAuthFailures = {"missing", "malformed",  "unknown", "expired",

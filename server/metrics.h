@@ -41,7 +41,7 @@ class Metrics {
   void ObserveBatch(const std::string& model, const std::string& device, int size);
   // Time that models worked, and how much of it for requests that were dead when their batch ended.
   void AddModelTime(double seconds, double wasted);
-  // A connection ("connections", "connections_of_address") or a request refused before any work: "in_flight",
+  // A connection ("connections", "connections_of_address", "resets") or a request refused before any work: "in_flight",
   // "message_memory", "unsent_replies", "decode_queue", "model_queue", "deadline" (too short for the model),
   // "search_queue", "write_queue", "memory_budget", "transfers", "key_rate", "key_in_flight".
   void CountRejected(absl::string_view reason);

@@ -1,6 +1,9 @@
 #include "server/http/address.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <array>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +24,25 @@ absl::StatusOr<HostPort> ParseHostPort(const std::string& address) {
   return base::InvalidArgument(
       "ADDRESS_INVALID", absl::StrCat("'", address, "' is not host:port. Write it like 127.0.0.1:8080 or [::1]:8080."),
       {{"actual", address}});
+}
+
+std::string PeerName(const sockaddr* address) {
+  if (address == nullptr) return "unknown";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address->sa_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address);
+    inet_ntop(AF_INET, &v4->sin_addr, text.data(), text.size());
+    return absl::StrCat("ipv4:", text.data(), ":", ntohs(v4->sin_port));
+  }
+  if (address->sa_family != AF_INET6) return "unknown";
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
+  const int port = ntohs(v6->sin6_port);
+  if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+    inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, text.data(), text.size());
+    return absl::StrCat("ipv4:", text.data(), ":", port);
+  }
+  inet_ntop(AF_INET6, &v6->sin6_addr, text.data(), text.size());
+  return absl::StrCat("ipv6:%5B", text.data(), "%5D:", port);
 }
 
 bool IsLoopback(const std::string& host) {

@@ -1,12 +1,10 @@
 #include "server/http/http_server.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <map>
 #include <utility>
@@ -37,21 +35,6 @@ constexpr size_t kBlock = 32 * 1024;             // of a reply that comes in pie
 // Of a body that nobody wants: as much is read and thrown away so that its sender gets to see the answer; a sender of
 // more sees the connection closed, unless it waits for "100 Continue" as curl does.
 constexpr size_t kUnwantedBody = 1 << 20;
-
-// As gRPC writes it.
-std::string PeerName(const sockaddr* address) {
-  if (address == nullptr) return "unknown";
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address->sa_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address);
-    inet_ntop(AF_INET, &v4->sin_addr, text.data(), text.size());
-    return absl::StrCat("ipv4:", text.data(), ":", ntohs(v4->sin_port));
-  }
-  if (address->sa_family != AF_INET6) return "unknown";
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
-  inet_ntop(AF_INET6, &v6->sin6_addr, text.data(), text.size());
-  return absl::StrCat("ipv6:%5B", text.data(), "%5D:", ntohs(v6->sin6_port));
-}
 
 MHD_Result AddHeader(void* headers, MHD_ValueKind, const char* key, size_t key_size, const char* value,
                      size_t value_size) {

@@ -19,6 +19,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/status.h"
 #include "server/http/address.h"
 
@@ -31,6 +32,9 @@ constexpr rlim_t kMostReserved = 1024;
 
 // Until descriptors are asked for again where none are left.
 constexpr int kPauseMilliseconds = 100;
+
+// At connections that wait for their peers to take the last of what was sent.
+constexpr absl::Duration kFlushPause = absl::Milliseconds(2);
 
 int MostFiles() {
   rlimit limit{};
@@ -156,6 +160,14 @@ void Acceptor::Stop() {
   }
   for (const int listener : listeners_) ::close(listener);
   listeners_.clear();
+}
+
+void Acceptor::Disconnect(absl::Time deadline) {
+  for (;;) {
+    const bool last = absl::Now() >= deadline;
+    if (table_.CloseAll(/*unsent_too=*/last) == 0 || last) return;
+    absl::SleepFor(kFlushPause);
+  }
 }
 
 void Acceptor::Run() {

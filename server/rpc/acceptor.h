@@ -12,7 +12,8 @@
 //
 //   SIGHTLINE_ASSIGN_OR_RETURN(auto acceptor, Acceptor::Bind({.address = "127.0.0.1:50051"}));
 //   acceptor->Serve(builder.experimental().AddExternalConnectionAcceptor(...));  // once the gRPC server has started
-//   acceptor->Stop();                                                            // before it ends
+//   acceptor->Stop();  // before it ends, and then
+//   acceptor->Disconnect(deadline);
 #ifndef SIGHTLINE_SERVER_RPC_ACCEPTOR_H_
 #define SIGHTLINE_SERVER_RPC_ACCEPTOR_H_
 
@@ -27,6 +28,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/rpc/connection_table.h"
 
 namespace sightline::server {
@@ -52,11 +54,17 @@ class Acceptor {
   // Open now.
   int connections() { return table_.Count(); }
 
+  // Ends the connection of this peer; false where there is none. Any thread.
+  bool Close(const std::string& peer) { return table_.Close(peer); }
+
   // From now on connections go to `server`.
   void Serve(std::unique_ptr<Server> server);
 
   // Takes no more, and closes the address. Safe to call twice.
   void Stop();
+
+  // Ends all connections, each when its peer has what was sent to it, at `deadline` at the latest. After Stop.
+  void Disconnect(absl::Time deadline);
 
  private:
   explicit Acceptor(Options options);

@@ -149,10 +149,20 @@ void CallEnvironment::Leave(const CallMethod& method, const Request& request, co
 
 void CallEnvironment::ReleasePlace(int64_t message_bytes) {
   message_bytes_ -= message_bytes;
-  if (--in_flight_ == 0 && draining()) {
-    base::MutexLock lock(mutex_);
-    changed_.NotifyAll();
-  }
+  --in_flight_;
+}
+
+bool CallEnvironment::AnswerDue() {
+  ++answers_due_;
+  if (!draining()) return true;
+  AnswerSent();
+  return false;
+}
+
+void CallEnvironment::AnswerSent() {
+  if (--answers_due_ > 0 || !draining()) return;
+  base::MutexLock lock(mutex_);
+  changed_.NotifyAll();
 }
 
 void CallEnvironment::CallEnds() {
@@ -172,7 +182,7 @@ void CallEnvironment::Drain(base::Clock::Ticks deadline) {
   base::MutexLock lock(mutex_);
   // Drain() only starts the end of a stream; its last tag, which removes it from the set, comes on another thread.
   for (DrainableStream* stream : streams_) stream->Drain();
-  while ((in_flight_ > 0 || !streams_.empty()) && changed_.WaitUntil(mutex_, deadline)) {
+  while ((answers_due_ > 0 || !streams_.empty()) && changed_.WaitUntil(mutex_, deadline)) {
   }
 }
 

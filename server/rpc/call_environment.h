@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -62,14 +64,33 @@ class CallEnvironment {
   // Until then calls are refused with UNAVAILABLE, so that addresses can be bound before there is anything to serve.
   void AcceptCalls() { starting_.store(false, std::memory_order_release); }
 
+  // Is told the peer of a call that was reset before anything was made of it; any thread. Set before calls come.
+  void OnReset(std::function<void(const std::string& peer)> on_reset) { on_reset_ = std::move(on_reset); }
+  // Its caller has given up a call that has been looked at for so long.
+  void GivenUp(const grpc::ServerContext& context, double milliseconds) {
+    // Nobody thinks better of it in less.
+    constexpr double kLookedAt = 2;
+    if (milliseconds < kLookedAt && on_reset_) on_reset_(context.peer());
+  }
+
   // Call objects alive, waiting ones not counted.
-  void CallBegins() { ++live_calls_; }
+  void CallBegins() {
+    ++live_calls_;
+    calls_begun_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // So far.
+  int64_t calls_begun() const { return calls_begun_.load(std::memory_order_relaxed); }
   void CallEnds();
   void WaitForCalls();
 
-  // From now on requests are refused and streams are asked to end. Returns when what was in hand is answered, at
-  // `deadline` at the latest; what arrives meanwhile is refused with UNAVAILABLE, which tells a caller to try another
-  // server.
+  // A call has its message, so that the server may end only when its answer is sent, which AnswerSent says. False while
+  // the server drains: then nobody waits for it.
+  bool AnswerDue();
+  void AnswerSent();
+
+  // From now on requests are refused and streams are asked to end. Returns when the answers to what was in hand are
+  // sent, at `deadline` at the latest; what arrives meanwhile is refused with UNAVAILABLE, which tells a caller to try
+  // another server.
   void Drain(base::Clock::Ticks deadline);
   bool draining() const { return draining_.load(std::memory_order_acquire); }
   // Ends streams that have waited for their callers longer than `most`.
@@ -96,14 +117,17 @@ class CallEnvironment {
   const Limits& limits_;
   Metrics& metrics_;
   const std::vector<CallObserver*> observers_;
+  std::function<void(const std::string&)> on_reset_;
   std::atomic<int> in_flight_ = 0;
+  std::atomic<int> answers_due_ = 0;
   std::atomic<int> live_calls_ = 0;
+  std::atomic<int64_t> calls_begun_ = 0;
   std::atomic<bool> starting_ = true;
   std::atomic<int64_t> message_bytes_ = 0;  // of requests in hand
   std::atomic<int64_t> unsent_bytes_ = 0;
   std::atomic<bool> draining_ = false;
   base::Mutex mutex_;
-  base::CondVar changed_;  // a call, a request in hand or a stream has ended
+  base::CondVar changed_;  // a call or a stream has ended, or an answer was sent
   std::set<DrainableStream*> streams_ ABSL_GUARDED_BY(mutex_);
 };
 

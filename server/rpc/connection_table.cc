@@ -1,10 +1,15 @@
 #include "server/rpc/connection_table.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
 #include <optional>
+
+#include "server/http/address.h"
 
 namespace sightline::server {
 namespace {
@@ -18,6 +23,26 @@ std::optional<ino_t> SocketOf(int fd) {
   struct stat info {};
   if (::fstat(fd, &info) != 0 || !S_ISSOCK(info.st_mode)) return std::nullopt;
   return info.st_ino;
+}
+
+std::string PeerOf(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  auto* const peer = reinterpret_cast<sockaddr*>(&address);
+  return ::getpeername(fd, peer, &size) == 0 ? PeerName(peer) : "";
+}
+
+// Unlike a shutdown, this leaves nothing to read of what has come already, which may be megabytes.
+bool Abort(int fd) {
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  return ::connect(fd, &nobody, sizeof(nobody)) == 0;
+}
+
+// Bytes that were sent and that the peer has not acknowledged.
+int Unacknowledged(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 }  // namespace
@@ -39,6 +64,26 @@ ConnectionTable::Verdict ConnectionTable::Add(int fd, const std::string& address
 int ConnectionTable::Count() {
   base::MutexLock lock(mutex_);
   Look();
+  return static_cast<int>(connections_.size());
+}
+
+bool ConnectionTable::Close(const std::string& peer) {
+  base::MutexLock lock(mutex_);
+  for (const Connection& connection : connections_) {
+    if (SocketOf(connection.fd) != connection.socket || PeerOf(connection.fd) != peer) continue;
+    return Abort(connection.fd);
+  }
+  return false;
+}
+
+int ConnectionTable::CloseAll(bool unsent_too) {
+  base::MutexLock lock(mutex_);
+  Look();
+  std::erase_if(connections_, [unsent_too](const Connection& connection) {
+    if (!unsent_too && Unacknowledged(connection.fd) > 0) return false;
+    ::shutdown(connection.fd, SHUT_RDWR);
+    return true;
+  });
   return static_cast<int>(connections_.size());
 }
 

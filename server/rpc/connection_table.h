@@ -38,6 +38,13 @@ class ConnectionTable {
   // How many are open.
   int Count();
 
+  // Ends the connection of this peer, as gRPC writes it ("ipv4:127.0.0.1:54321"); its owner sees that and closes it.
+  // False where there is none.
+  bool Close(const std::string& peer);
+
+  // Ends all whose peers have acknowledged what was sent to them; the others too if `unsent_too`. How many it left.
+  int CloseAll(bool unsent_too);
+
  private:
   struct Connection {
     int fd;

@@ -12,22 +12,29 @@
 #define SIGHTLINE_SERVER_RPC_RPC_SERVER_H_
 
 #include <grpcpp/alarm.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
+#include "server/housekeeper.h"
 #include "server/rpc/acceptor.h"
 #include "server/rpc/async_service.h"
+#include "server/rpc/channelz.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/download_call.h"
+#include "server/rpc/health_service.h"
+#include "server/rpc/reset_watch.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/unary_call.h"
 #include "server/rpc/upload_call.h"
@@ -69,14 +76,16 @@ class RpcServer {
   template <typename Req, typename Resp, typename Source>
   void AddDownload(const std::string& name, base::ThreadPool* pool,
                    std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Source>>(const Req&)>> open) {
-    Listen<DownloadCall<Req, Resp, Source>>({AsyncMethodOf(name), std::move(open), pool, Describe(name), environment_});
+    Listen<DownloadCall<Req, Resp, Source>>(
+        {AsyncMethodOf(kApi + name), std::move(open), pool, Describe(name), environment_});
   }
 
   // A client stream; `Sink` as UploadCall wants it.
   template <typename Req, typename Resp, typename Sink>
   void AddUpload(const std::string& name, base::ThreadPool* pool,
                  std::type_identity_t<std::function<absl::StatusOr<std::unique_ptr<Sink>>()>> open) {
-    Listen<UploadCall<Req, Resp, Sink>>({AsyncMethodOf(name), std::move(open), pool, Describe(name), environment_});
+    Listen<UploadCall<Req, Resp, Sink>>(
+        {AsyncMethodOf(kApi + name), std::move(open), pool, Describe(name), environment_});
   }
 
   absl::Status Start();
@@ -109,13 +118,13 @@ class RpcServer {
   }
   template <typename Req, typename Resp>
   void AddUnary(Types<Req, Resp>, const std::string& name, std::type_identity_t<UnaryHandler<Req, Resp>> handler) {
-    Listen<UnaryCall<Req, Resp>>({AsyncMethodOf(name), std::move(handler), Describe(name), environment_});
+    Listen<UnaryCall<Req, Resp>>({AsyncMethodOf(kApi + name), std::move(handler), Describe(name), environment_});
   }
   template <typename Req, typename Resp>
   void AddStream(Types<Req, Resp>, const std::string& name, std::type_identity_t<StreamHandler<Req, Resp>> handler,
                  std::type_identity_t<std::function<Resp(const Req&, const absl::Status&)>> refuse) {
     Listen<StreamCall<Req, Resp>>(
-        {AsyncMethodOf(name), std::move(handler), std::move(refuse), Describe(name), environment_});
+        {AsyncMethodOf(kApi + name), std::move(handler), std::move(refuse), Describe(name), environment_});
   }
   template <typename Call>
   void Listen(typename Call::Method described) {
@@ -123,19 +132,31 @@ class RpcServer {
     listeners_.push_back([method](grpc::ServerCompletionQueue* queue) { Call::Listen(method.get(), queue); });
   }
 
+  static inline const std::string kApi = "sightline.v1.";
+
+  // Of the full name, "sightline.v1.SearchService/Search".
   AsyncMethod AsyncMethodOf(const std::string& name);
+  void AddReflection();
   CallMethod Describe(const std::string& name);
   void Serve(grpc::ServerCompletionQueue* queue);
+  void LookForResets();
+  void CloseResetting(const std::string& peer);
 
   const Options options_;
   CallEnvironment* const environment_;
-  std::map<std::string, std::unique_ptr<AsyncService>> services_;  // "SearchService"
+  std::map<std::string, std::unique_ptr<AsyncService>> services_;  // by their full names
+  grpc::AsyncGenericService unknown_;                              // what is in none of them
+  HealthService health_;
   std::vector<std::function<void(grpc::ServerCompletionQueue*)>> listeners_;
   std::string undescribed_;  // a method that the access table has no row for
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;
   std::unique_ptr<Acceptor> acceptor_;
+  std::optional<Channelz> channelz_;
+  ResetWatch resets_{base::Clock::Real()};
+  std::clock_t cpu_time_ = 0;  // of the process, when resets were looked for last
+  std::unique_ptr<Housekeeper> reset_keeper_;
 };
 
 }  // namespace sightline::server

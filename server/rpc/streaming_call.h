@@ -77,13 +77,20 @@ class StreamingCall : public DrainableStream {
       delete this;
       return;
     }
+    arrived_ = method_.environment->Now();
     method_.environment->CallBegins();
     method_.environment->AddStream(this);
     Begin();
   }
 
-  void Over(bool) { End(context_.IsCancelled()); }
+  void Over(bool) {
+    const bool cancelled = context_.IsCancelled();
+    CallEnvironment& environment = *method_.environment;
+    if (cancelled) environment.GivenUp(context_, base::MillisecondsBetween(arrived_, environment.Now()));
+    End(cancelled);
+  }
 
+  base::Clock::Ticks arrived_;
   std::atomic<base::Clock::Ticks::rep> awaiting_since_ = 0;
   MethodTag<StreamingCall, &StreamingCall::Over> over_tag_{this};
 

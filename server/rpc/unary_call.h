@@ -72,6 +72,7 @@ class UnaryCall {
   }
 
   void Read(bool ok) {
+    due_ = method_.environment->AnswerDue();
     if (ok) return Handle();
     // Only a caller who is still there and has sent no message at all will see this.
     stream_.Finish(ToGrpcStatus(MessageMissing()), &sent_tag_);
@@ -110,12 +111,16 @@ class UnaryCall {
 
   void Sent(bool) {
     method_.environment->ReplyTaken(reply_bytes_);
+    if (due_) method_.environment->AnswerSent();
     Release();
   }
 
   void Over(bool) {
     gone_ = context_.IsCancelled();
-    if (gone_ && request_ != nullptr) request_->Cancel();
+    if (gone_) {
+      method_.environment->GivenUp(context_, request_ == nullptr ? 0 : request_->ElapsedMilliseconds());
+      if (request_ != nullptr) request_->Cancel();
+    }
     Release();
   }
 
@@ -133,6 +138,7 @@ class UnaryCall {
   Guarded<Req> guarded_;  // belongs to gRPC until it is read
   Resp reply_;
   RequestPtr request_;
+  bool due_ = false;
   bool gone_ = false;  // tags of one call come one after the other
   int64_t reply_bytes_ = 0;
   std::atomic<int> tags_left_ = 2;

@@ -349,20 +349,21 @@ bool RunResets(const Doses& doses) {
   server.client().RunClosed(normal);
   const LoadFigures quiet = server.client().RunClosed(normal);
   const double memory = server.ResidentMegabytes();
-  const int connections = 10;
-  const int streams = doses.quick ? 1000 : 10'000;
+  const int streams = 10'000;  // of one connection
+  const int64_t most = doses.quick ? 10'000 : 100'000;
   std::atomic<int64_t> opened = 0;
+  std::atomic<bool> over = false;
   // They stay: what the server has not read of a connection that is gone costs it nothing.
-  std::vector<RawHttp2> open;
+  std::vector<RawHttp2> connections;
   std::thread storm([&] {
     const std::string message = RawHttp2::Message("x");
-    for (int c = 0; c < connections; ++c) {
+    while (opened < most && !over) {
       auto opening = RawHttp2::Open(server.server().grpc_port());
       if (!opening.ok()) continue;
-      RawHttp2* const connection = &open.emplace_back(*std::move(opening));
-      if (!connection->Send(RawHttp2::Preface())) continue;
+      RawHttp2* const connection = &connections.emplace_back(*std::move(opening));
+      connection->Send(RawHttp2::Preface());
       std::string bytes;
-      for (int i = 0; i < streams; ++i) {
+      for (int i = 0; i < streams && opened < most; ++i) {
         const uint32_t id = 1 + 2 * static_cast<uint32_t>(i);
         absl::StrAppend(&bytes, RawHttp2::Headers(id, "/sightline.v1.SearchService/Search"),
                         RawHttp2::Data(id, message, true), RawHttp2::Reset(id));
@@ -376,9 +377,13 @@ bool RunResets(const Doses& doses) {
   LoadClient::Closed longer = normal;
   longer.duration = doses.slow / 2;
   const LoadFigures healthy = server.client().RunClosed(longer);
+  over = true;
   storm.join();
   PrintAgainst("healthy p99 beside streams that are reset", healthy.Percentile(0.99), "ms", false, "without them",
-               quiet.Percentile(0.99), absl::StrCat(opened.load(), " streams; ", Describe(healthy)));
+               quiet.Percentile(0.99),
+               absl::StrCat(opened.load(), " streams on ", connections.size(), " connections, of which ",
+                            server.server().Metric("sightline_rejected_total{reason=\"resets\"}"), " were closed; ",
+                            Describe(healthy)));
   const double grown = server.ResidentMegabytes() - memory;
   PrintRow("memory they take", grown, "MB", false,
            absl::StrCat("in flight afterwards: ", server.server().Metric("sightline_requests_in_flight")));

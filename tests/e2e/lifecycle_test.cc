@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "tests/e2e/rpc.h"
 #include "tests/e2e/server_fixture.h"
 
 namespace sightline::testing {
@@ -68,6 +71,37 @@ TEST(LifecycleTest, HealthSaysNotServingWhileDraining) {
   }
   EXPECT_EQ(server->WaitForEnd(), 0) << server->Log();
   EXPECT_EQ(client->GetServerInfo().status().code(), absl::StatusCode::kUnavailable);
+}
+
+// Whatever a call meets: what is in hand, a refusal, an address that is closed, a connection that ends.
+TEST(LifecycleTest, WhoCallsWhileTheServerEndsIsAnsweredOrToldToTryAgain) {
+  for (int round = 0; round < 3; ++round) {
+    TempFolder folder;
+    auto server = *ServerProcess::Start({.folder = folder.path(), .flags = {"--drain_grace=20s"}});
+    std::atomic<bool> over = false;
+    std::atomic<int> answered = 0;
+    std::vector<std::thread> callers;
+    for (int c = 0; c < 6; ++c) {
+      callers.emplace_back([&] {
+        Rpc rpc(server->address());
+        while (!over) {
+          grpc::ClientContext context;
+          Rpc::SetDeadline(context);
+          v1::GetServerInfoResponse reply;
+          const grpc::Status status = rpc.server->GetServerInfo(&context, {}, &reply);
+          if (status.ok()) ++answered;
+          EXPECT_TRUE(status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE)
+              << status.error_code() << " " << status.error_message();
+        }
+      });
+    }
+    while (answered < 100) std::this_thread::yield();
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(server->Terminate(), 0) << server->Log();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(15)) << "nothing is left to wait for";
+    over = true;
+    for (std::thread& caller : callers) caller.join();
+  }
 }
 
 TEST(LifecycleTest, ARequestIdIsRememberedOverARestart) {

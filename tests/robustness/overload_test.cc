@@ -76,6 +76,7 @@ TEST_F(OverloadTest, AStormOfShortDeadlinesLeavesNothingBehind) {
     }
   }
   ExpectNothingLeft();
+  EXPECT_EQ(server_->Metric("sightline_rejected_total{reason=\"resets\"}"), 0) << "a hurry is no attack";
   EXPECT_GT(server_->Metric("sightline_model_seconds_total"), 0);
   EXPECT_LE(server_->Metric("sightline_wasted_model_seconds_total"), server_->Metric("sightline_model_seconds_total"));
 }
@@ -100,6 +101,7 @@ TEST_F(OverloadTest, AStormOfCancellationsLeavesNothingBehind) {
     }
   }
   ExpectNothingLeft();
+  EXPECT_EQ(server_->Metric("sightline_rejected_total{reason=\"resets\"}"), 0) << "a hurry is no attack";
 }
 
 // Streams of writes fill every queue they may; searches pass them, and the writes still get on.

@@ -2,11 +2,16 @@
 #include "server/rpc/connection_table.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <memory>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/fake_clock.h"
 
 namespace sightline::server {
@@ -91,6 +96,81 @@ TEST_F(ConnectionTableTest, WithoutAnAddressOnlyAllAreCounted) {
   std::array<Socket, 6> sockets;
   for (size_t i = 0; i < 5; ++i) EXPECT_EQ(AddLater(sockets[i], ""), Verdict::kTaken);
   EXPECT_EQ(AddLater(sockets[5], ""), Verdict::kFull);
+}
+
+// Connections over the loopback address, which are in the table.
+class ConnectedTableTest : public ConnectionTableTest {
+ protected:
+  struct Connection {
+    int ours;
+    int peers;
+    std::string name;  // of the peer
+  };
+
+  void SetUp() override {
+    const int listener = ::socket(AF_INET6, SOCK_STREAM, 0);
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_addr = in6addr_loopback;
+    socklen_t size = sizeof(address);
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener, any, size) != 0) GTEST_SKIP() << "this system has no IPv6";
+    ASSERT_EQ(::listen(listener, 2), 0);
+    ASSERT_EQ(::getsockname(listener, any, &size), 0);
+    for (Connection& connection : connections_) {
+      connection.peers = ::socket(AF_INET6, SOCK_STREAM, 0);
+      ASSERT_EQ(::connect(connection.peers, any, size), 0);
+      connection.ours = ::accept(listener, nullptr, nullptr);
+      ASSERT_EQ(table_.Add(connection.ours, "a"), Verdict::kTaken);
+      sockaddr_in6 peer{};
+      socklen_t peer_size = sizeof(peer);
+      ASSERT_EQ(::getsockname(connection.peers, reinterpret_cast<sockaddr*>(&peer), &peer_size), 0);
+      connection.name = absl::StrCat("ipv6:%5B::1%5D:", ntohs(peer.sin6_port));
+    }
+    ::close(listener);
+  }
+  void TearDown() override {
+    for (const Connection& connection : connections_) {
+      ::close(connection.ours);
+      ::close(connection.peers);
+    }
+  }
+
+  static bool IsOpen(int fd) {
+    char byte = 0;
+    const ssize_t got = ::recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    return got == 1 || (got < 0 && errno == EAGAIN);
+  }
+
+  std::array<Connection, 2> connections_ = {{{-1, -1, ""}, {-1, -1, ""}}};
+};
+
+TEST_F(ConnectedTableTest, AConnectionIsClosedByThePeersName) {
+  EXPECT_FALSE(table_.Close("ipv6:%5B::1%5D:1"));
+  // What has come and was not read would be read, a megabyte of it, if the connection were only shut down.
+  ASSERT_EQ(::send(connections_[1].peers, "unread", 6, 0), 6);
+  EXPECT_TRUE(table_.Close(connections_[1].name));
+  EXPECT_FALSE(IsOpen(connections_[1].peers));
+  EXPECT_FALSE(IsOpen(connections_[1].ours)) << "nothing is left to be read";
+  EXPECT_TRUE(IsOpen(connections_[0].peers));
+  EXPECT_FALSE(table_.Close(connections_[1].name)) << "it is gone";
+}
+
+TEST_F(ConnectedTableTest, AllAreClosedOnceTheirPeersHaveWhatWasSent) {
+  // To one that takes nothing, until no more goes.
+  std::string much(1 << 20, 'x');
+  while (::send(connections_[0].ours, much.data(), much.size(), MSG_DONTWAIT) > 0) {
+  }
+  ASSERT_EQ(::send(connections_[1].ours, "answer", 6, 0), 6);
+  EXPECT_EQ(table_.CloseAll(/*unsent_too=*/false), 1);
+  char answer[7] = {};
+  EXPECT_EQ(::recv(connections_[1].peers, answer, 6, 0), 6);
+  EXPECT_STREQ(answer, "answer");
+  EXPECT_EQ(::recv(connections_[1].peers, answer, 6, 0), 0) << "it has ended";
+  EXPECT_TRUE(IsOpen(connections_[0].ours));
+  EXPECT_EQ(table_.CloseAll(/*unsent_too=*/false), 1);
+  EXPECT_EQ(table_.CloseAll(/*unsent_too=*/true), 0);
+  EXPECT_FALSE(IsOpen(connections_[0].ours));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 """The server as a client in another language sees it: grpcio and the published protos, nothing of ours."""
 
 import collections
+import contextlib
 import math
 import queue
 import random
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -122,12 +124,6 @@ class BlackBoxTest(unittest.TestCase):
             self.assertEqual((info.reason, info.domain), (reason, "sightline.dev"))
             self.assertRegex(raised.exception.details(), r"^.+\. .+\.$")
 
-    def test_an_unknown_method_is_unimplemented(self):
-        call = self.channel.unary_unary("/sightline.v1.SearchService/NoSuchMethod", lambda x: x, lambda x: x)
-        with self.assertRaises(grpc.RpcError) as raised:
-            call(b"", timeout=20)
-        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-
     def test_garbage_bytes_do_not_kill(self):
         rng = random.Random(2)
         for name in ("SearchService/Search", "IndexService/Index", "CollectionService/CreateCollection",
@@ -149,6 +145,56 @@ class BlackBoxTest(unittest.TestCase):
         with self.assertRaises(grpc.RpcError) as raised:
             health.Check(request(service="no.such.Service"), timeout=20)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.NOT_FOUND)
+        self.assertIn("no.such.Service", raised.exception.details())
+
+    def test_health_is_told_to_who_waits_for_it(self):
+        request = self.symbol("grpc.health.v1.HealthCheckRequest")
+        with contextlib.closing(sightline_server.Server()) as server, \
+                sightline_server.channel_to(server.address) as channel:
+            health = sightline_server.stub(channel, self.symbol, "grpc.health.v1.Health")
+            watched = {name: health.Watch(request(service=name), timeout=60)
+                       for name in ("", "sightline.v1.SearchService", "no.such.Service")}
+            self.assertEqual({name: next(watch).status for name, watch in watched.items()},
+                             {"": 1, "sightline.v1.SearchService": 1, "no.such.Service": 3})
+            # Thousands who come and go leave nothing that would be told.
+            for _ in range(1000):
+                health.Watch(request(), timeout=60).cancel()
+            told = collections.defaultdict(list)
+
+            def read_on(name):
+                try:
+                    for reply in watched[name]:
+                        told[name].append(reply.status)
+                except grpc.RpcError as error:
+                    told[name].append(error.code())
+
+            readers = [threading.Thread(target=read_on, args=(name,)) for name in watched]
+            for reader in readers:
+                reader.start()
+            began = time.monotonic()
+            self.assertEqual(server.terminate(), 0, server.log())
+            self.assertLess(time.monotonic() - began, 15, "who watches holds up nobody")
+            for reader in readers:
+                reader.join()
+            gone = grpc.StatusCode.UNAVAILABLE
+            self.assertEqual(told, {"": [2, gone], "sightline.v1.SearchService": [2, gone], "no.such.Service": [gone]})
+
+    def test_a_method_that_is_none_is_named(self):
+        for name in ("/sightline.v1.SearchService/Find", "/no.such.Service/Method", "/", "/x" * 500):
+            with self.subTest(name=name[:40]), self.assertRaises(grpc.RpcError) as raised:
+                self.channel.unary_unary(name, lambda x: x, lambda x: x)(b"", timeout=20)
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+            self.assertIn(name[:40], raised.exception.details())
+            self.assertLess(len(raised.exception.details()), 300)
+
+    def test_a_call_without_a_message_is_refused(self):
+        for name in ("sightline.v1.SearchService/Search", "sightline.v1.CollectionService/DownloadSnapshot",
+                     "grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch"):
+            call = self.channel.stream_stream(f"/{name}", lambda x: x, lambda x: x)
+            with self.subTest(name=name), self.assertRaises(grpc.RpcError) as raised:
+                list(call(iter([]), timeout=20))
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+            self.assertIn("before its message had come", raised.exception.details())
 
     def test_reflection_lists_and_describes_every_service(self):
         reflection = sightline_server.stub(self.channel, self.symbol, "grpc.reflection.v1alpha.ServerReflection")

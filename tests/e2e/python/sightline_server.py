@@ -18,7 +18,6 @@ import time
 import grpc
 from google.protobuf import symbol_database
 
-_HERE = pathlib.Path(__file__).parent
 _START_SECONDS = 120
 _END_SECONDS = 60
 
@@ -82,14 +81,13 @@ def load_protos(folder):
     """Compiles the protos with protoc into `folder` and imports them. Returns the message class of a full name."""
     root = pathlib.Path(os.environ["SIGHTLINE_PROTO"])
     ours = [str(path.relative_to(root)) for path in sorted(root.rglob("*.proto"))]
-    extra = ["health.proto", "reflection.proto"]
-    subprocess.run([os.environ.get("PROTOC", "protoc"), "-I", root, "-I", _HERE / "proto", f"--python_out={folder}", *ours,
-                    *extra], check=True)
-    # Our own google.rpc must not hide protobuf's google package: it joins it.
+    subprocess.run([os.environ.get("PROTOC", "protoc"), "-I", root, f"--python_out={folder}", *ours], check=True)
+    # Our own google.rpc and grpc.health must not hide the installed packages: they join them.
     import google
-    google.__path__.append(os.path.join(folder, "google"))
+    for package in (google, grpc):
+        package.__path__.append(os.path.join(folder, package.__name__))
     sys.path.insert(0, str(folder))
-    for name in ours + extra:
+    for name in ours:
         importlib.import_module(name[:-len(".proto")].replace("/", ".") + "_pb2")
     return symbol_database.Default().GetSymbol
 
