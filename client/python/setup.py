@@ -26,7 +26,9 @@ def compile_protos(target):
         if target != CARRIED:
             shutil.copyfile(CARRIED, target)
         return
-    files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    # Not grpc/, which a program may have from its own package: protobuf takes no two.
+    files = sorted(str(path.relative_to(PROTO)) for folder in ("google", "sightline")
+                   for path in (PROTO / folder).rglob("*.proto"))
     target.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["-I", str(PROTO), f"--descriptor_set_out={target}", *files]
     if shutil.which("protoc") is not None:

@@ -20,20 +20,9 @@ class HealthService::WatchCall {
  public:
   static void Listen(HealthService* service, grpc::ServerCompletionQueue* queue) { new WatchCall(service, queue); }
 
-  const std::string& watched() const { return guarded_.message.service(); }
-
-  // Sends the status unless the caller has it; while one is on its way, the last of those that follow is sent behind
-  // it.
-  void Tell(Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(service_.mutex_) {
-    if (writing_ || reply_.status() == status) return;
-    writing_ = true;
-    ++tags_left_;
-    due_ = service_.environment_->AnswerDue();
-    reply_.set_status(status);
-    stream_.Write(reply_, &written_tag_);
-  }
-
  private:
+  friend class HealthService;
+
   WatchCall(HealthService* service, grpc::ServerCompletionQueue* queue)
       : service_(*service), queue_(queue), stream_(&context_) {
     context_.AsyncNotifyWhenDone(&over_tag_);
@@ -60,7 +49,7 @@ class HealthService::WatchCall {
         stream_.Finish(ToGrpcStatus(status), &finished_tag_);
       } else if (!over_) {
         service_.watchers_.insert(this);
-        Tell(service_.StatusOf(watched()));
+        service_.Tell(*this);
       }
     }
     Release();
@@ -71,7 +60,7 @@ class HealthService::WatchCall {
       base::MutexLock lock(service_.mutex_);
       writing_ = false;
       if (due_) service_.environment_->AnswerSent();
-      if (ok && !over_) Tell(service_.StatusOf(watched()));
+      if (ok && !over_) service_.Tell(*this);
     }
     Release();
   }
@@ -130,11 +119,18 @@ HealthService::~HealthService() = default;
 
 void HealthService::SetServing(const std::string& service, bool serving) {
   base::MutexLock lock(mutex_);
-  const Status status = serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
-  statuses_[service] = status;
-  for (WatchCall* const watcher : watchers_) {
-    if (watcher->watched() == service) watcher->Tell(status);
-  }
+  statuses_[service] = serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+  for (WatchCall* const watcher : watchers_) Tell(*watcher);
+}
+
+void HealthService::Tell(WatchCall& watcher) {
+  const Status status = StatusOf(watcher.guarded_.message.service());
+  if (watcher.writing_ || watcher.reply_.status() == status) return;
+  watcher.writing_ = true;
+  ++watcher.tags_left_;
+  watcher.due_ = environment_->AnswerDue();
+  watcher.reply_.set_status(status);
+  watcher.stream_.Write(watcher.reply_, &watcher.written_tag_);
 }
 
 void HealthService::Listen(grpc::ServerCompletionQueue* queue) {

@@ -44,6 +44,9 @@ class HealthService {
 
   absl::Status Check(const grpc::health::v1::HealthCheckRequest& request,
                      grpc::health::v1::HealthCheckResponse* reply) const;
+  // Sends the status unless the caller has it; while one is on its way, the last of those that follow is sent behind
+  // it.
+  void Tell(WatchCall& watcher) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Status StatusOf(const std::string& service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const OpenMethod<grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse> check_;
